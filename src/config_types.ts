@@ -1,0 +1,68 @@
+/** The settings of a gateway, parsed. `config.ts` makes them; `gateway.ts` hands each module its part. */
+
+import type { LogFormat, LogLevel } from "./log.ts";
+import type { Tier } from "./protocol/message.ts";
+
+/** Every limit of the gateway. What passes one gets a clear error. */
+export interface Limits {
+  /** Largest frame that an adapter may send, bytes of UTF-8. */
+  readonly frameBytes: number;
+  /** Requests that may wait in one channel. */
+  readonly queuedPerChannel: number;
+  /** Turns that may run at once, over all channels. */
+  readonly concurrentTurns: number;
+  /** Sockets that may be open at once. */
+  readonly connections: number;
+  /** Unsent bytes of one socket past which it is cut. */
+  readonly sendBufferBytes: number;
+  /** Rounds of tool calls in one turn. */
+  readonly toolRounds: number;
+  /** Characters of a tool's result that the model gets. */
+  readonly toolOutputChars: number;
+  /** Times a reply cut for length is continued. */
+  readonly continuations: number;
+  /** Times a request is tried that ends the process. */
+  readonly attempts: number;
+  /** Tokens of history in a request to the model (estimated). */
+  readonly historyTokens: number;
+}
+
+/** How the gateway reaches its models. With neither key nor base URL the echo model answers. */
+export interface LlmConfig {
+  readonly apiKey?: string;
+  readonly baseUrl?: string;
+  readonly model: string;
+  /** The models of the tiers; a tier without one uses `model`. */
+  readonly tierModels: Partial<Readonly<Record<Tier, string>>>;
+  /** Longest silence within a stream, milliseconds. */
+  readonly stallMs: number;
+  /** Longest time of one request to the model, milliseconds. */
+  readonly totalMs: number;
+}
+
+/** All settings of a gateway. */
+export interface GatewayConfig {
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly secret?: string;
+  /** Whether a non-loopback address may be served without a secret. */
+  readonly insecure: boolean;
+  /** Origins (besides the gateway's own) from which a browser may connect. */
+  readonly allowedOrigins: readonly string[];
+  readonly dataDir: string;
+  readonly personaFile?: string;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly llm: LlmConfig;
+  readonly limits: Limits;
+  readonly sessionIdleMs: number;
+  readonly heartbeatMs: number;
+  readonly registerTimeoutMs: number;
+  /** How long running turns may go on after the first signal. */
+  readonly drainMs: number;
+  readonly toolTimeoutMs: number;
+  /** Whether a trailing "Shall I proceed?" is answered with yes. */
+  readonly autoProceed: boolean;
+  /** How long finished requests are kept for resent frames and absent adapters, milliseconds. */
+  readonly keepRequestsMs: number;
+}

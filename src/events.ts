@@ -1,0 +1,106 @@
+/**
+ * The gateway's events. Modules emit what they did; whoever wants to know listens (the hooks, a live
+ * view, tests). Nobody waits for a listener, and a listener that throws never breaks the emitter.
+ */
+
+import { errorText } from "./errors.ts";
+import { logger } from "./log.ts";
+
+/** Who and where: the fields that most events share. */
+export interface EventOrigin {
+  readonly node_id?: string;
+  readonly platform?: string;
+  readonly user_id?: string;
+  readonly channel_id?: string;
+  readonly request_id?: string;
+}
+
+/** Every event with its data. Names are `noun:verb`; fields are snake_case, as hooks see them. */
+export interface EventMap {
+  /** The port is open and the store ready. */
+  "gateway:startup": { readonly address: string; readonly version: string };
+  /** A graceful end has begun. */
+  "gateway:shutdown": { readonly reason: string };
+  /** An adapter has registered. */
+  "adapter:connected": EventOrigin & { readonly capabilities: readonly string[] };
+  /** An adapter's socket has closed, or another one has taken its place. */
+  "adapter:disconnected": EventOrigin & { readonly reason: string };
+  /** A user's conversation in a channel began. */
+  "session:start": EventOrigin & { readonly session_id: string };
+  /** A session was idle for too long; `session:end` follows. */
+  "session:timeout": EventOrigin & { readonly session_id: string; readonly idle_seconds: number };
+  /** A session is over. */
+  "session:end": EventOrigin & { readonly session_id: string; readonly reason: string };
+  /** A message was accepted: it is committed and will be answered. */
+  "message:received": EventOrigin & { readonly content: string };
+  /** A reply is complete and committed. */
+  "message:sent": EventOrigin & {
+    readonly content: string;
+    readonly tool_count: number;
+    readonly duration_ms: number;
+  };
+  /** A request was cancelled, queued or running. */
+  "message:cancelled": EventOrigin;
+  /** A request ended in an error. */
+  "message:error": EventOrigin & { readonly code: string; readonly message: string };
+  /** A tool is about to run. */
+  "tool:start": EventOrigin & { readonly tool_name: string; readonly call_id: string };
+  /** A tool has run. */
+  "tool:end": EventOrigin & {
+    readonly tool_name: string;
+    readonly call_id: string;
+    readonly duration_ms: number;
+  };
+  /** A tool has failed; the model is told. */
+  "tool:error": EventOrigin & {
+    readonly tool_name: string;
+    readonly call_id: string;
+    readonly duration_ms: number;
+    readonly error: string;
+  };
+}
+
+/** The name of an event. */
+export type EventName = keyof EventMap;
+
+/** An event as a listener gets it. */
+export type GatewayEvent<Name extends EventName = EventName> = {
+  [N in Name]: { readonly name: N; readonly at: Date; readonly data: EventMap[N] };
+}[Name];
+
+/** What a listener of every event is given. */
+export type EventListener = (event: GatewayEvent) => void;
+
+const log = logger("events");
+
+/** Carries events from those that emit to those that listen, in the order of emission. */
+export class EventBus {
+  readonly #listeners = new Set<EventListener>();
+  readonly #now: () => number;
+
+  constructor(options: { readonly now?: () => number } = {}) {
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Tells every listener, at once and in order of subscription. */
+  emit<Name extends EventName>(name: Name, data: EventMap[Name]): void {
+    if (this.#listeners.size === 0) return;
+    const event = { name, at: new Date(this.#now()), data } as GatewayEvent;
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        log.error("A listener of {event} failed: {error}", {
+          event: name,
+          error: errorText(error),
+        });
+      }
+    }
+  }
+
+  /** Subscribes to every event. The returned function ends the subscription. */
+  subscribe(listener: EventListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The log: structured records by category, written to stderr as pretty lines or as JSON lines.
+ * Categories follow the folders. The command line configures it; everybody writes to it.
+ */
+
+import {
+  configure,
+  getAnsiColorFormatter,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type Logger,
+  type LogLevel as LogTapeLevel,
+  type LogRecord,
+} from "@logtape/logtape";
+
+/** The levels of `CLARA_LOG_LEVEL`, the most talkative first. */
+export const logLevels = ["debug", "info", "warning", "error"] as const;
+export type LogLevel = typeof logLevels[number];
+
+/** How a record is written: `pretty` for people, `json` for machines (one object a line). */
+export const logFormats = ["pretty", "json"] as const;
+export type LogFormat = typeof logFormats[number];
+
+/** The logger of one module; its category is the module's folder. */
+export function logger(...category: string[]): Logger {
+  return getLogger(["clara", ...category]);
+}
+
+/** Sets up the log. Without this call nothing is written, which is what a library user wants. */
+export async function configureLog(
+  options: { readonly level: LogLevel; readonly format: LogFormat; readonly color?: boolean },
+): Promise<void> {
+  const format = formatter(options.format, options.color ?? Deno.stderr.isTerminal());
+  const encoder = new TextEncoder();
+  const write = (record: LogRecord) => {
+    const bytes = encoder.encode(format(record));
+    try {
+      for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+    } catch {
+      // A closed or full stderr must never end the service; there is nowhere left to say so.
+    }
+  };
+  await configure({
+    reset: true,
+    sinks: { stderr: write },
+    loggers: [
+      { category: ["clara"], sinks: ["stderr"], lowestLevel: options.level as LogTapeLevel },
+      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
+    ],
+  });
+}
+
+function formatter(format: LogFormat, color: boolean): (record: LogRecord) => string {
+  if (format === "json") return getJsonLinesFormatter({ properties: "flatten" });
+  const text = {
+    timestamp: "date-time" as const,
+    category: (names: readonly string[]) => names.slice(1).join("."),
+  };
+  return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
+}

@@ -1,0 +1,176 @@
+/**
+ * The dialect `clara-1`, the documented one, as zod schemas: what an adapter may send, and what it
+ * gets. Field names are those of the wire. Unknown fields are ignored; `null` stands for absent.
+ */
+
+import { z } from "zod";
+import { errorCodes } from "../errors.ts";
+import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
+
+/** An identifier: 1 to 256 characters. */
+export const id = z.string().min(1).max(256);
+/** Free-form details of the adapter, kept as they are. */
+export const metadata = z.record(z.string(), z.unknown());
+
+export const attachment = z.object({
+  type: z.enum(["image", "file", "text"]),
+  filename: z.string().min(1).max(1024),
+  media_type: z.string().nullish(),
+  base64_data: z.string().nullish(),
+  content: z.string().nullish(),
+  size: z.number().int().nonnegative().nullish(),
+});
+
+export const replyChainEntry = z.object({
+  role: z.enum(["user", "assistant", "system"]),
+  content: z.string(),
+  user_id: z.string().nullish(),
+  user_name: z.string().nullish(),
+});
+
+/** The first frame of every adapter, the same in both dialects. */
+export const register = z.object({
+  type: z.literal("register"),
+  platform: z.string().min(1).max(64),
+  node_id: id,
+  capabilities: z.array(z.string()).default([]),
+  metadata: metadata.nullish(),
+  secret: z.string().nullish(),
+  protocol: z.literal(1).nullish(),
+  session_id: id.nullish(),
+  last_seq: z.number().int().nonnegative().nullish(),
+});
+
+export const message = z.object({
+  type: z.literal("message"),
+  request_id: id,
+  user_id: id,
+  channel_id: id,
+  content: z.string(),
+  attachments: z.array(attachment).nullish(),
+  user_name: z.string().nullish(),
+  channel_type: z.enum(channelTypes).nullish(),
+  channel_name: z.string().nullish(),
+  thread_id: id.nullish(),
+  priority: z.enum(priorities).nullish(),
+  overlap: z.enum(overlaps).nullish(),
+  reply_chain: z.array(replyChainEntry).nullish(),
+  tier_override: z.enum(tiers).nullish(),
+  metadata: metadata.nullish(),
+});
+
+/** Ends one request, or all of the adapter's requests in a channel. Both dialects. */
+export const cancel = z.object({
+  type: z.literal("cancel"),
+  request_id: id.nullish(),
+  channel_id: id.nullish(),
+  reason: z.string().nullish(),
+}).refine((frame) => frame.request_id || frame.channel_id, {
+  path: ["request_id"],
+  message: "expected a request_id or a channel_id",
+});
+
+export const ack = z.object({ type: z.literal("ack"), seq: z.number().int().nonnegative() });
+export const ping = z.object({ type: z.literal("ping"), timestamp: z.unknown().optional() });
+export const status = z.object({ type: z.literal("status") });
+
+/** The frames that an adapter may send, by their `type`. */
+export const adapterFrames = { register, message, cancel, ack, ping, status } as const;
+
+const seq = z.number().int().positive();
+const timestamp = z.iso.datetime();
+const file = z.object({
+  filename: z.string(),
+  content_base64: z.string(),
+  media_type: z.string(),
+});
+
+/** The frames that an adapter gets, by their `type`. */
+export const gatewayFrames = {
+  registered: z.object({
+    type: z.literal("registered"),
+    node_id: id,
+    session_id: id,
+    resumed: z.boolean(),
+    protocol: z.literal(1),
+    server_time: timestamp,
+    heartbeat_seconds: z.number(),
+    max_frame_bytes: z.number().int(),
+  }),
+  status: z.object({
+    type: z.literal("status"),
+    request_id: id.optional(),
+    state: z.enum(["queued", "running", "duplicate"]).optional(),
+    position: z.number().int().positive().optional(),
+    active_requests: z.number().int(),
+    queue_length: z.number().int(),
+    uptime_seconds: z.number().int(),
+  }),
+  response_start: z.object({
+    type: z.literal("response_start"),
+    seq,
+    request_id: id,
+    response_id: id,
+    model: z.string(),
+    tier: z.enum(tiers),
+  }),
+  response_chunk: z.object({
+    type: z.literal("response_chunk"),
+    seq,
+    request_id: id,
+    content: z.string(),
+    done: z.boolean(),
+  }),
+  tool_status: z.object({
+    type: z.literal("tool_status"),
+    seq,
+    request_id: id,
+    tool_name: z.string(),
+    call_id: z.string(),
+    step: z.number().int().positive(),
+    status: z.enum(["running", "completed", "failed"]),
+    description: z.string(),
+    duration_ms: z.number().int().optional(),
+    output_preview: z.string().optional(),
+  }),
+  response_end: z.object({
+    type: z.literal("response_end"),
+    seq,
+    request_id: id,
+    content: z.string(),
+    files: z.array(file),
+    tool_count: z.number().int(),
+    usage: z.object({ input_tokens: z.number().int(), output_tokens: z.number().int() }),
+    model: z.string(),
+    finish_reason: z.string(),
+  }),
+  cancelled: z.object({ type: z.literal("cancelled"), seq, request_id: id }),
+  error: z.object({
+    type: z.literal("error"),
+    seq: seq.optional(),
+    request_id: z.string().nullable(),
+    code: z.enum(errorCodes),
+    message: z.string(),
+    recoverable: z.boolean(),
+    details: metadata.optional(),
+  }),
+  proactive_message: z.object({
+    type: z.literal("proactive_message"),
+    seq,
+    user_id: id,
+    channel_id: id,
+    content: z.string(),
+    priority: z.enum(priorities),
+  }),
+  pong: z.object({ type: z.literal("pong"), timestamp }),
+  going_away: z.object({
+    type: z.literal("going_away"),
+    reason: z.string(),
+    reconnect_after_ms: z.number().int(),
+  }),
+} as const;
+
+/** Any frame from the gateway in `clara-1`. */
+export type Clara1GatewayFrame = {
+  [Type in keyof typeof gatewayFrames]: z.output<typeof gatewayFrames[Type]>;
+}[keyof typeof gatewayFrames];

@@ -1,0 +1,100 @@
+/**
+ * The dialect `clara-py`: what the adapters of the Python system send and expect. They write `null`
+ * for every optional field, reject a `type` that they do not know, and require every field below.
+ */
+
+import { z } from "zod";
+import { attachment, id, metadata, replyChainEntry } from "./clara1.ts";
+import { channelTypes, tiers } from "./message.ts";
+
+export const message = z.object({
+  type: z.literal("message"),
+  id,
+  user: z.object({
+    id,
+    platform_id: z.string(),
+    name: z.string().nullish(),
+    display_name: z.string().nullish(),
+  }),
+  channel: z.object({
+    id,
+    // The Python system's own default.
+    type: z.enum(channelTypes).default("server"),
+    name: z.string().nullish(),
+    guild_id: z.string().nullish(),
+    guild_name: z.string().nullish(),
+  }),
+  content: z.string(),
+  attachments: z.array(attachment).nullish(),
+  reply_chain: z.array(replyChainEntry).nullish(),
+  tier_override: z.enum(tiers).nullish(),
+  metadata: metadata.nullish(),
+});
+
+const responseId = z.string().startsWith("resp-");
+
+/** The frames that a Python adapter gets, by their `type`. It is sent nothing else. */
+export const gatewayFrames = {
+  response_start: z.object({
+    type: z.literal("response_start"),
+    id: responseId,
+    request_id: id,
+    model_tier: z.enum(tiers),
+  }),
+  response_chunk: z.object({
+    type: z.literal("response_chunk"),
+    id: responseId,
+    request_id: id,
+    chunk: z.string(),
+    accumulated: z.null(),
+  }),
+  response_end: z.object({
+    type: z.literal("response_end"),
+    id: responseId,
+    request_id: id,
+    full_text: z.string(),
+    files: z.array(z.string()),
+    file_data: z.array(
+      z.object({ filename: z.string(), content_base64: z.string(), media_type: z.string() }),
+    ),
+    tool_count: z.number().int(),
+    tokens_used: z.number().int(),
+  }),
+  tool_start: z.object({
+    type: z.literal("tool_start"),
+    id: responseId,
+    request_id: id,
+    tool_name: z.string(),
+    step: z.number().int().positive(),
+    description: z.string(),
+    emoji: z.string(),
+  }),
+  tool_result: z.object({
+    type: z.literal("tool_result"),
+    id: responseId,
+    request_id: id,
+    tool_name: z.string(),
+    success: z.boolean(),
+    output_preview: z.string(),
+    duration_ms: z.number().int(),
+  }),
+  cancelled: z.object({ type: z.literal("cancelled"), request_id: id }),
+  error: z.object({
+    type: z.literal("error"),
+    request_id: z.string().nullable(),
+    code: z.string(),
+    message: z.string(),
+    recoverable: z.boolean(),
+  }),
+  status: z.object({
+    type: z.literal("status"),
+    active_requests: z.number().int(),
+    queue_length: z.number().int(),
+    uptime_seconds: z.number().int(),
+  }),
+} as const;
+
+/** Any frame about a request from the gateway in `clara-py`. */
+export type ClaraPyGatewayFrame = {
+  [Type in keyof typeof gatewayFrames]: z.output<typeof gatewayFrames[Type]>;
+}[keyof typeof gatewayFrames];

@@ -1,0 +1,201 @@
+/**
+ * From the text of a frame to what it means. One parse a frame; after it the types are trusted. The
+ * server calls it with what the socket brought.
+ */
+
+import type { z } from "zod";
+import { GatewayError } from "../errors.ts";
+import * as clara1 from "./clara1.ts";
+import * as claraPy from "./clara_py.ts";
+import type { Attachment, Dialect, ReplyChainEntry, UserMessage } from "./message.ts";
+
+/** What an adapter said, without its dialect. */
+export type AdapterFrame =
+  | z.output<typeof clara1.register>
+  | { readonly type: "message"; readonly message: UserMessage }
+  | z.output<typeof clara1.cancel>
+  | z.output<typeof clara1.ack>
+  | z.output<typeof clara1.ping>
+  | z.output<typeof clara1.status>;
+
+/** Frames that the protocol names and that this version does not serve yet. */
+const unsupported = new Set([
+  "mcp_list",
+  "mcp_install",
+  "mcp_uninstall",
+  "mcp_status",
+  "mcp_restart",
+  "mcp_enable",
+]);
+
+/**
+ * Reads one frame.
+ *
+ * @throws {GatewayError} `invalid_json`, `invalid_message`, `unknown_type` or `unsupported_frame`,
+ * with the request it belongs to where the frame says so.
+ */
+export function decodeFrame(text: string): AdapterFrame {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch (error) {
+    throw new GatewayError("invalid_json", `Cannot read frame: ${(error as Error).message}`, {
+      recoverable: true,
+    });
+  }
+  if (!isObject(frame)) {
+    throw new GatewayError(
+      "invalid_message",
+      `Cannot read frame: expected a JSON object, found ${kindOf(frame)}`,
+      { recoverable: true },
+    );
+  }
+  const { type } = frame;
+  if (typeof type !== "string") {
+    throw invalid(frame, `"type": expected string, found ${kindOf(type)}`);
+  }
+  if (type === "message") return { type, message: decodeMessage(frame) };
+  if (Object.hasOwn(clara1.adapterFrames, type)) {
+    const schema = clara1.adapterFrames[type as keyof typeof clara1.adapterFrames];
+    return parse(schema, frame) as AdapterFrame;
+  }
+  const requestId = requestIdOf(frame);
+  if (unsupported.has(type)) {
+    throw new GatewayError(
+      "unsupported_frame",
+      `Cannot serve frame ${quote(type)}: this gateway has no MCP management yet`,
+      { recoverable: false, requestId },
+    );
+  }
+  throw new GatewayError(
+    "unknown_type",
+    `Cannot read frame: unknown "type" ${quote(type)}; known are ${
+      Object.keys(clara1.adapterFrames).join(", ")
+    }`,
+    { recoverable: true, requestId },
+  );
+}
+
+/** Tells the dialects of a `message` apart: only `clara-py` has the objects `user` and `channel`. */
+function dialectOf(frame: Record<string, unknown>): Dialect {
+  if (isObject(frame.user) || isObject(frame.channel)) return "clara-py";
+  const clara1Field = "request_id" in frame || "user_id" in frame || "channel_id" in frame;
+  return "id" in frame && !clara1Field ? "clara-py" : "clara-1";
+}
+
+function decodeMessage(frame: Record<string, unknown>): UserMessage {
+  if (dialectOf(frame) === "clara-py") return fromClaraPy(parse(claraPy.message, frame));
+  return fromClara1(parse(clara1.message, frame));
+}
+
+function fromClara1(frame: z.output<typeof clara1.message>): UserMessage {
+  return {
+    dialect: "clara-1",
+    requestId: frame.request_id,
+    user: { id: frame.user_id, name: frame.user_name || undefined },
+    channel: {
+      id: frame.channel_id,
+      type: frame.channel_type ?? undefined,
+      name: frame.channel_name || undefined,
+      threadId: frame.thread_id ?? undefined,
+    },
+    content: frame.content,
+    attachments: (frame.attachments ?? []).map(fromAttachment),
+    replyChain: (frame.reply_chain ?? []).map(fromReplyChain),
+    priority: frame.priority ?? "normal",
+    overlap: frame.overlap ?? "queue",
+    tier: frame.tier_override ?? undefined,
+    metadata: frame.metadata ?? {},
+  };
+}
+
+function fromClaraPy(frame: z.output<typeof claraPy.message>): UserMessage {
+  return {
+    dialect: "clara-py",
+    requestId: frame.id,
+    user: {
+      id: frame.user.id,
+      platformId: frame.user.platform_id,
+      name: frame.user.display_name || frame.user.name || undefined,
+    },
+    channel: {
+      id: frame.channel.id,
+      type: frame.channel.type,
+      name: frame.channel.name || undefined,
+      serverId: frame.channel.guild_id ?? undefined,
+      serverName: frame.channel.guild_name || undefined,
+    },
+    content: frame.content,
+    attachments: (frame.attachments ?? []).map(fromAttachment),
+    replyChain: (frame.reply_chain ?? []).map(fromReplyChain),
+    priority: "normal",
+    overlap: "queue",
+    tier: frame.tier_override ?? undefined,
+    metadata: frame.metadata ?? {},
+  };
+}
+
+function fromAttachment(wire: z.output<typeof clara1.attachment>): Attachment {
+  return {
+    type: wire.type,
+    filename: wire.filename,
+    mediaType: wire.media_type ?? undefined,
+    base64: wire.base64_data ?? undefined,
+    text: wire.content ?? undefined,
+    size: wire.size ?? undefined,
+  };
+}
+
+function fromReplyChain(wire: z.output<typeof clara1.replyChainEntry>): ReplyChainEntry {
+  return {
+    role: wire.role,
+    content: wire.content,
+    userId: wire.user_id ?? undefined,
+    userName: wire.user_name || undefined,
+  };
+}
+
+function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  frame: Record<string, unknown>,
+): z.output<Schema> {
+  const result = schema.safeParse(frame);
+  if (result.success) return result.data;
+  throw invalid(frame, result.error.issues.slice(0, 5).map(issueText).join("; "));
+}
+
+function invalid(frame: Record<string, unknown>, what: string): GatewayError {
+  const type = typeof frame.type === "string" ? ` ${quote(frame.type)}` : "";
+  return new GatewayError("invalid_message", `Cannot read frame${type}: ${what}`, {
+    recoverable: true,
+    requestId: requestIdOf(frame),
+  });
+}
+
+/** One line for one zod issue: the field's path, what was expected, what was found. */
+function issueText(issue: z.core.$ZodIssue): string {
+  const path = issue.path.map(String).join(".");
+  return `"${path}": ${issue.message.replace(/^Invalid (input|option|string): /, "")}`;
+}
+
+function requestIdOf(frame: Record<string, unknown>): string | undefined {
+  for (const candidate of [frame.request_id, frame.id]) {
+    if (typeof candidate === "string" && candidate.length <= 256) return candidate;
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
+
+/** A value in quotes, cut where it is long. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}

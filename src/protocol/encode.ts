@@ -1,0 +1,144 @@
+/**
+ * From a reply's step to the frame of a dialect. The adapter's link calls it, once for each frame
+ * that leaves.
+ */
+
+import type { Clara1GatewayFrame } from "./clara1.ts";
+import type { ClaraPyGatewayFrame } from "./clara_py.ts";
+import type { Dialect } from "./message.ts";
+import type { ReplyFile, ReplyFrame } from "./reply_frame.ts";
+
+/** A frame as it goes over the wire. */
+export type WireFrame = Clara1GatewayFrame | ClaraPyGatewayFrame;
+
+/**
+ * Puts a reply's step into a dialect.
+ *
+ * @param nextSeq gives the adapter session's next sequence number; asked once for each `clara-1` frame.
+ * @returns the frame, or undefined where the dialect has no frame for this step.
+ */
+export function encodeReply(
+  dialect: Dialect,
+  frame: ReplyFrame,
+  nextSeq: () => number,
+): WireFrame | undefined {
+  return dialect === "clara-1" ? toClara1(frame, nextSeq()) : toClaraPy(frame);
+}
+
+function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
+  const request_id = frame.requestId;
+  switch (frame.type) {
+    case "start":
+      return {
+        type: "response_start",
+        seq,
+        request_id,
+        response_id: frame.responseId,
+        model: frame.model,
+        tier: frame.tier,
+      };
+    case "chunk":
+      return { type: "response_chunk", seq, request_id, content: frame.text, done: frame.done };
+    case "tool_started":
+    case "tool_finished":
+      return {
+        type: "tool_status",
+        seq,
+        request_id,
+        tool_name: frame.toolName,
+        call_id: frame.callId,
+        step: frame.step,
+        description: frame.description,
+        ...(frame.type === "tool_started" ? { status: "running" } : {
+          status: frame.success ? "completed" : "failed",
+          duration_ms: frame.durationMs,
+          output_preview: frame.outputPreview,
+        }),
+      };
+    case "end":
+      return {
+        type: "response_end",
+        seq,
+        request_id,
+        content: frame.text,
+        files: frame.files.map(toWireFile),
+        tool_count: frame.toolCount,
+        usage: {
+          input_tokens: frame.usage.inputTokens,
+          output_tokens: frame.usage.outputTokens,
+        },
+        model: frame.model,
+        finish_reason: frame.finishReason,
+      };
+    case "cancelled":
+      return { type: "cancelled", seq, request_id };
+    case "error":
+      return {
+        type: "error",
+        seq,
+        request_id,
+        code: frame.code,
+        message: frame.message,
+        recoverable: frame.recoverable,
+        ...(frame.details && { details: frame.details }),
+      };
+  }
+}
+
+function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
+  const id = frame.responseId;
+  const request_id = frame.requestId;
+  switch (frame.type) {
+    case "start":
+      return { type: "response_start", id, request_id, model_tier: frame.tier };
+    case "chunk":
+      // The empty chunk that only says "done" has no counterpart here.
+      if (frame.text === "") return undefined;
+      return { type: "response_chunk", id, request_id, chunk: frame.text, accumulated: null };
+    case "tool_started":
+      return {
+        type: "tool_start",
+        id,
+        request_id,
+        tool_name: frame.toolName,
+        step: frame.step,
+        description: frame.description,
+        emoji: frame.emoji,
+      };
+    case "tool_finished":
+      return {
+        type: "tool_result",
+        id,
+        request_id,
+        tool_name: frame.toolName,
+        success: frame.success,
+        output_preview: frame.outputPreview,
+        duration_ms: frame.durationMs,
+      };
+    case "end":
+      return {
+        type: "response_end",
+        id,
+        request_id,
+        full_text: frame.text,
+        files: [],
+        file_data: frame.files.map(toWireFile),
+        tool_count: frame.toolCount,
+        tokens_used: frame.usage.inputTokens + frame.usage.outputTokens,
+      };
+    case "cancelled":
+      return { type: "cancelled", request_id };
+    case "error":
+      return {
+        type: "error",
+        request_id,
+        code: frame.code,
+        message: frame.message,
+        recoverable: frame.recoverable,
+      };
+  }
+}
+
+function toWireFile(file: ReplyFile) {
+  return { filename: file.filename, content_base64: file.base64, media_type: file.mediaType };
+}

@@ -1,0 +1,40 @@
+/**
+ * The part of the store that reads history: what was said in a conversation. It is written when a
+ * request is finished, in the same transaction. Used by the context builder and by tools.
+ */
+
+/** Which conversation a line of history belongs to. `threadId` is empty outside a thread. */
+export interface Conversation {
+  readonly channelKey: string;
+  readonly threadId: string;
+}
+
+/** A line of history to be kept. */
+export interface NewHistoryEntry {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+  readonly userId: string;
+  readonly userName?: string;
+  /** Whether the text was cut off by an error or a cancel. */
+  readonly partial: boolean;
+  readonly at: number;
+}
+
+/** A line of history. */
+export interface HistoryEntry extends NewHistoryEntry {
+  readonly id: number;
+  readonly sessionId: string;
+}
+
+/** History, for reading. */
+export interface HistoryStore {
+  /** The newest lines of a conversation's running sessions, at most `limit`, the oldest first. */
+  recent(
+    options: { readonly conversation: Conversation; readonly limit: number },
+  ): Promise<readonly HistoryEntry[]>;
+
+  /** Lines of a channel's whole history (ended sessions too) that match all words, newest first. */
+  search(
+    options: { readonly channelKey: string; readonly query: string; readonly limit: number },
+  ): Promise<readonly HistoryEntry[]>;
+}

@@ -1,0 +1,162 @@
+/**
+ * The part of the store that keeps requests: from the acceptance of a message to the delivery of its
+ * reply. Used by the intake, the processor and the delivery of replies.
+ */
+
+import type { Dialect, Priority, UserMessage } from "../protocol/message.ts";
+import type { ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
+import type { Conversation, NewHistoryEntry } from "./history_store.ts";
+
+/** The number of a request, in order of acceptance. */
+export type RequestSeq = number;
+
+/** How a request ended. */
+export type Outcome =
+  | ({ readonly type: "reply" } & ReplyEnd)
+  | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
+  | { readonly type: "cancelled" };
+
+/** Where a request stands. */
+export type RequestState = "queued" | "running" | "done";
+
+/** What the router needs to know of a request. */
+export interface QueuedRequest {
+  readonly seq: RequestSeq;
+  readonly nodeId: string;
+  readonly requestId: string;
+  readonly channelKey: string;
+  readonly priority: Priority;
+}
+
+/** A message to be accepted. */
+export interface NewRequest {
+  readonly nodeId: string;
+  readonly platform: string;
+  readonly channelKey: string;
+  /** Tells two messages with one request id apart: a digest of what counts as content. */
+  readonly digest: string;
+  readonly message: UserMessage;
+  readonly now: number;
+}
+
+/** What became of a message that was to be accepted. */
+export type Acceptance =
+  | { readonly type: "accepted"; readonly request: QueuedRequest }
+  | { readonly type: "duplicate"; readonly seq: RequestSeq; readonly state: RequestState }
+  | { readonly type: "conflict" };
+
+/** A call that the model asked for. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly arguments: string;
+}
+
+/** What a tool gave back. */
+export interface ToolResult {
+  readonly content: string;
+  readonly isError: boolean;
+  readonly files: readonly ReplyFile[];
+  readonly durationMs: number;
+}
+
+/** One round of a turn: what the model said, the tools it called, and the results so far. */
+export interface ToolRound {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  /** By position of the call; undefined where none was recorded. */
+  readonly results: readonly (ToolResult | undefined)[];
+}
+
+/** The right to work on a request. Writes under a fence that another claim has passed are refused. */
+export interface Claim {
+  readonly seq: RequestSeq;
+  readonly channelKey: string;
+  readonly fence: number;
+}
+
+/** A request that was claimed, with all that a turn needs. */
+export interface ClaimedRequest {
+  readonly claim: Claim;
+  readonly nodeId: string;
+  readonly platform: string;
+  readonly message: UserMessage;
+  /** Counts the claims that were not released, from 1. */
+  readonly attempt: number;
+  /** When it was accepted, milliseconds since the epoch. */
+  readonly acceptedAt: number;
+  /** The rounds that an earlier attempt recorded. */
+  readonly rounds: readonly ToolRound[];
+}
+
+/** A finished request whose adapter has not got all of its reply. */
+export interface UndeliveredReply {
+  readonly seq: RequestSeq;
+  readonly nodeId: string;
+  readonly requestId: string;
+  readonly dialect: Dialect;
+  readonly outcome: Outcome;
+}
+
+/** Requests. Every method is one transaction, durable when its promise resolves. */
+export interface RequestStore {
+  /** Keeps a message, or says that it is known, or that its id is taken by another content. */
+  accept(request: NewRequest): Promise<Acceptance>;
+
+  /** All requests without an outcome, the running ones first, then in order of acceptance. */
+  unfinished(): Promise<readonly QueuedRequest[]>;
+
+  /**
+   * Takes a request to work on it; undefined when it has an outcome. Raises the channel's fence, so
+   * that whoever held the channel before can no longer write.
+   */
+  claim(
+    options: { readonly seq: RequestSeq; readonly owner: string; readonly now: number },
+  ): Promise<ClaimedRequest | undefined>;
+
+  /** Puts a claimed request back at its place, as if it had not been tried. */
+  release(claim: Claim): Promise<void>;
+
+  /** Journals a round before its tools run. False when the claim is no longer held. */
+  recordRound(
+    claim: Claim,
+    round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
+  ): Promise<boolean>;
+
+  /** Journals the result of one call. False when the claim is no longer held. */
+  recordResult(
+    claim: Claim,
+    result: { readonly round: number; readonly position: number; readonly result: ToolResult },
+  ): Promise<boolean>;
+
+  /**
+   * Gives a claimed request its outcome, and its history to the session, in one transaction. False
+   * when it has one already or the claim is no longer held: nothing was written then.
+   */
+  finish(
+    claim: Claim,
+    end: {
+      readonly outcome: Outcome;
+      readonly now: number;
+      readonly sessionId?: string;
+      readonly conversation: Conversation;
+      readonly history: readonly NewHistoryEntry[];
+    },
+  ): Promise<boolean>;
+
+  /** Ends a request that waits. False when it is running or done. */
+  cancelQueued(options: { readonly seq: RequestSeq; readonly now: number }): Promise<boolean>;
+
+  /** Finished requests of an adapter that it has not been sent whole, the oldest first. */
+  undelivered(nodeId: string): Promise<readonly UndeliveredReply[]>;
+
+  /** The reply to a finished request, whether delivered or not. */
+  reply(seq: RequestSeq): Promise<UndeliveredReply | undefined>;
+
+  /** Notes that the adapter was sent the whole reply. */
+  markDelivered(options: { readonly seq: RequestSeq; readonly now: number }): Promise<void>;
+
+  /** Drops up to `limit` finished requests from before `before`; gives their count. */
+  purge(options: { readonly before: number; readonly limit: number }): Promise<number>;
+}

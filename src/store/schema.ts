@@ -1,0 +1,116 @@
+/**
+ * The tables, as a list of forward migrations. A database carries the number of those that it has
+ * seen in `user_version`; one from a newer program is refused and left as it is.
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { StoreError } from "../errors.ts";
+
+/** Migration n takes a database from version n to n + 1. Never change one that was released. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE channels (
+    key TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    fence INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    node_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    dialect TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    channel_key TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done')),
+    message TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER,
+    accepted_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    outcome TEXT,
+    delivered_at INTEGER,
+    UNIQUE (node_id, request_id)
+  ) STRICT;
+  CREATE INDEX requests_unfinished ON requests (seq) WHERE state <> 'done';
+  CREATE INDEX requests_undelivered ON requests (node_id, seq)
+    WHERE state = 'done' AND delivered_at IS NULL;
+  CREATE INDEX requests_finished ON requests (finished_at) WHERE state = 'done';
+
+  CREATE TABLE tool_rounds (
+    request_seq INTEGER NOT NULL REFERENCES requests (seq) ON DELETE CASCADE,
+    round INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    calls TEXT NOT NULL,
+    PRIMARY KEY (request_seq, round)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE tool_results (
+    request_seq INTEGER NOT NULL REFERENCES requests (seq) ON DELETE CASCADE,
+    round INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    result TEXT NOT NULL,
+    PRIMARY KEY (request_seq, round, position)
+  ) STRICT;
+
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    node_id TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    channel_key TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    active_at INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX sessions_running ON sessions (channel_key, thread_id, user_id)
+    WHERE ended_at IS NULL;
+  CREATE INDEX sessions_idle ON sessions (active_at) WHERE ended_at IS NULL;
+
+  CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL REFERENCES sessions (id),
+    channel_key TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    request_seq INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+    content TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    user_name TEXT,
+    partial INTEGER NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX history_conversation ON history (channel_key, thread_id, id);
+  CREATE VIRTUAL TABLE history_words USING fts5 (content, content = 'history', content_rowid = 'id');
+  CREATE TRIGGER history_added AFTER INSERT ON history BEGIN
+    INSERT INTO history_words (rowid, content) VALUES (new.id, new.content);
+  END;
+  CREATE TRIGGER history_removed AFTER DELETE ON history BEGIN
+    INSERT INTO history_words (history_words, rowid, content)
+    VALUES ('delete', old.id, old.content);
+  END;
+  `,
+];
+
+/**
+ * Brings a database to this program's version.
+ *
+ * @throws {StoreError} when it comes from a newer program; it is untouched then.
+ */
+export function migrate(database: DatabaseSync, path: string): void {
+  const found = Number(database.prepare("PRAGMA user_version").get()!.user_version);
+  if (found > migrations.length) {
+    throw new StoreError(
+      `Cannot open store "${path}": its version is ${found}, this program knows up to ` +
+        `${migrations.length}. Use the newer program that wrote it, or another data folder.`,
+    );
+  }
+  for (let version = found; version < migrations.length; version++) {
+    database.exec(
+      `BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT;`,
+    );
+  }
+}

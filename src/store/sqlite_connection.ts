@@ -1,0 +1,107 @@
+/**
+ * One SQLite file: the write-ahead log, every commit on the disk before it is reported, one process
+ * at a time. Reads see all that was committed; writes go through the group commit.
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { join } from "node:path";
+import { StoreError } from "../errors.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { InstanceLock } from "./instance_lock.ts";
+import { migrate } from "./schema.ts";
+import type { Row } from "./sqlite_rows.ts";
+
+type Value = string | number | null;
+
+export class SqliteConnection implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #lock: InstanceLock;
+  readonly #writes: GroupCommit;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read. */
+  static open(folder: string): SqliteConnection {
+    try {
+      Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new StoreError(`Cannot make data folder "${folder}": ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    const lock = new InstanceLock(folder);
+    const path = join(folder, "gateway.db");
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(path);
+      // The first statement that reads the file: a file that is no database fails here, unharmed.
+      database.exec("PRAGMA schema_version");
+      migrate(database, path);
+      database.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+      );
+      return new SqliteConnection(database, lock);
+    } catch (error) {
+      database?.close();
+      lock[Symbol.dispose]();
+      if (error instanceof StoreError) throw error;
+      throw new StoreError(
+        `Cannot open store "${path}": ${(error as Error).message}. The file was left as it is.`,
+        { cause: error },
+      );
+    }
+  }
+
+  private constructor(database: DatabaseSync, lock: InstanceLock) {
+    this.#database = database;
+    this.#lock = lock;
+    this.#writes = new GroupCommit(database);
+  }
+
+  /** Runs `write` in the next group commit; resolves when it is durable. */
+  write<T>(write: () => T): Promise<T> {
+    return this.#writes.run(write).catch((error) => {
+      throw new StoreError(`Cannot write to the store: ${(error as Error).message}`, {
+        cause: error,
+      });
+    });
+  }
+
+  /** Runs `read` on what is committed. */
+  read<T>(read: () => T): Promise<T> {
+    try {
+      return Promise.resolve(read());
+    } catch (error) {
+      return Promise.reject(
+        new StoreError(`Cannot read the store: ${(error as Error).message}`, { cause: error }),
+      );
+    }
+  }
+
+  /** Runs one statement that changes rows. */
+  run(sql: string, ...values: Value[]) {
+    return this.#prepare(sql).run(...values);
+  }
+
+  /** The first row, or undefined. */
+  get(sql: string, ...values: Value[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  /** All rows. */
+  all(sql: string, ...values: Value[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  /** Each statement is prepared once, when it is first used. */
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, statement = this.#database.prepare(sql));
+    return statement;
+  }
+
+  [Symbol.dispose](): void {
+    this.#writes.flush();
+    this.#database.close();
+    this.#lock[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,55 @@
+/** History on SQLite. See history_store.ts for what each method promises. */
+
+import type { SqliteConnection } from "./sqlite_connection.ts";
+import { toHistoryEntry } from "./sqlite_rows.ts";
+import type { Conversation, HistoryEntry, HistoryStore } from "./history_store.ts";
+
+/** The tables `history` and `history_words`, for reading. */
+export class SqliteHistory implements HistoryStore {
+  readonly #sql: SqliteConnection;
+
+  constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+  }
+
+  recent(
+    { conversation, limit }: {
+      readonly conversation: Conversation;
+      readonly limit: number;
+    },
+  ): Promise<readonly HistoryEntry[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT line.* FROM (
+           SELECT * FROM history WHERE channel_key = ? AND thread_id = ? ORDER BY id DESC LIMIT ?
+         ) AS line JOIN sessions ON sessions.id = line.session_id
+         WHERE sessions.ended_at IS NULL ORDER BY line.id`,
+        conversation.channelKey,
+        conversation.threadId,
+        limit,
+      ).map(toHistoryEntry)
+    );
+  }
+
+  search(
+    { channelKey, query, limit }: {
+      readonly channelKey: string;
+      readonly query: string;
+      readonly limit: number;
+    },
+  ): Promise<readonly HistoryEntry[]> {
+    return this.#sql.read(() => {
+      // Each word in quotes: what a person types is never FTS5's query language.
+      const words = query.match(/[\p{L}\p{N}_]+/gu)?.map((word) => `"${word}"`).join(" ");
+      if (!words) return [];
+      return this.#sql.all(
+        `SELECT history.* FROM history_words JOIN history ON history.id = history_words.rowid
+         WHERE history_words MATCH ? AND history.channel_key = ?
+         ORDER BY history.id DESC LIMIT ?`,
+        words,
+        channelKey,
+        limit,
+      ).map(toHistoryEntry);
+    });
+  }
+}

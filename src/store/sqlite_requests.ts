@@ -1,0 +1,249 @@
+/** Requests on SQLite. See request_store.ts for what each method promises. */
+
+import type { SqliteConnection } from "./sqlite_connection.ts";
+import * as rows from "./sqlite_rows.ts";
+import type * as domain from "./request_store.ts";
+
+/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to `history`. */
+export class SqliteRequests implements domain.RequestStore {
+  readonly #sql: SqliteConnection;
+
+  constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+  }
+
+  accept(request: domain.NewRequest): Promise<domain.Acceptance> {
+    const { nodeId, message, digest, channelKey } = request;
+    return this.#sql.write(() => {
+      const known = this.#sql.get(
+        "SELECT seq, state, digest FROM requests WHERE node_id = ? AND request_id = ?",
+        nodeId,
+        message.requestId,
+      ) as { seq: number; state: domain.RequestState; digest: string } | undefined;
+      if (known && known.digest !== digest) return { type: "conflict" };
+      if (known) return { type: "duplicate", seq: known.seq, state: known.state };
+      const seq = this.#sql.run(
+        `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key,
+           priority, state, message, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,
+        nodeId,
+        message.requestId,
+        digest,
+        message.dialect,
+        request.platform,
+        channelKey,
+        message.priority,
+        JSON.stringify(message),
+        request.now,
+      ).lastInsertRowid as number;
+      const { requestId, priority } = message;
+      return { type: "accepted", request: { seq, nodeId, requestId, channelKey, priority } };
+    });
+  }
+
+  unfinished(): Promise<readonly domain.QueuedRequest[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT seq, node_id, request_id, channel_key, priority FROM requests
+         WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
+      ).map(rows.toQueuedRequest)
+    );
+  }
+
+  claim(
+    options: { readonly seq: number; readonly owner: string; readonly now: number },
+  ): Promise<domain.ClaimedRequest | undefined> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get("SELECT * FROM requests WHERE seq = ?", options.seq);
+      if (!row || row.state === "done") return undefined;
+      const channelKey = row.channel_key as string;
+      const { fence } = this.#sql.get(
+        `INSERT INTO channels (key, owner, fence) VALUES (?, ?, 1)
+         ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, fence = fence + 1
+         RETURNING fence`,
+        channelKey,
+        options.owner,
+      ) as { fence: number };
+      this.#sql.run(
+        "UPDATE requests SET state = 'running', attempts = attempts + 1, fence = ? WHERE seq = ?",
+        fence,
+        options.seq,
+      );
+      return rows.toClaimedRequest(row, {
+        fence,
+        rounds: (row.attempts as number) > 0 ? this.#rounds(options.seq) : [],
+      });
+    });
+  }
+
+  release(claim: domain.Claim): Promise<void> {
+    return this.#sql.write(() => {
+      if (!this.#holds(claim)) return;
+      this.#sql.run(
+        "UPDATE requests SET state = 'queued', attempts = attempts - 1 WHERE seq = ?",
+        claim.seq,
+      );
+    });
+  }
+
+  recordRound(
+    claim: domain.Claim,
+    round: { readonly index: number; readonly text: string; readonly calls: readonly unknown[] },
+  ): Promise<boolean> {
+    return this.#sql.write(() => {
+      if (!this.#holds(claim)) return false;
+      this.#sql.run(
+        "INSERT INTO tool_rounds (request_seq, round, text, calls) VALUES (?, ?, ?, ?)",
+        claim.seq,
+        round.index,
+        round.text,
+        JSON.stringify(round.calls),
+      );
+      return true;
+    });
+  }
+
+  recordResult(
+    claim: domain.Claim,
+    { round, position, result }: {
+      readonly round: number;
+      readonly position: number;
+      readonly result: domain.ToolResult;
+    },
+  ): Promise<boolean> {
+    return this.#sql.write(() => {
+      if (!this.#holds(claim)) return false;
+      this.#sql.run(
+        `INSERT INTO tool_results (request_seq, round, position, result) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO NOTHING`,
+        claim.seq,
+        round,
+        position,
+        JSON.stringify(result),
+      );
+      return true;
+    });
+  }
+
+  finish(
+    claim: domain.Claim,
+    end: Parameters<domain.RequestStore["finish"]>[1],
+  ): Promise<boolean> {
+    const { outcome, now, sessionId, conversation, history } = end;
+    return this.#sql.write(() => {
+      if (!this.#holds(claim)) return false;
+      this.#end(claim.seq, outcome, now);
+      if (sessionId === undefined) return true;
+      this.#sql.run(
+        "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",
+        now,
+        sessionId,
+      );
+      for (const entry of history) {
+        this.#sql.run(
+          `INSERT INTO history (session_id, channel_key, thread_id, request_seq, role, content,
+             user_id, user_name, partial, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          sessionId,
+          conversation.channelKey,
+          conversation.threadId,
+          claim.seq,
+          entry.role,
+          entry.content,
+          entry.userId,
+          entry.userName ?? null,
+          entry.partial ? 1 : 0,
+          entry.at,
+        );
+      }
+      return true;
+    });
+  }
+
+  cancelQueued({ seq, now }: { readonly seq: number; readonly now: number }): Promise<boolean> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get("SELECT state FROM requests WHERE seq = ?", seq);
+      if (row?.state !== "queued") return false;
+      this.#end(seq, { type: "cancelled" }, now);
+      return true;
+    });
+  }
+
+  undelivered(nodeId: string): Promise<readonly domain.UndeliveredReply[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT seq, node_id, request_id, dialect, outcome FROM requests
+         WHERE node_id = ? AND state = 'done' AND delivered_at IS NULL ORDER BY seq`,
+        nodeId,
+      ).map(rows.toUndeliveredReply)
+    );
+  }
+
+  reply(seq: number): Promise<domain.UndeliveredReply | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT seq, node_id, request_id, dialect, outcome FROM requests
+         WHERE seq = ? AND state = 'done'`,
+        seq,
+      );
+      return row && rows.toUndeliveredReply(row);
+    });
+  }
+
+  markDelivered({ seq, now }: { readonly seq: number; readonly now: number }): Promise<void> {
+    return this.#sql.write(() => {
+      this.#sql.run(
+        "UPDATE requests SET delivered_at = ? WHERE seq = ? AND delivered_at IS NULL",
+        now,
+        seq,
+      );
+    });
+  }
+
+  purge(
+    { before, limit }: { readonly before: number; readonly limit: number },
+  ): Promise<number> {
+    return this.#sql.write(() =>
+      this.#sql.run(
+        `DELETE FROM requests WHERE seq IN (
+           SELECT seq FROM requests WHERE state = 'done' AND finished_at < ? LIMIT ?)`,
+        before,
+        limit,
+      ).changes as number
+    );
+  }
+
+  /** Whether the claim is the channel's newest and its request still runs under it. */
+  #holds({ seq, channelKey, fence }: domain.Claim): boolean {
+    const row = this.#sql.get(
+      `SELECT 1 FROM requests JOIN channels ON channels.key = ?
+       WHERE requests.seq = ? AND requests.state = 'running'
+         AND requests.fence = ? AND channels.fence = ?`,
+      channelKey,
+      seq,
+      fence,
+      fence,
+    );
+    return row !== undefined;
+  }
+
+  #end(seq: number, outcome: domain.Outcome, now: number): void {
+    // The message has served; a reply is all that a resent frame needs.
+    this.#sql.run(
+      `UPDATE requests SET state = 'done', outcome = ?, finished_at = ?, message = NULL
+       WHERE seq = ?`,
+      JSON.stringify(outcome),
+      now,
+      seq,
+    );
+    this.#sql.run("DELETE FROM tool_results WHERE request_seq = ?", seq);
+    this.#sql.run("DELETE FROM tool_rounds WHERE request_seq = ?", seq);
+  }
+
+  #rounds(seq: number): domain.ToolRound[] {
+    const results = this.#sql.all(
+      "SELECT round, position, result FROM tool_results WHERE request_seq = ?",
+      seq,
+    );
+    return this.#sql.all("SELECT * FROM tool_rounds WHERE request_seq = ? ORDER BY round", seq)
+      .map((row) => rows.toToolRound(row, results));
+  }
+}

@@ -1,0 +1,86 @@
+/** From rows of SQLite to the store's own types. Called by the SQLite store alone. */
+
+import type { Dialect, Priority } from "../protocol/message.ts";
+import type { HistoryEntry } from "./history_store.ts";
+import type * as requests from "./request_store.ts";
+import type { Session } from "./session_store.ts";
+
+/** A row as the driver gives it. */
+export type Row = Readonly<Record<string, string | number | null>>;
+
+export function toQueuedRequest(row: Row): requests.QueuedRequest {
+  return {
+    seq: row.seq as number,
+    nodeId: row.node_id as string,
+    requestId: row.request_id as string,
+    channelKey: row.channel_key as string,
+    priority: row.priority as Priority,
+  };
+}
+
+/** `row` is the request as it was before the claim. */
+export function toClaimedRequest(
+  row: Row,
+  { fence, rounds }: { readonly fence: number; readonly rounds: readonly requests.ToolRound[] },
+): requests.ClaimedRequest {
+  return {
+    claim: { seq: row.seq as number, channelKey: row.channel_key as string, fence },
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    message: JSON.parse(row.message as string),
+    attempt: (row.attempts as number) + 1,
+    acceptedAt: row.accepted_at as number,
+    rounds,
+  };
+}
+
+export function toUndeliveredReply(row: Row): requests.UndeliveredReply {
+  return {
+    seq: row.seq as number,
+    nodeId: row.node_id as string,
+    requestId: row.request_id as string,
+    dialect: row.dialect as Dialect,
+    outcome: JSON.parse(row.outcome as string),
+  };
+}
+
+/** `results` are those of all rounds of the request. */
+export function toToolRound(row: Row, results: readonly Row[]): requests.ToolRound {
+  const calls = JSON.parse(row.calls as string) as requests.ToolCall[];
+  const ofRound = results.filter(({ round }) => round === row.round);
+  return {
+    text: row.text as string,
+    calls,
+    results: calls.map((_, index) => {
+      const found = ofRound.find(({ position }) => position === index);
+      return found && JSON.parse(found.result as string);
+    }),
+  };
+}
+
+export function toSession(row: Row): Session {
+  return {
+    id: row.id as string,
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    userId: row.user_id as string,
+    channelKey: row.channel_key as string,
+    channelId: row.channel_id as string,
+    threadId: row.thread_id as string,
+    startedAt: row.started_at as number,
+    activeAt: row.active_at as number,
+  };
+}
+
+export function toHistoryEntry(row: Row): HistoryEntry {
+  return {
+    id: row.id as number,
+    sessionId: row.session_id as string,
+    role: row.role as "user" | "assistant",
+    content: row.content as string,
+    userId: row.user_id as string,
+    userName: (row.user_name ?? undefined) as string | undefined,
+    partial: row.partial === 1,
+    at: row.at as number,
+  };
+}

@@ -1,0 +1,52 @@
+/** The store in one SQLite file of the data folder. Opened by the gateway. */
+
+import { SqliteConnection } from "./sqlite_connection.ts";
+import { SqliteHistory } from "./sqlite_history.ts";
+import { SqliteRequests } from "./sqlite_requests.ts";
+import { SqliteSessions } from "./sqlite_sessions.ts";
+import type { Store, StoreFigures } from "./store.ts";
+
+export class SqliteStore implements Store {
+  readonly requests: SqliteRequests;
+  readonly sessions: SqliteSessions;
+  readonly history: SqliteHistory;
+  readonly #sql: SqliteConnection;
+
+  /**
+   * Opens the store of a folder, and makes both where they are missing.
+   *
+   * @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read.
+   */
+  static open(folder: string): SqliteStore {
+    return new SqliteStore(SqliteConnection.open(folder));
+  }
+
+  private constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+    this.requests = new SqliteRequests(sql);
+    this.sessions = new SqliteSessions(sql);
+    this.history = new SqliteHistory(sql);
+  }
+
+  figures(): Promise<StoreFigures> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT
+           (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'queued') AS queued,
+           (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'running') AS running,
+           (SELECT count(*) FROM requests WHERE state = 'done' AND delivered_at IS NULL) AS waiting`,
+      )!;
+      return {
+        kind: "sqlite",
+        queued: row.queued as number,
+        running: row.running as number,
+        undelivered: row.waiting as number,
+      };
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#sql[Symbol.dispose]();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The store in the words of the domain. Every method is one transaction: when its promise resolves,
+ * what it did is durable. Time and ids are passed in. `sqlite_store.ts` implements it; the
+ * conformance suite in tests/store holds every implementation to these texts.
+ */
+
+import type { HistoryStore } from "./history_store.ts";
+import type { RequestStore } from "./request_store.ts";
+import type { SessionStore } from "./session_store.ts";
+
+/** The store's figures for /health. */
+export interface StoreFigures {
+  readonly kind: string;
+  readonly queued: number;
+  readonly running: number;
+  readonly undelivered: number;
+}
+
+/** All that the gateway keeps. Its parts are apart so that each user sees no more than it needs. */
+export interface Store extends AsyncDisposable {
+  readonly requests: RequestStore;
+  readonly sessions: SessionStore;
+  readonly history: HistoryStore;
+  /** Counts for /health. */
+  figures(): Promise<StoreFigures>;
+}
