@@ -1,3 +1,5 @@
-import { SqliteStore } from "./src/store/sqlite_store.ts";
-await using s = SqliteStore.open("/tmp/exp/data");
-console.log(await s.figures());
+/** The entry of the program: the only place that ends the process. */
+
+import { runCommandLine } from "./src/cli/command_line.ts";
+
+if (import.meta.main) Deno.exit(await runCommandLine(Deno.args));

@@ -3,7 +3,7 @@
  * reply. Used by the intake, the processor and the delivery of replies.
  */
 
-import type { Dialect, Priority, UserMessage } from "../protocol/message.ts";
+import type { Dialect, Priority, Tier, UserMessage } from "../protocol/message.ts";
 import type { ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
 
@@ -12,7 +12,7 @@ export type RequestSeq = number;
 
 /** How a request ended. */
 export type Outcome =
-  | ({ readonly type: "reply" } & ReplyEnd)
+  | ({ readonly type: "reply"; readonly tier: Tier } & ReplyEnd)
   | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
   | { readonly type: "cancelled" };
 
@@ -36,6 +36,8 @@ export interface NewRequest {
   /** Tells two messages with one request id apart: a digest of what counts as content. */
   readonly digest: string;
   readonly message: UserMessage;
+  /** Whether its channel has room for another one; a known message is answered either way. */
+  readonly room: boolean;
   readonly now: number;
 }
 
@@ -43,7 +45,8 @@ export interface NewRequest {
 export type Acceptance =
   | { readonly type: "accepted"; readonly request: QueuedRequest }
   | { readonly type: "duplicate"; readonly seq: RequestSeq; readonly state: RequestState }
-  | { readonly type: "conflict" };
+  | { readonly type: "conflict" }
+  | { readonly type: "full" };
 
 /** A call that the model asked for. */
 export interface ToolCall {
@@ -90,6 +93,12 @@ export interface ClaimedRequest {
   readonly rounds: readonly ToolRound[];
 }
 
+/** A request that was cancelled while it waited. */
+export interface CancelledRequest {
+  readonly platform: string;
+  readonly message: UserMessage;
+}
+
 /** A finished request whose adapter has not got all of its reply. */
 export interface UndeliveredReply {
   readonly seq: RequestSeq;
@@ -101,7 +110,10 @@ export interface UndeliveredReply {
 
 /** Requests. Every method is one transaction, durable when its promise resolves. */
 export interface RequestStore {
-  /** Keeps a message, or says that it is known, or that its id is taken by another content. */
+  /**
+   * Keeps a message, or says that it is known, that its id is taken by another content, or that
+   * there is no room for it.
+   */
   accept(request: NewRequest): Promise<Acceptance>;
 
   /** All requests without an outcome, the running ones first, then in order of acceptance. */
@@ -145,8 +157,10 @@ export interface RequestStore {
     },
   ): Promise<boolean>;
 
-  /** Ends a request that waits. False when it is running or done. */
-  cancelQueued(options: { readonly seq: RequestSeq; readonly now: number }): Promise<boolean>;
+  /** Ends a request that waits, and gives it back; undefined when it is running or done. */
+  cancelQueued(
+    options: { readonly seq: RequestSeq; readonly now: number },
+  ): Promise<CancelledRequest | undefined>;
 
   /** Finished requests of an adapter that it has not been sent whole, the oldest first. */
   undelivered(nodeId: string): Promise<readonly UndeliveredReply[]>;

@@ -22,6 +22,7 @@ export class SqliteRequests implements domain.RequestStore {
       ) as { seq: number; state: domain.RequestState; digest: string } | undefined;
       if (known && known.digest !== digest) return { type: "conflict" };
       if (known) return { type: "duplicate", seq: known.seq, state: known.state };
+      if (!request.room) return { type: "full" };
       const seq = this.#sql.run(
         `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key,
            priority, state, message, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,
@@ -158,12 +159,17 @@ export class SqliteRequests implements domain.RequestStore {
     });
   }
 
-  cancelQueued({ seq, now }: { readonly seq: number; readonly now: number }): Promise<boolean> {
+  cancelQueued(
+    { seq, now }: { readonly seq: number; readonly now: number },
+  ): Promise<domain.CancelledRequest | undefined> {
     return this.#sql.write(() => {
-      const row = this.#sql.get("SELECT state FROM requests WHERE seq = ?", seq);
-      if (row?.state !== "queued") return false;
+      const row = this.#sql.get(
+        "SELECT platform, message FROM requests WHERE seq = ? AND state = 'queued'",
+        seq,
+      );
+      if (!row) return undefined;
       this.#end(seq, { type: "cancelled" }, now);
-      return true;
+      return { platform: row.platform as string, message: JSON.parse(row.message as string) };
     });
   }
 

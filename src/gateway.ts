@@ -1,0 +1,236 @@
+/** The only wiring: makes every part, hands each what it needs, starts and stops them in order. */
+
+import type { GatewayConfig } from "./config_types.ts";
+import { ConfigError, errorText } from "./errors.ts";
+import { EventBus } from "./events.ts";
+import { logger } from "./log.ts";
+import { EchoClient } from "./llm/echo_client.ts";
+import type { LlmClient } from "./llm/llm_client.ts";
+import { OpenAiClient } from "./llm/openai_client.ts";
+import { Orchestrator } from "./orchestrator/orchestrator.ts";
+import { ContextBuilder } from "./processor/context_builder.ts";
+import { defaultPersona } from "./processor/persona.ts";
+import { Processor } from "./processor/processor.ts";
+import { Replies } from "./processor/replies.ts";
+import { Intake } from "./router/intake.ts";
+import { Router } from "./router/router.ts";
+import { AdapterHub } from "./server/adapter_hub.ts";
+import { Authenticator } from "./server/authenticator.ts";
+import { GatewayServer } from "./server/gateway_server.ts";
+import { healthApp } from "./server/health.ts";
+import { Sessions } from "./sessions/sessions.ts";
+import { SqliteStore } from "./store/sqlite_store.ts";
+import type { Store } from "./store/store.ts";
+import { createFile } from "./tools/builtin/create_file.ts";
+import { currentTime } from "./tools/builtin/current_time.ts";
+import { searchHistory } from "./tools/builtin/search_history.ts";
+import { ToolExecutor } from "./tools/tool_executor.ts";
+import { ToolRegistry } from "./tools/tool_registry.ts";
+import { version } from "./version.ts";
+
+const log = logger("gateway");
+
+/** How often idle sessions are ended and old requests dropped, milliseconds. */
+const housekeepingMs = 60_000;
+/** How many old requests are dropped in one transaction. */
+const purgeBatch = 500;
+/** How long the last frames may take to leave at the end, milliseconds. */
+const settleMs = 2_000;
+
+/** A running gateway. */
+export class Gateway implements AsyncDisposable {
+  readonly events: EventBus;
+  readonly #config: GatewayConfig;
+  readonly #store: Store;
+  readonly #router: Router;
+  readonly #intake: Intake;
+  readonly #replies: Replies;
+  readonly #sessions: Sessions;
+  readonly #server: GatewayServer;
+  readonly #housekeeping: ReturnType<typeof setInterval>;
+  #stopped?: Promise<void>;
+
+  /**
+   * Starts a gateway: opens the store, then the port, then takes up what an earlier run left.
+   *
+   * @throws {ConfigError | StoreError} when the configuration or the store does not allow it.
+   */
+  static async start(
+    config: GatewayConfig,
+    options: { readonly events?: EventBus } = {},
+  ): Promise<Gateway> {
+    refuseOpenDoor(config);
+    const persona = readPersona(config);
+    const store = SqliteStore.open(config.dataDir);
+    try {
+      const gateway = new Gateway(config, store, persona, options.events ?? new EventBus());
+      await gateway.#intake.recover();
+      return gateway;
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(config: GatewayConfig, store: Store, persona: string, events: EventBus) {
+    const startedAt = Date.now();
+    const uptimeSeconds = () => Math.floor((Date.now() - startedAt) / 1000);
+    const { limits } = config;
+    const llm = llmOf(config);
+    const hub = new AdapterHub({ events });
+    const replies = new Replies({ requests: store.requests, outlet: hub });
+    const sessions = new Sessions({ store: store.sessions, events, idleMs: config.sessionIdleMs });
+    const registry = new ToolRegistry([
+      currentTime(),
+      searchHistory(store.history),
+      createFile(),
+    ]);
+    const tools = new ToolExecutor({
+      registry,
+      events,
+      timeoutMs: config.toolTimeoutMs,
+      outputChars: limits.toolOutputChars,
+    });
+    const processor = new Processor({
+      requests: store.requests,
+      sessions,
+      context: new ContextBuilder({
+        history: store.history,
+        persona,
+        historyTokens: limits.historyTokens,
+      }),
+      orchestrator: new Orchestrator({ llm, tools, ...limits, autoProceed: config.autoProceed }),
+      llm,
+      replies,
+      events,
+      owner: crypto.randomUUID(),
+      attempts: limits.attempts,
+    });
+    const router = new Router({
+      handle: processor.handle,
+      discard: processor.discard,
+      ...limits,
+    });
+    const intake = new Intake({ requests: store.requests, router, events });
+    const health = healthApp({
+      llm,
+      store,
+      router,
+      hub,
+      uptimeSeconds,
+      stopping: () => this.#stopped !== undefined,
+    });
+    this.#server = GatewayServer.start({
+      ...config,
+      ...limits,
+      http: (request) => health.fetch(request),
+      conversation: {
+        hub,
+        intake,
+        replies,
+        authenticator: new Authenticator(config.secret),
+        figures: () => {
+          const { active, queued } = router.figures();
+          return {
+            active_requests: active,
+            queue_length: queued,
+            uptime_seconds: uptimeSeconds(),
+          };
+        },
+        frameBytes: limits.frameBytes,
+        heartbeatMs: config.heartbeatMs,
+        registerTimeoutMs: config.registerTimeoutMs,
+      },
+    });
+    this.#config = config;
+    this.events = events;
+    this.#store = store;
+    this.#router = router;
+    this.#intake = intake;
+    this.#replies = replies;
+    this.#sessions = sessions;
+    this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
+    sessions.startSweeping(housekeepingMs);
+    this.#announceStart(llm);
+  }
+
+  /** The address that it listens on, such as `127.0.0.1:18789`. */
+  get address(): string {
+    return this.#server.address;
+  }
+
+  /**
+   * Stops: takes no more messages, tells the adapters, lets running turns finish within the drain
+   * time and puts the others back, closes sockets and store. A second call waits for the first.
+   */
+  stop(reason: string): Promise<void> {
+    return this.#stopped ??= this.#stop(reason);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop("disposed");
+  }
+
+  async #stop(reason: string): Promise<void> {
+    log.info("Stopping: {reason}", { reason });
+    this.events.emit("gateway:shutdown", { reason });
+    clearInterval(this.#housekeeping);
+    this.#sessions[Symbol.dispose]();
+    this.#intake.close();
+    this.#server.announceEnd(reason);
+    await this.#router.stop({ drainMs: this.#config.drainMs });
+    await this.#replies.settle(settleMs);
+    await this.#server.stop();
+    await this.#store[Symbol.asyncDispose]();
+    log.info("Stopped");
+  }
+
+  #announceStart(llm: LlmClient): void {
+    log.info("Clara gateway {version} listens on {address}", { version, address: this.address });
+    if (llm.kind === "echo") {
+      log.warn(
+        "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): the built-in echo model answers " +
+          "every message with its own text",
+      );
+    } else {
+      log.info("Model: {model}", { model: llm.modelOf("mid") });
+    }
+    this.events.emit("gateway:startup", { address: this.address, version });
+  }
+
+  async #keepHouse(): Promise<void> {
+    const before = Date.now() - this.#config.keepRequestsMs;
+    try {
+      while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);
+    } catch (error) {
+      log.warn("Cannot drop old requests: {error}", { error: errorText(error) });
+    }
+  }
+}
+
+function llmOf({ llm }: GatewayConfig): LlmClient {
+  return llm.apiKey || llm.baseUrl ? new OpenAiClient(llm) : new EchoClient();
+}
+
+/** @throws {ConfigError} where everybody on the network could use the gateway. */
+function refuseOpenDoor({ host, secret, insecure }: GatewayConfig): void {
+  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
+  if (loopback || secret || insecure) return;
+  throw new ConfigError(
+    `Cannot listen on "${host}" without a secret: everybody who reaches it could use the gateway. ` +
+      "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or say --insecure.",
+  );
+}
+
+/** @throws {ConfigError} when the file cannot be read. */
+function readPersona({ personaFile }: GatewayConfig): string {
+  if (!personaFile) return defaultPersona;
+  try {
+    return Deno.readTextFileSync(personaFile);
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot read CLARA_PERSONA_FILE "${personaFile}": ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,36 @@
+/** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
+
+import { estimateTokens } from "./token_estimate.ts";
+import type { LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+
+/** Answers with the last user message, word by word. */
+export class EchoClient implements LlmClient {
+  readonly kind = "echo";
+
+  modelOf(): string {
+    return "echo";
+  }
+
+  async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
+    const text = textOf(request.messages.findLast(({ role }) => role === "user"));
+    for (const word of text.match(/\s*\S+\s*$|\s*\S+/g) ?? []) {
+      signal.throwIfAborted();
+      yield { type: "text", text: word };
+      // Each word in its own turn of the event loop, as a network would bring it.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    signal.throwIfAborted();
+    const inputTokens = request.messages.reduce(
+      (sum, message) => sum + estimateTokens(textOf(message)),
+      0,
+    );
+    const usage = { inputTokens, outputTokens: estimateTokens(text) };
+    yield { type: "finish", reason: "stop", usage };
+  }
+}
+
+function textOf(message: LlmMessage | undefined): string {
+  if (!message) return "";
+  if (typeof message.content === "string") return message.content;
+  return message.content.map((part) => part.type === "text" ? part.text : "[image]").join("\n");
+}

@@ -1,0 +1,75 @@
+/**
+ * The port to a language model, in the terms of chat completions. The orchestrator speaks to it;
+ * `openai_client.ts` and `echo_client.ts` implement it.
+ */
+
+import type { FinishReason, Usage } from "../protocol/reply_frame.ts";
+import type { Tier } from "../protocol/message.ts";
+
+/** One part of what a user says. */
+export type ContentPart =
+  | { readonly type: "text"; readonly text: string }
+  /** `url` is a data URL. */
+  | { readonly type: "image"; readonly url: string };
+
+/** A tool call that a model asked for. */
+export interface LlmToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly arguments: string;
+}
+
+/** One message of the conversation that a model is shown. */
+export type LlmMessage =
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: string | readonly ContentPart[] }
+  | {
+    readonly role: "assistant";
+    readonly content: string;
+    readonly toolCalls?: readonly LlmToolCall[];
+  }
+  | { readonly role: "tool"; readonly callId: string; readonly content: string };
+
+/** A tool that a model may call. */
+export interface LlmTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** One request to a model. */
+export interface LlmRequest {
+  readonly tier: Tier;
+  readonly messages: readonly LlmMessage[];
+  readonly tools: readonly LlmTool[];
+}
+
+/** What a model's stream brings. A `finish` comes last, once. */
+export type LlmEvent =
+  | { readonly type: "text"; readonly text: string }
+  /** A piece of a tool call; pieces with one index belong together. */
+  | {
+    readonly type: "tool_call";
+    readonly index: number;
+    readonly id?: string;
+    readonly name?: string;
+    readonly arguments?: string;
+  }
+  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+
+/** A language model behind some API. */
+export interface LlmClient {
+  /** `openai` or `echo`, for the log and /health. */
+  readonly kind: string;
+  /** The model that answers in a tier. */
+  modelOf(tier: Tier): string;
+  /**
+   * Streams one answer.
+   *
+   * @throws {GatewayError} `llm_unavailable`, `llm_timeout` or `context_too_long`; the signal's
+   * reason when it aborts, after the request upstream was ended.
+   */
+  stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent>;
+}

@@ -1,0 +1,252 @@
+/**
+ * The loop of one turn between model and tools: ask the model, pass its words on as they come, run
+ * the tools it calls, tell it the results, until it is done. Called by the processor.
+ */
+
+import { GatewayError } from "../errors.ts";
+import type { LlmClient, LlmMessage } from "../llm/llm_client.ts";
+import type { Tier } from "../protocol/message.ts";
+import type { FinishReason, ReplyFile } from "../protocol/reply_frame.ts";
+import type { ToolCall, ToolRound } from "../store/request_store.ts";
+import type { ToolContext } from "../tools/tool.ts";
+import type { ToolExecutor } from "../tools/tool_executor.ts";
+import { asksForPermission } from "./permission_question.ts";
+import { Seam } from "./seam.ts";
+import { ToolCallAssembler } from "./tool_call_assembler.ts";
+import { interrupted, runToolRound, type TurnJournal } from "./tool_round.ts";
+import type { TurnEvent, TurnResult } from "./turn_event.ts";
+
+const continuePrompt =
+  "Your last message was cut off because of its length. Go on exactly where it " +
+  "stopped: begin with the very next character, repeat nothing and add no remark.";
+const proceedAnswer = "Yes, please proceed.";
+const toolLimitPrompt = "The limit of tool calls for this message is reached. " +
+  "Answer now with what you have, without calling a tool.";
+/** How often a trailing question is answered with yes in one turn. */
+const maxProceeds = 3;
+
+/** What an {@linkcode Orchestrator} is given. */
+export interface OrchestratorOptions {
+  readonly llm: LlmClient;
+  readonly tools: ToolExecutor;
+  /** Rounds of tool calls in one turn. */
+  readonly toolRounds: number;
+  /** Times a reply cut for its length is continued. */
+  readonly continuations: number;
+  /** Whether a trailing "Shall I proceed?" is answered with yes. */
+  readonly autoProceed: boolean;
+  readonly newId?: () => string;
+}
+
+/** A turn to run. */
+export interface Turn {
+  readonly tier: Tier;
+  /** The context, the user's message last. */
+  readonly messages: readonly LlmMessage[];
+  /** Rounds that an earlier attempt journaled: they are taken over, not run again. */
+  readonly rounds: readonly ToolRound[];
+  readonly journal: TurnJournal;
+  readonly context: ToolContext;
+  readonly signal: AbortSignal;
+}
+
+/** One answer of the model, continuations included. */
+interface Answer {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  readonly reason: FinishReason;
+}
+
+/** What grows during a turn. */
+interface Progress {
+  readonly messages: LlmMessage[];
+  readonly files: ReplyFile[];
+  toolCount: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Whether text was shown: the next answer is set apart from it. */
+  shown: boolean;
+}
+
+export class Orchestrator {
+  readonly #options: OrchestratorOptions;
+  readonly #newId: () => string;
+
+  constructor(options: OrchestratorOptions) {
+    this.#options = options;
+    this.#newId = options.newId ?? (() => `call_${crypto.randomUUID()}`);
+  }
+
+  /**
+   * Runs a turn.
+   *
+   * @throws {GatewayError} what the model's client throws, or `tool_limit`; the signal's reason when
+   * it aborts.
+   */
+  async *run(turn: Turn): AsyncGenerator<TurnEvent, TurnResult> {
+    const progress: Progress = {
+      messages: [...turn.messages],
+      files: [],
+      toolCount: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      shown: false,
+    };
+    yield* this.#takeOver(turn, progress);
+    let proceeds = this.#options.autoProceed ? maxProceeds : 0;
+    for (let round = turn.rounds.length;;) {
+      const mayCall = round < this.#options.toolRounds;
+      if (!mayCall) progress.messages.push({ role: "user", content: toolLimitPrompt });
+      const answer = yield* this.#ask(turn, progress, mayCall);
+      if (answer.calls.length > 0) {
+        if (!mayCall) throw toolLimit(this.#options.toolRounds);
+        yield* this.#runTools(turn, progress, { index: round++, ...answer });
+      } else if (proceeds > 0 && answer.reason === "stop" && asksForPermission(answer.text)) {
+        proceeds--;
+        progress.messages.push({ role: "assistant", content: answer.text });
+        progress.messages.push({ role: "user", content: proceedAnswer });
+      } else {
+        return this.#result(progress, answer.reason);
+      }
+    }
+  }
+
+  /** Takes over the rounds of an earlier attempt; a call without a result has an unknown outcome. */
+  async *#takeOver(turn: Turn, progress: Progress): AsyncGenerator<TurnEvent> {
+    for (const [index, round] of turn.rounds.entries()) {
+      yield* this.#show(progress, round.text);
+      addCalls(progress, round);
+      for (const [position, call] of round.calls.entries()) {
+        let result = round.results[position];
+        if (!result) {
+          result = interrupted;
+          await turn.journal.recordResult({ round: index, position, result });
+        }
+        addResult(progress, call, result);
+      }
+    }
+  }
+
+  async *#runTools(
+    turn: Turn,
+    progress: Progress,
+    round: { readonly index: number } & Answer,
+  ): AsyncGenerator<TurnEvent> {
+    addCalls(progress, round);
+    const firstStep = progress.toolCount + 1;
+    const results = yield* runToolRound({
+      ...turn,
+      ...round,
+      firstStep,
+      tools: this.#options.tools,
+    });
+    round.calls.forEach((call, position) => addResult(progress, call, results[position]!));
+  }
+
+  /** Asks the model, and again where its answer is cut for length, or is nothing at all. */
+  async *#ask(
+    turn: Turn,
+    progress: Progress,
+    mayCall: boolean,
+  ): AsyncGenerator<TurnEvent, Answer> {
+    let text = "";
+    let emptyAnswers = 0;
+    for (let continuation = 0;;) {
+      const part = yield* this.#stream(turn, progress, { before: text, mayCall });
+      text += part.text;
+      if (part.calls.length > 0) return { ...part, text };
+      const cut = part.reason === "length" && part.text !== "";
+      if (cut && continuation++ < this.#options.continuations) continue;
+      if (text !== "" || progress.files.length > 0) return { ...part, text };
+      if (part.reason === "content_filter") throw refused();
+      if (emptyAnswers++ > 0) throw empty();
+    }
+  }
+
+  /** One request to the model; `before` is the part of the answer that this one continues. */
+  async *#stream(
+    turn: Turn,
+    progress: Progress,
+    { before, mayCall }: { readonly before: string; readonly mayCall: boolean },
+  ): AsyncGenerator<TurnEvent, Answer> {
+    const { llm, tools } = this.#options;
+    const assembler = new ToolCallAssembler(this.#newId);
+    const seam = before === "" ? undefined : new Seam(before);
+    const request = {
+      tier: turn.tier,
+      messages: before === "" ? progress.messages : [
+        ...progress.messages,
+        { role: "assistant", content: before } as const,
+        { role: "user", content: continuePrompt } as const,
+      ],
+      tools: mayCall ? tools.declarations() : [],
+    };
+    let text = "";
+    let reason: FinishReason = "other";
+    for await (const event of llm.stream(request, turn.signal)) {
+      turn.signal.throwIfAborted();
+      if (event.type === "text") {
+        const delta = seam ? seam.add(event.text) : event.text;
+        yield* this.#show(progress, delta, text === "" && before === "");
+        text += delta;
+      } else if (event.type === "tool_call") {
+        assembler.add(event);
+      } else {
+        reason = event.reason;
+        progress.inputTokens += event.usage.inputTokens;
+        progress.outputTokens += event.usage.outputTokens;
+      }
+    }
+    const rest = seam?.flush() ?? "";
+    yield* this.#show(progress, rest, false);
+    return { text: text + rest, calls: assembler.calls(), reason };
+  }
+
+  /** Shows text; the first of an answer is set apart from what was shown before. */
+  *#show(progress: Progress, text: string, first = true): Generator<TurnEvent> {
+    if (text === "") return;
+    if (first && progress.shown) yield { type: "text", text: "\n\n" };
+    progress.shown = true;
+    yield { type: "text", text };
+  }
+
+  #result(progress: Progress, finishReason: FinishReason): TurnResult {
+    const { files, toolCount, inputTokens, outputTokens } = progress;
+    return { files, toolCount, usage: { inputTokens, outputTokens }, finishReason };
+  }
+}
+
+function addCalls(progress: Progress, round: Pick<ToolRound, "text" | "calls">): void {
+  progress.messages.push({ role: "assistant", content: round.text, toolCalls: round.calls });
+}
+
+function addResult(
+  progress: Progress,
+  call: ToolCall,
+  result: { readonly content: string; readonly files: readonly ReplyFile[] },
+): void {
+  progress.toolCount++;
+  progress.files.push(...result.files);
+  progress.messages.push({ role: "tool", callId: call.id, content: result.content });
+}
+
+function toolLimit(rounds: number): GatewayError {
+  return new GatewayError(
+    "tool_limit",
+    `The model called tools for ${rounds} rounds and did not come to an answer. ` +
+      "Ask for less at a time.",
+    { recoverable: true },
+  );
+}
+
+function refused(): GatewayError {
+  return new GatewayError("llm_unavailable", "The model's provider withheld the answer.", {
+    details: { finish_reason: "content_filter" },
+  });
+}
+
+function empty(): GatewayError {
+  return new GatewayError("llm_unavailable", "The model gave an empty answer. Try again.", {
+    recoverable: true,
+  });
+}

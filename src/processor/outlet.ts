@@ -1,0 +1,27 @@
+/**
+ * How replies leave, as the processor sees it: a link to an adapter while it is connected. The server
+ * implements it with sockets.
+ */
+
+import type { Dialect } from "../protocol/message.ts";
+import type { ReplyFrame } from "../protocol/reply_frame.ts";
+
+/** One connection of one adapter. A new connection is a new link. */
+export interface Link {
+  /** Whether the adapter wants a reply as it grows. */
+  readonly streaming: boolean;
+  /** Whether the adapter takes in what it is sent; while it does not, chunks are held back. */
+  readonly writable: boolean;
+  /** Sends one step of a reply. Does nothing once the connection is closed. */
+  send(dialect: Dialect, frame: ReplyFrame): void;
+  /** Calls back once, when `writable` is true again or the connection is closed. */
+  whenWritable(callback: () => void): void;
+  /** True when all that was sent so far has left; false when the connection closed before. */
+  flushed(): Promise<boolean>;
+}
+
+/** Where to find the link to an adapter. */
+export interface Outlet {
+  /** The adapter's connection; undefined while it has none. */
+  link(nodeId: string): Link | undefined;
+}

@@ -1,0 +1,294 @@
+/**
+ * One turn, from its claim to its committed outcome: session, context, model and tools, reply,
+ * history. Called by the router, one turn at a time in a channel.
+ */
+
+import { errorText, GatewayError, toGatewayError } from "../errors.ts";
+import type { EventBus, EventOrigin } from "../events.ts";
+import type { LlmClient } from "../llm/llm_client.ts";
+import { logger } from "../log.ts";
+import type { Orchestrator } from "../orchestrator/orchestrator.ts";
+import type { TurnEvent, TurnResult } from "../orchestrator/turn_event.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { Conversation, NewHistoryEntry } from "../store/history_store.ts";
+import type {
+  ClaimedRequest,
+  Outcome,
+  QueuedRequest,
+  RequestStore,
+} from "../store/request_store.ts";
+import type { ContextBuilder } from "./context_builder.ts";
+import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
+import type { Replies } from "./replies.ts";
+import type { Reply } from "./reply.ts";
+import { untilStored } from "./until_stored.ts";
+
+const log = logger("processor");
+
+/** What a {@linkcode Processor} is given. */
+export interface ProcessorOptions {
+  readonly requests: RequestStore;
+  readonly sessions: Pick<Sessions, "open">;
+  readonly context: ContextBuilder;
+  readonly orchestrator: Orchestrator;
+  readonly llm: Pick<LlmClient, "modelOf">;
+  readonly replies: Replies;
+  readonly events: EventBus;
+  /** This process, for the claims in the store. */
+  readonly owner: string;
+  /** Times a request is tried that ends the process. */
+  readonly attempts: number;
+  readonly now?: () => number;
+}
+
+/** What a turn has come to know, for its end. */
+interface TurnState {
+  sessionId?: string;
+  /** The user's message as history keeps it. */
+  userText: string;
+  readonly conversation: Conversation;
+}
+
+export class Processor {
+  readonly #options: ProcessorOptions;
+  readonly #now: () => number;
+
+  constructor(options: ProcessorOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Runs a request to its end. An abort with `shutting_down` puts it back instead. */
+  readonly handle = async (queued: QueuedRequest, signal: AbortSignal): Promise<void> => {
+    const { requests, owner } = this.#options;
+    const claimed = await untilStored(
+      () => requests.claim({ seq: queued.seq, owner, now: this.#now() }),
+      signal,
+    );
+    if (!claimed) return;
+    const { message } = claimed;
+    const tier = message.tier ?? "mid";
+    const model = this.#options.llm.modelOf(tier);
+    const { nodeId, requestId } = queued;
+    const { dialect } = message;
+    const reply = this.#options.replies.open(queued.seq, {
+      nodeId,
+      requestId,
+      dialect,
+      model,
+      tier,
+    });
+    const state: TurnState = {
+      userText: message.content,
+      conversation: {
+        channelKey: queued.channelKey,
+        threadId: message.channel.threadId ?? "",
+      },
+    };
+    try {
+      const outcome = await this.#outcome(claimed, reply, state, signal);
+      if (outcome) await this.#finish(claimed, reply, state, outcome, signal);
+      else await this.#putBack(claimed, signal);
+    } catch (error) {
+      // The claim is lost or the gateway stops before the store takes writes again: whoever holds
+      // the request next will answer it.
+      this.#options.replies.abandon(queued.seq);
+      log.warn("Request {request} is left to its next claim: {error}", {
+        request: requestId,
+        error: errorText(error),
+      });
+    }
+  };
+
+  /** Ends a request that was cancelled while it waited. */
+  readonly discard = async (queued: QueuedRequest): Promise<void> => {
+    const { requests, replies, events } = this.#options;
+    const { seq, nodeId, requestId } = queued;
+    const never = new AbortController().signal;
+    const cancelled = await untilStored(
+      () => requests.cancelQueued({ seq, now: this.#now() }),
+      never,
+    );
+    if (!cancelled) return;
+    events.emit("message:cancelled", originOf({ ...cancelled, nodeId }));
+    const { dialect } = cancelled.message;
+    replies.open(seq, { nodeId, requestId, dialect, model: "", tier: "mid" });
+    await replies.finish(seq, { type: "cancelled" });
+  };
+
+  /** The request's outcome; undefined when it is to be put back. */
+  async #outcome(
+    claimed: ClaimedRequest,
+    reply: Reply,
+    state: TurnState,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    try {
+      signal.throwIfAborted();
+      if (claimed.attempt > this.#options.attempts) throw setAside(claimed.attempt - 1);
+      reply.start();
+      const result = await this.#run(claimed, reply, state, signal);
+      const { model, tier, text } = reply;
+      return { type: "reply", text, model, tier, ...result };
+    } catch (error) {
+      if (error instanceof ClaimLostError) throw error;
+      if (signal.aborted) {
+        const reason = signal.reason as GatewayError;
+        return reason.code === "shutting_down" ? undefined : { type: "cancelled" };
+      }
+      return this.#failure(claimed, reply, error);
+    }
+  }
+
+  #failure(claimed: ClaimedRequest, reply: Reply, thrown: unknown): Outcome {
+    const { code, message, recoverable, details, cause } = toGatewayError(thrown);
+    log.warn("Request {request} failed with {code}: {error}", {
+      request: claimed.message.requestId,
+      code,
+      error: errorText(cause ?? thrown),
+    });
+    const partialText = reply.text || undefined;
+    return { type: "error", code, message, recoverable, details, partialText };
+  }
+
+  async #run(
+    claimed: ClaimedRequest,
+    reply: Reply,
+    state: TurnState,
+    signal: AbortSignal,
+  ): Promise<TurnResult> {
+    const { message, nodeId, platform, claim } = claimed;
+    const { conversation } = state;
+    const userId = message.user.id;
+    const channelId = message.channel.id;
+    const session = await this.#options.sessions.open({
+      nodeId,
+      platform,
+      userId,
+      channelId,
+      conversation,
+    });
+    state.sessionId = session.id;
+    const context = await this.#options.context.build({ platform, message, conversation });
+    state.userText = context.userText;
+    const turn = this.#options.orchestrator.run({
+      tier: message.tier ?? "mid",
+      messages: context.messages,
+      rounds: claimed.rounds,
+      journal: new ClaimJournal(this.#options.requests, claim),
+      context: {
+        nodeId,
+        platform,
+        requestId: message.requestId,
+        userId,
+        channelId,
+        channelKey: claim.channelKey,
+        sessionId: session.id,
+      },
+      signal,
+    });
+    for (;;) {
+      const step = await turn.next();
+      if (step.done) return step.value;
+      show(reply, step.value);
+    }
+  }
+
+  /** Commits the outcome with its history, then sends it. */
+  async #finish(
+    claimed: ClaimedRequest,
+    reply: Reply,
+    state: TurnState,
+    outcome: Outcome,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { requests, replies } = this.#options;
+    const { seq } = claimed.claim;
+    const now = this.#now();
+    const history = state.sessionId ? this.#history(claimed, reply, state, outcome) : [];
+    const { sessionId, conversation } = state;
+    const end = { outcome, now, sessionId, conversation, history };
+    if (!await untilStored(() => requests.finish(claimed.claim, end), signal)) {
+      throw new ClaimLostError();
+    }
+    this.#emitEnd(claimed, outcome);
+    // The next turn of the channel need not wait until a slow adapter has read this one's reply.
+    replies.finish(seq, outcome);
+  }
+
+  #history(
+    claimed: ClaimedRequest,
+    reply: Reply,
+    state: TurnState,
+    outcome: Outcome,
+  ): readonly NewHistoryEntry[] {
+    const { user } = claimed.message;
+    const common = { userId: user.id, userName: user.name };
+    const asked: NewHistoryEntry = {
+      ...common,
+      role: "user",
+      content: state.userText,
+      partial: false,
+      at: claimed.acceptedAt,
+    };
+    if (reply.text === "") return [asked];
+    const partial = outcome.type !== "reply";
+    return [asked, { ...common, role: "assistant", content: reply.text, partial, at: this.#now() }];
+  }
+
+  async #putBack(claimed: ClaimedRequest, signal: AbortSignal): Promise<void> {
+    this.#options.replies.abandon(claimed.claim.seq);
+    await untilStored(() => this.#options.requests.release(claimed.claim), signal);
+  }
+
+  #emitEnd(claimed: ClaimedRequest, outcome: Outcome): void {
+    const { events } = this.#options;
+    const origin = originOf(claimed);
+    switch (outcome.type) {
+      case "reply":
+        return events.emit("message:sent", {
+          ...origin,
+          content: outcome.text,
+          tool_count: outcome.toolCount,
+          duration_ms: this.#now() - claimed.acceptedAt,
+        });
+      case "cancelled":
+        return events.emit("message:cancelled", origin);
+      case "error": {
+        const { code, message: text } = outcome;
+        return events.emit("message:error", { ...origin, code, message: text });
+      }
+    }
+  }
+}
+
+function originOf(
+  { nodeId, platform, message }: Pick<ClaimedRequest, "nodeId" | "platform" | "message">,
+): EventOrigin {
+  return {
+    node_id: nodeId,
+    platform,
+    user_id: message.user.id,
+    channel_id: message.channel.id,
+    request_id: message.requestId,
+  };
+}
+
+function show(reply: Reply, event: TurnEvent): void {
+  if (event.type === "text") return reply.add(event.text);
+  const { step, description, call } = event;
+  const common = { toolName: call.name, callId: call.id, step, description };
+  if (event.type === "tool_started") {
+    return reply.tool({ type: "tool_started", ...common, emoji: event.emoji });
+  }
+  const { isError, content, durationMs } = event.result;
+  const outputPreview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
+  reply.tool({ type: "tool_finished", ...common, success: !isError, outputPreview, durationMs });
+}
+
+function setAside(tries: number): GatewayError {
+  return new GatewayError(
+    "internal_error",
+    `This message was set aside: the gateway ended ${tries} times while it worked on it.`,
+  );
+}

@@ -1,0 +1,115 @@
+/**
+ * All replies that are on their way. The processor opens and finishes them; the server says when an
+ * adapter is back, and it then gets what it missed, each reply once.
+ */
+
+import { errorText } from "../errors.ts";
+import { logger } from "../log.ts";
+import type {
+  Outcome,
+  RequestSeq,
+  RequestStore,
+  UndeliveredReply,
+} from "../store/request_store.ts";
+import type { Outlet } from "./outlet.ts";
+import { Reply, type ReplyOptions } from "./reply.ts";
+
+const log = logger("processor", "replies");
+
+/** What {@linkcode Replies} are given. */
+export interface RepliesOptions {
+  readonly requests: Pick<RequestStore, "markDelivered" | "undelivered" | "reply">;
+  readonly outlet: Outlet;
+  readonly now?: () => number;
+}
+
+export class Replies {
+  readonly #options: RepliesOptions;
+  readonly #now: () => number;
+  /** Replies that grow or whose end is leaving. */
+  readonly #live = new Map<RequestSeq, Reply>();
+  /** Those that were delivered while the store was being asked what was not. */
+  readonly #deliveredMeanwhile = new Set<RequestSeq>();
+  #asking = 0;
+  #whenSettled?: () => void;
+
+  constructor(options: RepliesOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Begins a reply. */
+  open(seq: RequestSeq, options: Omit<ReplyOptions, "outlet">): Reply {
+    const reply = new Reply({ ...options, outlet: this.#options.outlet });
+    this.#live.set(seq, reply);
+    return reply;
+  }
+
+  /** Gives up a reply without an end: its request goes back into the queue. */
+  abandon(seq: RequestSeq): void {
+    this.#drop(seq);
+  }
+
+  /** Sends a reply's end, which must be durable, and notes when the adapter has been sent it all. */
+  async finish(seq: RequestSeq, outcome: Outcome): Promise<void> {
+    const reply = this.#live.get(seq);
+    if (!reply) return;
+    try {
+      if (!await reply.finish(outcome)) return;
+      await this.#options.requests.markDelivered({ seq, now: this.#now() });
+      if (this.#asking > 0) this.#deliveredMeanwhile.add(seq);
+    } catch (error) {
+      log.warn("Cannot note that a reply was delivered; it may be sent again: {error}", {
+        error: errorText(error),
+      });
+    } finally {
+      this.#drop(seq);
+    }
+  }
+
+  /** Sends the reply of a finished request once more, because its message was sent once more. */
+  async resend(seq: RequestSeq): Promise<void> {
+    if (this.#live.has(seq)) return;
+    const stored = await this.#options.requests.reply(seq);
+    if (stored) this.#sendStored(stored);
+  }
+
+  /** An adapter is connected (again): brings it up to date on all that concerns it. */
+  async attach(nodeId: string): Promise<void> {
+    for (const reply of this.#live.values()) if (reply.nodeId === nodeId) reply.sync();
+    this.#asking++;
+    try {
+      for (const stored of await this.#options.requests.undelivered(nodeId)) {
+        if (!this.#deliveredMeanwhile.has(stored.seq)) this.#sendStored(stored);
+      }
+    } finally {
+      if (--this.#asking === 0) this.#deliveredMeanwhile.clear();
+    }
+  }
+
+  /** Resolves when no reply is on its way any more, or after `timeoutMs`. */
+  async settle(timeoutMs: number): Promise<void> {
+    if (this.#live.size === 0) return;
+    let timer;
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+    const settled = new Promise<void>((resolve) => this.#whenSettled = resolve);
+    await Promise.race([settled, timeout]);
+    clearTimeout(timer);
+  }
+
+  #drop(seq: RequestSeq): void {
+    this.#live.delete(seq);
+    if (this.#live.size === 0) this.#whenSettled?.();
+  }
+
+  #sendStored(stored: UndeliveredReply): void {
+    if (this.#live.has(stored.seq)) return;
+    const { nodeId, requestId, dialect, outcome } = stored;
+    // Only a reply has a start that tells of a model.
+    const { model, tier } = outcome.type === "reply"
+      ? outcome
+      : { model: "", tier: "mid" as const };
+    this.open(stored.seq, { nodeId, requestId, dialect, model, tier });
+    this.finish(stored.seq, outcome);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * One reply on its way to its adapter. It remembers what was sent over which link: a new link gets
+ * the reply from its beginning, an absent adapter gets it when it is back. `start` begins a reply
+ * anew, so an adapter drops the chunks that came before it.
+ */
+
+import type { Dialect, Tier } from "../protocol/message.ts";
+import type { ReplyFrame } from "../protocol/reply_frame.ts";
+import type { Outcome } from "../store/request_store.ts";
+import type { Link, Outlet } from "./outlet.ts";
+
+/** Which reply it is, and where it goes. */
+export interface ReplyOptions {
+  readonly nodeId: string;
+  readonly requestId: string;
+  readonly dialect: Dialect;
+  readonly model: string;
+  readonly tier: Tier;
+  readonly outlet: Outlet;
+}
+
+/** A step without the ids, which the reply adds. */
+type BareFrame = DistributiveOmit<ReplyFrame, "requestId" | "responseId">;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+export class Reply {
+  readonly #options: ReplyOptions;
+  readonly #responseId: string;
+  /** All text so far. */
+  #text = "";
+  /**
+   * The part of it that the current link has not been sent; undefined where the link came after the
+   * end, and gets the reply whole.
+   */
+  #pending?: string = "";
+  #link?: Link;
+  #waitsForLink = false;
+  #outcome?: Outcome;
+  /** The link that was sent the terminal frame. */
+  #endedOn?: Link;
+
+  constructor(options: ReplyOptions) {
+    this.#options = options;
+    this.#responseId = `resp-${crypto.randomUUID()}`;
+  }
+
+  get nodeId(): string {
+    return this.#options.nodeId;
+  }
+
+  get model(): string {
+    return this.#options.model;
+  }
+
+  get tier(): Tier {
+    return this.#options.tier;
+  }
+
+  /** All text so far, shown or not. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Tells the adapter that its reply begins, if it is there. */
+  start(): void {
+    this.#sync();
+  }
+
+  /** Adds text; it leaves at once if the adapter is there and keeps up. */
+  add(text: string): void {
+    this.#text += text;
+    this.#pending = (this.#pending ?? "") + text;
+    this.#sync();
+  }
+
+  /** Tells of a tool. An adapter that is away does not hear of it later. */
+  tool(frame: Extract<BareFrame, { type: "tool_started" | "tool_finished" }>): void {
+    this.#sync();
+    if (this.#link) this.#send(this.#link, frame);
+  }
+
+  /** Brings the adapter up to date, over a new link if it has one. */
+  sync(): void {
+    this.#sync();
+  }
+
+  /**
+   * Sends the end, which must be durable by now. Gives true when the adapter has been sent the whole
+   * reply, false when it is away.
+   */
+  async finish(outcome: Outcome): Promise<boolean> {
+    this.#outcome = outcome;
+    for (;;) {
+      this.#sync();
+      const link = this.#link;
+      if (!link) return false;
+      if (await link.flushed()) return true;
+      // It closed before it had sent all; an adapter that is back already gets it all again.
+    }
+  }
+
+  #sync(): void {
+    const link = this.#options.outlet.link(this.#options.nodeId);
+    if (link !== this.#link) {
+      this.#link = link;
+      this.#pending = this.#outcome ? undefined : this.#text;
+      if (link && this.#hasStart()) {
+        const { model, tier } = this.#options;
+        this.#send(link, { type: "start", model, tier });
+      }
+    }
+    if (!link || this.#endedOn === link) return;
+    if (this.#outcome) this.#sendEnd(link, this.#outcome);
+    else this.#sendPending(link);
+  }
+
+  /** A request that ended without having run has nothing to start. */
+  #hasStart(): boolean {
+    return this.#outcome === undefined || this.#outcome.type === "reply";
+  }
+
+  #sendPending(link: Link): void {
+    if (!this.#pending || !link.streaming) return;
+    if (link.writable) {
+      this.#send(link, { type: "chunk", text: this.#pending, done: false });
+      this.#pending = "";
+    } else if (!this.#waitsForLink) {
+      this.#waitsForLink = true;
+      link.whenWritable(() => {
+        this.#waitsForLink = false;
+        this.#sync();
+      });
+    }
+  }
+
+  #sendEnd(link: Link, outcome: Outcome): void {
+    this.#endedOn = link;
+    if (outcome.type === "reply") {
+      if (this.#pending !== undefined) {
+        this.#send(link, { type: "chunk", text: this.#pending, done: true });
+      }
+      this.#send(link, { ...outcome, type: "end" });
+    } else if (outcome.type === "error") {
+      if (this.#pending && link.streaming) {
+        this.#send(link, { type: "chunk", text: this.#pending, done: false });
+      }
+      const { partialText: _, ...error } = outcome;
+      this.#send(link, error);
+    } else {
+      this.#send(link, { type: "cancelled" });
+    }
+    this.#pending = undefined;
+  }
+
+  #send(link: Link, frame: BareFrame): void {
+    const { dialect, requestId } = this.#options;
+    link.send(dialect, { ...frame, requestId, responseId: this.#responseId } as ReplyFrame);
+  }
+}

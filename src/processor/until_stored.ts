@@ -1,0 +1,45 @@
+/**
+ * Repeats what the store refuses until it takes it: an accepted message outlives a full disk. Used by
+ * the processor for the writes without which a turn cannot begin or end.
+ */
+
+import { errorText, type GatewayError, StoreError } from "../errors.ts";
+import { logger } from "../log.ts";
+
+const log = logger("processor", "store");
+
+const firstDelayMs = 100;
+const longestDelayMs = 5_000;
+
+/**
+ * Calls `write` until it does not throw a {@linkcode StoreError}.
+ *
+ * @throws the signal's reason when it aborts with `shutting_down`: the next start takes it up.
+ */
+export async function untilStored<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let delayMs = firstDelayMs;; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StoreError) || isShutdown(signal)) throw error;
+      log.error("{error}; trying again in {delay} ms", { error: errorText(error), delay: delayMs });
+      await pause(delayMs, signal);
+    }
+  }
+}
+
+function isShutdown(signal: AbortSignal): boolean {
+  return signal.aborted && (signal.reason as GatewayError).code === "shutting_down";
+}
+
+function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, delayMs);
+    signal.addEventListener("abort", end);
+    function end() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    }
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * The way in: a message is committed, then queued; only then is it answered. The server calls it
+ * with what an adapter sent, and the gateway at start with what the last run left behind.
+ */
+
+import { createHash } from "node:crypto";
+import type { EventBus } from "../events.ts";
+import { GatewayError } from "../errors.ts";
+import { logger } from "../log.ts";
+import type { UserMessage } from "../protocol/message.ts";
+import type { RequestSeq, RequestStore } from "../store/request_store.ts";
+import type { Router } from "./router.ts";
+
+const log = logger("router", "intake");
+
+/** Who sends. */
+export interface Sender {
+  readonly nodeId: string;
+  readonly platform: string;
+}
+
+/** What became of a message. */
+export type Submission =
+  /** It was accepted and waits; `position` counts from 1. */
+  | { readonly type: "queued"; readonly position: number }
+  /** It was accepted and runs. */
+  | { readonly type: "running" }
+  /** It was known: it waits (with a position) or runs. */
+  | { readonly type: "duplicate"; readonly position?: number }
+  /** It was known and has its outcome: the reply wants to be sent again. */
+  | { readonly type: "answered"; readonly seq: RequestSeq };
+
+/** What an {@linkcode Intake} is given. */
+export interface IntakeOptions {
+  readonly requests: Pick<RequestStore, "accept" | "unfinished">;
+  readonly router: Router;
+  readonly events: EventBus;
+  readonly now?: () => number;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #now: () => number;
+  #closed = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /**
+   * Takes a message in. When the promise resolves it is durable.
+   *
+   * @throws {GatewayError} `duplicate_conflict`, `queue_full` or `shutting_down`.
+   */
+  async submit(sender: Sender, message: UserMessage): Promise<Submission> {
+    const { router, requests, events } = this.#options;
+    const { requestId } = message;
+    this.#refuseWhenClosed(requestId);
+    const channelKey = channelKeyOf(sender.platform, message.channel.id);
+    const room = router.reserve(channelKey);
+    const acceptance = await requests
+      .accept({ ...sender, channelKey, digest: digestOf(message), message, room, now: this.#now() })
+      .finally(() => router.release(channelKey));
+    switch (acceptance.type) {
+      case "accepted": {
+        const position = router.enqueue(acceptance.request);
+        events.emit("message:received", {
+          node_id: sender.nodeId,
+          platform: sender.platform,
+          user_id: message.user.id,
+          channel_id: message.channel.id,
+          request_id: requestId,
+          content: message.content,
+        });
+        return position === 0 ? { type: "running" } : { type: "queued", position };
+      }
+      case "duplicate": {
+        if (acceptance.state === "done") return { type: "answered", seq: acceptance.seq };
+        const position = router.position({ nodeId: sender.nodeId, requestId });
+        return { type: "duplicate", position: position || undefined };
+      }
+      case "conflict":
+        throw new GatewayError(
+          "duplicate_conflict",
+          `Cannot accept request "${requestId}": another message was sent under this id. ` +
+            "Give each message an id of its own.",
+          { requestId },
+        );
+      case "full":
+        throw new GatewayError(
+          "queue_full",
+          `Cannot accept request "${requestId}": as many messages as allowed wait in this ` +
+            "channel. Send it again when some are answered.",
+          { requestId, recoverable: true },
+        );
+    }
+  }
+
+  /** Cancels one request of an adapter; false when it neither waits nor runs. */
+  cancelRequest(sender: Sender, requestId: string): boolean {
+    return this.#options.router.cancel({ nodeId: sender.nodeId, requestId });
+  }
+
+  /** Cancels all requests of an adapter in a channel; gives their count. */
+  cancelChannel(sender: Sender, channelId: string): number {
+    const channelKey = channelKeyOf(sender.platform, channelId);
+    return this.#options.router.cancelChannel({ nodeId: sender.nodeId, channelKey });
+  }
+
+  /** Queues what an earlier run accepted and did not finish; gives its count. */
+  async recover(): Promise<number> {
+    const unfinished = await this.#options.requests.unfinished();
+    for (const request of unfinished) this.#options.router.enqueue(request);
+    if (unfinished.length > 0) {
+      log.info("Taking up {count} requests that the last run left", { count: unfinished.length });
+    }
+    return unfinished.length;
+  }
+
+  /** From now on no message is accepted. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #refuseWhenClosed(requestId: string): void {
+    if (!this.#closed) return;
+    throw new GatewayError(
+      "shutting_down",
+      `Cannot accept request "${requestId}": the gateway is stopping. Send it again after you have ` +
+        "reconnected.",
+      { requestId, recoverable: true },
+    );
+  }
+}
+
+/** The key of a channel over all platforms. */
+export function channelKeyOf(platform: string, channelId: string): string {
+  return `${platform.replaceAll(":", "%3A")}:${channelId}`;
+}
+
+/** Tells apart what users would call different messages; what an adapter adds at each try is left out. */
+function digestOf(message: UserMessage): string {
+  const { user, channel, content, attachments } = message;
+  return createHash("sha256")
+    .update(JSON.stringify([user.id, channel.id, channel.threadId ?? "", content, attachments]))
+    .digest("base64");
+}

@@ -1,0 +1,202 @@
+/**
+ * Who runs when: one turn at a time in a channel, any number of channels at once up to a cap. Fed by
+ * the intake; hands each request to `handle`, of which it knows nothing more.
+ */
+
+import { errorText, GatewayError } from "../errors.ts";
+import { logger } from "../log.ts";
+import type { QueuedRequest } from "../store/request_store.ts";
+import { ChannelQueue } from "./channel_queue.ts";
+
+const log = logger("router");
+
+/** What a {@linkcode Router} is given. */
+export interface RouterOptions {
+  /** Runs a turn to its end. Must not throw; it ends soon after the signal aborts. */
+  readonly handle: (request: QueuedRequest, signal: AbortSignal) => Promise<void>;
+  /** Ends a request that was cancelled while it waited. Must not throw. */
+  readonly discard: (request: QueuedRequest) => Promise<void>;
+  /** Turns that may run at once, over all channels. */
+  readonly concurrentTurns: number;
+  /** Requests that may wait in one channel. */
+  readonly queuedPerChannel: number;
+}
+
+/** How many turns run and how many requests wait. */
+export interface RouterFigures {
+  readonly active: number;
+  readonly queued: number;
+  readonly channels: number;
+}
+
+interface Channel {
+  readonly key: string;
+  readonly queue: ChannelQueue;
+  /** Places kept for messages that are being committed. */
+  reserved: number;
+  running?: Turn;
+  /** Whether it stands in the line of channels that could run. */
+  ready: boolean;
+}
+
+interface Turn {
+  readonly request: QueuedRequest;
+  readonly abort: AbortController;
+}
+
+/** Orders requests and runs them. All its methods but `stop` are synchronous: no gap, no race. */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #channels = new Map<string, Channel>();
+  /** Channels that could run, in the order in which they became able to: the fair share of turns. */
+  readonly #ready: Channel[] = [];
+  /** Every request that waits or runs, by adapter and request id. */
+  readonly #requests = new Map<string, QueuedRequest>();
+  #active = 0;
+  #queued = 0;
+  #stopping = false;
+  #whenIdle?: () => void;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps a place in a channel's queue; false when there is none. Give it back with `release`. */
+  reserve(channelKey: string): boolean {
+    const channel = this.#channel(channelKey);
+    const room = channel.queue.size + channel.reserved < this.#options.queuedPerChannel;
+    channel.reserved++;
+    return room;
+  }
+
+  /** Gives back a place that `reserve` kept (or only counted). */
+  release(channelKey: string): void {
+    const channel = this.#channel(channelKey);
+    channel.reserved--;
+    this.#forget(channel);
+  }
+
+  /** Takes a request; gives its place in the queue, from 1, or 0 when it runs already. */
+  enqueue(request: QueuedRequest): number {
+    const channel = this.#channel(request.channelKey);
+    channel.queue.push(request);
+    this.#queued++;
+    this.#requests.set(keyOf(request), request);
+    this.#makeReady(channel);
+    this.#runReady();
+    return this.position(request) ?? 0;
+  }
+
+  /** The place of a request in its queue, from 1; 0 when it runs; undefined when it is not here. */
+  position(request: { readonly nodeId: string; readonly requestId: string }): number | undefined {
+    const known = this.#requests.get(keyOf(request));
+    if (!known) return undefined;
+    const channel = this.#channels.get(known.channelKey)!;
+    return channel.running?.request === known ? 0 : channel.queue.position(known);
+  }
+
+  /** Cancels a request that waits or runs; false when it does neither. */
+  cancel(request: { readonly nodeId: string; readonly requestId: string }): boolean {
+    const known = this.#requests.get(keyOf(request));
+    if (!known) return false;
+    const channel = this.#channels.get(known.channelKey)!;
+    if (channel.running?.request === known) {
+      channel.running.abort.abort(new GatewayError("cancelled", "The request was cancelled."));
+      return true;
+    }
+    channel.queue.remove(known);
+    this.#queued--;
+    this.#requests.delete(keyOf(known));
+    this.#forget(channel);
+    this.#options.discard(known).catch((error) => this.#bug("discard", error));
+    return true;
+  }
+
+  /** Cancels all requests of an adapter in a channel, the waiting ones first; gives their count. */
+  cancelChannel(options: { readonly nodeId: string; readonly channelKey: string }): number {
+    const channel = this.#channels.get(options.channelKey);
+    if (!channel) return 0;
+    const running = channel.running ? [channel.running.request] : [];
+    const own = [...channel.queue, ...running].filter(({ nodeId }) => nodeId === options.nodeId);
+    return own.filter((request) => this.cancel(request)).length;
+  }
+
+  figures(): RouterFigures {
+    return { active: this.#active, queued: this.#queued, channels: this.#channels.size };
+  }
+
+  /**
+   * Starts no more turns and waits for the running ones. Those that are not done after `drainMs` are
+   * aborted with `shutting_down`. Resolves when none runs.
+   */
+  async stop(options: { readonly drainMs: number }): Promise<void> {
+    this.#stopping = true;
+    if (this.#active === 0) return;
+    const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
+    const timer = setTimeout(() => {
+      for (const { running } of this.#channels.values()) {
+        running?.abort.abort(new GatewayError("shutting_down", "The gateway is stopping."));
+      }
+    }, options.drainMs);
+    await idle;
+    clearTimeout(timer);
+  }
+
+  #channel(key: string): Channel {
+    let channel = this.#channels.get(key);
+    if (!channel) {
+      channel = { key, queue: new ChannelQueue(), reserved: 0, ready: false };
+      this.#channels.set(key, channel);
+    }
+    return channel;
+  }
+
+  #forget(channel: Channel): void {
+    const idle = !channel.running && channel.queue.size === 0 && channel.reserved === 0;
+    if (idle && !channel.ready) this.#channels.delete(channel.key);
+  }
+
+  #makeReady(channel: Channel): void {
+    if (channel.ready || channel.running || channel.queue.size === 0) return;
+    channel.ready = true;
+    this.#ready.push(channel);
+  }
+
+  #runReady(): void {
+    while (!this.#stopping && this.#active < this.#options.concurrentTurns) {
+      const channel = this.#ready.shift();
+      if (!channel) return;
+      channel.ready = false;
+      const request = channel.queue.shift();
+      if (request) this.#run(channel, request);
+      else this.#forget(channel);
+    }
+  }
+
+  async #run(channel: Channel, request: QueuedRequest): Promise<void> {
+    const abort = new AbortController();
+    channel.running = { request, abort };
+    this.#active++;
+    this.#queued--;
+    try {
+      await this.#options.handle(request, abort.signal);
+    } catch (error) {
+      this.#bug("handle", error);
+    }
+    channel.running = undefined;
+    this.#active--;
+    this.#requests.delete(keyOf(request));
+    this.#makeReady(channel);
+    this.#forget(channel);
+    this.#runReady();
+    if (this.#active === 0) this.#whenIdle?.();
+  }
+
+  #bug(where: string, error: unknown): void {
+    log.error("{where} failed, which it must not: {error}", { where, error: errorText(error) });
+  }
+}
+
+function keyOf(request: { readonly nodeId: string; readonly requestId: string }): string {
+  return `${request.nodeId}\n${request.requestId}`;
+}

@@ -1,0 +1,282 @@
+/**
+ * What is said on one socket: first who it is, then messages, cancels, pings. Reads each frame, asks
+ * the intake and the replies, and answers in the dialect that the adapter speaks.
+ */
+
+import { errorText, GatewayError, toGatewayError } from "../errors.ts";
+import { logger } from "../log.ts";
+import type { Replies } from "../processor/replies.ts";
+import { type AdapterFrame, decodeFrame } from "../protocol/decode.ts";
+import type { Dialect, UserMessage } from "../protocol/message.ts";
+import type { Intake, Submission } from "../router/intake.ts";
+import type { AdapterHub } from "./adapter_hub.ts";
+import type { AdapterLink } from "./adapter_link.ts";
+import type { Authenticator } from "./authenticator.ts";
+import { closeCodes, type Connection } from "./connection.ts";
+
+const log = logger("server");
+
+type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
+type CancelFrame = Extract<AdapterFrame, { type: "cancel" }>;
+
+/** How busy the gateway is, as `status` frames say it. */
+export interface ServiceFigures {
+  readonly active_requests: number;
+  readonly queue_length: number;
+  readonly uptime_seconds: number;
+}
+
+/** What every conversation is given. */
+export interface ConversationOptions {
+  readonly hub: AdapterHub;
+  readonly intake: Intake;
+  readonly replies: Replies;
+  readonly authenticator: Authenticator;
+  readonly figures: () => ServiceFigures;
+  readonly frameBytes: number;
+  readonly heartbeatMs: number;
+  readonly registerTimeoutMs: number;
+  readonly now?: () => number;
+}
+
+/** Where a socket comes from, and what it brought when it was opened. */
+export interface Peer {
+  readonly address: string;
+  /** The secret of the upgrade request's header. */
+  readonly bearer?: string;
+}
+
+export class AdapterConversation {
+  readonly #options: ConversationOptions;
+  readonly #connection: Connection;
+  readonly #peer: Peer;
+  readonly #now: () => number;
+  readonly #registerTimer: ReturnType<typeof setTimeout>;
+  /** Messages that are being committed: a cancel that follows one must find it. */
+  readonly #submitting = new Set<Promise<void>>();
+  #link?: AdapterLink;
+  /** The dialect of the last message; before one, the one that the registration looked like. */
+  #dialect: Dialect = "clara-1";
+
+  constructor(connection: Connection, peer: Peer, options: ConversationOptions) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#peer = peer;
+    this.#now = options.now ?? Date.now;
+    const { registerTimeoutMs } = options;
+    this.#registerTimer = setTimeout(() => {
+      const message = `Cannot wait longer: no "register" within ${
+        registerTimeoutMs / 1000
+      } seconds`;
+      this.#fail(new GatewayError("not_registered", message));
+      connection.close(closeCodes.registerTimeout, "no register");
+    }, registerTimeoutMs);
+    connection.onClose(() => clearTimeout(this.#registerTimer));
+  }
+
+  /** The dialect that this adapter speaks, as far as is known. */
+  get dialect(): Dialect {
+    return this.#dialect;
+  }
+
+  /** Takes what the socket brought. Never throws: what is wrong with a frame is answered. */
+  receive(data: unknown): void {
+    if (!this.#connection.open) return;
+    if (typeof data !== "string") {
+      return this.#fail(
+        new GatewayError("invalid_message", "Cannot read frame: expected text, found binary data", {
+          recoverable: true,
+        }),
+      );
+    }
+    const { frameBytes } = this.#options;
+    if (longerThan(data, frameBytes)) {
+      this.#fail(
+        new GatewayError("frame_too_large", `Cannot read frame: it exceeds ${frameBytes} bytes`),
+      );
+      return this.#connection.close(closeCodes.frameTooLarge, `over ${frameBytes} bytes`);
+    }
+    try {
+      this.#handle(decodeFrame(data));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #handle(frame: AdapterFrame): void {
+    if (frame.type === "register") return this.#register(frame);
+    const link = this.#link;
+    if (!link) {
+      const requestId = frame.type === "message" ? frame.message.requestId : undefined;
+      throw new GatewayError(
+        "not_registered",
+        `Cannot take frame "${frame.type}" before "register": send your registration first`,
+        { recoverable: true, requestId },
+      );
+    }
+    switch (frame.type) {
+      case "message":
+        this.#dialect = frame.message.dialect;
+        return this.#submit(link, frame.message);
+      case "cancel":
+        this.#cancel(link, frame).catch((error) => this.#fail(error));
+        return;
+      case "ping":
+        return this.#connection.send({ type: "pong", timestamp: this.#timestamp() });
+      case "status":
+        return this.#connection.send({ type: "status", ...this.#options.figures() });
+      case "ack":
+        // Nothing waits for it: this version resends whole replies, it does not resume.
+        return;
+    }
+  }
+
+  #register(frame: RegisterFrame): void {
+    if (this.#link) {
+      throw new GatewayError(
+        "invalid_message",
+        `Cannot register again: this socket belongs to "${this.#link.identity.nodeId}"`,
+        { recoverable: true },
+      );
+    }
+    if (!this.#authenticate(frame)) return;
+    clearTimeout(this.#registerTimer);
+    // The Python system's adapters always send metadata, and never the protocol's version.
+    if (frame.metadata && !frame.protocol) this.#dialect = "clara-py";
+    if (frame.session_id) {
+      this.#fail(
+        new GatewayError(
+          "invalid_session",
+          `Cannot resume session "${frame.session_id}": it is not kept. A new one follows.`,
+          { recoverable: true },
+        ),
+      );
+    }
+    const { node_id: nodeId, platform, capabilities } = frame;
+    const { hub, replies, heartbeatMs, frameBytes } = this.#options;
+    const link = hub.attach({ nodeId, platform, capabilities }, this.#connection);
+    this.#link = link;
+    this.#connection.send({
+      type: "registered",
+      node_id: nodeId,
+      session_id: link.sessionId,
+      resumed: false,
+      protocol: 1,
+      server_time: this.#timestamp(),
+      heartbeat_seconds: heartbeatMs / 1000,
+      max_frame_bytes: frameBytes,
+    });
+    replies.attach(nodeId).catch((error) =>
+      log.error("Cannot send {node} the replies that it missed: {error}", {
+        node: nodeId,
+        error: errorText(error),
+      })
+    );
+  }
+
+  #authenticate(frame: RegisterFrame): boolean {
+    const { bearer, address } = this.#peer;
+    const result = this.#options.authenticator.check([bearer, frame.secret], address);
+    if (result === "ok") return true;
+    log.warn("Refused {node} from {address}: wrong or no secret", {
+      node: frame.node_id,
+      address,
+    });
+    const limited = result === "rate_limited";
+    this.#fail(
+      limited
+        ? new GatewayError(
+          "rate_limited",
+          "Cannot register: too many wrong secrets. Wait a minute.",
+          {
+            recoverable: true,
+            details: { retry_after_ms: 60_000 },
+          },
+        )
+        : new GatewayError(
+          "unauthorized",
+          'Cannot register: wrong or no secret. Send it as "Authorization: Bearer …" or in "secret".',
+        ),
+    );
+    const code = limited ? closeCodes.rateLimited : closeCodes.unauthorized;
+    this.#connection.close(code, result);
+    return false;
+  }
+
+  #submit(link: AdapterLink, message: UserMessage): void {
+    const submission = this.#options.intake
+      .submit(link.identity, message)
+      .then((submission) => this.#answer(message, submission))
+      .catch((error) => this.#fail(error, message))
+      .finally(() => this.#submitting.delete(submission));
+    this.#submitting.add(submission);
+  }
+
+  /** Says what became of a message. One that runs says so itself, by its reply. */
+  #answer(message: UserMessage, submission: Submission): void | Promise<void> {
+    const { requestId, dialect } = message;
+    if (submission.type === "running") return;
+    if (submission.type === "answered") return this.#options.replies.resend(submission.seq);
+    const figures = this.#options.figures();
+    const { position } = submission;
+    if (dialect === "clara-py") {
+      // Its adapters show queue_length as the place in the queue.
+      const queue_length = position ?? figures.queue_length;
+      return this.#connection.send({ type: "status", ...figures, queue_length });
+    }
+    const state = submission.type;
+    this.#connection.send({
+      type: "status",
+      request_id: requestId,
+      state,
+      ...(position && { position }),
+      ...figures,
+    });
+  }
+
+  async #cancel(link: AdapterLink, frame: CancelFrame): Promise<void> {
+    await Promise.all(this.#submitting);
+    const { intake } = this.#options;
+    const requestId = frame.request_id ?? undefined;
+    const found = requestId !== undefined
+      ? intake.cancelRequest(link.identity, requestId)
+      : intake.cancelChannel(link.identity, frame.channel_id!) > 0;
+    if (found) return;
+    const what = requestId !== undefined
+      ? `request "${requestId}"`
+      : `requests in channel "${frame.channel_id}"`;
+    throw new GatewayError("not_found", `Cannot cancel ${what}: none waits or runs`, {
+      recoverable: true,
+      requestId,
+    });
+  }
+
+  /** Answers with an error, in the dialect of the message it belongs to. */
+  #fail(thrown: unknown, about?: UserMessage): void {
+    const error = toGatewayError(thrown);
+    if (error.code === "internal_error") {
+      log.error("{error}", { error: errorText(error.cause ?? thrown) });
+    }
+    const { code, message, recoverable, details } = error;
+    const request_id = about?.requestId ?? error.requestId ?? null;
+    const dialect = about?.dialect ?? this.#dialect;
+    this.#connection.send({
+      type: "error",
+      request_id,
+      code,
+      message,
+      recoverable,
+      ...(details && dialect === "clara-1" && { details }),
+    });
+  }
+
+  #timestamp(): string {
+    return new Date(this.#now()).toISOString();
+  }
+}
+
+/** Whether a text takes more than `limit` bytes in UTF-8, counted only where it is near. */
+function longerThan(text: string, limit: number): boolean {
+  if (text.length > limit) return true;
+  return text.length * 3 > limit && new TextEncoder().encode(text).length > limit;
+}

@@ -1,0 +1,152 @@
+/**
+ * One socket: sends without ever blocking, knows what has left, and gives up on a reader that falls
+ * too far behind. Whose socket it is, it does not know.
+ */
+
+/** The codes with which the gateway closes a socket itself. */
+export const closeCodes = {
+  goingAway: 1001,
+  frameTooLarge: 1009,
+  slowReader: 4408,
+  unauthorized: 4401,
+  registerTimeout: 4407,
+  replaced: 4409,
+  rateLimited: 4429,
+} as const;
+
+/** What a {@linkcode Connection} is given. */
+export interface ConnectionOptions {
+  /** Unsent bytes past which the socket is cut. */
+  readonly sendBufferBytes: number;
+}
+
+interface FlushWaiter {
+  /** It is served when this much of all that was sent has left. */
+  readonly sent: number;
+  readonly resolve: (flushed: boolean) => void;
+}
+
+/** Unsent bytes up to which a socket takes chunks; past that they are held back. */
+const writableBytes = 256 * 1024;
+/** How often an unsent rest is looked at: at once, then ever less often. */
+const firstPollMs = 1;
+const longestPollMs = 100;
+
+export class Connection {
+  readonly #socket: WebSocket;
+  readonly #options: ConnectionOptions;
+  readonly #onClose: ((reason: string) => void)[] = [];
+  /** Characters sent, a lower bound of bytes: what has left is never overstated. */
+  #sent = 0;
+  #flushWaiters: FlushWaiter[] = [];
+  #writableWaiters: (() => void)[] = [];
+  #poll?: ReturnType<typeof setTimeout>;
+  #open = true;
+  #stuck = 0;
+
+  constructor(socket: WebSocket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.addEventListener("close", ({ code }) => this.#closed(`closed with ${code}`));
+  }
+
+  /** Whether frames can be sent. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Whether the other side takes in what it is sent. */
+  get writable(): boolean {
+    return this.#open && this.#socket.bufferedAmount < writableBytes;
+  }
+
+  /** Sends a frame; past the limit of unsent bytes it cuts the socket instead. */
+  send(frame: object): void {
+    if (!this.#open || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#socket.bufferedAmount > this.#options.sendBufferBytes) {
+      this.close(closeCodes.slowReader, "reads too slowly");
+      return;
+    }
+    const text = JSON.stringify(frame);
+    this.#socket.send(text);
+    this.#sent += text.length;
+  }
+
+  /** Closes the socket. It counts as closed at once, whether or not the other side answers. */
+  close(code: number, reason: string): void {
+    if (!this.#open) return;
+    try {
+      this.#socket.close(code, reason);
+    } catch {
+      // It was closing already.
+    }
+    this.#closed(reason);
+  }
+
+  /** Calls back once when the connection is closed, by either side. */
+  onClose(callback: (reason: string) => void): void {
+    this.#onClose.push(callback);
+  }
+
+  /** See {@linkcode Link.flushed}. */
+  flushed(): Promise<boolean> {
+    if (!this.#open) return Promise.resolve(false);
+    if (this.#socket.bufferedAmount === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#flushWaiters.push({ sent: this.#sent, resolve });
+      this.#startPolling(firstPollMs);
+    });
+  }
+
+  /** See {@linkcode Link.whenWritable}. */
+  whenWritable(callback: () => void): void {
+    this.#writableWaiters.push(callback);
+    this.#startPolling(firstPollMs);
+  }
+
+  /**
+   * Cuts a socket whose peer has taken in nothing between two calls, though there is something to
+   * take: the protocol's own ping cannot tell, it waits behind what is unsent.
+   */
+  cutIfStuck(): void {
+    const unsent = this.#socket.bufferedAmount;
+    const left = this.#sent - unsent;
+    if (unsent > 0 && left === this.#stuck) this.close(closeCodes.slowReader, "reads nothing");
+    this.#stuck = left;
+  }
+
+  #startPolling(delayMs: number): void {
+    this.#poll ??= setTimeout(() => {
+      this.#poll = undefined;
+      this.#serveWaiters();
+      const waiting = this.#flushWaiters.length + this.#writableWaiters.length > 0;
+      if (waiting) this.#startPolling(Math.min(delayMs * 2, longestPollMs));
+    }, delayMs);
+  }
+
+  #serveWaiters(): void {
+    const unsent = this.#socket.bufferedAmount;
+    const left = unsent === 0 ? this.#sent : this.#sent - unsent;
+    const served = this.#flushWaiters.filter(({ sent }) => sent <= left);
+    this.#flushWaiters = this.#flushWaiters.filter(({ sent }) => sent > left);
+    served.forEach(({ resolve }) => resolve(true));
+    if (this.writable) this.#callWritableWaiters();
+  }
+
+  #callWritableWaiters(): void {
+    const waiters = this.#writableWaiters;
+    this.#writableWaiters = [];
+    waiters.forEach((callback) => callback());
+  }
+
+  /** Deno may report the end of one socket twice; it counts once. */
+  #closed(reason: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    clearTimeout(this.#poll);
+    this.#onClose.forEach((callback) => callback(reason));
+    this.#flushWaiters.forEach(({ resolve }) => resolve(false));
+    this.#flushWaiters = [];
+    this.#callWritableWaiters();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One port for all: the WebSocket of the adapters on `/` and `/ws`, HTTP for the rest. Started and
+ * stopped by the gateway.
+ */
+
+import { errorText } from "../errors.ts";
+import { logger } from "../log.ts";
+import { AdapterConversation, type ConversationOptions } from "./adapter_conversation.ts";
+import { bearerOf } from "./authenticator.ts";
+import { closeCodes, Connection } from "./connection.ts";
+import { originAllowed } from "./origin_policy.ts";
+
+const log = logger("server");
+
+/** How long an adapter is asked to wait before it comes back after a restart, milliseconds. */
+const reconnectAfterMs = 1_000;
+
+/** What a {@linkcode GatewayServer} is given. */
+export interface GatewayServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly allowedOrigins: readonly string[];
+  /** Sockets that may be open at once. */
+  readonly connections: number;
+  readonly sendBufferBytes: number;
+  readonly conversation: ConversationOptions;
+  /** Answers what is no WebSocket. */
+  readonly http: (request: Request) => Response | Promise<Response>;
+}
+
+export class GatewayServer {
+  readonly #options: GatewayServerOptions;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #open = new Map<Connection, AdapterConversation>();
+  readonly #stuckTimer: ReturnType<typeof setInterval>;
+
+  /** Opens the port. @throws when it is taken or not allowed. */
+  static start(options: GatewayServerOptions): GatewayServer {
+    return new GatewayServer(options);
+  }
+
+  private constructor(options: GatewayServerOptions) {
+    this.#options = options;
+    this.#server = Deno.serve({
+      hostname: options.host,
+      port: options.port,
+      onListen: () => {},
+      onError: (error) => {
+        log.error("A request failed: {error}", { error: errorText(error) });
+        return new Response("internal error\n", { status: 500 });
+      },
+    }, (request, info) => this.#serve(request, info.remoteAddr.hostname));
+    this.#stuckTimer = setInterval(() => {
+      for (const connection of this.#open.keys()) connection.cutIfStuck();
+    }, options.conversation.heartbeatMs);
+  }
+
+  /** The address that it listens on, such as `127.0.0.1:18789`. */
+  get address(): string {
+    const { hostname, port } = this.#server.addr;
+    return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  /** Tells the adapters that speak `clara-1` that the gateway is about to stop. */
+  announceEnd(reason: string): void {
+    for (const [connection, { dialect }] of this.#open) {
+      // An adapter of the Python system rejects a type that it does not know.
+      if (dialect === "clara-py") continue;
+      connection.send({ type: "going_away", reason, reconnect_after_ms: reconnectAfterMs });
+    }
+  }
+
+  /** Closes all sockets and the port. */
+  async stop(): Promise<void> {
+    clearInterval(this.#stuckTimer);
+    for (const connection of this.#open.keys()) {
+      connection.close(closeCodes.goingAway, "the gateway is stopping");
+    }
+    // Not awaited for longer than a moment: a peer that does not answer a close must not hold it.
+    let timer;
+    const moment = new Promise<void>((resolve) => timer = setTimeout(resolve, 500));
+    await Promise.race([this.#server.shutdown(), moment]);
+    clearTimeout(timer);
+  }
+
+  #serve(request: Request, address: string): Response | Promise<Response> {
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+      return this.#options.http(request);
+    }
+    const { pathname } = new URL(request.url);
+    if (pathname !== "/" && pathname !== "/ws") {
+      return Response.json({ error: "not found", websocket: "/ws" }, { status: 404 });
+    }
+    if (!originAllowed(request.headers, { allowed: this.#options.allowedOrigins })) {
+      const origin = request.headers.get("origin");
+      log.warn("Refused a browser's connection from {origin}", { origin });
+      const message = `Cannot connect from ${origin}: allow it in CLARA_ALLOWED_ORIGINS`;
+      return Response.json({ code: "forbidden_origin", message }, { status: 403 });
+    }
+    if (this.#open.size >= this.#options.connections) {
+      const message = `Cannot connect: ${this.#open.size} connections are open, the most allowed`;
+      return Response.json({ code: "rate_limited", message }, {
+        status: 503,
+        headers: { "retry-after": "5" },
+      });
+    }
+    return this.#upgrade(request, address);
+  }
+
+  #upgrade(request: Request, address: string): Response {
+    const { heartbeatMs } = this.#options.conversation;
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      // Deno pings after half of it and closes a socket that was silent for all of it.
+      idleTimeout: 2 * heartbeatMs / 1000,
+    });
+    const connection = new Connection(socket, this.#options);
+    const peer = { address, bearer: bearerOf(request.headers) };
+    const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
+    this.#open.set(connection, conversation);
+    connection.onClose(() => this.#open.delete(connection));
+    socket.addEventListener("message", ({ data }) => conversation.receive(data));
+    socket.addEventListener("error", (event) => {
+      log.debug("Socket of {address}: {error}", {
+        address,
+        error: (event as ErrorEvent).message,
+      });
+    });
+    return response;
+  }
+}

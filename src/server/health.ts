@@ -1,0 +1,62 @@
+/** `GET /health`: whether the gateway works, and how busy it is. Nothing secret, nobody's names. */
+
+import { Hono } from "hono";
+import { errorText } from "../errors.ts";
+import { logger } from "../log.ts";
+import type { Tier } from "../protocol/message.ts";
+import type { RouterFigures } from "../router/router.ts";
+import type { StoreFigures } from "../store/store.ts";
+import { version } from "../version.ts";
+import type { AdapterLink } from "./adapter_link.ts";
+
+const log = logger("server", "health");
+
+/** Where the figures come from. */
+export interface HealthOptions {
+  readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
+  readonly store: { figures(): Promise<StoreFigures> };
+  readonly router: { figures(): RouterFigures };
+  readonly hub: { links(): readonly AdapterLink[] };
+  readonly uptimeSeconds: () => number;
+  readonly stopping: () => boolean;
+}
+
+/** The HTTP side of the port. */
+export function healthApp(options: HealthOptions): Hono {
+  const app = new Hono();
+  app.get("/health", async (context) => {
+    const store = await options.store.figures().catch((error) => {
+      log.error("The store does not answer: {error}", { error: errorText(error) });
+      return undefined;
+    });
+    const status = !store ? "error" : options.stopping() ? "stopping" : "ok";
+    const { llm } = options;
+    return context.json({
+      status,
+      version,
+      uptime_seconds: options.uptimeSeconds(),
+      llm: { kind: llm.kind, model: llm.modelOf("mid") },
+      store: store ?? { error: "does not answer; see the log" },
+      adapters: adapterFigures(options.hub.links()),
+      queue: options.router.figures(),
+    }, status === "ok" ? 200 : 503);
+  });
+  app.get("/", (context) =>
+    context.json({
+      name: "clara-gateway",
+      version,
+      websocket: "connect here (or to /ws) with a WebSocket",
+      health: "/health",
+    }));
+  app.get("/ws", (context) => context.text("Connect with a WebSocket.\n", 426));
+  app.notFound((context) => context.json({ error: "not found" }, 404));
+  return app;
+}
+
+function adapterFigures(links: readonly AdapterLink[]) {
+  const platforms: Record<string, number> = {};
+  for (const { identity: { platform } } of links) {
+    platforms[platform] = (platforms[platform] ?? 0) + 1;
+  }
+  return { connected: links.length, platforms };
+}

@@ -1,0 +1,41 @@
+/** The tool `create_file`. */
+
+import { Buffer } from "node:buffer";
+import { z } from "zod";
+import { defineTool, type Tool } from "../tool.ts";
+
+const mediaTypes: Readonly<Record<string, string>> = {
+  csv: "text/csv",
+  html: "text/html",
+  json: "application/json",
+  md: "text/markdown",
+  svg: "image/svg+xml",
+  txt: "text/plain",
+  xml: "application/xml",
+  yaml: "application/yaml",
+};
+
+/** Makes a text file that goes out with the reply. Nothing is written to the gateway's disk. */
+export function createFile(): Tool {
+  return defineTool({
+    name: "create_file",
+    description: "Makes a text file (code, notes, CSV, …) and sends it along with your reply.",
+    input: z.object({
+      filename: z.string().min(1).max(255).regex(/^[^/\\\0]+$/, "a name without a folder"),
+      content: z.string().describe("The whole text of the file"),
+    }),
+    risk: "read",
+    emoji: "📄",
+    describe: ({ filename }) => `Writing ${filename}`,
+    run: ({ filename, content }, { sendFile }) => {
+      const bytes = Buffer.from(content, "utf8");
+      const ending = filename.slice(filename.lastIndexOf(".") + 1).toLowerCase();
+      sendFile({
+        filename,
+        base64: bytes.toString("base64"),
+        mediaType: mediaTypes[ending] ?? "text/plain",
+      });
+      return `"${filename}" (${bytes.length} bytes) will be sent with your reply.`;
+    },
+  });
+}
