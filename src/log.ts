@@ -55,6 +55,9 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   if (format === "json") return getJsonLinesFormatter({ properties: "flatten" });
   const text = {
     timestamp: "date-time" as const,
+    // Names and numbers as they are: a log line is a sentence.
+    value: (value: unknown, inspect: (value: unknown) => string) =>
+      typeof value === "string" ? value : inspect(value),
     category: (names: readonly string[]) => names.slice(1).join("."),
   };
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);

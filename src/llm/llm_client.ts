@@ -23,7 +23,12 @@ export interface LlmToolCall {
 /** One message of the conversation that a model is shown. */
 export type LlmMessage =
   | { readonly role: "system"; readonly content: string }
-  | { readonly role: "user"; readonly content: string | readonly ContentPart[] }
+  | {
+    readonly role: "user";
+    readonly content: string | readonly ContentPart[];
+    /** Who says it, where several people speak. */
+    readonly speaker?: string;
+  }
   | {
     readonly role: "assistant";
     readonly content: string;

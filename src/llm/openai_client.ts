@@ -86,7 +86,7 @@ function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
     case "system":
       return message;
     case "user":
-      return { role: "user", content: toContent(message.content) };
+      return { role: "user", content: toContent(message) };
     case "assistant":
       return {
         role: "assistant",
@@ -104,11 +104,13 @@ function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
   }
 }
 
-function toContent(content: Extract<LlmMessage, { role: "user" }>["content"]) {
-  if (typeof content === "string") return content;
-  return content.map((part) =>
+/** The speaker goes into the text: few servers know the API's field for it. */
+function toContent({ content, speaker }: Extract<LlmMessage, { role: "user" }>) {
+  const prefix = speaker === undefined ? "" : `${speaker}: `;
+  if (typeof content === "string") return prefix + content;
+  return content.map((part, index) =>
     part.type === "text"
-      ? { type: "text" as const, text: part.text }
+      ? { type: "text" as const, text: (index === 0 ? prefix : "") + part.text }
       : { type: "image_url" as const, image_url: { url: part.url } }
   );
 }

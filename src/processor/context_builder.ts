@@ -120,7 +120,7 @@ function participants(message: UserMessage, entries: readonly HistoryEntry[]): r
 function historyMessage(entry: HistoryEntry, named: boolean): LlmMessage {
   const content = entry.partial ? `${entry.content} [cut off]` : entry.content;
   if (entry.role === "assistant") return { role: "assistant", content };
-  return { role: "user", content: spoken(content, entry.userName ?? entry.userId, named) };
+  return { role: "user", content, speaker: speaker(entry.userName ?? entry.userId, named) };
 }
 
 /** The messages that this one replies to, less those that history shows anyway. */
@@ -134,24 +134,27 @@ function replyChain(
     .filter(({ role, content }) => content !== "" && !known.has(`${role}\n${content}`))
     .map(({ role, content, userId, userName }) =>
       role === "user"
-        ? { role, content: spoken(content, userName ?? userId ?? "someone", named) }
+        ? { role, content, speaker: speaker(userName ?? userId ?? "someone", named) }
         : { role: "assistant" as const, content }
     );
 }
 
 function userMessage(message: UserMessage, userText: string, named: boolean): LlmMessage {
-  const text = spoken(userText, message.user.name ?? message.user.id, named);
+  const common = {
+    role: "user",
+    speaker: speaker(message.user.name ?? message.user.id, named),
+  } as const;
   const images = message.attachments.map(imageUrl).filter((url) => url !== undefined);
-  if (images.length === 0) return { role: "user", content: text };
+  if (images.length === 0) return { ...common, content: userText };
   const parts: ContentPart[] = [
-    { type: "text", text },
+    { type: "text", text: userText },
     ...images.map((url) => ({ type: "image" as const, url })),
   ];
-  return { role: "user", content: parts };
+  return { ...common, content: parts };
 }
 
-function spoken(content: string, name: string, named: boolean): string {
-  return named ? `${oneLine(name)}: ${content}` : content;
+function speaker(name: string, named: boolean): string | undefined {
+  return named ? oneLine(name) : undefined;
 }
 
 /** A name or title as one short line: it is data of some user, and must not look like a heading. */

@@ -109,12 +109,13 @@ export class GatewayServer {
 
   #upgrade(request: Request, address: string): Response {
     const { heartbeatMs } = this.#options.conversation;
+    // Read first: an upgraded request is closed, and what throws from here on ends Deno's server.
+    const peer = { address, bearer: bearerOf(request.headers) };
     const { socket, response } = Deno.upgradeWebSocket(request, {
       // Deno pings after half of it and closes a socket that was silent for all of it.
       idleTimeout: 2 * heartbeatMs / 1000,
     });
     const connection = new Connection(socket, this.#options);
-    const peer = { address, bearer: bearerOf(request.headers) };
     const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
     this.#open.set(connection, conversation);
     connection.onClose(() => this.#open.delete(connection));
