@@ -1,5 +1,6 @@
 /** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
 
+import { setImmediate } from "node:timers";
 import { estimateTokens } from "./token_estimate.ts";
 import type { LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 

@@ -5,6 +5,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 
 interface Pending {
   readonly write: () => unknown;
