@@ -64,7 +64,7 @@ Deno.test("the binary holds a conversation on the echo model and ends in order",
   const health = await (await fetch(`${running.url.replace("ws", "http")}/health`)).json();
   assert.equal(health.status, "ok");
   running.child.kill("SIGTERM");
-  assert.deepEqual(await running.child.status, { success: true, code: 0, signal: null });
+  assert.equal((await running.child.status).code, 0);
 });
 
 Deno.test("the binary calls tools of a real HTTP model, and finishes a turn after kill -9", async () => {
