@@ -80,7 +80,7 @@ export class ChatClient implements Disposable {
         ...(this.#options.secret && { secret: this.#options.secret }),
       });
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => this.#lost(reason || `closed with ${code}`);
+    socket.onclose = ({ code, reason }) => this.#lost(reason || `closed with ${code || 1006}`);
   }
 
   #receive(frame: Clara1GatewayFrame): void {

@@ -113,7 +113,9 @@ export class Intake {
     const unfinished = await this.#options.requests.unfinished();
     for (const request of unfinished) this.#options.router.enqueue(request);
     if (unfinished.length > 0) {
-      log.info("Taking up {count} requests that the last run left", { count: unfinished.length });
+      log.info("Requests that the last run left and this one takes up: {count}", {
+        count: unfinished.length,
+      });
     }
     return unfinished.length;
   }

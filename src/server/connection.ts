@@ -47,7 +47,7 @@ export class Connection {
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    socket.addEventListener("close", ({ code }) => this.#closed(`closed with ${code}`));
+    socket.addEventListener("close", ({ code }) => this.#closed(`closed with ${code || 1006}`));
   }
 
   /** Whether frames can be sent. */
