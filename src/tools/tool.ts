@@ -1,19 +1,23 @@
-/** What a tool is. The built-in ones and, later, those of MCP servers take this form. */
+/** What a tool is: the built-in ones and those of MCP servers take this form. */
 
-import type { z } from "zod";
+import { z } from "zod";
+import type { ChannelType } from "../protocol/message.ts";
 import type { ReplyFile } from "../protocol/reply_frame.ts";
 
 /** What a tool may do to the world; the policy goes by it. */
-export type ToolRisk = "read" | "write" | "execute" | "network";
+export const toolRisks = ["read", "write", "execute", "network"] as const;
+export type ToolRisk = typeof toolRisks[number];
 
-/** On whose behalf a tool runs, and what it may use. */
+/** On whose behalf a tool runs. */
 export interface ToolContext {
   readonly nodeId: string;
   readonly platform: string;
   readonly requestId: string;
   readonly userId: string;
   readonly channelId: string;
+  /** The channel's key over all platforms. */
   readonly channelKey: string;
+  readonly channelType?: ChannelType;
   readonly sessionId: string;
 }
 
@@ -25,22 +29,59 @@ export interface ToolRun extends ToolContext {
   readonly sendFile: (file: ReplyFile) => void;
 }
 
+/** What a tool gives the model: text, or text that tells of a failure. */
+export type ToolOutput = string | { readonly content: string; readonly isError: boolean };
+
+/** Arguments that were read: their value, or what is wrong with them. */
+export type ReadArguments = { readonly value: unknown } | { readonly problem: string };
+
 /** A tool that a model may call. */
-export interface Tool<Input extends z.ZodObject = z.ZodObject> {
+export interface Tool {
   readonly name: string;
   /** For the model: what it does and when to use it. */
   readonly description: string;
-  readonly input: Input;
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
   readonly risk: ToolRisk;
   /** One character for adapters that show it. */
   readonly emoji: string;
+  /** Longest time of one call, milliseconds; the executor's default where it is missing. */
+  readonly timeoutMs?: number;
+  /** Checks arguments against the schema. */
+  readonly read: (json: unknown) => ReadArguments;
   /** For people: what is being done, such as "Searching the history for “tea”". */
-  readonly describe: (input: z.output<Input>) => string;
-  /** Gives the text that the model gets. What it throws is reported to the model. */
-  readonly run: (input: z.output<Input>, run: ToolRun) => Promise<string> | string;
+  readonly describe: (input: unknown) => string;
+  /** Runs with arguments that `read` gave. What it throws is reported to the model. */
+  readonly run: (input: unknown, run: ToolRun) => Promise<ToolOutput> | ToolOutput;
 }
 
-/** Names a tool with its types checked, then hides its input type, so that tools fit in one list. */
-export function defineTool<Input extends z.ZodObject>(tool: Tool<Input>): Tool {
-  return tool as unknown as Tool;
+/** A tool as it is written: with a zod schema, from which types and JSON Schema follow. */
+export interface ToolDefinition<Input extends z.ZodObject>
+  extends Pick<Tool, "name" | "description" | "risk" | "emoji" | "timeoutMs"> {
+  readonly input: Input;
+  readonly describe: (input: z.output<Input>) => string;
+  readonly run: (input: z.output<Input>, run: ToolRun) => Promise<ToolOutput> | ToolOutput;
+}
+
+/** Makes a tool of its definition. */
+export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition<Input>): Tool {
+  const { input, describe, run, ...rest } = definition;
+  const { $schema: _, ...parameters } = z.toJSONSchema(input, { io: "input" });
+  return {
+    ...rest,
+    parameters,
+    read: (json) => readWith(input, json),
+    describe: (value) => describe(value as z.output<Input>),
+    run: (value, context) => run(value as z.output<Input>, context),
+  };
+}
+
+/** Checks arguments with a zod schema; says which field is wrong and what was expected. */
+export function readWith(schema: z.ZodType, json: unknown): ReadArguments {
+  const result = schema.safeParse(json);
+  if (result.success) return { value: result.data };
+  const problems = result.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `"${path.join(".")}": ${message}` : message
+  );
+  return { problem: problems.join("; ") };
 }

@@ -1,19 +1,15 @@
-/** The tools that there are. The executor finds them here, the orchestrator lists them for the model. */
+/** The tools that there are: the built-in ones, and those of sources that come and go (MCP). */
 
-import { z } from "zod";
 import type { Tool } from "./tool.ts";
 
-/** A tool as a model is told of it. */
-export interface ToolDeclaration {
-  readonly name: string;
-  readonly description: string;
-  /** JSON Schema of the arguments. */
-  readonly parameters: Readonly<Record<string, unknown>>;
+/** Something that offers tools, now these, later perhaps others. */
+export interface ToolSource {
+  tools(): Iterable<Tool>;
 }
 
 export class ToolRegistry {
   readonly #tools = new Map<string, Tool>();
-  readonly #declarations = new Map<string, ToolDeclaration>();
+  readonly #sources: ToolSource[] = [];
 
   constructor(tools: readonly Tool[] = []) {
     tools.forEach((tool) => this.add(tool));
@@ -25,17 +21,29 @@ export class ToolRegistry {
       throw new Error(`Cannot add tool "${tool.name}": there is one of this name`);
     }
     this.#tools.set(tool.name, tool);
-    const { $schema: _, ...parameters } = z.toJSONSchema(tool.input, { io: "input" });
-    const { name, description } = tool;
-    this.#declarations.set(name, { name, description, parameters });
+  }
+
+  /** Adds a source; a tool of its own goes before one of a source with the same name. */
+  addSource(source: ToolSource): void {
+    this.#sources.push(source);
   }
 
   get(name: string): Tool | undefined {
-    return this.#tools.get(name);
+    const own = this.#tools.get(name);
+    if (own) return own;
+    for (const tool of this) if (tool.name === name) return tool;
+    return undefined;
   }
 
-  /** All tools, as a model is told of them. */
-  declarations(): readonly ToolDeclaration[] {
-    return [...this.#declarations.values()];
+  /** All tools, each name once. */
+  *[Symbol.iterator](): Iterator<Tool> {
+    const seen = new Set<string>();
+    for (const source of [{ tools: () => this.#tools.values() }, ...this.#sources]) {
+      for (const tool of source.tools()) {
+        if (seen.has(tool.name)) continue;
+        seen.add(tool.name);
+        yield tool;
+      }
+    }
   }
 }
