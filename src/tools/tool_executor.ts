@@ -1,19 +1,24 @@
 /**
- * Runs one call of a tool: finds it, reads its arguments, runs it within its time, cuts its output.
- * Whatever goes wrong becomes a result that tells the model; only a cancelled turn throws.
+ * Runs one call of a tool: finds it, asks the policy (and a person, where that says so), reads its
+ * arguments, runs it within its time, cuts its output. Whatever goes wrong becomes a result that tells
+ * the model; only an aborted turn throws.
  */
 
-import type { z } from "zod";
 import { errorText } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { logger } from "../log.ts";
 import type { ReplyFile } from "../protocol/reply_frame.ts";
 import type { ToolCall, ToolResult } from "../store/request_store.ts";
+import type { Approver } from "./approver.ts";
 import { Deadline } from "./deadline.ts";
-import type { Tool, ToolContext } from "./tool.ts";
-import type { ToolDeclaration, ToolRegistry } from "./tool_registry.ts";
+import type { ReadArguments, Tool, ToolContext, ToolOutput } from "./tool.ts";
+import type { PolicyContext, ToolPolicy } from "./tool_policy.ts";
+import type { ToolRegistry } from "./tool_registry.ts";
 
 const log = logger("tools");
+
+/** A tool as a model is told of it. */
+export type ToolDeclaration = Pick<Tool, "name" | "description" | "parameters">;
 
 /** How a call is shown to people. */
 export interface CallLabel {
@@ -24,12 +29,17 @@ export interface CallLabel {
 /** What a {@linkcode ToolExecutor} is given. */
 export interface ToolExecutorOptions {
   readonly registry: ToolRegistry;
+  readonly policy: Pick<ToolPolicy, "decide">;
+  readonly approver: Approver;
   readonly events: EventBus;
+  /** Longest time of a call of a tool that has no time of its own, milliseconds. */
   readonly timeoutMs: number;
   /** Characters of a result that the model gets. */
   readonly outputChars: number;
   readonly now?: () => number;
 }
+
+type Failure = { readonly content: string; readonly isError: true };
 
 export class ToolExecutor {
   readonly #options: ToolExecutorOptions;
@@ -41,18 +51,20 @@ export class ToolExecutor {
   }
 
   /** The tools to offer to the model in a turn. */
-  declarations(): readonly ToolDeclaration[] {
-    return this.#options.registry.declarations();
+  declarations(context: PolicyContext): readonly ToolDeclaration[] {
+    const { registry, policy } = this.#options;
+    return [...registry]
+      .filter((tool) => policy.decide(tool, context) !== "deny")
+      .map(({ name, description, parameters }) => ({ name, description, parameters }));
   }
 
   /** How a call is shown to people while it runs, whether or not it will succeed. */
   label(call: ToolCall): CallLabel {
-    const fallback = { description: `Using ${call.name}`, emoji: "⚙️" };
     const tool = this.#options.registry.get(call.name);
+    const fallback = { description: `Using ${call.name}`, emoji: tool?.emoji ?? "⚙️" };
     if (!tool) return fallback;
-    const input = readInput(tool, call.arguments);
-    if ("problem" in input) return { ...fallback, emoji: tool.emoji };
-    return { description: tool.describe(input.value), emoji: tool.emoji };
+    const input = readArguments(tool, call);
+    return "problem" in input ? fallback : { ...fallback, description: tool.describe(input.value) };
   }
 
   /**
@@ -74,41 +86,74 @@ export class ToolExecutor {
     events.emit("tool:start", origin);
     const startedAt = this.#now();
     const files: ReplyFile[] = [];
-    const result = await this.#run(
-      call,
-      { ...context, sendFile: (file) => files.push(file) },
-      signal,
-    );
-    signal.throwIfAborted();
+    const output = await this.#run(call, context, { signal, sendFile: (file) => files.push(file) });
     const durationMs = Math.round(this.#now() - startedAt);
-    if (result.isError) {
-      log.info("Tool {tool} failed: {error}", { tool: call.name, error: result.content });
+    const { content, isError } = typeof output === "string"
+      ? { content: output, isError: false }
+      : output;
+    const result = {
+      content: this.#cut(content),
+      isError,
+      files: isError ? [] : files,
+      durationMs,
+    };
+    if (signal.aborted) {
+      events.emit("tool:error", { ...origin, duration_ms: durationMs, error: "cancelled" });
+      signal.throwIfAborted();
+    } else if (isError) {
+      log.info("Tool {tool} failed: {error}", { tool: call.name, error: content.slice(0, 500) });
       events.emit("tool:error", { ...origin, duration_ms: durationMs, error: result.content });
     } else {
       events.emit("tool:end", { ...origin, duration_ms: durationMs });
     }
-    return { ...result, files: result.isError ? [] : files, durationMs };
+    return result;
   }
 
   async #run(
     call: ToolCall,
-    run: ToolContext & { readonly sendFile: (file: ReplyFile) => void },
-    turn: AbortSignal,
-  ): Promise<Pick<ToolResult, "content" | "isError">> {
+    context: ToolContext,
+    run: { readonly signal: AbortSignal; readonly sendFile: (file: ReplyFile) => void },
+  ): Promise<ToolOutput> {
     const tool = this.#options.registry.get(call.name);
-    if (!tool) return failure(`There is no tool "${call.name}".`);
-    const input = readInput(tool, call.arguments);
+    const action = tool && this.#options.policy.decide(tool, context);
+    // A tool that is not offered here is as good as none: its existence is not told either.
+    if (!tool || action === "deny") return failure(`There is no tool "${call.name}".`);
+    const input = readArguments(tool, call);
     if ("problem" in input) return failure(`Cannot call "${call.name}": ${input.problem}`);
-    using deadline = new Deadline(turn, this.#options.timeoutMs);
     try {
-      const running = (async () =>
-        await tool.run(input.value, { ...run, signal: deadline.signal }))();
-      const content = await Promise.race([running, deadline.passed]);
-      return { content: this.#cut(content), isError: false };
+      const refusal = action === "ask" ? await this.#refusal(tool, call, context, run.signal) : "";
+      if (refusal) return failure(refusal);
+      return await this.#runInTime(tool, input.value, { ...context, ...run });
     } catch (error) {
-      if (!deadline.timedOut) return failure(this.#cut(errorText(error)));
-      const limit = `${this.#options.timeoutMs / 1000} seconds`;
-      return failure(`"${call.name}" took longer than ${limit} and was ended.`);
+      return failure(errorText(error));
+    }
+  }
+
+  /** Why a person did not let the tool run; empty when one did. */
+  async #refusal(
+    tool: Tool,
+    call: ToolCall,
+    context: ToolContext,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { description } = this.label(call);
+    const answer = await this.#options.approver.ask({ call, context, description }, signal);
+    return answer.approved ? "" : `"${tool.name}" was not run: ${answer.why}`;
+  }
+
+  async #runInTime(
+    tool: Tool,
+    input: unknown,
+    run: Parameters<Tool["run"]>[1],
+  ): Promise<ToolOutput> {
+    const { timeoutMs = this.#options.timeoutMs } = tool;
+    using deadline = new Deadline(run.signal, timeoutMs);
+    try {
+      const running = (async () => await tool.run(input, { ...run, signal: deadline.signal }))();
+      return await Promise.race([running, deadline.passed]);
+    } catch (error) {
+      if (!deadline.timedOut) throw error;
+      return failure(`"${tool.name}" took longer than ${timeoutMs / 1000} seconds and was ended.`);
     }
   }
 
@@ -121,22 +166,14 @@ export class ToolExecutor {
   }
 }
 
-function readInput(
-  tool: Tool,
-  json: string,
-): { readonly value: z.output<Tool["input"]> } | { readonly problem: string } {
-  let value: unknown;
+function readArguments(tool: Tool, call: ToolCall): ReadArguments {
   try {
-    value = JSON.parse(json || "{}");
+    return tool.read(JSON.parse(call.arguments || "{}"));
   } catch (error) {
     return { problem: `the arguments are not valid JSON: ${(error as Error).message}` };
   }
-  const result = tool.input.safeParse(value);
-  if (result.success) return { value: result.data };
-  const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  return { problem: problems.join("; ") };
 }
 
-function failure(content: string): Pick<ToolResult, "content" | "isError"> {
+function failure(content: string): Failure {
   return { content, isError: true };
 }

@@ -3,6 +3,7 @@
  * the rules from YAML, the executor asks.
  */
 
+import { matchesName } from "./name_pattern.ts";
 import type { Tool, ToolContext, ToolRisk } from "./tool.ts";
 
 /** What a rule says: the tool may run, may run when a person agrees, or is not there. */
@@ -50,23 +51,9 @@ function fits(
   tool: Pick<Tool, "name" | "risk">,
   context: PolicyContext,
 ): boolean {
-  return (rule.tools?.some((pattern) => matches(pattern, tool.name)) ?? true) &&
+  return (rule.tools?.some((pattern) => matchesName(pattern, tool.name)) ?? true) &&
     (rule.risks?.includes(tool.risk) ?? true) &&
     (rule.platforms?.includes(context.platform) ?? true) &&
     (rule.channels?.includes(context.channelId) ?? true) &&
     (rule.users?.includes(context.userId) ?? true);
-}
-
-function matches(pattern: string, name: string): boolean {
-  const [first = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return pattern === name;
-  if (!name.startsWith(first)) return false;
-  const last = rest.pop()!;
-  let at = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
 }

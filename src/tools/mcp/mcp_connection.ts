@@ -1,0 +1,162 @@
+/**
+ * One live connection to an MCP server: the SDK's client on the transport that the configuration asks
+ * for. The SDK is loaded with the first one. Made by `mcp_server.ts`.
+ */
+
+import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { version } from "../../version.ts";
+import { expandVariables, type McpServerConfig } from "./mcp_config.ts";
+import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
+import { cappedFetch } from "./capped_fetch.ts";
+import { GuardedStdioTransport } from "./stdio_transport.ts";
+
+/** Where a connection's surroundings come from. */
+export interface McpConnectionOptions {
+  readonly config: McpServerConfig;
+  /** Looks up `${NAME}`s of the configuration. */
+  readonly environment: (name: string) => string | undefined;
+  /** What a child inherits of the gateway's environment: no secrets. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
+  /** Bytes of one message past which the server is given up. */
+  readonly maxMessageBytes: number;
+  readonly onLog: (line: string) => void;
+  readonly onClose: () => void;
+  readonly onToolsChanged: () => void;
+}
+
+/** How a tool is called. */
+export interface McpCall {
+  readonly name: string;
+  readonly arguments: unknown;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** More pages of tools than any honest server has. */
+const maxPages = 100;
+/** Tools that are taken of one server. */
+const maxTools = 500;
+
+export class McpConnection implements AsyncDisposable {
+  readonly #client: Client;
+  readonly #transport: Transport;
+
+  /** Connects. @throws when the server cannot be started, or does not answer within its time. */
+  static async open(options: McpConnectionOptions): Promise<McpConnection> {
+    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+    const [first, ...others] = await transportsOf(options);
+    const timeout = options.config.startTimeoutSeconds * 1000;
+    let problem: unknown;
+    for (const makeTransport of [first!, ...others]) {
+      // No capabilities: a server's requests for sampling or elicitation are refused.
+      const client = new Client({ name: "clara-gateway", version }, { capabilities: {} });
+      const transport = makeTransport();
+      transport.onerror = (error: Error) => options.onLog(error.message);
+      try {
+        await client.connect(transport, { timeout });
+        return new McpConnection(client, transport, options);
+      } catch (error) {
+        problem = error;
+        await client.close().catch(() => {});
+      }
+    }
+    throw problem;
+  }
+
+  private constructor(client: Client, transport: Transport, options: McpConnectionOptions) {
+    this.#client = client;
+    this.#transport = transport;
+    client.onclose = options.onClose;
+    client.onerror = (error: Error) => options.onLog(error.message);
+    client.fallbackNotificationHandler = ({ method, params }: Notification) => {
+      if (method === "notifications/tools/list_changed") options.onToolsChanged();
+      if (method === "notifications/message") options.onLog(JSON.stringify(params?.data ?? params));
+      return Promise.resolve();
+    };
+    client.fallbackRequestHandler = ({ method }: { readonly method: string }) => {
+      options.onLog(`refused the server's request ${method}`);
+      const refusal = new Error(`The Clara gateway does not serve ${method}`);
+      return Promise.reject(Object.assign(refusal, { code: methodNotFound }));
+    };
+  }
+
+  /** The process id of a stdio server. */
+  get pid(): number | undefined {
+    return this.#transport instanceof GuardedStdioTransport ? this.#transport.pid : undefined;
+  }
+
+  /** What the server says about its use. */
+  get instructions(): string | undefined {
+    return this.#client.getInstructions();
+  }
+
+  /** All tools of the server, over all pages. */
+  async listTools(): Promise<readonly McpToolInfo[]> {
+    if (!this.#client.getServerCapabilities()?.tools) return [];
+    const tools: McpToolInfo[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < maxPages && tools.length < maxTools; page++) {
+      const result = await this.#client.listTools({ cursor });
+      tools.push(...result.tools as readonly McpToolInfo[]);
+      cursor = result.nextCursor;
+      if (!cursor) break;
+    }
+    return tools.slice(0, maxTools);
+  }
+
+  /** Calls a tool. @throws when it is cancelled, takes too long, or the server is gone. */
+  async callTool({ name, signal, timeoutMs, ...call }: McpCall): Promise<McpCallResult> {
+    return await this.#client.callTool(
+      { name, arguments: call.arguments },
+      undefined,
+      // Progress of a long call counts as life; the turn's own time still ends it.
+      { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client.onclose = undefined;
+    await this.#client.close().catch(() => {});
+  }
+}
+
+/** JSON-RPC's code for a method that is not served. */
+const methodNotFound = -32601;
+
+interface Notification {
+  readonly method: string;
+  readonly params?: { readonly data?: unknown };
+}
+
+/** The transports to try, in order, each made when its turn comes. */
+async function transportsOf(options: McpConnectionOptions): Promise<readonly (() => Transport)[]> {
+  const { config, environment, childEnvironment, maxMessageBytes, onLog } = options;
+  const expand = (text: string) => expandVariables(text, environment);
+  const expandAll = (record: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, expand(value)]));
+  if (config.command !== undefined) {
+    const stdio = {
+      command: expand(config.command),
+      args: config.args.map(expand),
+      env: { ...childEnvironment, ...expandAll(config.env) },
+      cwd: config.cwd === undefined ? undefined : expand(config.cwd),
+      maxMessageBytes,
+      onLog,
+    };
+    return [() => new GuardedStdioTransport(stdio)];
+  }
+  const url = new URL(expand(config.url!));
+  const http = {
+    requestInit: { headers: expandAll(config.headers) },
+    fetch: cappedFetch(maxMessageBytes),
+  };
+  const [{ StreamableHTTPClientTransport }, { SSEClientTransport }] = await Promise.all([
+    import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
+    import("@modelcontextprotocol/sdk/client/sse.js"),
+  ]);
+  const streamable = () => new StreamableHTTPClientTransport(url, http);
+  const sse = () => new SSEClientTransport(url, http);
+  if (config.type === "sse") return [sse];
+  return config.type === undefined ? [streamable, sse] : [streamable];
+}

@@ -1,0 +1,212 @@
+/**
+ * One configured MCP server, supervised: started, restarted with growing delays when it dies, its tools
+ * kept current. What goes wrong with it stays with it. Owned by the manager.
+ */
+
+import { errorText } from "../../errors.ts";
+import { logger } from "../../log.ts";
+import type { Tool } from "../tool.ts";
+import { matchesName } from "../name_pattern.ts";
+import { McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
+import { mcpTool } from "./mcp_tool.ts";
+import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
+
+const log = logger("tools", "mcp");
+
+const firstDelayMs = 500;
+const longestDelayMs = 60_000;
+/** How long a server must have run for its next failure to count as the first. */
+const stableMs = 60_000;
+/** How long a call waits for a server that is being started. */
+const maxWaitMs = 30_000;
+
+/** How a server is. */
+export type McpState = "starting" | "running" | "failed" | "stopped" | "disabled";
+
+/** What an {@linkcode McpServer} is given. */
+export interface McpServerOptions
+  extends Omit<McpConnectionOptions, "onLog" | "onClose" | "onToolsChanged"> {
+  readonly name: string;
+  /** Longest time of a call, milliseconds, where the configuration has none. */
+  readonly callTimeoutMs: number;
+}
+
+export class McpServer implements AsyncDisposable {
+  readonly #options: McpServerOptions;
+  #state: McpState;
+  #connection?: McpConnection;
+  #tools: readonly Tool[] = [];
+  #lastError?: string;
+  #starting?: Promise<void>;
+  #retry?: ReturnType<typeof setTimeout>;
+  #delayMs = firstDelayMs;
+  #startedAt = 0;
+
+  constructor(options: McpServerOptions) {
+    this.#options = options;
+    this.#state = options.config.enabled ? "stopped" : "disabled";
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get config(): McpServerOptions["config"] {
+    return this.#options.config;
+  }
+
+  get state(): McpState {
+    return this.#state;
+  }
+
+  /** Why it does not run, or why it last stopped. */
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
+  /** Its tools, as far as they are known. */
+  get tools(): readonly Tool[] {
+    return this.#tools;
+  }
+
+  get instructions(): string | undefined {
+    return this.#connection?.instructions;
+  }
+
+  /** The process id of a stdio server that runs. */
+  get pid(): number | undefined {
+    return this.#connection?.pid;
+  }
+
+  get timeoutMs(): number {
+    const seconds = this.config.timeoutSeconds;
+    return seconds === undefined ? this.#options.callTimeoutMs : seconds * 1000;
+  }
+
+  /** Starts it where it does not run; resolves when it does, or has failed to. Never throws. */
+  start(): Promise<void> {
+    if (this.#state === "running" || this.#state === "disabled") return Promise.resolve();
+    clearTimeout(this.#retry);
+    return this.#starting ??= this.#start().finally(() => this.#starting = undefined);
+  }
+
+  /** Calls a tool; a server that is down is started first. @throws with what went wrong. */
+  async call(
+    tool: string,
+    input: unknown,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<McpCallResult> {
+    await this.#untilStarted(signal);
+    const connection = this.#connection;
+    if (!connection) {
+      throw new Error(
+        `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
+      );
+    }
+    const call = { name: tool, arguments: input, signal, timeoutMs: this.timeoutMs };
+    try {
+      return await connection.callTool(call);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Error(`MCP server "${this.name}": ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  /** Stops it for good: the child's whole process group is ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#state = "disabled";
+    this.#tools = [];
+    await this.#starting;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.[Symbol.asyncDispose]();
+  }
+
+  async #start(): Promise<void> {
+    this.#state = "starting";
+    let connection: McpConnection | undefined;
+    try {
+      connection = await McpConnection.open({
+        ...this.#options,
+        onLog: (line) => log.debug("{server}: {line}", { server: this.name, line }),
+        onClose: () => this.#onClose(connection),
+        onToolsChanged: () => connection && this.#refresh(connection),
+      });
+      // It may have been stopped while it started.
+      if (this.#isStopped()) return await connection[Symbol.asyncDispose]();
+      this.#connection = connection;
+      this.#startedAt = Date.now();
+      this.#tools = this.#toTools(await connection.listTools());
+      if (this.#connection !== connection) throw new Error("it ended while it listed its tools");
+      this.#state = "running";
+      this.#lastError = undefined;
+      log.info("MCP server {server} runs, with {count} tools", {
+        server: this.name,
+        count: this.#tools.length,
+      });
+    } catch (error) {
+      await connection?.[Symbol.asyncDispose]();
+      this.#fail(errorText(error));
+    }
+  }
+
+  #isStopped(): boolean {
+    return this.#state === "disabled";
+  }
+
+  #onClose(connection: McpConnection | undefined): void {
+    if (connection === undefined || this.#connection !== connection) return;
+    if (Date.now() - this.#startedAt > stableMs) this.#delayMs = firstDelayMs;
+    if (this.#state === "running") this.#fail("it ended");
+    else this.#connection = undefined;
+  }
+
+  #fail(why: string): void {
+    this.#connection = undefined;
+    // Its tools stay on offer: a call waits for the restart.
+    if (this.#isStopped()) return;
+    this.#state = "failed";
+    this.#lastError = why;
+    const delayMs = this.#delayMs;
+    this.#delayMs = Math.min(delayMs * 2, longestDelayMs);
+    log.warn("MCP server {server} failed: {error}; next try in {delay} ms", {
+      server: this.name,
+      error: why,
+      delay: delayMs,
+    });
+    this.#retry = setTimeout(() => this.start(), delayMs);
+  }
+
+  async #refresh(connection: McpConnection): Promise<void> {
+    try {
+      const tools = this.#toTools(await connection.listTools());
+      if (this.#connection === connection) this.#tools = tools;
+    } catch (error) {
+      log.warn("MCP server {server} does not list its tools: {error}", {
+        server: this.name,
+        error: errorText(error),
+      });
+    }
+  }
+
+  #toTools(infos: readonly McpToolInfo[]): readonly Tool[] {
+    const allowed = this.config.allowedTools;
+    return infos
+      .filter(({ name }) => allowed?.some((pattern) => matchesName(pattern, name)) ?? true)
+      .map((info) => mcpTool(info, this));
+  }
+
+  /** Waits for a start that is going on, or begins one where the server has failed. */
+  async #untilStarted(signal: AbortSignal): Promise<void> {
+    if (this.#state !== "failed" && this.#state !== "starting" && this.#state !== "stopped") return;
+    let timer;
+    const waited = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, maxWaitMs);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([this.start(), waited]);
+    clearTimeout(timer);
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,69 @@
+/** A tool of an MCP server as the executor knows tools. Made by `mcp_server.ts`. */
+
+import { z } from "zod";
+import { readWith, type Tool, type ToolOutput, type ToolRisk, type ToolRun } from "../tool.ts";
+import { formatContent } from "./mcp_content.ts";
+import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
+
+/** Longest name that every provider of models takes. */
+const maxNameChars = 64;
+
+/** What the tool needs of its server. */
+export interface McpToolHost {
+  readonly name: string;
+  readonly timeoutMs: number;
+  call(
+    tool: string,
+    input: unknown,
+    options: { readonly signal: AbortSignal },
+  ): Promise<McpCallResult>;
+}
+
+/** Makes a tool named `server__tool`. */
+export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
+  const name = toolName(host.name, info.name);
+  const title = info.title ?? info.annotations?.title ?? info.name;
+  const { $schema: _, ...parameters } = info.inputSchema;
+  const schema = readableSchema(info.inputSchema);
+  return {
+    name,
+    description: info.description ?? title,
+    parameters: { type: "object", properties: {}, ...parameters },
+    risk: riskOf(info),
+    emoji: "🔌",
+    timeoutMs: host.timeoutMs,
+    // A schema that zod cannot read is left to the server, which checks it anyway.
+    read: (json) => schema ? readWith(schema, json) : { value: json },
+    describe: () => `Using ${title} (${host.name})`,
+    run: (input, run) => runTool(info.name, input, { host, run }),
+  };
+}
+
+/** The name under which a model knows a server's tool: letters, digits, `_` and `-`. */
+export function toolName(server: string, tool: string): string {
+  return `${server}__${tool.replace(/[^A-Za-z0-9_-]/g, "_")}`.slice(0, maxNameChars);
+}
+
+async function runTool(
+  name: string,
+  input: unknown,
+  { host, run }: { readonly host: McpToolHost; readonly run: ToolRun },
+): Promise<ToolOutput> {
+  const result = await host.call(name, input, { signal: run.signal });
+  const content = formatContent(result, run.sendFile);
+  return { content, isError: result.isError === true };
+}
+
+/** The server's hints, taken at their word: the policy's user can say otherwise by name. */
+function riskOf({ annotations }: McpToolInfo): ToolRisk {
+  if (annotations?.openWorldHint === true) return "network";
+  return annotations?.readOnlyHint === true ? "read" : "write";
+}
+
+function readableSchema(json: McpToolInfo["inputSchema"]): z.ZodType | undefined {
+  try {
+    return z.fromJSONSchema(json as Parameters<typeof z.fromJSONSchema>[0]);
+  } catch {
+    return undefined;
+  }
+}
