@@ -28,6 +28,8 @@ export class Replies {
   readonly #now: () => number;
   /** Replies that grow or whose end is leaving. */
   readonly #live = new Map<RequestSeq, Reply>();
+  /** The deliveries of those whose end is leaving. */
+  readonly #finishing = new Map<RequestSeq, Promise<void>>();
   /** Those that were delivered while the store was being asked what was not. */
   readonly #deliveredMeanwhile = new Set<RequestSeq>();
   #asking = 0;
@@ -51,9 +53,15 @@ export class Replies {
   }
 
   /** Sends a reply's end, which must be durable, and notes when the adapter has been sent it all. */
-  async finish(seq: RequestSeq, outcome: Outcome): Promise<void> {
+  finish(seq: RequestSeq, outcome: Outcome): Promise<void> {
     const reply = this.#live.get(seq);
-    if (!reply) return;
+    if (!reply) return Promise.resolve();
+    const finishing = this.#finish(reply, seq, outcome);
+    this.#finishing.set(seq, finishing);
+    return finishing;
+  }
+
+  async #finish(reply: Reply, seq: RequestSeq, outcome: Outcome): Promise<void> {
     try {
       if (!await reply.finish(outcome)) return;
       await this.#options.requests.markDelivered({ seq, now: this.#now() });
@@ -69,7 +77,9 @@ export class Replies {
 
   /** Sends the reply of a finished request once more, because its message was sent once more. */
   async resend(seq: RequestSeq): Promise<void> {
-    if (this.#live.has(seq)) return;
+    // Its end is about to leave: that is the answer. Where it has left already, another follows.
+    if (this.#live.has(seq) && !this.#finishing.has(seq)) return;
+    await this.#finishing.get(seq);
     const stored = await this.#options.requests.reply(seq);
     if (stored) this.#sendStored(stored);
   }
@@ -79,9 +89,7 @@ export class Replies {
     for (const reply of this.#live.values()) if (reply.nodeId === nodeId) reply.sync();
     this.#asking++;
     try {
-      for (const stored of await this.#options.requests.undelivered(nodeId)) {
-        if (!this.#deliveredMeanwhile.has(stored.seq)) this.#sendStored(stored);
-      }
+      await this.#sendMissed(nodeId);
     } finally {
       if (--this.#asking === 0) this.#deliveredMeanwhile.clear();
     }
@@ -97,8 +105,32 @@ export class Replies {
     clearTimeout(timer);
   }
 
+  async #sendMissed(nodeId: string): Promise<void> {
+    let after: RequestSeq | undefined = 0;
+    while (after !== undefined) {
+      const page: readonly UndeliveredReply[] = await this.#options.requests
+        .undelivered(nodeId, { after });
+      for (const stored of page) {
+        if (this.#deliveredMeanwhile.has(stored.seq)) continue;
+        this.#sendStored(stored);
+        // One at a time where the adapter does not keep up: the backlog may be large.
+        if (!await this.#writable(nodeId)) return;
+      }
+      after = page.at(-1)?.seq;
+    }
+  }
+
+  /** Resolves with true when the adapter takes more, with false when its connection is gone. */
+  async #writable(nodeId: string): Promise<boolean> {
+    const { outlet } = this.#options;
+    const link = outlet.link(nodeId);
+    if (link && !link.writable) await new Promise<void>((resolve) => link.whenWritable(resolve));
+    return link !== undefined && outlet.link(nodeId) === link;
+  }
+
   #drop(seq: RequestSeq): void {
     this.#live.delete(seq);
+    this.#finishing.delete(seq);
     if (this.#live.size === 0) this.#whenSettled?.();
   }
 

@@ -7,8 +7,8 @@ import { z } from "zod";
 import { errorCodes } from "../errors.ts";
 import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
 
-/** An identifier: 1 to 256 characters. */
-export const id = z.string().min(1).max(256);
+/** An identifier: 1 to 256 characters, none of them NUL. */
+export const id = z.string().min(1).max(256).regex(/^[^\0]*$/, "expected no NUL character");
 /** Free-form details of the adapter, kept as they are. */
 export const metadata = z.record(z.string(), z.unknown());
 

@@ -162,8 +162,14 @@ export interface RequestStore {
     options: { readonly seq: RequestSeq; readonly now: number },
   ): Promise<CancelledRequest | undefined>;
 
-  /** Finished requests of an adapter that it has not been sent whole, the oldest first. */
-  undelivered(nodeId: string): Promise<readonly UndeliveredReply[]>;
+  /**
+   * Finished requests of an adapter that it has not been sent whole, the oldest first: at most
+   * `limit` (default 100) of those after number `after` (default 0).
+   */
+  undelivered(
+    nodeId: string,
+    page?: { readonly after?: RequestSeq; readonly limit?: number },
+  ): Promise<readonly UndeliveredReply[]>;
 
   /** The reply to a finished request, whether delivered or not. */
   reply(seq: RequestSeq): Promise<UndeliveredReply | undefined>;

@@ -4,6 +4,11 @@ import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
 import type { Conversation, HistoryEntry, HistoryStore } from "./history_store.ts";
 
+/** The text as bytes: the driver would cut it at a NUL. */
+const columns =
+  `history.id, history.session_id, history.role, CAST(history.content AS BLOB) AS text,
+  history.user_id, history.user_name, history.partial, history.at`;
+
 /** The tables `history` and `history_words`, for reading. */
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
@@ -20,10 +25,10 @@ export class SqliteHistory implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT line.* FROM (
+        `SELECT ${columns} FROM (
            SELECT * FROM history WHERE channel_key = ? AND thread_id = ? ORDER BY id DESC LIMIT ?
-         ) AS line JOIN sessions ON sessions.id = line.session_id
-         WHERE sessions.ended_at IS NULL ORDER BY line.id`,
+         ) AS history JOIN sessions ON sessions.id = history.session_id
+         WHERE sessions.ended_at IS NULL ORDER BY history.id`,
         conversation.channelKey,
         conversation.threadId,
         limit,
@@ -43,7 +48,7 @@ export class SqliteHistory implements HistoryStore {
       const words = query.match(/[\p{L}\p{N}_]+/gu)?.map((word) => `"${word}"`).join(" ");
       if (!words) return [];
       return this.#sql.all(
-        `SELECT history.* FROM history_words JOIN history ON history.id = history_words.rowid
+        `SELECT ${columns} FROM history_words JOIN history ON history.id = history_words.rowid
          WHERE history_words MATCH ? AND history.channel_key = ?
          ORDER BY history.id DESC LIMIT ?`,
         words,

@@ -71,7 +71,8 @@ export class SqliteRequests implements domain.RequestStore {
       );
       return rows.toClaimedRequest(row, {
         fence,
-        rounds: (row.attempts as number) > 0 ? this.#rounds(options.seq) : [],
+        // One that was never claimed has none.
+        rounds: row.fence === null ? [] : this.#rounds(options.seq),
       });
     });
   }
@@ -173,12 +174,18 @@ export class SqliteRequests implements domain.RequestStore {
     });
   }
 
-  undelivered(nodeId: string): Promise<readonly domain.UndeliveredReply[]> {
+  undelivered(
+    nodeId: string,
+    { after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {},
+  ): Promise<readonly domain.UndeliveredReply[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT seq, node_id, request_id, dialect, outcome FROM requests
-         WHERE node_id = ? AND state = 'done' AND delivered_at IS NULL ORDER BY seq`,
+         WHERE node_id = ? AND state = 'done' AND delivered_at IS NULL AND seq > ?
+         ORDER BY seq LIMIT ?`,
         nodeId,
+        after,
+        limit,
       ).map(rows.toUndeliveredReply)
     );
   }

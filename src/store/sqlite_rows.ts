@@ -6,7 +6,9 @@ import type * as requests from "./request_store.ts";
 import type { Session } from "./session_store.ts";
 
 /** A row as the driver gives it. */
-export type Row = Readonly<Record<string, string | number | null>>;
+export type Row = Readonly<Record<string, string | number | null | Uint8Array>>;
+
+const decoder = new TextDecoder();
 
 export function toQueuedRequest(row: Row): requests.QueuedRequest {
   return {
@@ -77,7 +79,7 @@ export function toHistoryEntry(row: Row): HistoryEntry {
     id: row.id as number,
     sessionId: row.session_id as string,
     role: row.role as "user" | "assistant",
-    content: row.content as string,
+    content: decoder.decode(row.text as Uint8Array),
     userId: row.user_id as string,
     userName: (row.user_name ?? undefined) as string | undefined,
     partial: row.partial === 1,
