@@ -8,6 +8,7 @@ import { z } from "zod";
 import { settings } from "../src/config.ts";
 import * as clara1 from "../src/protocol/clara1.ts";
 import * as claraPy from "../src/protocol/clara_py.ts";
+import { mcpRequests, mcpResponses } from "../src/protocol/mcp_frames.ts";
 import type { Setting } from "../src/setting.ts";
 import { version } from "../src/version.ts";
 
@@ -44,12 +45,15 @@ function jsonSchemas(schemas: Schemas, io: "input" | "output") {
 /** By direction and dialect, then by frame type. */
 const definitions = {
   adapterToGateway: {
-    "clara-1": jsonSchemas(clara1.adapterFrames, "input"),
-    "clara-py": jsonSchemas({ ...clara1.adapterFrames, message: claraPy.message }, "input"),
+    "clara-1": jsonSchemas({ ...clara1.adapterFrames, ...mcpRequests }, "input"),
+    "clara-py": jsonSchemas(
+      { ...clara1.adapterFrames, ...mcpRequests, message: claraPy.message },
+      "input",
+    ),
   },
   gatewayToAdapter: {
-    "clara-1": jsonSchemas(clara1.gatewayFrames, "output"),
-    "clara-py": jsonSchemas(claraPy.gatewayFrames, "output"),
+    "clara-1": jsonSchemas({ ...clara1.gatewayFrames, ...mcpResponses }, "output"),
+    "clara-py": jsonSchemas({ ...claraPy.gatewayFrames, ...mcpResponses }, "output"),
   },
 };
 

@@ -102,6 +102,21 @@ export const settings = {
     whole: false,
     help: "Longest time of one tool call",
   }),
+  toolsFile: kind.text("CLARA_TOOLS_CONFIG", {
+    flag: "tools-config",
+    fallback: "./tools.yaml",
+    help: "Which tools are offered to whom (docs/tools.md); the file may be missing",
+  }),
+  mcpFile: kind.text("CLARA_MCP_CONFIG", {
+    flag: "mcp-config",
+    fallback: "./mcp.json",
+    help: "MCP servers, in the usual mcpServers format; the file may be missing",
+  }),
+  approvalTimeoutSeconds: kind.number("CLARA_APPROVAL_TIMEOUT_SECONDS", {
+    fallback: 120,
+    min: 1,
+    help: "How long a person may think about a tool call that needs approval",
+  }),
   heartbeatSeconds: kind.number("CLARA_HEARTBEAT_SECONDS", {
     fallback: 30,
     min: 1,
@@ -161,6 +176,16 @@ export const settings = {
     min: 100,
     help: "Characters of a tool's result that the model gets",
   }),
+  mcpMessageBytes: kind.number("CLARA_MAX_MCP_MESSAGE_BYTES", {
+    fallback: 8 * MiB,
+    min: 1024,
+    help: "Largest message of an MCP server; one that sends more is restarted",
+  }),
+  userFileBytes: kind.number("CLARA_MAX_USER_FILE_BYTES", {
+    fallback: 100 * MiB,
+    min: 1024,
+    help: "Bytes of files that one user may keep",
+  }),
   continuations: kind.number("CLARA_MAX_CONTINUATIONS", {
     fallback: 5,
     min: 0,
@@ -199,7 +224,8 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
  * @throws {ConfigError} with the name of the setting, its value and what is allowed.
  */
 export function readConfig(flags: Flags): GatewayConfig {
-  const values = readSettings(flags);
+  const dotEnv = readDotEnv();
+  const values = readSettings(flags, dotEnv);
   return {
     ...values,
     dataDir: values.dataDir ?? defaultDataDir(),
@@ -217,6 +243,9 @@ export function readConfig(flags: Flags): GatewayConfig {
     heartbeatMs: values.heartbeatSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,
     drainMs: values.drainSeconds * 1000,
+    environment: (name) => Deno.env.get(name) ?? dotEnv[name],
+    childEnvironment: childEnvironment(),
+    approvalTimeoutMs: values.approvalTimeoutSeconds * 1000,
     toolTimeoutMs: values.toolTimeoutSeconds * 1000,
     keepRequestsMs: values.keepRequestsDays * 86_400_000,
   };
@@ -232,7 +261,7 @@ export interface ChatConfig {
 
 /** Reads the configuration of the terminal adapter. @throws {ConfigError} as `readConfig`. */
 export function readChatConfig(flags: Flags): ChatConfig {
-  const { host, port, secret } = readSettings(flags);
+  const { host, port, secret } = readSettings(flags, readDotEnv());
   const url = flags.url ? String(flags.url) : Deno.env.get("CLARA_GATEWAY_URL");
   if (url && !/^wss?:\/\//.test(url)) {
     throw new ConfigError(`Cannot use --url=${JSON.stringify(url)}: expected ws://… or wss://…`);
@@ -241,8 +270,7 @@ export function readChatConfig(flags: Flags): ChatConfig {
   return { url: url ?? `ws://${name}:${port}/ws`, secret, userName: userName() };
 }
 
-function readSettings(flags: Flags): Values {
-  const dotEnv = readDotEnv();
+function readSettings(flags: Flags, dotEnv: Readonly<Record<string, string>>): Values {
   const read = (setting: Setting<unknown>) =>
     kind.readSetting(setting, [
       { from: `--${setting.flag}`, value: setting.flag && flags[setting.flag]?.toString() },
@@ -266,6 +294,34 @@ function readDotEnv(): Readonly<Record<string, string>> {
     }
   }
   return {};
+}
+
+/** What programs need to find themselves; the MCP specification's SDKs pass on the same. */
+const inherited = [
+  "HOME",
+  "LANG",
+  "LOGNAME",
+  "PATH",
+  "SHELL",
+  "TERM",
+  "TMPDIR",
+  "USER",
+  "APPDATA",
+  "LOCALAPPDATA",
+  "PATHEXT",
+  "SYSTEMDRIVE",
+  "SYSTEMROOT",
+  "TEMP",
+  "USERPROFILE",
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+];
+
+function childEnvironment(): Record<string, string> {
+  const pairs = inherited.map((name) => [name, Deno.env.get(name)] as const);
+  return Object.fromEntries(
+    pairs.filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
 }
 
 function defaultDataDir(): string {

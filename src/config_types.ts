@@ -19,6 +19,10 @@ export interface Limits {
   readonly toolRounds: number;
   /** Characters of a tool's result that the model gets. */
   readonly toolOutputChars: number;
+  /** Bytes of one message of an MCP server. */
+  readonly mcpMessageBytes: number;
+  /** Bytes of files that one user may keep. */
+  readonly userFileBytes: number;
   /** Times a reply cut for length is continued. */
   readonly continuations: number;
   /** Times a request is tried that ends the process. */
@@ -52,6 +56,14 @@ export interface GatewayConfig {
   readonly allowedOrigins: readonly string[];
   readonly dataDir: string;
   readonly personaFile?: string;
+  /** The policy of the tools (YAML); it may be missing. */
+  readonly toolsFile: string;
+  /** The MCP servers (JSON, `mcpServers`); it may be missing. */
+  readonly mcpFile: string;
+  /** Looks up what configuration files name as `${NAME}`. */
+  readonly environment: (name: string) => string | undefined;
+  /** What child processes inherit of the environment: what programs need, no secrets. */
+  readonly childEnvironment: Readonly<Record<string, string>>;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly llm: LlmConfig;
   readonly limits: Limits;
@@ -61,6 +73,8 @@ export interface GatewayConfig {
   /** How long running turns may go on after the first signal. */
   readonly drainMs: number;
   readonly toolTimeoutMs: number;
+  /** How long a person may think about a tool call that needs approval. */
+  readonly approvalTimeoutMs: number;
   /** Whether a trailing "Shall I proceed?" is answered with yes. */
   readonly autoProceed: boolean;
   /** How long finished requests are kept for resent frames and absent adapters, milliseconds. */

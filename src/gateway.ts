@@ -8,6 +8,7 @@ import { EchoClient } from "./llm/echo_client.ts";
 import type { LlmClient } from "./llm/llm_client.ts";
 import { OpenAiClient } from "./llm/openai_client.ts";
 import { Orchestrator } from "./orchestrator/orchestrator.ts";
+import { Approvals } from "./processor/approvals.ts";
 import { ContextBuilder } from "./processor/context_builder.ts";
 import { defaultPersona } from "./processor/persona.ts";
 import { Processor } from "./processor/processor.ts";
@@ -24,8 +25,11 @@ import type { Store } from "./store/store.ts";
 import { createFile } from "./tools/builtin/create_file.ts";
 import { currentTime } from "./tools/builtin/current_time.ts";
 import { searchHistory } from "./tools/builtin/search_history.ts";
+import { McpManager } from "./tools/mcp/mcp_manager.ts";
 import { ToolExecutor } from "./tools/tool_executor.ts";
+import { ToolPolicy } from "./tools/tool_policy.ts";
 import { ToolRegistry } from "./tools/tool_registry.ts";
+import { readToolsFile } from "./tools/tools_file.ts";
 import { version } from "./version.ts";
 
 const log = logger("gateway");
@@ -47,6 +51,7 @@ export class Gateway implements AsyncDisposable {
   readonly #replies: Replies;
   readonly #sessions: Sessions;
   readonly #server: GatewayServer;
+  readonly #mcp: McpManager;
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #stopped?: Promise<void>;
 
@@ -64,6 +69,7 @@ export class Gateway implements AsyncDisposable {
     const store = SqliteStore.open(config.dataDir);
     try {
       const gateway = new Gateway(config, store, persona, options.events ?? new EventBus());
+      gateway.#mcp.start();
       await gateway.#intake.recover();
       return gateway;
     } catch (error) {
@@ -80,13 +86,24 @@ export class Gateway implements AsyncDisposable {
     const hub = new AdapterHub({ events });
     const replies = new Replies({ requests: store.requests, outlet: hub });
     const sessions = new Sessions({ store: store.sessions, events, idleMs: config.sessionIdleMs });
+    const mcp = new McpManager({
+      path: config.mcpFile,
+      environment: config.environment,
+      childEnvironment: config.childEnvironment,
+      maxMessageBytes: limits.mcpMessageBytes,
+      callTimeoutMs: config.toolTimeoutMs,
+    });
     const registry = new ToolRegistry([
       currentTime(),
       searchHistory(store.history),
       createFile(),
     ]);
+    registry.addSource(mcp);
+    const approvals = new Approvals({ outlet: hub, timeoutMs: config.approvalTimeoutMs });
     const tools = new ToolExecutor({
       registry,
+      policy: new ToolPolicy(readToolsFile(config.toolsFile)),
+      approver: approvals,
       events,
       timeoutMs: config.toolTimeoutMs,
       outputChars: limits.toolOutputChars,
@@ -97,10 +114,12 @@ export class Gateway implements AsyncDisposable {
       context: new ContextBuilder({
         history: store.history,
         persona,
+        toolNotes: () => mcp.instructions(),
         historyTokens: limits.historyTokens,
       }),
       orchestrator: new Orchestrator({ llm, tools, ...limits, autoProceed: config.autoProceed }),
       llm,
+      toolsReady: () => mcp.ready(),
       replies,
       events,
       owner: crypto.randomUUID(),
@@ -128,6 +147,8 @@ export class Gateway implements AsyncDisposable {
         hub,
         intake,
         replies,
+        approvals,
+        mcp,
         authenticator: new Authenticator(config.secret),
         figures: () => {
           const { active, queued } = router.figures();
@@ -149,6 +170,7 @@ export class Gateway implements AsyncDisposable {
     this.#intake = intake;
     this.#replies = replies;
     this.#sessions = sessions;
+    this.#mcp = mcp;
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
     sessions.startSweeping(housekeepingMs);
     this.#announceStart(llm);
@@ -180,7 +202,7 @@ export class Gateway implements AsyncDisposable {
     this.#server.announceEnd(reason);
     await this.#router.stop({ drainMs: this.#config.drainMs });
     await this.#replies.settle(settleMs);
-    await this.#server.stop();
+    await Promise.all([this.#server.stop(), this.#mcp[Symbol.asyncDispose]()]);
     await this.#store[Symbol.asyncDispose]();
     log.info("Stopped");
   }

@@ -179,7 +179,7 @@ export class Orchestrator {
         { role: "assistant", content: before } as const,
         { role: "user", content: continuePrompt } as const,
       ],
-      tools: mayCall ? tools.declarations() : [],
+      tools: mayCall ? tools.declarations(turn.context) : [],
     };
     let text = "";
     let reason: FinishReason = "other";

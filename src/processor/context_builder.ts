@@ -19,6 +19,8 @@ export interface ContextBuilderOptions {
   readonly history: Pick<HistoryStore, "recent">;
   /** Who the assistant is: the system prompt's beginning. */
   readonly persona: string;
+  /** What there is to know about the tools at hand, a paragraph each. */
+  readonly toolNotes?: () => readonly string[];
   /** Tokens that history may take up (estimated). */
   readonly historyTokens: number;
   readonly now?: () => number;
@@ -81,7 +83,10 @@ export class ContextBuilder {
       `User: ${user.name ? `${oneLine(user.name)} (${user.id})` : user.id}`,
       `Participants: ${participants(request.message, entries).join(", ")}`,
     ];
-    return `${this.#options.persona.trim()}\n\n# Context\n${lines.filter(Boolean).join("\n")}`;
+    const sections = [`# Context\n${lines.filter(Boolean).join("\n")}`];
+    const notes = this.#options.toolNotes?.() ?? [];
+    if (notes.length > 0) sections.push(`# Tools\n${notes.join("\n\n")}`);
+    return [this.#options.persona.trim(), ...sections].join("\n\n");
   }
 }
 

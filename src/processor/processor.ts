@@ -32,6 +32,8 @@ export interface ProcessorOptions {
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
+  /** Resolves when the tools that start with the gateway are there, or have had their time. */
+  readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
   readonly events: EventBus;
   /** This process, for the claims in the store. */
@@ -169,6 +171,7 @@ export class Processor {
       conversation,
     });
     state.sessionId = session.id;
+    await this.#options.toolsReady();
     const context = await this.#options.context.build({ platform, message, conversation });
     state.userText = context.userText;
     const turn = this.#options.orchestrator.run({
@@ -183,6 +186,7 @@ export class Processor {
         userId,
         channelId,
         channelKey: claim.channelKey,
+        channelType: message.channel.type,
         sessionId: session.id,
       },
       signal,

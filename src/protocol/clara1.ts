@@ -74,8 +74,23 @@ export const ack = z.object({ type: z.literal("ack"), seq: z.number().int().nonn
 export const ping = z.object({ type: z.literal("ping"), timestamp: z.unknown().optional() });
 export const status = z.object({ type: z.literal("status") });
 
+/** A person's answer to `approval_request` (capability `approvals`). */
+export const approvalResponse = z.object({
+  type: z.literal("approval_response"),
+  approval_id: id,
+  approved: z.boolean(),
+});
+
 /** The frames that an adapter may send, by their `type`. */
-export const adapterFrames = { register, message, cancel, ack, ping, status } as const;
+export const adapterFrames = {
+  register,
+  message,
+  cancel,
+  ack,
+  ping,
+  status,
+  approval_response: approvalResponse,
+} as const;
 
 const seq = z.number().int().positive();
 const timestamp = z.iso.datetime();
@@ -132,6 +147,17 @@ export const gatewayFrames = {
     description: z.string(),
     duration_ms: z.number().int().optional(),
     output_preview: z.string().optional(),
+  }),
+  approval_request: z.object({
+    type: z.literal("approval_request"),
+    seq,
+    request_id: id,
+    approval_id: id,
+    tool_name: z.string(),
+    description: z.string(),
+    /** JSON, as the model wrote it. */
+    arguments: z.string(),
+    expires_at: timestamp,
   }),
   response_end: z.object({
     type: z.literal("response_end"),

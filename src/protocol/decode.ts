@@ -7,6 +7,7 @@ import type { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import * as clara1 from "./clara1.ts";
 import * as claraPy from "./clara_py.ts";
+import { type McpRequest, mcpRequests } from "./mcp_frames.ts";
 import type { Attachment, Dialect, ReplyChainEntry, UserMessage } from "./message.ts";
 
 /** What an adapter said, without its dialect. */
@@ -16,23 +17,17 @@ export type AdapterFrame =
   | z.output<typeof clara1.cancel>
   | z.output<typeof clara1.ack>
   | z.output<typeof clara1.ping>
-  | z.output<typeof clara1.status>;
+  | z.output<typeof clara1.status>
+  | z.output<typeof clara1.approvalResponse>
+  | McpRequest;
 
-/** Frames that the protocol names and that this version does not serve yet. */
-const unsupported = new Set([
-  "mcp_list",
-  "mcp_install",
-  "mcp_uninstall",
-  "mcp_status",
-  "mcp_restart",
-  "mcp_enable",
-]);
+const frames = { ...clara1.adapterFrames, ...mcpRequests } as const;
 
 /**
  * Reads one frame.
  *
- * @throws {GatewayError} `invalid_json`, `invalid_message`, `unknown_type` or `unsupported_frame`,
- * with the request it belongs to where the frame says so.
+ * @throws {GatewayError} `invalid_json`, `invalid_message` or `unknown_type`, with the request it
+ * belongs to where the frame says so.
  */
 export function decodeFrame(text: string): AdapterFrame {
   let frame: unknown;
@@ -55,24 +50,13 @@ export function decodeFrame(text: string): AdapterFrame {
     throw invalid(frame, `"type": expected string, found ${kindOf(type)}`);
   }
   if (type === "message") return { type, message: decodeMessage(frame) };
-  if (Object.hasOwn(clara1.adapterFrames, type)) {
-    const schema = clara1.adapterFrames[type as keyof typeof clara1.adapterFrames];
-    return parse(schema, frame) as AdapterFrame;
-  }
-  const requestId = requestIdOf(frame);
-  if (unsupported.has(type)) {
-    throw new GatewayError(
-      "unsupported_frame",
-      `Cannot serve frame ${quote(type)}: this gateway has no MCP management yet`,
-      { recoverable: false, requestId },
-    );
+  if (Object.hasOwn(frames, type)) {
+    return parse(frames[type as keyof typeof frames], frame) as AdapterFrame;
   }
   throw new GatewayError(
     "unknown_type",
-    `Cannot read frame: unknown "type" ${quote(type)}; known are ${
-      Object.keys(clara1.adapterFrames).join(", ")
-    }`,
-    { recoverable: true, requestId },
+    `Cannot read frame: unknown "type" ${quote(type)}; known are ${Object.keys(frames).join(", ")}`,
+    { recoverable: true, requestId: requestIdOf(frame) },
   );
 }
 

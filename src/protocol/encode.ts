@@ -55,6 +55,17 @@ function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
           output_preview: frame.outputPreview,
         }),
       };
+    case "approval_asked":
+      return {
+        type: "approval_request",
+        seq,
+        request_id,
+        approval_id: frame.approvalId,
+        tool_name: frame.toolName,
+        description: frame.description,
+        arguments: frame.arguments,
+        expires_at: new Date(frame.expiresAt).toISOString(),
+      };
     case "end":
       return {
         type: "response_end",
@@ -115,6 +126,9 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
         output_preview: frame.outputPreview,
         duration_ms: frame.durationMs,
       };
+    case "approval_asked":
+      // The Python system has no such frame; nobody is asked over it.
+      return undefined;
     case "end":
       return {
         type: "response_end",

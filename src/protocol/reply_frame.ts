@@ -67,6 +67,16 @@ export type ReplyFrame =
       readonly outputPreview: string;
       readonly durationMs: number;
     }
+    | {
+      readonly type: "approval_asked";
+      readonly approvalId: string;
+      readonly toolName: string;
+      readonly description: string;
+      /** JSON, as the model wrote it. */
+      readonly arguments: string;
+      /** Milliseconds since the epoch. */
+      readonly expiresAt: number;
+    }
     | ({ readonly type: "end" } & ReplyEnd)
     | { readonly type: "cancelled" }
     | ({ readonly type: "error" } & ReplyError)

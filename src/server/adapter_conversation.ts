@@ -5,18 +5,22 @@
 
 import { errorText, GatewayError, toGatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
+import type { Approvals } from "../processor/approvals.ts";
 import type { Replies } from "../processor/replies.ts";
 import { type AdapterFrame, decodeFrame } from "../protocol/decode.ts";
 import type { Dialect, UserMessage } from "../protocol/message.ts";
 import type { Intake, Submission } from "../router/intake.ts";
+import type { McpManager } from "../tools/mcp/mcp_manager.ts";
 import type { AdapterHub } from "./adapter_hub.ts";
 import type { AdapterLink } from "./adapter_link.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { closeCodes, type Connection } from "./connection.ts";
+import { serveMcp } from "./mcp_desk.ts";
 
 const log = logger("server");
 
 type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
+type ApprovalFrame = Extract<AdapterFrame, { type: "approval_response" }>;
 type CancelFrame = Extract<AdapterFrame, { type: "cancel" }>;
 
 /** How busy the gateway is, as `status` frames say it. */
@@ -32,6 +36,8 @@ export interface ConversationOptions {
   readonly intake: Intake;
   readonly replies: Replies;
   readonly authenticator: Authenticator;
+  readonly approvals: Pick<Approvals, "answer" | "attach">;
+  readonly mcp: McpManager;
   readonly figures: () => ServiceFigures;
   readonly frameBytes: number;
   readonly heartbeatMs: number;
@@ -128,6 +134,10 @@ export class AdapterConversation {
       case "ack":
         // Nothing waits for it: this version resends whole replies, it does not resume.
         return;
+      case "approval_response":
+        return this.#approve(link, frame);
+      default:
+        serveMcp(this.#options.mcp, frame).then((answer) => this.#connection.send(answer));
     }
   }
 
@@ -153,7 +163,7 @@ export class AdapterConversation {
       );
     }
     const { node_id: nodeId, platform, capabilities } = frame;
-    const { hub, replies, heartbeatMs, frameBytes } = this.#options;
+    const { hub, replies, approvals, heartbeatMs, frameBytes } = this.#options;
     const link = hub.attach({ nodeId, platform, capabilities }, this.#connection);
     this.#link = link;
     this.#connection.send({
@@ -166,6 +176,7 @@ export class AdapterConversation {
       heartbeat_seconds: heartbeatMs / 1000,
       max_frame_bytes: frameBytes,
     });
+    approvals.attach(nodeId);
     replies.attach(nodeId).catch((error) =>
       log.error("Cannot send {node} the replies that it missed: {error}", {
         node: nodeId,
@@ -232,6 +243,16 @@ export class AdapterConversation {
       ...(position && { position }),
       ...figures,
     });
+  }
+
+  #approve(link: AdapterLink, frame: ApprovalFrame): void {
+    const { approval_id, approved } = frame;
+    if (this.#options.approvals.answer(link.identity.nodeId, approval_id, approved)) return;
+    throw new GatewayError(
+      "not_found",
+      `Cannot take the answer to "${approval_id}": nothing of this id is asked any more`,
+      { recoverable: true },
+    );
   }
 
   async #cancel(link: AdapterLink, frame: CancelFrame): Promise<void> {

@@ -18,6 +18,7 @@ export class AdapterLink implements Link {
   readonly sessionId: string;
   readonly connection: Connection;
   readonly streaming: boolean;
+  readonly approvals: boolean;
   #seq = 0;
   readonly #nextSeq = () => ++this.#seq;
 
@@ -26,6 +27,7 @@ export class AdapterLink implements Link {
     this.sessionId = sessionId;
     this.connection = connection;
     this.streaming = identity.capabilities.includes("streaming");
+    this.approvals = identity.capabilities.includes("approvals");
   }
 
   get writable(): boolean {

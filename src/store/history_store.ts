@@ -37,4 +37,9 @@ export interface HistoryStore {
   search(
     options: { readonly channelKey: string; readonly query: string; readonly limit: number },
   ): Promise<readonly HistoryEntry[]>;
+
+  /** A page of a channel's whole history: lines older than the one with id `before`, newest first. */
+  page(
+    options: { readonly channelKey: string; readonly before?: number; readonly limit: number },
+  ): Promise<readonly HistoryEntry[]>;
 }

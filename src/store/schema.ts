@@ -93,6 +93,31 @@ const migrations: readonly string[] = [
     VALUES ('delete', old.id, old.content);
   END;
   `,
+  `
+  CREATE INDEX history_channel ON history (channel_key, id);
+
+  CREATE TABLE memories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_key TEXT NOT NULL,
+    text TEXT NOT NULL,
+    private INTEGER NOT NULL CHECK (private IN (0, 1)),
+    channel_key TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (user_key, text)
+  ) STRICT;
+  CREATE INDEX memories_of_user ON memories (user_key, id);
+  CREATE VIRTUAL TABLE memories_words USING fts5 (
+    user_key, text, content = 'memories', content_rowid = 'id',
+    tokenize = 'porter unicode61 remove_diacritics 2'
+  );
+  CREATE TRIGGER memories_added AFTER INSERT ON memories BEGIN
+    INSERT INTO memories_words (rowid, user_key, text) VALUES (new.id, new.user_key, new.text);
+  END;
+  CREATE TRIGGER memories_removed AFTER DELETE ON memories BEGIN
+    INSERT INTO memories_words (memories_words, rowid, user_key, text)
+    VALUES ('delete', old.id, old.user_key, old.text);
+  END;
+  `,
 ];
 
 /**

@@ -57,4 +57,21 @@ export class SqliteHistory implements HistoryStore {
       ).map(toHistoryEntry);
     });
   }
+
+  page(
+    { channelKey, before = Number.MAX_SAFE_INTEGER, limit }: {
+      readonly channelKey: string;
+      readonly before?: number;
+      readonly limit: number;
+    },
+  ): Promise<readonly HistoryEntry[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        "SELECT * FROM history WHERE channel_key = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        channelKey,
+        before,
+        limit,
+      ).map(toHistoryEntry)
+    );
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Dialect, Priority } from "../protocol/message.ts";
 import type { HistoryEntry } from "./history_store.ts";
+import type { Memory } from "./memory_store.ts";
 import type * as requests from "./request_store.ts";
 import type { Session } from "./session_store.ts";
 
@@ -84,5 +85,16 @@ export function toHistoryEntry(row: Row): HistoryEntry {
     userName: (row.user_name ?? undefined) as string | undefined,
     partial: row.partial === 1,
     at: row.at as number,
+  };
+}
+
+export function toMemory(row: Row): Memory {
+  return {
+    id: row.id as number,
+    userKey: row.user_key as string,
+    text: row.text as string,
+    private: row.private === 1,
+    channelKey: row.channel_key as string,
+    createdAt: row.created_at as number,
   };
 }

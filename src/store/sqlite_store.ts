@@ -2,6 +2,7 @@
 
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
+import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteRequests } from "./sqlite_requests.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
 import type { Store, StoreFigures } from "./store.ts";
@@ -10,6 +11,7 @@ export class SqliteStore implements Store {
   readonly requests: SqliteRequests;
   readonly sessions: SqliteSessions;
   readonly history: SqliteHistory;
+  readonly memories: SqliteMemories;
   readonly #sql: SqliteConnection;
 
   /**
@@ -26,6 +28,7 @@ export class SqliteStore implements Store {
     this.requests = new SqliteRequests(sql);
     this.sessions = new SqliteSessions(sql);
     this.history = new SqliteHistory(sql);
+    this.memories = new SqliteMemories(sql);
   }
 
   figures(): Promise<StoreFigures> {

@@ -5,6 +5,7 @@
  */
 
 import type { HistoryStore } from "./history_store.ts";
+import type { MemoryStore } from "./memory_store.ts";
 import type { RequestStore } from "./request_store.ts";
 import type { SessionStore } from "./session_store.ts";
 
@@ -21,6 +22,7 @@ export interface Store extends AsyncDisposable {
   readonly requests: RequestStore;
   readonly sessions: SessionStore;
   readonly history: HistoryStore;
+  readonly memories: MemoryStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
 }
