@@ -41,6 +41,14 @@ const purgeBatch = 500;
 /** How long the last frames may take to leave at the end, milliseconds. */
 const settleMs = 2_000;
 
+/** What must be there before anything is wired: it can be missing or wrong. */
+interface Foundations {
+  readonly store: Store;
+  readonly persona: string;
+  readonly policy: ToolPolicy;
+  readonly events: EventBus;
+}
+
 /** A running gateway. */
 export class Gateway implements AsyncDisposable {
   readonly events: EventBus;
@@ -66,9 +74,15 @@ export class Gateway implements AsyncDisposable {
   ): Promise<Gateway> {
     refuseOpenDoor(config);
     const persona = readPersona(config);
+    const policy = new ToolPolicy(await readToolsFile(config.toolsFile));
     const store = SqliteStore.open(config.dataDir);
     try {
-      const gateway = new Gateway(config, store, persona, options.events ?? new EventBus());
+      const gateway = new Gateway(config, {
+        store,
+        persona,
+        policy,
+        events: options.events ?? new EventBus(),
+      });
       gateway.#mcp.start();
       await gateway.#intake.recover();
       return gateway;
@@ -78,7 +92,7 @@ export class Gateway implements AsyncDisposable {
     }
   }
 
-  private constructor(config: GatewayConfig, store: Store, persona: string, events: EventBus) {
+  private constructor(config: GatewayConfig, { store, persona, policy, events }: Foundations) {
     const startedAt = Date.now();
     const uptimeSeconds = () => Math.floor((Date.now() - startedAt) / 1000);
     const { limits } = config;
@@ -102,7 +116,7 @@ export class Gateway implements AsyncDisposable {
     const approvals = new Approvals({ outlet: hub, timeoutMs: config.approvalTimeoutMs });
     const tools = new ToolExecutor({
       registry,
-      policy: new ToolPolicy(readToolsFile(config.toolsFile)),
+      policy,
       approver: approvals,
       events,
       timeoutMs: config.toolTimeoutMs,

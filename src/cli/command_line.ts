@@ -12,6 +12,7 @@ import { run } from "./run.ts";
 const exitUsage = 2;
 const exitFailure = 1;
 
+const commands = ["run", "chat", "mcp"];
 const runFlags = (Object.values(settings) as Setting<unknown>[]).filter(({ flag }) => flag);
 
 const help = `clara-gateway ${version}: between chat platforms and language models
@@ -19,10 +20,11 @@ const help = `clara-gateway ${version}: between chat platforms and language mode
 Usage:
   clara-gateway [run] [options]   run the gateway in the foreground
   clara-gateway chat [options]    talk to a running gateway in the terminal
+  clara-gateway mcp …             manage MCP servers; clara-gateway mcp help says how
 
 Options:
 ${runFlags.map(flagHelp).join("\n")}
-  --url URL           of the gateway's WebSocket (chat)
+  --url URL           of the gateway's WebSocket (chat, mcp)
   --version           print the version
   --help              print this help
 
@@ -32,8 +34,9 @@ Everything else is set in the environment or in a .env file; README.md lists it 
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   let flags: Flags;
   let command: string;
+  let rest: readonly string[];
   try {
-    ({ flags, command } = parse(args));
+    ({ flags, command, rest } = parse(args));
   } catch (error) {
     console.error(`${errorText(error)}\nTry: clara-gateway --help`);
     return exitUsage;
@@ -41,7 +44,16 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   if (flags.help) return print(help);
   if (flags.version) return print(version);
   try {
-    return await (command === "chat" ? chat(flags) : run(flags));
+    switch (command) {
+      case "chat":
+        return await chat(flags);
+      case "mcp": {
+        const { mcp } = await import("./mcp_command.ts");
+        return await mcp(rest, flags);
+      }
+      default:
+        return await run(flags);
+    }
   } catch (error) {
     if (error instanceof ConfigError) {
       console.error(errorText(error));
@@ -55,7 +67,13 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: readonly string[]): { readonly flags: Flags; readonly command: string } {
+interface CommandLine {
+  readonly flags: Flags;
+  readonly command: string;
+  readonly rest: readonly string[];
+}
+
+function parse(args: readonly string[]): CommandLine {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -63,18 +81,19 @@ function parse(args: readonly string[]): { readonly flags: Flags; readonly comma
       help: { type: "boolean", short: "h" },
       version: { type: "boolean", short: "V" },
       url: { type: "string" },
+      name: { type: "string" },
+      json: { type: "boolean" },
       ...Object.fromEntries(
         runFlags.map(({ flag, boolean }) => [flag!, { type: boolean ? "boolean" : "string" }]),
       ) as Record<string, { type: "boolean" | "string" }>,
     },
   });
   const [command = "run", ...rest] = positionals;
-  if (!["run", "chat"].includes(command) || rest.length > 0) {
-    throw new ConfigError(
-      `Unknown command ${JSON.stringify(positionals.join(" "))}; there are run and chat.`,
-    );
+  if (!commands.includes(command) || (rest.length > 0 && command !== "mcp")) {
+    const found = JSON.stringify(positionals.join(" "));
+    throw new ConfigError(`Unknown command ${found}; there are ${commands.join(", ")}.`);
   }
-  return { flags: values as Flags, command };
+  return { flags: values as Flags, command, rest };
 }
 
 function flagHelp({ flag, env, help, shown, boolean }: Setting<unknown>): string {

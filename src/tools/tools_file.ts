@@ -3,7 +3,6 @@
  * with file, line and key.
  */
 
-import { isMap, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { toolRisks } from "./tool.ts";
@@ -30,7 +29,11 @@ const schema = z.strictObject({ rules: z.array(rule).default([]) });
  * @param path names the file in errors.
  * @throws {ConfigError} with file, line, key and what was expected.
  */
-export function parseToolsFile(text: string, path: string): readonly PolicyRule[] {
+export async function parseToolsFile(
+  text: string,
+  path: string,
+): Promise<readonly PolicyRule[]> {
+  const { isMap, LineCounter, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [broken] = document.errors;
@@ -54,15 +57,15 @@ export function parseToolsFile(text: string, path: string): readonly PolicyRule[
 }
 
 /** Reads the file at `path`; no rules where there is none. @throws {ConfigError} as above. */
-export function readToolsFile(path: string): readonly PolicyRule[] {
+export async function readToolsFile(path: string): Promise<readonly PolicyRule[]> {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
-  return parseToolsFile(text, path);
+  return await parseToolsFile(text, path);
 }
 
 function toRule(parsed: z.output<typeof rule>): PolicyRule {

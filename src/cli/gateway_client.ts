@@ -1,0 +1,65 @@
+/** Asks a running gateway one thing over its WebSocket. Used by commands that manage it. */
+
+import { GatewayError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+
+/** Where the gateway is. */
+export interface GatewayClientOptions {
+  readonly url: string;
+  readonly secret?: string;
+  /** Longest time for the whole exchange, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Thrown where nothing listens at the address. */
+export class NotRunningError extends Error {
+  override readonly name = "NotRunningError";
+}
+
+type Frame = Readonly<Record<string, unknown>>;
+
+/**
+ * Registers, sends a frame, gives the frame that answers its `request_id`.
+ *
+ * @throws {NotRunningError} when no gateway is there; {@linkcode GatewayError} when it refuses.
+ */
+export async function askGateway(options: GatewayClientOptions, frame: Frame): Promise<Frame> {
+  const socket = new WebSocket(options.url);
+  const { promise, resolve, reject } = Promise.withResolvers<Frame>();
+  const timer = setTimeout(
+    () => reject(new Error("The gateway did not answer")),
+    options.timeoutMs,
+  );
+  let opened = false;
+  socket.onopen = () => {
+    opened = true;
+    socket.send(JSON.stringify({
+      type: "register",
+      platform: "cli",
+      node_id: `cli-${crypto.randomUUID().slice(0, 8)}`,
+      capabilities: [],
+      protocol: 1,
+      ...(options.secret && { secret: options.secret }),
+    }));
+  };
+  socket.onmessage = ({ data }) => {
+    const answer: Frame = JSON.parse(data);
+    if (answer.type === "registered") socket.send(JSON.stringify(frame));
+    else if (answer.type === "error") {
+      reject(new GatewayError(answer.code as ErrorCode, String(answer.message)));
+    } else if (answer.request_id === frame.request_id) resolve(answer);
+  };
+  socket.onclose = () =>
+    reject(
+      opened
+        ? new Error("The gateway closed the connection")
+        : new NotRunningError(`No gateway runs at ${options.url}`),
+    );
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    socket.onclose = null;
+    socket.close();
+  }
+}
