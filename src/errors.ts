@@ -69,6 +69,11 @@ export class StoreError extends Error {
   override readonly name = "StoreError";
 }
 
+/** The port cannot be opened. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
 /**
  * Turns anything thrown into what an adapter may see. A {@linkcode GatewayError} passes; all else
  * becomes an `internal_error` that tells nothing of the inside (the log has the cause).

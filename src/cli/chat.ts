@@ -25,6 +25,7 @@ export function chat(flags: Flags): Promise<number> {
   let cancelling = false;
   let inputOver = false;
   let refused = false;
+  let connected = false;
 
   return new Promise((resolve) => {
     const client = new ChatClient({ ...config, onFrame, onState });
@@ -47,7 +48,8 @@ export function chat(flags: Flags): Promise<number> {
         cancelling = false;
         current = client.say(content);
       } else if (inputOver) {
-        leave(0);
+        // Before the first answer of the gateway it is not known whether it takes this terminal.
+        if (connected) leave(0);
       } else {
         lines.prompt();
       }
@@ -69,7 +71,9 @@ export function chat(flags: Flags): Promise<number> {
     }
 
     function onState(state: "connected" | "lost", detail: string): void {
-      if (refused) return leave(1);
+      const idle = inputOver && current === undefined && waiting.length === 0;
+      if (refused || (state === "lost" && idle)) return leave(1);
+      connected ||= state === "connected";
       if (state === "connected") {
         screen.note(`connected to ${detail}`);
         if (current === undefined) next();

@@ -22,6 +22,8 @@ export class ChatScreen {
   readonly #options: ChatScreenOptions;
   /** Whether the cursor stands at the beginning of a line. */
   #fresh = true;
+  /** Whether text of the current reply was shown since it began (anew). */
+  #shown = false;
 
   constructor(options: ChatScreenOptions) {
     this.#options = options;
@@ -41,14 +43,17 @@ export class ChatScreen {
         if (frame.request_id !== current) return false;
         this.#line();
         this.#write(this.#style(bold, "clara> "));
+        this.#shown = false;
         return false;
       case "response_chunk":
-        if (frame.request_id === current) this.#write(frame.content.replace(controls, ""));
+        if (frame.request_id === current) this.#text(frame.content);
         return false;
       case "tool_status":
         this.note(toolText(frame));
         return false;
       case "response_end":
+        // A reply that ended while the terminal was away comes whole.
+        if (frame.request_id === current && !this.#shown) this.#text(frame.content);
         for (const file of frame.files) {
           const size = Buffer.from(file.content_base64, "base64").length;
           this.note(`file: ${file.filename} (${file.media_type}, ${size} bytes)`);
@@ -84,6 +89,11 @@ export class ChatScreen {
   /** Leaves the cursor at the beginning of a line. */
   leave(): void {
     this.#line();
+  }
+
+  #text(text: string): void {
+    this.#shown ||= text !== "";
+    this.#write(text.replace(controls, ""));
   }
 
   #line(): void {

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Flags, settings } from "../config.ts";
-import { ConfigError, errorText, StoreError } from "../errors.ts";
+import { ConfigError, errorText, ListenError, StoreError } from "../errors.ts";
 import type { Setting } from "../setting.ts";
 import { version } from "../version.ts";
 import { chat } from "./chat.ts";
@@ -56,11 +56,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
   } catch (error) {
     if (error instanceof ConfigError) {
-      console.error(errorText(error));
+      console.error(error.message);
       return exitUsage;
     }
-    if (error instanceof StoreError || error instanceof Deno.errors.AddrInUse) {
-      console.error(errorText(error));
+    if (error instanceof StoreError || error instanceof ListenError) {
+      console.error(error.message);
       return exitFailure;
     }
     throw error;

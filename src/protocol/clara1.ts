@@ -7,8 +7,11 @@ import { z } from "zod";
 import { errorCodes } from "../errors.ts";
 import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
 
-/** An identifier: 1 to 256 characters, none of them NUL. */
-export const id = z.string().min(1).max(256).regex(/^[^\0]*$/, "expected no NUL character");
+/** An identifier: 1 to 256 characters of proper Unicode, none of them NUL. */
+export const id = z.string().min(1).max(256).refine(
+  (text) => text.isWellFormed() && !text.includes("\0"),
+  "expected proper Unicode without a NUL character",
+);
 /** Free-form details of the adapter, kept as they are. */
 export const metadata = z.record(z.string(), z.unknown());
 
@@ -33,7 +36,7 @@ export const register = z.object({
   type: z.literal("register"),
   platform: z.string().min(1).max(64),
   node_id: id,
-  capabilities: z.array(z.string()).default([]),
+  capabilities: z.array(z.string()).nullish().transform((value) => value ?? []),
   metadata: metadata.nullish(),
   secret: z.string().nullish(),
   protocol: z.literal(1).nullish(),

@@ -64,7 +64,10 @@ export class Router {
   /** Keeps a place in a channel's queue; false when there is none. Give it back with `release`. */
   reserve(channelKey: string): boolean {
     const channel = this.#channel(channelKey);
-    const room = channel.queue.size + channel.reserved < this.#options.queuedPerChannel;
+    const taken = channel.queue.size + channel.reserved;
+    // One more where none runs: the first does not wait.
+    const places = this.#options.queuedPerChannel + (channel.running ? 0 : 1);
+    const room = taken < places;
     channel.reserved++;
     return room;
   }

@@ -62,7 +62,7 @@ export class Connection {
 
   /** Sends a frame; past the limit of unsent bytes it cuts the socket instead. */
   send(frame: object): void {
-    if (!this.#open || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!this.#alive()) return;
     if (this.#socket.bufferedAmount > this.#options.sendBufferBytes) {
       this.close(closeCodes.slowReader, "reads too slowly");
       return;
@@ -90,7 +90,7 @@ export class Connection {
 
   /** See {@linkcode Link.flushed}. */
   flushed(): Promise<boolean> {
-    if (!this.#open) return Promise.resolve(false);
+    if (!this.#alive()) return Promise.resolve(false);
     if (this.#socket.bufferedAmount === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       this.#flushWaiters.push({ sent: this.#sent, resolve });
@@ -115,6 +115,11 @@ export class Connection {
     this.#stuck = left;
   }
 
+  /** A socket that is closing takes nothing any more, though its end is not reported yet. */
+  #alive(): boolean {
+    return this.#open && this.#socket.readyState === WebSocket.OPEN;
+  }
+
   #startPolling(delayMs: number): void {
     this.#poll ??= setTimeout(() => {
       this.#poll = undefined;
@@ -125,6 +130,8 @@ export class Connection {
   }
 
   #serveWaiters(): void {
+    // What a closing socket still holds is settled when it has closed.
+    if (!this.#alive()) return;
     const unsent = this.#socket.bufferedAmount;
     const left = unsent === 0 ? this.#sent : this.#sent - unsent;
     const served = this.#flushWaiters.filter(({ sent }) => sent <= left);

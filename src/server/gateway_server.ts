@@ -3,7 +3,7 @@
  * stopped by the gateway.
  */
 
-import { errorText } from "../errors.ts";
+import { errorText, ListenError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { AdapterConversation, type ConversationOptions } from "./adapter_conversation.ts";
 import { bearerOf } from "./authenticator.ts";
@@ -34,9 +34,17 @@ export class GatewayServer {
   readonly #open = new Map<Connection, AdapterConversation>();
   readonly #stuckTimer: ReturnType<typeof setInterval>;
 
-  /** Opens the port. @throws when it is taken or not allowed. */
+  /** Opens the port. @throws {ListenError} when it is taken, not allowed, or no address of ours. */
   static start(options: GatewayServerOptions): GatewayServer {
-    return new GatewayServer(options);
+    try {
+      return new GatewayServer(options);
+    } catch (error) {
+      const { host, port } = options;
+      const why = error instanceof Deno.errors.AddrInUse
+        ? "another program listens there. Choose another one with --port."
+        : (error as Error).message;
+      throw new ListenError(`Cannot listen on ${host}:${port}: ${why}`, { cause: error });
+    }
   }
 
   private constructor(options: GatewayServerOptions) {

@@ -64,7 +64,9 @@ const migrations: readonly string[] = [
     thread_id TEXT NOT NULL,
     started_at INTEGER NOT NULL,
     active_at INTEGER NOT NULL,
-    ended_at INTEGER
+    ended_at INTEGER,
+    -- The newest line of history when it began: its own lines come after it.
+    after_line INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX sessions_running ON sessions (channel_key, thread_id, user_id)
     WHERE ended_at IS NULL;
@@ -120,22 +122,26 @@ const migrations: readonly string[] = [
   `,
 ];
 
-/**
- * Brings a database to this program's version.
- *
- * @throws {StoreError} when it comes from a newer program; it is untouched then.
- */
-export function migrate(database: DatabaseSync, path: string): void {
-  const found = Number(database.prepare("PRAGMA user_version").get()!.user_version);
-  if (found > migrations.length) {
-    throw new StoreError(
-      `Cannot open store "${path}": its version is ${found}, this program knows up to ` +
-        `${migrations.length}. Use the newer program that wrote it, or another data folder.`,
-    );
-  }
+/** @throws {StoreError} when a database comes from a newer program. It is only read. */
+export function refuseNewer(database: DatabaseSync, path: string): void {
+  const found = versionOf(database);
+  if (found <= migrations.length) return;
+  throw new StoreError(
+    `Cannot open store "${path}": its version is ${found}, this program knows up to ` +
+      `${migrations.length}. Use the newer program that wrote it, or another data folder.`,
+  );
+}
+
+/** Brings a database to this program's version. */
+export function migrate(database: DatabaseSync): void {
+  const found = versionOf(database);
   for (let version = found; version < migrations.length; version++) {
     database.exec(
       `BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT;`,
     );
   }
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()!.user_version);
 }

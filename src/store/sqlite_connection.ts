@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { migrate } from "./schema.ts";
+import { migrate, refuseNewer } from "./schema.ts";
 import type { Row } from "./sqlite_rows.ts";
 
 type Value = string | number | null;
@@ -32,10 +32,9 @@ export class SqliteConnection implements Disposable {
     const path = join(folder, "gateway.db");
     let database: DatabaseSync | undefined;
     try {
+      inspect(path);
       database = new DatabaseSync(path);
-      // The first statement that reads the file: a file that is no database fails here, unharmed.
-      database.exec("PRAGMA schema_version");
-      migrate(database, path);
+      migrate(database);
       database.exec(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
       );
@@ -103,5 +102,24 @@ export class SqliteConnection implements Disposable {
     this.#writes.flush();
     this.#database.close();
     this.#lock[Symbol.dispose]();
+  }
+}
+
+/**
+ * Looks at a file that may not be ours to open: one that is no database or is newer than this program
+ * throws here. Read-only, since closing a writable connection would merge a log that was left behind.
+ */
+function inspect(path: string): void {
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    refuseNewer(database, path);
+  } finally {
+    database.close();
   }
 }

@@ -25,10 +25,15 @@ export class SqliteHistory implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${columns} FROM (
-           SELECT * FROM history WHERE channel_key = ? AND thread_id = ? ORDER BY id DESC LIMIT ?
-         ) AS history JOIN sessions ON sessions.id = history.session_id
-         WHERE sessions.ended_at IS NULL ORDER BY history.id`,
+        // Older than the oldest session that runs there is nothing to look for.
+        `SELECT * FROM (
+           SELECT ${columns} FROM history JOIN sessions ON sessions.id = history.session_id
+           WHERE history.channel_key = ?1 AND history.thread_id = ?2 AND sessions.ended_at IS NULL
+             AND history.id > (
+               SELECT min(after_line) FROM sessions
+               WHERE channel_key = ?1 AND thread_id = ?2 AND ended_at IS NULL)
+           ORDER BY history.id DESC LIMIT ?3
+         ) ORDER BY id`,
         conversation.channelKey,
         conversation.threadId,
         limit,

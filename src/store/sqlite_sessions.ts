@@ -26,13 +26,19 @@ export class SqliteSessions implements SessionStore {
       );
       const last = row && toSession(row);
       if (last && last.activeAt >= options.idleBefore) {
-        this.#sql.run("UPDATE sessions SET active_at = ? WHERE id = ?", now, last.id);
-        return { session: { ...last, activeAt: now }, created: false };
+        this.#sql.run(
+          "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",
+          now,
+          last.id,
+        );
+        return { session: { ...last, activeAt: Math.max(last.activeAt, now) }, created: false };
       }
       if (last) this.#sql.run("UPDATE sessions SET ended_at = ? WHERE id = ?", now, last.id);
       const created = this.#sql.get(
         `INSERT INTO sessions (id, node_id, platform, user_id, channel_key, channel_id, thread_id,
-           started_at, active_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+           started_at, active_at, after_line)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) FROM history))
+         RETURNING *`,
         options.id,
         options.nodeId,
         options.platform,
