@@ -6,7 +6,7 @@
 import { parse as parseDotEnv } from "dotenv";
 import { dirname, join } from "node:path";
 import { homedir, userInfo } from "node:os";
-import type { GatewayConfig } from "./config_types.ts";
+import type { GatewayConfig, Limits } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { logFormats, logLevels } from "./log.ts";
 import * as kind from "./setting.ts";
@@ -226,8 +226,17 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
 export function readConfig(flags: Flags): GatewayConfig {
   const dotEnv = readDotEnv();
   const values = readSettings(flags, dotEnv);
+  const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
   return {
-    ...values,
+    host,
+    port,
+    secret,
+    insecure,
+    allowedOrigins,
+    personaFile,
+    autoProceed,
+    toolsFile: values.toolsFile,
+    mcpFile: values.mcpFile,
     dataDir: values.dataDir ?? defaultDataDir(),
     log: { level: values.logLevel, format: values.logFormat },
     llm: {
@@ -238,7 +247,7 @@ export function readConfig(flags: Flags): GatewayConfig {
       stallMs: values.llmStallSeconds * 1000,
       totalMs: values.llmTotalSeconds * 1000,
     },
-    limits: values,
+    limits: limitsOf(values),
     sessionIdleMs: values.sessionIdleSeconds * 1000,
     heartbeatMs: values.heartbeatSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,
@@ -248,6 +257,24 @@ export function readConfig(flags: Flags): GatewayConfig {
     approvalTimeoutMs: values.approvalTimeoutSeconds * 1000,
     toolTimeoutMs: values.toolTimeoutSeconds * 1000,
     keepRequestsMs: values.keepRequestsDays * 86_400_000,
+  };
+}
+
+/** The limits alone: they are handed far around, and no secret goes with them. */
+function limitsOf(values: Values): Limits {
+  return {
+    frameBytes: values.frameBytes,
+    queuedPerChannel: values.queuedPerChannel,
+    concurrentTurns: values.concurrentTurns,
+    connections: values.connections,
+    sendBufferBytes: values.sendBufferBytes,
+    toolRounds: values.toolRounds,
+    toolOutputChars: values.toolOutputChars,
+    mcpMessageBytes: values.mcpMessageBytes,
+    userFileBytes: values.userFileBytes,
+    continuations: values.continuations,
+    attempts: values.attempts,
+    historyTokens: values.historyTokens,
   };
 }
 

@@ -153,9 +153,14 @@ export class Gateway implements AsyncDisposable {
       uptimeSeconds,
       stopping: () => this.#stopped !== undefined,
     });
+    const { host, port, allowedOrigins } = config;
+    const { connections, sendBufferBytes } = limits;
     this.#server = GatewayServer.start({
-      ...config,
-      ...limits,
+      host,
+      port,
+      allowedOrigins,
+      connections,
+      sendBufferBytes,
       http: (request) => health.fetch(request),
       conversation: {
         hub,

@@ -68,6 +68,8 @@ async function connect(config: LlmConfig): Promise<OpenAI> {
     baseURL: config.baseUrl,
     timeout: config.totalMs,
     maxRetries: 2,
+    // It would print pieces of answers past our log.
+    logLevel: "off",
   });
 }
 
@@ -160,6 +162,12 @@ async function toGatewayError(error: unknown, model: string): Promise<GatewayErr
   const sdk = await import("openai");
   if (error instanceof sdk.APIConnectionTimeoutError) {
     return new GatewayError("llm_timeout", "The model did not answer in time. Try again.", {
+      recoverable: true,
+      cause: error,
+    });
+  }
+  if (error instanceof SyntaxError) {
+    return new GatewayError("llm_unavailable", "The model's answer cannot be read. Try again.", {
       recoverable: true,
       cause: error,
     });

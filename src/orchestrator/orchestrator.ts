@@ -157,7 +157,9 @@ export class Orchestrator {
       if (part.calls.length > 0) return { ...part, text };
       const cut = part.reason === "length" && part.text !== "";
       if (cut && continuation++ < this.#options.continuations) continue;
-      if (text !== "" || progress.files.length > 0) return { ...part, text };
+      // A model may have said all before its last tool.
+      const enough = text !== "" || progress.files.length > 0 || emptyAnswers > 0 && progress.shown;
+      if (enough) return { ...part, text };
       if (part.reason === "content_filter") throw refused();
       if (emptyAnswers++ > 0) throw empty();
     }

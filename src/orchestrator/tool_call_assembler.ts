@@ -13,8 +13,10 @@ interface Assembly {
 
 /** Collects the calls of one answer. */
 export class ToolCallAssembler {
-  /** By the stream's index, in order of first appearance. */
-  readonly #calls = new Map<number, Assembly>();
+  /** In the order in which they began. */
+  readonly #calls: Assembly[] = [];
+  /** The call that the next piece of an index belongs to. */
+  readonly #open = new Map<number, Assembly>();
   readonly #newId: () => string;
 
   /** @param newId makes an id for a call that the server sent without one. */
@@ -23,16 +25,13 @@ export class ToolCallAssembler {
   }
 
   add(piece: Piece): void {
-    let call = this.#calls.get(piece.index);
+    let call = this.#open.get(piece.index);
     // Some servers give every call index 0 and tell them apart by their id alone.
-    if (call && piece.id && piece.id !== call.id && piece.name) {
-      call = undefined;
-      this.#calls.set(this.#calls.size + 1_000 + piece.index, this.#calls.get(piece.index)!);
-      this.#calls.delete(piece.index);
-    }
-    if (!call) {
+    const another = call && piece.id && piece.id !== call.id && piece.name;
+    if (!call || another) {
       call = { id: piece.id ?? this.#newId(), name: "", arguments: "" };
-      this.#calls.set(piece.index, call);
+      this.#open.set(piece.index, call);
+      this.#calls.push(call);
     }
     // Servers send a name once, whole; a repeated one is no longer name.
     if (piece.name && !call.name) call.name = piece.name;
@@ -41,7 +40,7 @@ export class ToolCallAssembler {
 
   /** The calls, in the order in which they began. */
   calls(): ToolCall[] {
-    return [...this.#calls.values()].map(({ id, name, arguments: json }) => ({
+    return this.#calls.map(({ id, name, arguments: json }) => ({
       id,
       name,
       arguments: json || "{}",

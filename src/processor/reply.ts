@@ -76,7 +76,11 @@ export class Reply {
   /** Tells of a tool. An adapter that is away does not hear of it later. */
   tool(frame: Extract<BareFrame, { type: "tool_started" | "tool_finished" }>): void {
     this.#sync();
-    if (this.#link) this.#send(this.#link, frame);
+    const link = this.#link;
+    if (!link) return;
+    // Text that was held back comes first: it was said first.
+    if (link.streaming) this.#sendHeldBack(link);
+    this.#send(link, frame);
   }
 
   /** Brings the adapter up to date, over a new link if it has one. */
@@ -121,16 +125,19 @@ export class Reply {
 
   #sendPending(link: Link): void {
     if (!this.#pending || !link.streaming) return;
-    if (link.writable) {
-      this.#send(link, { type: "chunk", text: this.#pending, done: false });
-      this.#pending = "";
-    } else if (!this.#waitsForLink) {
+    if (link.writable) this.#sendHeldBack(link);
+    else if (!this.#waitsForLink) {
       this.#waitsForLink = true;
       link.whenWritable(() => {
         this.#waitsForLink = false;
         this.#sync();
       });
     }
+  }
+
+  #sendHeldBack(link: Link): void {
+    if (this.#pending) this.#send(link, { type: "chunk", text: this.#pending, done: false });
+    this.#pending = "";
   }
 
   #sendEnd(link: Link, outcome: Outcome): void {
@@ -141,9 +148,7 @@ export class Reply {
       }
       this.#send(link, { ...outcome, type: "end" });
     } else if (outcome.type === "error") {
-      if (this.#pending && link.streaming) {
-        this.#send(link, { type: "chunk", text: this.#pending, done: false });
-      }
+      if (link.streaming) this.#sendHeldBack(link);
       const { partialText: _, ...error } = outcome;
       this.#send(link, error);
     } else {

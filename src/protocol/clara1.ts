@@ -12,8 +12,14 @@ export const id = z.string().min(1).max(256).refine(
   (text) => text.isWellFormed() && !text.includes("\0"),
   "expected proper Unicode without a NUL character",
 );
+/** Levels of nesting in what is kept as it is. */
+const maxDepth = 32;
+
 /** Free-form details of the adapter, kept as they are. */
-export const metadata = z.record(z.string(), z.unknown());
+export const metadata = z.record(z.string(), z.unknown()).refine(
+  isShallow,
+  `expected at most ${maxDepth} levels of nesting`,
+);
 
 export const attachment = z.object({
   type: z.enum(["image", "file", "text"]),
@@ -203,3 +209,15 @@ export const gatewayFrames = {
 export type Clara1GatewayFrame = {
   [Type in keyof typeof gatewayFrames]: z.output<typeof gatewayFrames[Type]>;
 }[keyof typeof gatewayFrames];
+
+/** Looks level by level: recursion would overflow where a parser did not. */
+function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : []
+    );
+    if (level.length === 0) return true;
+  }
+  return false;
+}

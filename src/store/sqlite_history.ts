@@ -28,12 +28,14 @@ export class SqliteHistory implements HistoryStore {
         // Older than the oldest session that runs there is nothing to look for.
         `SELECT * FROM (
            SELECT ${columns} FROM history JOIN sessions ON sessions.id = history.session_id
-           WHERE history.channel_key = ?1 AND history.thread_id = ?2 AND sessions.ended_at IS NULL
+           WHERE history.channel_key = ? AND history.thread_id = ? AND sessions.ended_at IS NULL
              AND history.id > (
                SELECT min(after_line) FROM sessions
-               WHERE channel_key = ?1 AND thread_id = ?2 AND ended_at IS NULL)
-           ORDER BY history.id DESC LIMIT ?3
+               WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)
+           ORDER BY history.id DESC LIMIT ?
          ) ORDER BY id`,
+        conversation.channelKey,
+        conversation.threadId,
         conversation.channelKey,
         conversation.threadId,
         limit,

@@ -60,13 +60,12 @@ export class SqliteMemories implements MemoryStore {
          WHERE memories_words MATCH ? AND memories.user_key = ? AND ${visible}
          ORDER BY bm25(memories_words, 0, 1) / (1 + (
            (SELECT max(created_at) FROM memories WHERE user_key = ?) - memories.created_at
-         ) / ?), memories.id DESC LIMIT ?`,
+         ) / CAST(? AS REAL)), memories.id DESC LIMIT ?`,
         `user_key : ${quoted(view.userKey)} AND text : (${words})`,
         view.userKey,
         ...visibility(view),
         view.userKey,
-        // A literal with a fraction, so that SQLite does not divide whole numbers.
-        halfWeightAgeMs + 0.5,
+        halfWeightAgeMs,
         limit,
       ).map(toMemory);
     });

@@ -2,18 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import { z } from "zod";
+import { mediaTypeOf } from "../files/media_type.ts";
 import { defineTool, type Tool } from "../tool.ts";
-
-const mediaTypes: Readonly<Record<string, string>> = {
-  csv: "text/csv",
-  html: "text/html",
-  json: "application/json",
-  md: "text/markdown",
-  svg: "image/svg+xml",
-  txt: "text/plain",
-  xml: "application/xml",
-  yaml: "application/yaml",
-};
 
 /** Makes a text file that goes out with the reply. Nothing is written to the gateway's disk. */
 export function createFile(): Tool {
@@ -29,11 +19,10 @@ export function createFile(): Tool {
     describe: ({ filename }) => `Writing ${filename}`,
     run: ({ filename, content }, { sendFile }) => {
       const bytes = Buffer.from(content, "utf8");
-      const ending = filename.slice(filename.lastIndexOf(".") + 1).toLowerCase();
       sendFile({
         filename,
         base64: bytes.toString("base64"),
-        mediaType: mediaTypes[ending] ?? "text/plain",
+        mediaType: mediaTypeOf(filename) ?? "text/plain",
       });
       return `"${filename}" (${bytes.length} bytes) will be sent with your reply.`;
     },

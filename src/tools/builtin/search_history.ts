@@ -1,8 +1,9 @@
 /** The tool `search_history`. */
 
 import { z } from "zod";
-import type { HistoryEntry, HistoryStore } from "../../store/history_store.ts";
+import type { HistoryStore } from "../../store/history_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { historyLine } from "./history_line.ts";
 
 /** Searches what was said in the channel, earlier sessions included. */
 export function searchHistory(history: Pick<HistoryStore, "search">): Tool {
@@ -20,12 +21,7 @@ export function searchHistory(history: Pick<HistoryStore, "search">): Tool {
     run: async ({ query, limit }, { channelKey }) => {
       const found = await history.search({ channelKey, query, limit });
       if (found.length === 0) return `Nothing was said here that contains "${query}".`;
-      return found.map(toLine).join("\n");
+      return found.map(historyLine).join("\n");
     },
   });
-}
-
-function toLine(entry: HistoryEntry): string {
-  const speaker = entry.role === "assistant" ? "assistant" : entry.userName ?? entry.userId;
-  return `[${new Date(entry.at).toISOString()}] ${speaker}: ${entry.content}`;
 }

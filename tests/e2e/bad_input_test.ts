@@ -1,0 +1,190 @@
+/** Frames that are wrong: each is answered with its code and a text that names what is wrong. */
+
+import assert from "node:assert/strict";
+import type { AdapterClient } from "../support/adapter_client.ts";
+import { messageFrame } from "../support/message_frame.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+
+const message = messageFrame("Hello", { dialect: "clara-1", requestId: "r-1" });
+const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+
+interface Wrong {
+  readonly name: string;
+  /** A frame, or the text of one. */
+  readonly frame: object | string;
+  readonly code: string;
+  readonly says: RegExp;
+  readonly requestId?: string;
+}
+
+const wrongs: readonly Wrong[] = [
+  { name: "no JSON", frame: "{hello", code: "invalid_json", says: /^Cannot read frame: / },
+  { name: "nothing", frame: "", code: "invalid_json", says: /^Cannot read frame: / },
+  { name: "an array", frame: "[]", code: "invalid_message", says: /JSON object, found an array/ },
+  { name: "null", frame: "null", code: "invalid_message", says: /JSON object, found null/ },
+  {
+    name: "no type",
+    frame: { content: "Hello" },
+    code: "invalid_message",
+    says: /"type": expected string, found nothing/,
+  },
+  {
+    name: "an unknown type",
+    frame: { type: "mesage", request_id: "r-1" },
+    code: "unknown_type",
+    says: /unknown "type" "mesage"; known are register, message, cancel/,
+    requestId: "r-1",
+  },
+  {
+    name: "a type of Object's own",
+    frame: { type: "constructor" },
+    code: "unknown_type",
+    says: /unknown "type" "constructor"/,
+  },
+  {
+    name: "a management frame without its server",
+    frame: { type: "mcp_restart", request_id: "r-1" },
+    code: "invalid_message",
+    says: /"server_name"/,
+    requestId: "r-1",
+  },
+  {
+    name: "a message without its channel",
+    frame: { ...message, channel_id: undefined },
+    code: "invalid_message",
+    says: /frame "message": "channel_id": expected string/,
+    requestId: "r-1",
+  },
+  {
+    name: "a message without its id",
+    frame: { ...message, request_id: undefined },
+    code: "invalid_message",
+    says: /"request_id": expected string/,
+  },
+  {
+    name: "a number for a text",
+    frame: { ...message, content: 7 },
+    code: "invalid_message",
+    says: /"content": expected string, received number/,
+    requestId: "r-1",
+  },
+  {
+    name: "an unknown priority",
+    frame: { ...message, priority: "urgent" },
+    code: "invalid_message",
+    says: /"priority": expected one of "high"\|"normal"\|"low"/,
+    requestId: "r-1",
+  },
+  {
+    name: "a wrong attachment",
+    frame: { ...message, attachments: [{ type: "image", filename: "" }] },
+    code: "invalid_message",
+    says: /"attachments\.0\.filename": /,
+    requestId: "r-1",
+  },
+  {
+    name: "an empty id",
+    frame: { ...message, user_id: "" },
+    code: "invalid_message",
+    says: /"user_id": /,
+    requestId: "r-1",
+  },
+  {
+    name: "an id that is too long",
+    frame: { ...message, channel_id: "x".repeat(257) },
+    code: "invalid_message",
+    says: /"channel_id": /,
+    requestId: "r-1",
+  },
+  {
+    name: "a cancel of nothing",
+    frame: { type: "cancel" },
+    code: "invalid_message",
+    says: /"request_id": expected a request_id or a channel_id/,
+  },
+  {
+    name: "a second register",
+    frame: { type: "register", platform: "test", node_id: "another", capabilities: [] },
+    code: "invalid_message",
+    says: /Cannot register again: this socket belongs to "node-1"/,
+  },
+  {
+    name: "a register without a platform",
+    frame: { type: "register", node_id: "another" },
+    code: "invalid_message",
+    says: /"platform": expected string/,
+  },
+  {
+    name: "a deeply nested text",
+    frame: `{"type":${nested(100_000)}}`,
+    code: "invalid_message",
+    says: /"type": expected string, found an array/,
+  },
+];
+
+for (const { name, frame, code, says, requestId = null } of wrongs) {
+  Deno.test(`${name} is answered with ${code}, and the socket stays open`, async () => {
+    await using gateway = await TestGateway.start();
+    await using adapter = await gateway.connect({ nodeId: "node-1" });
+    // A message first: the errors after it are in its dialect.
+    await adapter.replyTo(adapter.say("Hello"));
+    const from = adapter.frames.length;
+    adapter.sendText(typeof frame === "string" ? frame : JSON.stringify(frame));
+    const error = await adapter.waitFor(({ type }) => type === "error", { from });
+    assert.equal(error.code, code);
+    assert.match(error.message!, says);
+    assert.equal(error.request_id, requestId);
+    assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
+  });
+}
+
+/** The gateway must take it or say what is wrong with it, and it must not be its own fault. */
+async function takesOrRefuses(adapter: AdapterClient, text: string): Promise<void> {
+  const from = adapter.frames.length;
+  adapter.sendText(text);
+  const { terminal } = await adapter.replyTo("r-1", { from });
+  if (terminal.type === "error") assert.equal(terminal.code, "invalid_message");
+}
+
+Deno.test("metadata that is nested a hundred thousand deep is taken or refused", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  const text = JSON.stringify({ ...message, metadata: { deep: 0 } });
+  await takesOrRefuses(adapter, text.replace('"deep":0', `"deep":${nested(100_000)}`));
+  assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
+});
+
+Deno.test("a __proto__ in a message is data", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  const text = JSON.stringify({ ...message, metadata: { key: {} } });
+  await takesOrRefuses(adapter, text.replace('"key":{}', '"__proto__":{"polluted":true}'));
+  assert.equal(Object.hasOwn(Object.prototype, "polluted"), false);
+});
+
+Deno.test("half a surrogate pair comes back as it can", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  const { terminal } = await adapter.replyTo(adapter.say("a\ud83db"));
+  assert.equal(terminal.type, "response_end");
+  assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
+});
+
+Deno.test("binary data is refused, and the socket stays open", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  adapter.sendText(new Uint8Array(new TextEncoder().encode(JSON.stringify(message))));
+  const error = await adapter.waitFor(({ type }) => type === "error");
+  assert.equal(error.code, "invalid_message");
+  assert.match(error.message!, /expected text, found binary data/);
+  await adapter.ping();
+});
+
+Deno.test("a session that is not kept is said to be so, and a new one follows", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connectRaw();
+  adapter.register({ resume: { sessionId: "long gone", lastSeq: 7 } });
+  const registered = await adapter.waitFor(({ type }) => type === "registered");
+  assert.deepEqual(adapter.frames.map(({ code }) => code), ["invalid_session", undefined]);
+  assert.equal(registered.resumed, false);
+});

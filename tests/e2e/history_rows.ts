@@ -1,0 +1,15 @@
+/** What a gateway's SQLite file holds of history, read as an administrator would. For crash tests. */
+
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** Role and text of each line of history, the oldest first. */
+export function historyRows(dataDir: string): readonly (readonly [string, string])[] {
+  const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
+  try {
+    return database.prepare("SELECT role, content FROM history ORDER BY id").all()
+      .map(({ role, content }) => [String(role), String(content)]);
+  } finally {
+    database.close();
+  }
+}

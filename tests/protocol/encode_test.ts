@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { dialects } from "../../src/protocol/message.ts";
+import { encodeReply } from "../../src/protocol/encode.ts";
+import type { ReplyFrame } from "../../src/protocol/reply_frame.ts";
+import { schemaViolation } from "../support/frame_check.ts";
+
+const ids = { requestId: "r-1", responseId: "resp-1" };
+const tool = { toolName: "look", callId: "call-1", step: 1, description: "Looking at the moon" };
+const end = {
+  text: "Hello",
+  files: [{ filename: "a.txt", base64: "aGk=", mediaType: "text/plain" }],
+  toolCount: 1,
+  usage: { inputTokens: 3, outputTokens: 4 },
+  model: "model-1",
+  finishReason: "stop",
+} as const;
+const error = {
+  code: "llm_timeout",
+  message: "Too slow",
+  recoverable: true,
+  details: { after_ms: 5 },
+} as const;
+
+/** Every step of a reply, by a name. */
+const steps = {
+  start: { ...ids, type: "start", model: "model-1", tier: "mid" },
+  chunk: { ...ids, type: "chunk", text: "Hello", done: false },
+  last: { ...ids, type: "chunk", text: "", done: true },
+  toolStarted: { ...ids, ...tool, type: "tool_started", emoji: "\u{1F50D}" },
+  toolFinished: {
+    ...ids,
+    ...tool,
+    type: "tool_finished",
+    success: true,
+    outputPreview: "a moon",
+    durationMs: 12,
+  },
+  end: { ...ids, ...end, type: "end" },
+  cancelled: { ...ids, type: "cancelled" },
+  error: { ...ids, ...error, type: "error" },
+} as const satisfies Readonly<Record<string, ReplyFrame>>;
+
+const fixed = () => 7;
+const never = () => assert.fail("a clara-py frame has no sequence number");
+
+function clara1(step: ReplyFrame) {
+  return encodeReply("clara-1", step, fixed);
+}
+
+function claraPy(step: ReplyFrame) {
+  return encodeReply("clara-py", step, never);
+}
+
+for (const dialect of dialects) {
+  for (const [name, step] of Object.entries(steps)) {
+    Deno.test(`${dialect}: ${name} is what the schema demands, no more and no less`, () => {
+      const frame = encodeReply(dialect, step, fixed);
+      if (!frame) return assert.deepEqual([dialect, name], ["clara-py", "last"]);
+      // As it goes over the wire: what is undefined is not there.
+      assert.equal(schemaViolation(dialect, JSON.parse(JSON.stringify(frame))), undefined);
+    });
+  }
+}
+
+Deno.test("clara-1 frames have the documented fields", () => {
+  const common = { seq: 7, request_id: "r-1" };
+  assert.deepEqual(clara1(steps.start), {
+    ...common,
+    type: "response_start",
+    response_id: "resp-1",
+    model: "model-1",
+    tier: "mid",
+  });
+  const chunk = { ...common, type: "response_chunk" };
+  assert.deepEqual(clara1(steps.chunk), { ...chunk, content: "Hello", done: false });
+  assert.deepEqual(clara1(steps.last), { ...chunk, content: "", done: true });
+  const status = {
+    ...common,
+    type: "tool_status",
+    tool_name: "look",
+    call_id: "call-1",
+    step: 1,
+    description: "Looking at the moon",
+  };
+  assert.deepEqual(clara1(steps.toolStarted), { ...status, status: "running" });
+  const after = { duration_ms: 12, output_preview: "a moon" };
+  assert.deepEqual(clara1(steps.toolFinished), { ...status, ...after, status: "completed" });
+  const failed = clara1({ ...steps.toolFinished, success: false });
+  assert.deepEqual(failed, { ...status, ...after, status: "failed" });
+  assert.deepEqual(clara1(steps.end), {
+    ...common,
+    type: "response_end",
+    content: "Hello",
+    files: [{ filename: "a.txt", content_base64: "aGk=", media_type: "text/plain" }],
+    tool_count: 1,
+    usage: { input_tokens: 3, output_tokens: 4 },
+    model: "model-1",
+    finish_reason: "stop",
+  });
+  assert.deepEqual(clara1(steps.cancelled), { ...common, type: "cancelled" });
+  assert.deepEqual(clara1(steps.error), { ...common, ...error, type: "error" });
+  const { details: _, ...plain } = steps.error;
+  assert.equal("details" in clara1(plain)!, false);
+});
+
+Deno.test("clara-py frames have every field that the Python adapters require", () => {
+  const common = { id: "resp-1", request_id: "r-1" };
+  assert.deepEqual(claraPy(steps.start), { ...common, type: "response_start", model_tier: "mid" });
+  assert.deepEqual(claraPy(steps.chunk), {
+    ...common,
+    type: "response_chunk",
+    chunk: "Hello",
+    accumulated: null,
+  });
+  assert.deepEqual(claraPy(steps.toolStarted), {
+    ...common,
+    type: "tool_start",
+    tool_name: "look",
+    step: 1,
+    description: "Looking at the moon",
+    emoji: "\u{1F50D}",
+  });
+  assert.deepEqual(claraPy(steps.toolFinished), {
+    ...common,
+    type: "tool_result",
+    tool_name: "look",
+    success: true,
+    output_preview: "a moon",
+    duration_ms: 12,
+  });
+  assert.deepEqual(claraPy(steps.end), {
+    ...common,
+    type: "response_end",
+    full_text: "Hello",
+    files: [],
+    file_data: [{ filename: "a.txt", content_base64: "aGk=", media_type: "text/plain" }],
+    tool_count: 1,
+    tokens_used: 7,
+  });
+  assert.deepEqual(claraPy(steps.cancelled), { type: "cancelled", request_id: "r-1" });
+  const { details: _, ...plain } = error;
+  assert.deepEqual(claraPy(steps.error), { ...plain, type: "error", request_id: "r-1" });
+});
+
+Deno.test("the chunk that only says done has no frame in clara-py", () => {
+  assert.equal(claraPy(steps.last), undefined);
+  assert.notEqual(claraPy({ ...steps.last, text: "rest" }), undefined);
+});
+
+Deno.test("each clara-1 frame takes one sequence number, a clara-py frame none", () => {
+  let seq = 0;
+  const next = () => ++seq;
+  const all = Object.values(steps);
+  const taken = all.map((step) => {
+    encodeReply("clara-py", step, next);
+    return (encodeReply("clara-1", step, next) as { readonly seq?: number }).seq;
+  });
+  assert.deepEqual(taken, all.map((_, index) => index + 1));
+  assert.equal(seq, all.length);
+});

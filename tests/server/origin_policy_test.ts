@@ -1,0 +1,77 @@
+/** From which web pages a browser may connect. */
+
+import assert from "node:assert/strict";
+import { originAllowed } from "../../src/server/origin_policy.ts";
+
+const cases: readonly {
+  readonly name: string;
+  readonly origin?: string;
+  readonly host: string;
+  readonly allowed: boolean;
+}[] = [
+  { name: "no page at all", host: "127.0.0.1:18789", allowed: true },
+  {
+    name: "a page of the gateway itself",
+    origin: "http://127.0.0.1:18789",
+    host: "127.0.0.1:18789",
+    allowed: true,
+  },
+  {
+    name: "a page of the gateway by its local name",
+    origin: "http://localhost:18789",
+    host: "localhost:18789",
+    allowed: true,
+  },
+  {
+    name: "a page of the gateway over IPv6",
+    origin: "http://[::1]:18789",
+    host: "[::1]:18789",
+    allowed: true,
+  },
+  {
+    name: "a page that was allowed",
+    origin: "https://chat.example",
+    host: "127.0.0.1:18789",
+    allowed: true,
+  },
+  {
+    name: "a page of another site",
+    origin: "https://evil.example",
+    host: "127.0.0.1:18789",
+    allowed: false,
+  },
+  {
+    name: "a page of another port of this machine",
+    origin: "http://127.0.0.1:3000",
+    host: "127.0.0.1:18789",
+    allowed: false,
+  },
+  {
+    name: "a site whose name was made to point here",
+    origin: "http://evil.example:18789",
+    host: "evil.example:18789",
+    allowed: false,
+  },
+  {
+    name: "a site whose name looks like an address",
+    origin: "http://127.0.0.1.evil.example:18789",
+    host: "127.0.0.1.evil.example:18789",
+    allowed: false,
+  },
+  { name: "a page without an origin", origin: "null", host: "127.0.0.1:18789", allowed: false },
+  { name: "an origin that is none", origin: "http://", host: "127.0.0.1:18789", allowed: false },
+  { name: "an empty origin", origin: "", host: "127.0.0.1:18789", allowed: false },
+  {
+    name: "the allowed name over another scheme",
+    origin: "http://chat.example",
+    host: "127.0.0.1:18789",
+    allowed: false,
+  },
+];
+
+for (const { name, origin, host, allowed } of cases) {
+  Deno.test(`${name} ${allowed ? "may" : "may not"} connect`, () => {
+    const headers = new Headers({ host, ...(origin !== undefined && { origin }) });
+    assert.equal(originAllowed(headers, { allowed: ["https://chat.example"] }), allowed);
+  });
+}

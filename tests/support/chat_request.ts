@@ -1,0 +1,56 @@
+/** What an OpenAI client sends to the scripted LLM server, as far as tests look at it. */
+
+/** A part of a message that is more than text. */
+export interface ChatPart {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: { readonly url: string };
+}
+
+/** A call in an assistant's message. */
+export interface ChatToolCall {
+  readonly id: string;
+  readonly type: string;
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** One message of the conversation. */
+export interface ChatMessage {
+  readonly role: "system" | "developer" | "user" | "assistant" | "tool";
+  readonly content?: string | readonly ChatPart[] | null;
+  readonly tool_calls?: readonly ChatToolCall[];
+  readonly tool_call_id?: string;
+}
+
+/** A tool that the model is offered. */
+export interface ChatTool {
+  readonly type: string;
+  readonly function: {
+    readonly name: string;
+    readonly description?: string;
+    readonly parameters?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** The body of `POST /v1/chat/completions`. */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly ChatMessage[];
+  readonly stream?: boolean;
+  readonly stream_options?: { readonly include_usage?: boolean };
+  readonly tools?: readonly ChatTool[];
+  readonly [field: string]: unknown;
+}
+
+/** A message's text; parts that are no text are left out. */
+export function textOf(message: ChatMessage): string {
+  const { content } = message;
+  if (typeof content === "string") return content;
+  return (content ?? []).map((part) => part.text ?? "").join("");
+}
+
+/** The text of the last message of a role, or "" where there is none. */
+export function lastText(request: ChatRequest, role: ChatMessage["role"] = "user"): string {
+  const message = request.messages.findLast((candidate) => candidate.role === role);
+  return message ? textOf(message) : "";
+}

@@ -1,0 +1,206 @@
+/**
+ * A gateway inside the test's own process, on a free port and in a folder of its own, with a scripted
+ * LLM server behind it. Its configuration is what a machine without any setting would give; nothing
+ * comes from the environment. End-to-end tests that need no process of its own start it.
+ */
+
+import { join } from "node:path";
+import { settings } from "../../src/config.ts";
+import type { GatewayConfig, Limits, LlmConfig } from "../../src/config_types.ts";
+import { EventBus, type EventName, type GatewayEvent } from "../../src/events.ts";
+import { Gateway } from "../../src/gateway.ts";
+import { AdapterClient } from "./adapter_client.ts";
+import type { ConnectOptions } from "./connect_options.ts";
+import { LlmServer } from "./llm_server.ts";
+import { Recording } from "./recording.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/** What a test wants other than the defaults. */
+export type ConfigOverrides = Partial<Omit<GatewayConfig, "limits" | "llm" | "dataDir">> & {
+  readonly limits?: Partial<Limits>;
+  readonly llm?: Partial<LlmConfig>;
+};
+
+/** How a gateway is started. */
+export interface TestGatewayOptions {
+  /** A server that the test disposes of itself, or the echo model. Default: one of its own. */
+  readonly llm?: LlmServer | "echo";
+  readonly config?: ConfigOverrides;
+}
+
+/** A running gateway. */
+export class TestGateway implements AsyncDisposable {
+  /** All events, also those before and after a restart. */
+  readonly events = new Recording<GatewayEvent>();
+  readonly #folder = new TempFolder("clara_gateway_");
+  readonly #bus = new EventBus();
+  readonly #ownLlm?: LlmServer;
+  readonly #llm?: LlmServer;
+  #config: GatewayConfig;
+  #gateway?: Gateway;
+
+  /** Starts a gateway; resolves when it listens. */
+  static async start(options: TestGatewayOptions = {}): Promise<TestGateway> {
+    const ownLlm = options.llm ? undefined : await LlmServer.start();
+    const llm = options.llm === "echo" ? undefined : options.llm ?? ownLlm;
+    const gateway = new TestGateway({ llm, ownLlm, config: options.config });
+    try {
+      await gateway.#start();
+    } catch (error) {
+      await gateway[Symbol.asyncDispose]();
+      throw error;
+    }
+    return gateway;
+  }
+
+  private constructor(
+    options: {
+      readonly llm?: LlmServer;
+      readonly ownLlm?: LlmServer;
+      readonly config?: ConfigOverrides;
+    },
+  ) {
+    this.#llm = options.llm;
+    this.#ownLlm = options.ownLlm;
+    this.#bus.subscribe((event) => this.events.add(event));
+    this.#config = withOverrides(defaults(this.#folder.path, this.#llm), options.config ?? {});
+  }
+
+  /** The gateway itself. */
+  get gateway(): Gateway {
+    if (!this.#gateway) throw new Error("The gateway has not started");
+    return this.#gateway;
+  }
+
+  /** The scripted LLM server behind it. */
+  get llm(): LlmServer {
+    if (!this.#llm) throw new Error("The echo model has no server");
+    return this.#llm;
+  }
+
+  /** Where adapters connect: ws://host:port. */
+  get url(): string {
+    return `ws://${this.gateway.address}`;
+  }
+
+  /** http://host:port. */
+  get httpUrl(): string {
+    return `http://${this.gateway.address}`;
+  }
+
+  /** The folder of its store. */
+  get dataDir(): string {
+    return this.#folder.path;
+  }
+
+  /** Connects an adapter and registers it. */
+  connect(options: Omit<ConnectOptions, "url"> = {}): Promise<AdapterClient> {
+    return AdapterClient.connect({ ...options, url: this.url });
+  }
+
+  /** Connects an adapter that says nothing yet. */
+  connectRaw(options: Omit<ConnectOptions, "url"> = {}): Promise<AdapterClient> {
+    return AdapterClient.connectRaw(this.url, options);
+  }
+
+  /** The first event of this name about this request (or any), here already or still to come. */
+  waitFor(name: EventName, options: { readonly requestId?: string } = {}): Promise<GatewayEvent> {
+    const { requestId } = options;
+    return this.events.waitFor(({ name: found, data }) => {
+      if (found !== name) return false;
+      return requestId === undefined || "request_id" in data && data.request_id === requestId;
+    }, { what: `the event ${name}` });
+  }
+
+  /** The answer of GET /health. */
+  async health(): Promise<Readonly<Record<string, unknown>>> {
+    const response = await fetch(`${this.httpUrl}/health`);
+    return await response.json();
+  }
+
+  /** Resolves when every finished reply is noted as delivered. */
+  async allDelivered(): Promise<void> {
+    for (;;) {
+      const { store } = await this.health() as { readonly store: { readonly undelivered: number } };
+      if (store.undelivered === 0) return;
+    }
+  }
+
+  /** Stops it in order. */
+  stop(): Promise<void> {
+    return this.gateway.stop("test");
+  }
+
+  /** Stops it in order and starts another one on the same folder, on a new port. */
+  async restart(config: ConfigOverrides = {}): Promise<void> {
+    await this.stop();
+    this.#config = withOverrides(this.#config, config);
+    await this.#start();
+  }
+
+  /** Stops the gateway and its own LLM server, and removes the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // First, so that a turn that a failed test left hanging comes to its end.
+    await this.#ownLlm?.[Symbol.asyncDispose]();
+    await this.#gateway?.stop("disposed");
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #start(): Promise<void> {
+    this.#gateway = await Gateway.start(this.#config, { events: this.#bus });
+  }
+}
+
+function withOverrides(config: GatewayConfig, overrides: ConfigOverrides): GatewayConfig {
+  return {
+    ...config,
+    ...overrides,
+    limits: { ...config.limits, ...overrides.limits },
+    llm: { ...config.llm, ...overrides.llm },
+  };
+}
+
+/** What `readConfig` gives without flags, environment and `.env`, but for the port and the model. */
+function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
+  return {
+    host: settings.host.fallback ?? "127.0.0.1",
+    port: 0,
+    insecure: false,
+    allowedOrigins: [],
+    dataDir,
+    toolsFile: join(dataDir, "tools.yaml"),
+    mcpFile: join(dataDir, "mcp.json"),
+    environment: () => undefined,
+    childEnvironment: { PATH: Deno.env.get("PATH") ?? "", HOME: Deno.env.get("HOME") ?? "" },
+    log: { level: settings.logLevel.fallback, format: settings.logFormat.fallback },
+    llm: {
+      ...(llm && { apiKey: "test-key", baseUrl: llm.url }),
+      model: "test-model",
+      tierModels: {},
+      stallMs: settings.llmStallSeconds.fallback * 1000,
+      totalMs: settings.llmTotalSeconds.fallback * 1000,
+    },
+    limits: {
+      frameBytes: settings.frameBytes.fallback,
+      queuedPerChannel: settings.queuedPerChannel.fallback,
+      concurrentTurns: settings.concurrentTurns.fallback,
+      connections: settings.connections.fallback,
+      sendBufferBytes: settings.sendBufferBytes.fallback,
+      toolRounds: settings.toolRounds.fallback,
+      toolOutputChars: settings.toolOutputChars.fallback,
+      mcpMessageBytes: settings.mcpMessageBytes.fallback,
+      userFileBytes: settings.userFileBytes.fallback,
+      continuations: settings.continuations.fallback,
+      attempts: settings.attempts.fallback,
+      historyTokens: settings.historyTokens.fallback,
+    },
+    sessionIdleMs: settings.sessionIdleSeconds.fallback * 1000,
+    heartbeatMs: settings.heartbeatSeconds.fallback * 1000,
+    registerTimeoutMs: settings.registerSeconds.fallback * 1000,
+    drainMs: settings.drainSeconds.fallback * 1000,
+    toolTimeoutMs: settings.toolTimeoutSeconds.fallback * 1000,
+    approvalTimeoutMs: settings.approvalTimeoutSeconds.fallback * 1000,
+    autoProceed: settings.autoProceed.fallback,
+    keepRequestsMs: settings.keepRequestsDays.fallback * 86_400_000,
+  };
+}
