@@ -114,7 +114,7 @@ Deno.test("a call that cannot be is told to the model, and the turn goes on", as
   const texts = toolResults(gateway.llm.requests[1]!).map(([, text]) => text);
   assert.match(texts[0]!, /no tool "teleport"/);
   assert.match(texts[1]!, /not valid JSON/);
-  assert.match(texts[2]!, /filename: a name without a folder; content: /);
+  assert.match(texts[2]!, /"filename": a name without a folder; "content": /);
   assert.match(texts[3]!, /Mars\/Olympus/);
   assert.match(texts[4]!, /Cannot call "current_time"/);
 });
