@@ -17,6 +17,7 @@ const order: readonly (readonly string[])[] = [
   ["server", "admin"],
   ["gateway"],
   ["setting"],
+  ["settings"],
   ["config"],
   ["cli"],
   ["main"],

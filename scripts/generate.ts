@@ -5,11 +5,11 @@
  */
 
 import { z } from "zod";
-import { settings } from "../src/config.ts";
 import * as clara1 from "../src/protocol/clara1.ts";
 import * as claraPy from "../src/protocol/clara_py.ts";
 import { mcpRequests, mcpResponses } from "../src/protocol/mcp_frames.ts";
 import type { Setting } from "../src/setting.ts";
+import { settings } from "../src/settings.ts";
 import { version } from "../src/version.ts";
 
 const check = Deno.args.includes("--check");

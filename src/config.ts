@@ -1,6 +1,6 @@
 /**
- * The configuration: every setting with its name, default and meaning, read from flags, environment
- * and `.env`, in this order of strength. The only module that looks at the environment.
+ * The configuration, read from flags, environment and `.env`, in this order of strength. The only
+ * module that looks at the environment.
  */
 
 import { parse as parseDotEnv } from "dotenv";
@@ -8,210 +8,8 @@ import { dirname, join } from "node:path";
 import { homedir, userInfo } from "node:os";
 import type { GatewayConfig, Limits } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
-import { logFormats, logLevels } from "./log.ts";
-import * as kind from "./setting.ts";
-import type { Setting } from "./setting.ts";
-
-const MiB = 1024 * 1024;
-
-/** Every setting of the gateway. `--help` and the README's table are made from it. */
-export const settings = {
-  host: kind.text("CLARA_GATEWAY_HOST", {
-    flag: "host",
-    fallback: "127.0.0.1",
-    help: "Address to listen on",
-  }),
-  port: kind.number("CLARA_GATEWAY_PORT", {
-    flag: "port",
-    fallback: 18789,
-    min: 0,
-    max: 65535,
-    help: "Port to listen on; 0 picks a free one",
-  }),
-  secret: kind.text("CLARA_GATEWAY_SECRET", {
-    fallback: undefined,
-    secret: true,
-    help: "What adapters must know; needed on any address but loopback",
-  }),
-  insecure: kind.flag("CLARA_INSECURE", {
-    flag: "insecure",
-    help: "Listen on a non-loopback address without a secret",
-  }),
-  allowedOrigins: kind.list("CLARA_ALLOWED_ORIGINS", {
-    help: "Web origins whose pages may connect, with commas between",
-  }),
-  dataDir: kind.text("CLARA_DATA_DIR", {
-    flag: "data-dir",
-    fallback: undefined,
-    shown: "$XDG_DATA_HOME/clara-gateway",
-    help: "Folder of the store",
-  }),
-  apiKey: kind.text("OPENAI_API_KEY", {
-    fallback: undefined,
-    secret: true,
-    help: "Key of the model's provider",
-  }),
-  baseUrl: kind.text("OPENAI_BASE_URL", {
-    fallback: undefined,
-    check: checkUrl,
-    help: "Base URL of any OpenAI-compatible API; with neither key nor URL the echo model answers",
-  }),
-  model: kind.text("CLARA_MODEL", { flag: "model", fallback: "gpt-4o-mini", help: "Model to use" }),
-  modelHigh: kind.text("CLARA_MODEL_HIGH", {
-    fallback: undefined,
-    shown: "CLARA_MODEL",
-    help: "Model of the tier high",
-  }),
-  modelMid: kind.text("CLARA_MODEL_MID", {
-    fallback: undefined,
-    shown: "CLARA_MODEL",
-    help: "Model of the tier mid, the usual one",
-  }),
-  modelLow: kind.text("CLARA_MODEL_LOW", {
-    fallback: undefined,
-    shown: "CLARA_MODEL",
-    help: "Model of the tier low",
-  }),
-  llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
-    fallback: 60,
-    min: 0.1,
-    whole: false,
-    help: "Longest silence of a model before its answer is given up",
-  }),
-  llmTotalSeconds: kind.number("CLARA_LLM_TOTAL_SECONDS", {
-    fallback: 600,
-    min: 0.1,
-    whole: false,
-    help: "Longest time of one answer of a model",
-  }),
-  personaFile: kind.text("CLARA_PERSONA_FILE", {
-    fallback: undefined,
-    help: "File with who the assistant is (the system prompt)",
-  }),
-  sessionIdleSeconds: kind.number("CLARA_SESSION_IDLE_SECONDS", {
-    fallback: 86_400,
-    min: 1,
-    help: "Idle time after which a session ends and its history leaves the context",
-  }),
-  autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
-    help: 'Answer a trailing "Shall I proceed?" of the model with yes',
-  }),
-  toolTimeoutSeconds: kind.number("CLARA_TOOL_TIMEOUT_SECONDS", {
-    fallback: 60,
-    min: 0.1,
-    whole: false,
-    help: "Longest time of one tool call",
-  }),
-  toolsFile: kind.text("CLARA_TOOLS_CONFIG", {
-    flag: "tools-config",
-    fallback: "./tools.yaml",
-    help: "Which tools are offered to whom (docs/tools.md); the file may be missing",
-  }),
-  mcpFile: kind.text("CLARA_MCP_CONFIG", {
-    flag: "mcp-config",
-    fallback: "./mcp.json",
-    help: "MCP servers, in the usual mcpServers format; the file may be missing",
-  }),
-  approvalTimeoutSeconds: kind.number("CLARA_APPROVAL_TIMEOUT_SECONDS", {
-    fallback: 120,
-    min: 1,
-    help: "How long a person may think about a tool call that needs approval",
-  }),
-  heartbeatSeconds: kind.number("CLARA_HEARTBEAT_SECONDS", {
-    fallback: 30,
-    min: 1,
-    help: "A socket that is silent for twice as long is closed",
-  }),
-  registerSeconds: kind.number("CLARA_REGISTER_SECONDS", {
-    fallback: 10,
-    min: 0.1,
-    whole: false,
-    help: "Time within which a new socket must register",
-  }),
-  drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
-    fallback: 20,
-    min: 0,
-    whole: false,
-    help: "How long running turns may go on after the first stop signal",
-  }),
-  keepRequestsDays: kind.number("CLARA_KEEP_REQUESTS_DAYS", {
-    fallback: 7,
-    min: 0.01,
-    whole: false,
-    help: "How long replies are kept for absent adapters and repeated requests",
-  }),
-  frameBytes: kind.number("CLARA_MAX_FRAME_BYTES", {
-    fallback: 16 * MiB,
-    min: 1024,
-    max: 64 * MiB,
-    help: "Largest frame that an adapter may send",
-  }),
-  queuedPerChannel: kind.number("CLARA_MAX_QUEUED_PER_CHANNEL", {
-    fallback: 100,
-    min: 1,
-    help: "Messages that may wait in one channel",
-  }),
-  concurrentTurns: kind.number("CLARA_MAX_CONCURRENT_TURNS", {
-    fallback: 100,
-    min: 1,
-    help: "Turns that may run at once, over all channels",
-  }),
-  connections: kind.number("CLARA_MAX_CONNECTIONS", {
-    fallback: 10_000,
-    min: 1,
-    help: "Sockets that may be open at once",
-  }),
-  sendBufferBytes: kind.number("CLARA_MAX_SEND_BUFFER_BYTES", {
-    fallback: 32 * MiB,
-    min: 64 * 1024,
-    help: "Unsent bytes past which a slow reader's socket is cut (its replies are kept)",
-  }),
-  toolRounds: kind.number("CLARA_MAX_TOOL_ROUNDS", {
-    fallback: 75,
-    min: 1,
-    help: "Rounds of tool calls in one turn",
-  }),
-  toolOutputChars: kind.number("CLARA_MAX_TOOL_OUTPUT_CHARS", {
-    fallback: 50_000,
-    min: 100,
-    help: "Characters of a tool's result that the model gets",
-  }),
-  mcpMessageBytes: kind.number("CLARA_MAX_MCP_MESSAGE_BYTES", {
-    fallback: 8 * MiB,
-    min: 1024,
-    help: "Largest message of an MCP server; one that sends more is restarted",
-  }),
-  userFileBytes: kind.number("CLARA_MAX_USER_FILE_BYTES", {
-    fallback: 100 * MiB,
-    min: 1024,
-    help: "Bytes of files that one user may keep",
-  }),
-  continuations: kind.number("CLARA_MAX_CONTINUATIONS", {
-    fallback: 5,
-    min: 0,
-    help: "Times a reply that was cut for its length is continued",
-  }),
-  attempts: kind.number("CLARA_MAX_ATTEMPTS", {
-    fallback: 3,
-    min: 1,
-    help: "Times a message is tried that ends the process",
-  }),
-  historyTokens: kind.number("CLARA_MAX_HISTORY_TOKENS", {
-    fallback: 16_000,
-    min: 0,
-    help: "Tokens of history in a request to the model (estimated)",
-  }),
-  logLevel: kind.choice("CLARA_LOG_LEVEL", logLevels, {
-    flag: "log-level",
-    fallback: "info",
-    help: `Least important lines to log: ${logLevels.join(", ")}`,
-  }),
-  logFormat: kind.choice("CLARA_LOG_FORMAT", logFormats, {
-    flag: "log-format",
-    fallback: "pretty",
-    help: `How lines are logged: ${logFormats.join(" or ")}`,
-  }),
-} as const;
+import { readSetting, type Setting } from "./setting.ts";
+import { settings } from "./settings.ts";
 
 /** The flags of the command line, by their name without dashes. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -299,7 +97,7 @@ export function readChatConfig(flags: Flags): ChatConfig {
 
 function readSettings(flags: Flags, dotEnv: Readonly<Record<string, string>>): Values {
   const read = (setting: Setting<unknown>) =>
-    kind.readSetting(setting, [
+    readSetting(setting, [
       { from: `--${setting.flag}`, value: setting.flag && flags[setting.flag]?.toString() },
       { from: setting.env, value: Deno.env.get(setting.env) },
       { from: `${setting.env} (in .env)`, value: dotEnv[setting.env] },
@@ -363,11 +161,5 @@ function userName(): string {
     return userInfo().username;
   } catch {
     return "me";
-  }
-}
-
-function checkUrl(value: string): void {
-  if (!URL.canParse(value) || !/^https?:/.test(value)) {
-    throw new Error("expected an http:// or https:// URL");
   }
 }

@@ -1,9 +1,10 @@
 /** The command line: which command, with which flags. Called by main.ts; gives the exit code. */
 
 import { parseArgs } from "node:util";
-import { type Flags, settings } from "../config.ts";
+import type { Flags } from "../config.ts";
 import { ConfigError, errorText, ListenError, StoreError } from "../errors.ts";
 import type { Setting } from "../setting.ts";
+import { settings } from "../settings.ts";
 import { version } from "../version.ts";
 import { chat } from "./chat.ts";
 import { run } from "./run.ts";

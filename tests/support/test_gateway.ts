@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { settings } from "../../src/config.ts";
+import { settings } from "../../src/settings.ts";
 import type { GatewayConfig, Limits, LlmConfig } from "../../src/config_types.ts";
 import { EventBus, type EventName, type GatewayEvent } from "../../src/events.ts";
 import { Gateway } from "../../src/gateway.ts";
