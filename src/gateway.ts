@@ -22,14 +22,13 @@ import { healthApp } from "./server/health.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { SqliteStore } from "./store/sqlite_store.ts";
 import type { Store } from "./store/store.ts";
-import { createFile } from "./tools/builtin/create_file.ts";
-import { currentTime } from "./tools/builtin/current_time.ts";
-import { searchHistory } from "./tools/builtin/search_history.ts";
+import { builtinTools } from "./tools/builtin_tools.ts";
 import { McpManager } from "./tools/mcp/mcp_manager.ts";
 import { ToolExecutor } from "./tools/tool_executor.ts";
 import { ToolPolicy } from "./tools/tool_policy.ts";
 import { ToolRegistry } from "./tools/tool_registry.ts";
 import { readToolsFile } from "./tools/tools_file.ts";
+import { EgressGuard } from "./tools/web/egress_guard.ts";
 import { version } from "./version.ts";
 
 const log = logger("gateway");
@@ -60,6 +59,7 @@ export class Gateway implements AsyncDisposable {
   readonly #sessions: Sessions;
   readonly #server: GatewayServer;
   readonly #mcp: McpManager;
+  readonly #guard: EgressGuard;
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #stopped?: Promise<void>;
 
@@ -107,11 +107,13 @@ export class Gateway implements AsyncDisposable {
       maxMessageBytes: limits.mcpMessageBytes,
       callTimeoutMs: config.toolTimeoutMs,
     });
-    const registry = new ToolRegistry([
-      currentTime(),
-      searchHistory(store.history),
-      createFile(),
-    ]);
+    const guard = new EgressGuard();
+    const { history, memories } = store;
+    const { dataDir } = config;
+    const { userFileBytes } = limits;
+    const registry = new ToolRegistry(
+      builtinTools({ history, memories, dataDir, userFileBytes, guard }),
+    );
     registry.addSource(mcp);
     const approvals = new Approvals({ outlet: hub, timeoutMs: config.approvalTimeoutMs });
     const tools = new ToolExecutor({
@@ -126,7 +128,7 @@ export class Gateway implements AsyncDisposable {
       requests: store.requests,
       sessions,
       context: new ContextBuilder({
-        history: store.history,
+        history,
         persona,
         toolNotes: () => mcp.instructions(),
         historyTokens: limits.historyTokens,
@@ -190,6 +192,7 @@ export class Gateway implements AsyncDisposable {
     this.#replies = replies;
     this.#sessions = sessions;
     this.#mcp = mcp;
+    this.#guard = guard;
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
     sessions.startSweeping(housekeepingMs);
     this.#announceStart(llm);
@@ -222,6 +225,7 @@ export class Gateway implements AsyncDisposable {
     await this.#router.stop({ drainMs: this.#config.drainMs });
     await this.#replies.settle(settleMs);
     await Promise.all([this.#server.stop(), this.#mcp[Symbol.asyncDispose]()]);
+    this.#guard[Symbol.dispose]();
     await this.#store[Symbol.asyncDispose]();
     log.info("Stopped");
   }

@@ -33,6 +33,11 @@ Everything else is set in the environment or in a .env file; README.md lists it 
 
 /** Runs a command line; resolves with the exit code when the command is over. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  // The compiled program starts itself for code that nobody has read; it is no command for people.
+  if (args[0] === "sandbox") {
+    const { runSandboxChild } = await import("../tools/sandbox/sandbox_child.ts");
+    return await runSandboxChild();
+  }
   let flags: Flags;
   let command: string;
   let rest: readonly string[];

@@ -36,7 +36,18 @@ Deno.test("a tool's call and result are shown to the adapter and told to the mod
 
   const [first, second] = gateway.llm.requests;
   const offered = first!.body.tools!.map((tool) => tool.function.name).sort();
-  assert.deepEqual(offered, ["create_file", "current_time", "search_history"]);
+  // The others write, run or reach out: they are asked for in tools.yaml.
+  assert.deepEqual(offered, [
+    "create_file",
+    "current_time",
+    "get_history",
+    "list_files",
+    "read_file",
+    "recall",
+    "remember",
+    "search_history",
+    "send_file",
+  ]);
   const [called, told] = second!.body.messages.slice(-2);
   assert.equal(textOf(called!), "Let me look. ");
   assert.equal(called!.tool_calls![0]!.id, "t1");

@@ -1,0 +1,55 @@
+/** All built-in tools. The gateway puts them into the registry. */
+
+import { join } from "node:path";
+import type { HistoryStore } from "../store/history_store.ts";
+import type { MemoryStore } from "../store/memory_store.ts";
+import { createFile } from "./builtin/create_file.ts";
+import { currentTime } from "./builtin/current_time.ts";
+import { deleteFile } from "./builtin/delete_file.ts";
+import { getHistory } from "./builtin/get_history.ts";
+import { listFiles } from "./builtin/list_files.ts";
+import { readFile } from "./builtin/read_file.ts";
+import { recall } from "./builtin/recall.ts";
+import { remember } from "./builtin/remember.ts";
+import { runJavascript } from "./builtin/run_javascript.ts";
+import { saveFile } from "./builtin/save_file.ts";
+import { searchHistory } from "./builtin/search_history.ts";
+import { sendFile } from "./builtin/send_file.ts";
+import { UserFiles } from "./files/user_files.ts";
+import { JavaScriptSandbox } from "./sandbox/javascript_sandbox.ts";
+import type { Tool } from "./tool.ts";
+import type { EgressGuard } from "./web/egress_guard.ts";
+import { fetchUrl } from "./web/fetch_url.ts";
+
+/** What the built-in tools stand on. */
+export interface BuiltinToolsOptions {
+  readonly history: HistoryStore;
+  readonly memories: MemoryStore;
+  /** The users' files lie in its folder `files`. */
+  readonly dataDir: string;
+  /** Bytes of files that one user may keep. */
+  readonly userFileBytes: number;
+  /** Through which pages are fetched. */
+  readonly guard: EgressGuard;
+}
+
+/** Makes the tools, in the order in which a model is told of them. */
+export function builtinTools(options: BuiltinToolsOptions): readonly Tool[] {
+  const { history, memories, dataDir, userFileBytes, guard } = options;
+  const files = new UserFiles({ root: join(dataDir, "files"), quotaBytes: userFileBytes });
+  return [
+    currentTime(),
+    searchHistory(history),
+    getHistory(history),
+    remember(memories),
+    recall(memories),
+    createFile(),
+    listFiles(files),
+    readFile(files),
+    saveFile(files),
+    deleteFile(files),
+    sendFile(files),
+    fetchUrl({ guard }),
+    runJavascript(new JavaScriptSandbox()),
+  ];
+}
