@@ -26,7 +26,6 @@ export async function serveMcp(manager: McpManager, frame: McpRequest): Promise<
         const server = await manager.install(frame.source, frame.name ?? undefined);
         return {
           ...done,
-          ...outcomeOf(server),
           type: "mcp_install_response",
           server_name: server.name,
           tools_discovered: server.tools.length,

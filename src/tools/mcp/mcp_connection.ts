@@ -115,6 +115,11 @@ export class McpConnection implements AsyncDisposable {
     );
   }
 
+  /** Asks for a sign of life. @throws when there is none in time. */
+  async ping(timeoutMs: number): Promise<void> {
+    await this.#client.ping({ timeout: timeoutMs });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.onclose = undefined;
     await this.#client.close().catch(() => {});

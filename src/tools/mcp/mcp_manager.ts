@@ -85,10 +85,10 @@ export class McpManager implements AsyncDisposable {
   }
 
   /**
-   * Adds a server and starts it; resolves when it runs or has failed to.
+   * Adds a server and starts it; one that does not start is not kept.
    *
    * @param source an npm package, a command line, or a URL.
-   * @throws {ConfigError} when the source or the name cannot be used.
+   * @throws {ConfigError} when the source or the name cannot be used, or the server does not start.
    */
   install(source: string, name?: string): Promise<McpServer> {
     return this.#change(async () => {
@@ -100,18 +100,15 @@ export class McpManager implements AsyncDisposable {
       this.#file.write(serverName, entry);
       const server = this.#load(serverName);
       await server.start();
-      return server;
+      if (server.state === "running") return server;
+      await this.#forget(server);
+      throw new ConfigError(`MCP server "${serverName}" does not start: ${server.lastError}`);
     });
   }
 
   /** Stops a server and forgets it. @throws {ConfigError} where there is none. */
   uninstall(name: string): Promise<void> {
-    return this.#change(async () => {
-      const server = this.server(name);
-      this.#file.write(name, undefined);
-      this.#servers.delete(name);
-      await server[Symbol.asyncDispose]();
-    });
+    return this.#change(async () => await this.#forget(this.server(name)));
   }
 
   /** Stops a server and starts it again. @throws {ConfigError} where there is none. */
@@ -149,6 +146,12 @@ export class McpManager implements AsyncDisposable {
         )
       ),
     );
+  }
+
+  async #forget(server: McpServer): Promise<void> {
+    this.#file.write(server.name, undefined);
+    this.#servers.delete(server.name);
+    await server[Symbol.asyncDispose]();
   }
 
   /** Makes a server of what the file says about it, in place of one that was there. */

@@ -17,6 +17,10 @@ const firstDelayMs = 500;
 const longestDelayMs = 60_000;
 /** How long a server must have run for its next failure to count as the first. */
 const stableMs = 60_000;
+/** Lines of its log that are shown when it does not start. */
+const keptLines = 8;
+/** How long a server may take to answer a ping. */
+const pingTimeoutMs = 5_000;
 /** How long a call waits for a server that is being started. */
 const maxWaitMs = 30_000;
 
@@ -37,6 +41,8 @@ export class McpServer implements AsyncDisposable {
   #connection?: McpConnection;
   #tools: readonly Tool[] = [];
   #lastError?: string;
+  /** The last that it wrote to its log: mostly why it failed. */
+  #lastLines: readonly string[] = [];
   #starting?: Promise<void>;
   #retry?: ReturnType<typeof setTimeout>;
   #delayMs = firstDelayMs;
@@ -107,8 +113,22 @@ export class McpServer implements AsyncDisposable {
     try {
       return await connection.callTool(call);
     } catch (error) {
+      // Whoever gave up on the call: a server that is stuck or gone is found out, and started again.
+      this.#examine(connection);
       signal.throwIfAborted();
       throw new Error(`MCP server "${this.name}": ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  /** Restarts a server that does not even answer a ping. */
+  async #examine(connection: McpConnection): Promise<void> {
+    try {
+      await connection.ping(pingTimeoutMs);
+    } catch (error) {
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      await connection[Symbol.asyncDispose]();
+      this.#fail(`it does not answer: ${errorText(error)}`);
     }
   }
 
@@ -125,11 +145,15 @@ export class McpServer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.#state = "starting";
+    this.#lastLines = [];
     let connection: McpConnection | undefined;
     try {
       connection = await McpConnection.open({
         ...this.#options,
-        onLog: (line) => log.debug("{server}: {line}", { server: this.name, line }),
+        onLog: (line) => {
+          this.#lastLines = [...this.#lastLines, line].slice(-keptLines);
+          log.debug("{server}: {line}", { server: this.name, line });
+        },
         onClose: () => this.#onClose(connection),
         onToolsChanged: () => connection && this.#refresh(connection),
       });
@@ -147,7 +171,8 @@ export class McpServer implements AsyncDisposable {
       });
     } catch (error) {
       await connection?.[Symbol.asyncDispose]();
-      this.#fail(errorText(error));
+      const lines = this.#lastLines.map((line) => `\n  ${line.slice(0, 300)}`).join("");
+      this.#fail(`${errorText(error)}${lines && `; it wrote last:${lines}`}`);
     }
   }
 

@@ -1,5 +1,6 @@
 /** A tool of an MCP server as the executor knows tools. Made by `mcp_server.ts`. */
 
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { readWith, type Tool, type ToolOutput, type ToolRisk, type ToolRun } from "../tool.ts";
 import { formatContent } from "./mcp_content.ts";
@@ -39,9 +40,15 @@ export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
   };
 }
 
-/** The name under which a model knows a server's tool: letters, digits, `_` and `-`. */
+/**
+ * The name under which a model knows a server's tool: letters, digits, `_` and `-`. One that had to be
+ * cut ends in a digest of the whole, so that no two are the same.
+ */
 export function toolName(server: string, tool: string): string {
-  return `${server}__${tool.replace(/[^A-Za-z0-9_-]/g, "_")}`.slice(0, maxNameChars);
+  const name = `${server}__${tool.replace(/[^A-Za-z0-9_-]/g, "_")}`;
+  if (name.length <= maxNameChars) return name;
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  return `${name.slice(0, maxNameChars - 9)}_${digest}`;
 }
 
 async function runTool(

@@ -1,0 +1,47 @@
+/** The tool `remember`. */
+
+import { z } from "zod";
+import type { MemoryStore } from "../../store/memory_store.ts";
+import { defineTool, type Tool } from "../tool.ts";
+import { userKeyOf } from "./user_key.ts";
+
+/** What {@linkcode remember} may be given. */
+export interface RememberOptions {
+  /** Facts that are kept of one user; the oldest make room. Default: 1000. */
+  readonly cap?: number;
+  readonly now?: () => number;
+}
+
+/** Keeps a fact about the user who speaks. */
+export function remember(
+  memories: Pick<MemoryStore, "add">,
+  { cap = 1000, now = Date.now }: RememberOptions = {},
+): Tool {
+  return defineTool({
+    name: "remember",
+    description: "Keeps a lasting fact about the user who speaks (a name, a wish, a date, a " +
+      "decision), to be found later with recall. One fact per call, in a full sentence.",
+    input: z.object({
+      text: z.string().trim().min(1).max(2000).describe("The fact"),
+    }),
+    risk: "write",
+    emoji: "🧠",
+    describe: ({ text }) => `Remembering “${shortened(text)}”`,
+    run: async ({ text }, run) => {
+      const { created } = await memories.add({
+        userKey: userKeyOf(run),
+        text,
+        // Where the adapter does not say what kind of channel it is, it may be a private one.
+        private: run.channelType === "dm" || run.channelType === undefined,
+        channelKey: run.channelKey,
+        createdAt: now(),
+      }, { cap });
+      return created ? "Remembered." : "This was remembered before.";
+    },
+  });
+}
+
+function shortened(text: string): string {
+  const characters = [...text];
+  return characters.length <= 60 ? text : `${characters.slice(0, 59).join("")}…`;
+}
