@@ -74,7 +74,7 @@ export class SqliteHistory implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        "SELECT * FROM history WHERE channel_key = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        `SELECT ${columns} FROM history WHERE channel_key = ? AND id < ? ORDER BY id DESC LIMIT ?`,
         channelKey,
         before,
         limit,

@@ -98,6 +98,7 @@ function visibility({ includePrivate, channelKey }: MemoryView): [number, string
   return [Number(includePrivate), channelKey ?? null];
 }
 
+/** A phrase for FTS5, whose query would end at a NUL. */
 function quoted(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`;
+  return `"${text.replaceAll('"', '""').replaceAll("\0", " ")}"`;
 }

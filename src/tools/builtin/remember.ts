@@ -22,7 +22,9 @@ export function remember(
     description: "Keeps a lasting fact about the user who speaks (a name, a wish, a date, a " +
       "decision), to be found later with recall. One fact per call, in a full sentence.",
     input: z.object({
-      text: z.string().trim().min(1).max(2000).describe("The fact"),
+      // The store would keep no more than what stands before a NUL.
+      text: z.string().trim().min(1).max(2000)
+        .refine((text) => !text.includes("\0"), "must not hold a NUL").describe("The fact"),
     }),
     risk: "write",
     emoji: "🧠",

@@ -8,7 +8,8 @@
 import { lookup as lookupHost } from "node:dns/promises";
 import { isIP } from "node:net";
 import { isPublicAddress } from "./public_address.ts";
-import { answerSocks, readSocksRequest, type SocksRequest, writeAll } from "./socks5.ts";
+import { answerSocks, readSocksRequest, type SocksRequest } from "./socks5.ts";
+import { close, connectToAny, relay } from "./tcp_relay.ts";
 
 /** What {@linkcode EgressGuard} may be given. */
 export interface EgressGuardOptions {
@@ -156,7 +157,7 @@ export class EgressGuard implements Disposable {
     pass.connections.add(target);
     try {
       await answerSocks(conn, "done");
-      await Promise.all([copy(conn, target), copy(target, conn)]);
+      await relay(conn, target);
     } finally {
       pass.connections.delete(target);
       close(target);
@@ -213,46 +214,5 @@ function withoutProxyExceptions<T>(make: () => T): T {
     return make();
   } finally {
     for (const [name, value] of hidden) if (value !== undefined) Deno.env.set(name, value);
-  }
-}
-
-async function connectToAny(
-  addresses: readonly string[],
-  port: number,
-): Promise<Deno.TcpConn | undefined> {
-  // IPv4 first: where IPv6 leads nowhere, the wait for it would use up the time.
-  for (const hostname of [...addresses].sort((a, b) => isIP(a) - isIP(b))) {
-    try {
-      return await Deno.connect({ hostname, port });
-    } catch {
-      // The next address may answer.
-    }
-  }
-  return undefined;
-}
-
-/** Carries one direction of a connection, to its end. */
-async function copy(from: Deno.Conn, to: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  try {
-    for (;;) {
-      const count = await from.read(buffer);
-      if (count === null) break;
-      await writeAll(to, buffer.subarray(0, count));
-    }
-    await to.closeWrite();
-  } catch (error) {
-    // A side that broke leaves nothing to carry in the other direction either.
-    close(from);
-    close(to);
-    throw error;
-  }
-}
-
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // It is closed already.
   }
 }

@@ -17,6 +17,7 @@ const maxDepth = 200;
 
 /** Elements that are no text, or that nobody comes to a page for. */
 const dropped = [
+  "title",
   ...["script", "style", "noscript", "template", "nav", "svg", "img", "iframe", "object"],
   ...["canvas", "audio", "video", "button", "input", "select", "textarea", "dialog"],
 ];

@@ -3,6 +3,8 @@
  * needs that opens TCP connections. Used by the egress guard; it neither resolves nor connects.
  */
 
+import { writeAll } from "./tcp_relay.ts";
+
 /** The codes of an answer. */
 const replies = { done: 0, failed: 1, refused: 2, unreachable: 4 } as const;
 
@@ -71,9 +73,4 @@ async function read(conn: Deno.Conn, count: number): Promise<Uint8Array> {
 
 async function write(conn: Deno.Conn, bytes: readonly number[]): Promise<void> {
   await writeAll(conn, new Uint8Array(bytes));
-}
-
-/** Writes all bytes, however many writes that takes. */
-export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
