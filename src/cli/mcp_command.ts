@@ -4,7 +4,7 @@
  */
 
 import { type Flags, readChatConfig, readConfig } from "../config.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, errorText } from "../errors.ts";
 import type { McpRequest, McpServerInfo } from "../protocol/mcp_frames.ts";
 import { infoOf, serveMcp } from "../server/mcp_desk.ts";
 import { formatContent } from "../tools/mcp/mcp_content.ts";
@@ -29,6 +29,17 @@ const timeoutMs = 180_000;
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export async function mcp(args: readonly string[], flags: Flags): Promise<number> {
+  try {
+    return await run(args, flags);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    // The gateway refused, did not answer, or went away.
+    console.error(errorText(error));
+    return 1;
+  }
+}
+
+async function run(args: readonly string[], flags: Flags): Promise<number> {
   const [action = "help", ...rest] = args;
   const requestId = crypto.randomUUID();
   const [first, second, third] = rest;

@@ -78,7 +78,10 @@ export class Approvals implements Approver {
 
   #send(approvalId: string): void {
     const { question: { call, context, description }, expiresAt } = this.#pending.get(approvalId)!;
-    this.#options.outlet.link(context.nodeId)?.send("clara-1", {
+    const link = this.#options.outlet.link(context.nodeId);
+    // An adapter that has come back without the capability would not know the frame.
+    if (!link?.approvals) return;
+    link.send("clara-1", {
       type: "approval_asked",
       requestId: context.requestId,
       responseId: "",

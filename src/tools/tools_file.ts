@@ -41,7 +41,14 @@ export async function parseToolsFile(
     const { line } = lines.linePos(broken.pos[0]);
     throw new ConfigError(`Cannot read ${path}:${line}: ${broken.message.split("\n")[0]}`);
   }
-  const result = schema.safeParse(document.toJS() ?? {});
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (error) {
+    // An alias without an anchor, or too many of them.
+    throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  const result = schema.safeParse(value ?? {});
   if (result.success) return result.data.rules.map(toRule);
   const [{ path: key, message }] = result.error.issues as [z.core.$ZodIssue];
   const node = document.getIn(key.filter((part) => typeof part !== "symbol"), true) ??

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import * as clara1 from "../../src/protocol/clara1.ts";
 import * as claraPy from "../../src/protocol/clara_py.ts";
+import { mcpResponses } from "../../src/protocol/mcp_frames.ts";
 import type { Dialect } from "../../src/protocol/message.ts";
 
 /** The frames that a Python adapter gets outside a request. It ignores what else `registered` has. */
@@ -23,8 +24,8 @@ const claraPyFrames = {
 } as const;
 
 const schemas: Readonly<Record<Dialect, Readonly<Record<string, z.ZodObject>>>> = {
-  "clara-1": clara1.gatewayFrames,
-  "clara-py": claraPyFrames,
+  "clara-1": { ...clara1.gatewayFrames, ...mcpResponses },
+  "clara-py": { ...claraPyFrames, ...mcpResponses },
 };
 
 const terminals = new Set(["response_end", "cancelled", "error"]);

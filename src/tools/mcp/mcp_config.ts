@@ -37,7 +37,8 @@ const entry = z.looseObject({
 export type McpServerConfig = z.output<typeof entry>;
 
 const file = z.looseObject({
-  mcpServers: z.record(serverName, z.unknown()).default({}),
+  // The names are checked with the entries, for an error that says what is wrong with one.
+  mcpServers: z.record(z.string(), z.unknown()).default({}),
 });
 
 export class McpConfigFile {

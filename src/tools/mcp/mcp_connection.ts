@@ -6,6 +6,7 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { version } from "../../version.ts";
+import { Deadline } from "../deadline.ts";
 import { expandVariables, type McpServerConfig } from "./mcp_config.ts";
 import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
 import { cappedFetch } from "./capped_fetch.ts";
@@ -20,8 +21,11 @@ export interface McpConnectionOptions {
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** Bytes of one message past which the server is given up. */
   readonly maxMessageBytes: number;
+  /** Ends a start that is going on. */
+  readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
-  readonly onClose: () => void;
+  /** Is called with why, where that is known. */
+  readonly onClose: (why: string | undefined) => void;
   readonly onToolsChanged: () => void;
 }
 
@@ -41,12 +45,17 @@ const maxTools = 500;
 export class McpConnection implements AsyncDisposable {
   readonly #client: Client;
   readonly #transport: Transport;
+  readonly #startTimeoutMs: number;
 
   /** Connects. @throws when the server cannot be started, or does not answer within its time. */
   static async open(options: McpConnectionOptions): Promise<McpConnection> {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const [first, ...others] = await transportsOf(options);
-    const timeout = options.config.startTimeoutSeconds * 1000;
+    const { startTimeoutSeconds } = options.config;
+    const timeout = startTimeoutSeconds * 1000;
+    // The SDK's own time-out begins when the transport has started, which over SSE may never be.
+    using deadline = new Deadline(options.signal, timeout);
+    const { signal } = deadline;
     let problem: unknown;
     for (const makeTransport of [first!, ...others]) {
       // No capabilities: a server's requests for sampling or elicitation are refused.
@@ -54,11 +63,13 @@ export class McpConnection implements AsyncDisposable {
       const transport = makeTransport();
       transport.onerror = (error: Error) => options.onLog(error.message);
       try {
-        await client.connect(transport, { timeout });
+        await Promise.race([client.connect(transport, { timeout, signal }), deadline.passed]);
         return new McpConnection(client, transport, options);
       } catch (error) {
-        problem = error;
+        const late = `it did not answer within ${startTimeoutSeconds} seconds`;
+        problem = deadline.timedOut ? new Error(late) : reasoned(error, transport);
         await client.close().catch(() => {});
+        if (signal.aborted) break;
       }
     }
     throw problem;
@@ -67,8 +78,12 @@ export class McpConnection implements AsyncDisposable {
   private constructor(client: Client, transport: Transport, options: McpConnectionOptions) {
     this.#client = client;
     this.#transport = transport;
-    client.onclose = options.onClose;
-    client.onerror = (error: Error) => options.onLog(error.message);
+    this.#startTimeoutMs = options.config.startTimeoutSeconds * 1000;
+    client.onclose = () => options.onClose(closeReasonOf(transport));
+    // The transport's own `onerror` has logged it.
+    client.onerror = (error: Error) => {
+      if (isLoss(error)) client.close().catch(() => {});
+    };
     client.fallbackNotificationHandler = ({ method, params }: Notification) => {
       if (method === "notifications/tools/list_changed") options.onToolsChanged();
       if (method === "notifications/message") options.onLog(JSON.stringify(params?.data ?? params));
@@ -92,12 +107,15 @@ export class McpConnection implements AsyncDisposable {
   }
 
   /** All tools of the server, over all pages. */
-  async listTools(): Promise<readonly McpToolInfo[]> {
+  async listTools(signal: AbortSignal): Promise<readonly McpToolInfo[]> {
     if (!this.#client.getServerCapabilities()?.tools) return [];
     const tools: McpToolInfo[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < maxPages && tools.length < maxTools; page++) {
-      const result = await this.#client.listTools({ cursor });
+      const result = await this.#client.listTools(
+        { cursor },
+        { signal, timeout: this.#startTimeoutMs },
+      );
       tools.push(...result.tools as readonly McpToolInfo[]);
       cursor = result.nextCursor;
       if (!cursor) break;
@@ -107,12 +125,16 @@ export class McpConnection implements AsyncDisposable {
 
   /** Calls a tool. @throws when it is cancelled, takes too long, or the server is gone. */
   async callTool({ name, signal, timeoutMs, ...call }: McpCall): Promise<McpCallResult> {
-    return await this.#client.callTool(
-      { name, arguments: call.arguments },
-      undefined,
-      // Progress of a long call counts as life; the turn's own time still ends it.
-      { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
-    );
+    try {
+      return await this.#client.callTool(
+        { name, arguments: call.arguments },
+        undefined,
+        // Progress of a long call counts as life; the turn's own time still ends it.
+        { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
+      );
+    } catch (error) {
+      throw reasoned(error, this.#transport);
+    }
   }
 
   /** Asks for a sign of life. @throws when there is none in time. */
@@ -124,6 +146,37 @@ export class McpConnection implements AsyncDisposable {
     this.#client.onclose = undefined;
     await this.#client.close().catch(() => {});
   }
+}
+
+/** What a call over HTTP ran into when the server, or its session, is gone. */
+export type McpLoss = "refused" | "unreachable";
+
+/**
+ * Whether a call's error says that a server over HTTP is there no more (`unreachable`), or knows the
+ * session no more and has not run the call (`refused`), as one does that was restarted.
+ */
+export function lossOf(error: unknown): McpLoss | undefined {
+  if (error instanceof TypeError) return "unreachable";
+  const { code } = error as { readonly code?: unknown };
+  const name = (error as Error).constructor?.name;
+  if (name !== "StreamableHTTPError" && name !== "SseError") return undefined;
+  return code === 400 || code === 404 ? "refused" : "unreachable";
+}
+
+/** Whether an error of a transport says that nothing will come from the server any more. */
+function isLoss(error: Error): boolean {
+  return error.constructor.name === "SseError" ||
+    error.message.startsWith("Maximum reconnection attempts");
+}
+
+function closeReasonOf(transport: Transport): string | undefined {
+  return transport instanceof GuardedStdioTransport ? transport.closeReason : undefined;
+}
+
+/** An error with the reason in place of "Connection closed", where there is one. */
+function reasoned(error: unknown, transport: Transport): unknown {
+  const reason = closeReasonOf(transport);
+  return reason === undefined ? error : new Error(reason);
 }
 
 /** JSON-RPC's code for a method that is not served. */

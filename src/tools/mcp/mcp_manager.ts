@@ -34,6 +34,7 @@ export class McpManager implements AsyncDisposable {
   /** Changes, one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
+  #closed = false;
 
   /** @throws {ConfigError} when the file is wrong. */
   constructor(options: McpManagerOptions) {
@@ -135,7 +136,14 @@ export class McpManager implements AsyncDisposable {
 
   /** Stops all servers. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#changes.catch(() => {});
+    // A change that is going on ends with its server: it may be waiting for its start.
+    this.#closed = true;
+    await this.#stopServers();
+    await this.#changes;
+    await this.#stopServers();
+  }
+
+  async #stopServers(): Promise<void> {
     await Promise.all(
       this.servers().map((server) =>
         server[Symbol.asyncDispose]().catch((error) =>
@@ -164,7 +172,10 @@ export class McpManager implements AsyncDisposable {
   }
 
   #change<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#changes.then(change, change);
+    const result = this.#changes.then(() => {
+      if (this.#closed) throw new ConfigError("The gateway is about to stop");
+      return change();
+    });
     this.#changes = result.catch(() => {});
     return result;
   }

@@ -7,7 +7,7 @@ import { errorText } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import type { Tool } from "../tool.ts";
 import { matchesName } from "../name_pattern.ts";
-import { McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
+import { lossOf, McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
 import { mcpTool } from "./mcp_tool.ts";
 import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
 
@@ -29,7 +29,7 @@ export type McpState = "starting" | "running" | "failed" | "stopped" | "disabled
 
 /** What an {@linkcode McpServer} is given. */
 export interface McpServerOptions
-  extends Omit<McpConnectionOptions, "onLog" | "onClose" | "onToolsChanged"> {
+  extends Omit<McpConnectionOptions, "signal" | "onLog" | "onClose" | "onToolsChanged"> {
   readonly name: string;
   /** Longest time of a call, milliseconds, where the configuration has none. */
   readonly callTimeoutMs: number;
@@ -43,7 +43,12 @@ export class McpServer implements AsyncDisposable {
   #lastError?: string;
   /** The last that it wrote to its log: mostly why it failed. */
   #lastLines: readonly string[] = [];
+  /** The end of a connection that was given up: two at once might get into each other's way. */
+  #closing?: Promise<void>;
+  readonly #stop = new AbortController();
   #starting?: Promise<void>;
+  /** The listing of tools that the server has changed. */
+  #refreshing?: Promise<void>;
   #retry?: ReturnType<typeof setTimeout>;
   #delayMs = firstDelayMs;
   #startedAt = 0;
@@ -102,21 +107,29 @@ export class McpServer implements AsyncDisposable {
     input: unknown,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<McpCallResult> {
-    await this.#untilStarted(signal);
-    const connection = this.#connection;
-    if (!connection) {
-      throw new Error(
-        `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
-      );
-    }
     const call = { name: tool, arguments: input, signal, timeoutMs: this.timeoutMs };
-    try {
-      return await connection.callTool(call);
-    } catch (error) {
-      // Whoever gave up on the call: a server that is stuck or gone is found out, and started again.
-      this.#examine(connection);
-      signal.throwIfAborted();
-      throw new Error(`MCP server "${this.name}": ${errorText(error)}`, { cause: error });
+    for (let attempt = 0;; attempt++) {
+      await this.#untilStarted(signal);
+      const connection = this.#connection;
+      if (!connection) {
+        throw new Error(
+          `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
+        );
+      }
+      try {
+        const result = await connection.callTool(call);
+        // Tools that the call has changed are there for the model's next words.
+        await this.#refreshing;
+        return result;
+      } catch (error) {
+        const loss = lossOf(error);
+        if (loss) await this.#lose(connection, errorText(error));
+        // Whoever gave up on the call: a server that is stuck is found out, and started again.
+        else this.#examine(connection);
+        signal.throwIfAborted();
+        if (loss === "refused" && attempt === 0) continue;
+        throw new Error(`MCP server "${this.name}": ${errorText(error)}`);
+      }
     }
   }
 
@@ -125,11 +138,16 @@ export class McpServer implements AsyncDisposable {
     try {
       await connection.ping(pingTimeoutMs);
     } catch (error) {
-      if (this.#connection !== connection) return;
-      this.#connection = undefined;
-      await connection[Symbol.asyncDispose]();
-      this.#fail(`it does not answer: ${errorText(error)}`);
+      await this.#lose(connection, `it does not answer: ${errorText(error)}`);
     }
+  }
+
+  /** Gives up a connection that leads nowhere. */
+  async #lose(connection: McpConnection, why: string): Promise<void> {
+    if (this.#connection !== connection) return;
+    this.#closing = connection[Symbol.asyncDispose]();
+    this.#fail(why);
+    await this.#closing;
   }
 
   /** Stops it for good: the child's whole process group is ended. */
@@ -137,6 +155,7 @@ export class McpServer implements AsyncDisposable {
     clearTimeout(this.#retry);
     this.#state = "disabled";
     this.#tools = [];
+    this.#stop.abort(new Error("it was stopped"));
     await this.#starting;
     const connection = this.#connection;
     this.#connection = undefined;
@@ -148,20 +167,24 @@ export class McpServer implements AsyncDisposable {
     this.#lastLines = [];
     let connection: McpConnection | undefined;
     try {
+      await this.#closing;
       connection = await McpConnection.open({
         ...this.#options,
+        signal: this.#stop.signal,
         onLog: (line) => {
           this.#lastLines = [...this.#lastLines, line].slice(-keptLines);
           log.debug("{server}: {line}", { server: this.name, line });
         },
-        onClose: () => this.#onClose(connection),
-        onToolsChanged: () => connection && this.#refresh(connection),
+        onClose: (why) => this.#onClose(connection, why),
+        onToolsChanged: () => {
+          if (connection) this.#refreshing = this.#refresh(connection);
+        },
       });
       // It may have been stopped while it started.
       if (this.#isStopped()) return await connection[Symbol.asyncDispose]();
       this.#connection = connection;
       this.#startedAt = Date.now();
-      this.#tools = this.#toTools(await connection.listTools());
+      this.#tools = this.#toTools(await connection.listTools(this.#stop.signal));
       if (this.#connection !== connection) throw new Error("it ended while it listed its tools");
       this.#state = "running";
       this.#lastError = undefined;
@@ -180,10 +203,10 @@ export class McpServer implements AsyncDisposable {
     return this.#state === "disabled";
   }
 
-  #onClose(connection: McpConnection | undefined): void {
+  #onClose(connection: McpConnection | undefined, why = "it ended"): void {
     if (connection === undefined || this.#connection !== connection) return;
     if (Date.now() - this.#startedAt > stableMs) this.#delayMs = firstDelayMs;
-    if (this.#state === "running") this.#fail("it ended");
+    if (this.#state === "running") this.#fail(why);
     else this.#connection = undefined;
   }
 
@@ -205,7 +228,7 @@ export class McpServer implements AsyncDisposable {
 
   async #refresh(connection: McpConnection): Promise<void> {
     try {
-      const tools = this.#toTools(await connection.listTools());
+      const tools = this.#toTools(await connection.listTools(this.#stop.signal));
       if (this.#connection === connection) this.#tools = tools;
     } catch (error) {
       log.warn("MCP server {server} does not list its tools: {error}", {

@@ -26,10 +26,12 @@ const maxLogChars = 2_000;
 
 /**
  * Runs the command, and beside it a watch that ends the group when the gateway ($1) is gone or the
- * command is. Data comes by arguments, never as code.
+ * command is; TERM does not end it, as it may not end the command. Data comes by arguments, never as
+ * code.
  */
 const guarded = `gateway=$1; shift
-( while kill -0 "$gateway" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 1; done
+( trap "" TERM
+  while kill -0 "$gateway" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 1; done
   kill -KILL -$$ ) </dev/null >/dev/null 2>&1 &
 exec "$@"`;
 
@@ -37,10 +39,12 @@ export class GuardedStdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: Transport["onmessage"];
+  /** Why it ended, once it has. */
+  closeReason?: string;
   readonly #options: StdioOptions;
   #child?: Deno.ChildProcess;
   #input?: WritableStreamDefaultWriter<Uint8Array>;
-  #ended?: Promise<unknown>;
+  #ended?: Promise<void>;
 
   constructor(options: StdioOptions) {
     this.#options = options;
@@ -72,18 +76,37 @@ export class GuardedStdioTransport implements Transport {
     this.#child = child;
     this.#input = child.stdin.getWriter();
     this.#input.closed.catch(() => {});
-    const output = this.#readMessages(child.stdout);
-    const log = this.#readLog(child.stderr);
-    this.#ended = Promise.allSettled([child.status, output, log]).then(() => {
+    const stdout = child.stdout.getReader();
+    const stderr = child.stderr.getReader();
+    const read = Promise.allSettled([this.#readMessages(stdout), this.#readLog(stderr)]);
+    this.#ended = child.status.then(async ({ code, signal }) => {
+      // A process that has left the group may hold the pipes for as long as it likes.
+      const timer = setTimeout(
+        () => [stdout, stderr].forEach((reader) => reader.cancel().catch(() => {})),
+        graceMs,
+      );
+      await read;
+      clearTimeout(timer);
       this.#kill("SIGKILL");
+      const how = signal ? `by ${signal}` : `with code ${code}`;
+      this.closeReason ??= `it ended ${how}`;
+      await this.#input?.abort().catch(() => {});
+      this.#input = undefined;
       this.onclose?.();
     });
     return Promise.resolve();
   }
 
   async send(message: unknown): Promise<void> {
-    if (!this.#input) throw new Error("the server has not been started");
-    await this.#input.write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
+    if (!this.#input) throw new Error(this.closeReason ?? "the server has not been started");
+    try {
+      await this.#input.write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
+    } catch (error) {
+      // It has closed its input: most likely it has just ended, and how is worth more to know.
+      this.#kill("SIGKILL");
+      await this.#ended;
+      throw new Error(this.closeReason, { cause: error });
+    }
   }
 
   /** Ends the process group: end of input and TERM, then KILL. */
@@ -104,13 +127,14 @@ export class GuardedStdioTransport implements Transport {
     }
   }
 
-  async #readMessages(stdout: ReadableStream<Uint8Array>): Promise<void> {
+  async #readMessages(stdout: Reader): Promise<void> {
     const lines = new Lines(this.#options.maxMessageBytes);
-    for await (const bytes of stdout) {
+    for (let bytes = await next(stdout); bytes; bytes = await next(stdout)) {
       for (const line of lines.add(bytes)) this.#receive(line);
       if (lines.tooLong) {
         const limit = this.#options.maxMessageBytes;
-        this.onerror?.(new Error(`a message of the server exceeds ${limit} bytes; it is ended`));
+        this.closeReason = `a message of it exceeded ${limit} bytes, and it was ended`;
+        this.onerror?.(new Error(this.closeReason));
         this.#kill("SIGKILL");
         await stdout.cancel().catch(() => {});
         return;
@@ -129,17 +153,35 @@ export class GuardedStdioTransport implements Transport {
     }
   }
 
-  async #readLog(stderr: ReadableStream<Uint8Array>): Promise<void> {
-    const lines = new Lines(maxLogChars);
-    for await (const bytes of stderr) {
-      for (const line of lines.add(bytes)) if (line.trim()) this.#options.onLog(line);
+  async #readLog(stderr: Reader): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (let bytes = await next(stderr); bytes; bytes = await next(stderr)) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop()!;
       // A line without an end is shown in pieces: nothing of a log may pile up.
-      if (lines.tooLong) lines.cut();
+      if (rest.length > maxLogChars) {
+        lines.push(rest);
+        rest = "";
+      }
+      for (const line of lines) this.#log(line);
     }
+    this.#log(rest);
+  }
+
+  #log(line: string): void {
+    if (line.trim() !== "") this.#options.onLog(line.slice(0, maxLogChars));
   }
 }
 
-/** Cuts bytes into lines, and keeps no more than a limit of one that has not ended. */
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
+/** The next bytes; undefined at the end, or when the reader was cancelled. */
+async function next(reader: Reader): Promise<Uint8Array | undefined> {
+  return (await reader.read()).value;
+}
+
+/** Cuts bytes into lines, up to one that exceeds a limit. */
 class Lines {
   readonly #limit: number;
   #parts: Uint8Array[] = [];
@@ -152,11 +194,6 @@ class Lines {
   /** Whether the line that has not ended exceeds the limit. */
   get tooLong(): boolean {
     return this.#size > this.#limit;
-  }
-
-  cut(): void {
-    this.#parts = [];
-    this.#size = 0;
   }
 
   *add(bytes: Uint8Array): Generator<string> {
@@ -175,7 +212,8 @@ class Lines {
   #join(): string {
     const decoder = new TextDecoder();
     const text = this.#parts.map((part) => decoder.decode(part, { stream: true })).join("");
-    this.cut();
+    this.#parts = [];
+    this.#size = 0;
     return text + decoder.decode();
   }
 }

@@ -1,0 +1,53 @@
+/** What people name when they install an MCP server, and what it means. */
+
+import assert from "node:assert/strict";
+import { ConfigError } from "../../../src/errors.ts";
+import { sourceToEntry, splitCommandLine } from "../../../src/tools/mcp/install_source.ts";
+
+const sources: readonly (readonly [source: string, name: string, entry: object])[] = [
+  [
+    "@modelcontextprotocol/server-everything@2026.8.31",
+    "everything",
+    { command: "npx", args: ["-y", "@modelcontextprotocol/server-everything@2026.8.31"] },
+  ],
+  ["weather-mcp", "weather", { command: "npx", args: ["-y", "weather-mcp"] }],
+  [" https://mcp.example.com/mcp ", "mcp-example-com", { url: "https://mcp.example.com/mcp" }],
+  [
+    "npx -y @scope/server-files '/home/a b'",
+    "files",
+    { command: "npx", args: ["-y", "@scope/server-files", "/home/a b"] },
+  ],
+  ['"/opt/my tools/run.py" --fast', "run", { command: "/opt/my tools/run.py", args: ["--fast"] }],
+  ["uvx mcp-server-git", "git", { command: "uvx", args: ["mcp-server-git"] }],
+];
+
+for (const [source, name, entry] of sources) {
+  Deno.test(`${source.trim()} is server "${name}"`, () => {
+    assert.deepEqual(sourceToEntry(source), { name, entry });
+  });
+}
+
+Deno.test("no shell reads a command line: what it would run is data", () => {
+  const { entry } = sourceToEntry("echo $(id) `id` ; rm -rf / && a|b > c");
+  assert.deepEqual(entry, {
+    command: "echo",
+    args: ["$(id)", "`id`", ";", "rm", "-rf", "/", "&&", "a|b", ">", "c"],
+  });
+});
+
+Deno.test("quotes keep words together, also empty ones and quotes of the other kind", () => {
+  assert.deepEqual(splitCommandLine(`a 'b c' "d'e" f"g h"i '' "x"'y'`), [
+    "a",
+    "b c",
+    "d'e",
+    "fg hi",
+    "",
+    "xy",
+  ]);
+});
+
+for (const source of ["", "  ", "'open", 'a "b', "http://"]) {
+  Deno.test(`${JSON.stringify(source)} is no source`, () => {
+    assert.throws(() => sourceToEntry(source), ConfigError);
+  });
+}
