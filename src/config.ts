@@ -13,6 +13,8 @@ import * as kind from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
 const MiB = 1024 * 1024;
+/** What a timer can wait: 2^31 - 1 milliseconds; a longer one would fire at once. */
+const maxTimerSeconds = 2_147_483;
 
 /** Every setting of the gateway. `--help` and the README's table are made from it. */
 export const settings = {
@@ -75,12 +77,14 @@ export const settings = {
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest silence of a model before its answer is given up",
   }),
   llmTotalSeconds: kind.number("CLARA_LLM_TOTAL_SECONDS", {
     fallback: 600,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest time of one answer of a model",
   }),
@@ -91,6 +95,7 @@ export const settings = {
   sessionIdleSeconds: kind.number("CLARA_SESSION_IDLE_SECONDS", {
     fallback: 86_400,
     min: 1,
+    max: maxTimerSeconds,
     help: "Idle time after which a session ends and its history leaves the context",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
@@ -99,23 +104,27 @@ export const settings = {
   toolTimeoutSeconds: kind.number("CLARA_TOOL_TIMEOUT_SECONDS", {
     fallback: 60,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest time of one tool call",
   }),
   heartbeatSeconds: kind.number("CLARA_HEARTBEAT_SECONDS", {
     fallback: 30,
     min: 1,
+    max: maxTimerSeconds,
     help: "A socket that is silent for twice as long is closed",
   }),
   registerSeconds: kind.number("CLARA_REGISTER_SECONDS", {
     fallback: 10,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Time within which a new socket must register",
   }),
   drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
     fallback: 20,
     min: 0,
+    max: maxTimerSeconds,
     whole: false,
     help: "How long running turns may go on after the first stop signal",
   }),
@@ -256,12 +265,13 @@ export interface ChatConfig {
 /** Reads the configuration of the terminal adapter. @throws {ConfigError} as `readConfig`. */
 export function readChatConfig(flags: Flags): ChatConfig {
   const { host, port, secret } = readSettings(flags);
-  const url = flags.url ? String(flags.url) : Deno.env.get("CLARA_GATEWAY_URL");
+  const name = "CLARA_GATEWAY_URL";
+  const url = flags.url ? String(flags.url) : Deno.env.get(name) || readDotEnv()[name];
   if (url && !/^wss?:\/\//.test(url)) {
     throw new ConfigError(`Cannot use --url=${JSON.stringify(url)}: expected ws://… or wss://…`);
   }
-  const name = host.includes(":") ? `[${host}]` : host;
-  return { url: url ?? `ws://${name}:${port}/ws`, secret, userName: userName() };
+  const address = host.includes(":") ? `[${host}]` : host;
+  return { url: url || `ws://${address}:${port}/ws`, secret, userName: userName() };
 }
 
 function readSettings(flags: Flags): Values {
