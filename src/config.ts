@@ -86,13 +86,15 @@ export interface ChatConfig {
 
 /** Reads the configuration of the terminal adapter. @throws {ConfigError} as `readConfig`. */
 export function readChatConfig(flags: Flags): ChatConfig {
-  const { host, port, secret } = readSettings(flags, readDotEnv());
-  const url = flags.url ? String(flags.url) : Deno.env.get("CLARA_GATEWAY_URL");
+  const dotEnv = readDotEnv();
+  const { host, port, secret } = readSettings(flags, dotEnv);
+  const name = "CLARA_GATEWAY_URL";
+  const url = flags.url ? String(flags.url) : Deno.env.get(name) || dotEnv[name];
   if (url && !/^wss?:\/\//.test(url)) {
     throw new ConfigError(`Cannot use --url=${JSON.stringify(url)}: expected ws://… or wss://…`);
   }
-  const name = host.includes(":") ? `[${host}]` : host;
-  return { url: url ?? `ws://${name}:${port}/ws`, secret, userName: userName() };
+  const address = host.includes(":") ? `[${host}]` : host;
+  return { url: url || `ws://${address}:${port}/ws`, secret, userName: userName() };
 }
 
 function readSettings(flags: Flags, dotEnv: Readonly<Record<string, string>>): Values {

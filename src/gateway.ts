@@ -124,6 +124,7 @@ export class Gateway implements AsyncDisposable {
       timeoutMs: config.toolTimeoutMs,
       outputChars: limits.toolOutputChars,
     });
+    const giveUp = new AbortController();
     const processor = new Processor({
       requests: store.requests,
       sessions,
@@ -139,11 +140,13 @@ export class Gateway implements AsyncDisposable {
       replies,
       events,
       owner: crypto.randomUUID(),
+      givenUp: giveUp.signal,
       attempts: limits.attempts,
     });
     const router = new Router({
       handle: processor.handle,
       discard: processor.discard,
+      giveUp,
       ...limits,
     });
     const intake = new Intake({ requests: store.requests, router, events });

@@ -56,9 +56,16 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   const text = {
     timestamp: "date-time" as const,
     // Names and numbers as they are: a log line is a sentence.
+    // But for control characters: what others sent must not forge lines or steer a terminal.
     value: (value: unknown, inspect: (value: unknown) => string) =>
-      typeof value === "string" ? value : inspect(value),
+      typeof value === "string" ? value.replace(/\p{Cc}/gu, escapeControl) : inspect(value),
     category: (names: readonly string[]) => names.slice(1).join("."),
   };
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
+}
+
+/** A newline within an error's text is shown as one; the rest as its code. */
+function escapeControl(character: string): string {
+  if (character === "\n") return "\n  ";
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }

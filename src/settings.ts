@@ -7,6 +7,8 @@ import { logFormats, logLevels } from "./log.ts";
 import * as kind from "./setting.ts";
 
 const MiB = 1024 * 1024;
+/** What a timer can wait: 2^31 - 1 milliseconds; a longer one would fire at once. */
+const maxTimerSeconds = 2_147_483;
 
 /** All settings, by the name that the program has for them. */
 export const settings = {
@@ -69,12 +71,14 @@ export const settings = {
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest silence of a model before its answer is given up",
   }),
   llmTotalSeconds: kind.number("CLARA_LLM_TOTAL_SECONDS", {
     fallback: 600,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest time of one answer of a model",
   }),
@@ -85,6 +89,7 @@ export const settings = {
   sessionIdleSeconds: kind.number("CLARA_SESSION_IDLE_SECONDS", {
     fallback: 86_400,
     min: 1,
+    max: maxTimerSeconds,
     help: "Idle time after which a session ends and its history leaves the context",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
@@ -93,6 +98,7 @@ export const settings = {
   toolTimeoutSeconds: kind.number("CLARA_TOOL_TIMEOUT_SECONDS", {
     fallback: 60,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Longest time of one tool call",
   }),
@@ -109,22 +115,26 @@ export const settings = {
   approvalTimeoutSeconds: kind.number("CLARA_APPROVAL_TIMEOUT_SECONDS", {
     fallback: 120,
     min: 1,
+    max: maxTimerSeconds,
     help: "How long a person may think about a tool call that needs approval",
   }),
   heartbeatSeconds: kind.number("CLARA_HEARTBEAT_SECONDS", {
     fallback: 30,
     min: 1,
+    max: maxTimerSeconds,
     help: "A socket that is silent for twice as long is closed",
   }),
   registerSeconds: kind.number("CLARA_REGISTER_SECONDS", {
     fallback: 10,
     min: 0.1,
+    max: maxTimerSeconds,
     whole: false,
     help: "Time within which a new socket must register",
   }),
   drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
     fallback: 20,
     min: 0,
+    max: maxTimerSeconds,
     whole: false,
     help: "How long running turns may go on after the first stop signal",
   }),

@@ -29,6 +29,8 @@ export class ChatClient implements Disposable {
   #timer?: ReturnType<typeof setTimeout>;
   /** The message that waits for its end. */
   #open?: { readonly request_id: string };
+  /** Whether that one was cancelled; it is told again after a reconnect. */
+  #cancelled = false;
 
   constructor(options: ChatClientOptions) {
     this.#options = options;
@@ -50,15 +52,15 @@ export class ChatClient implements Disposable {
       attachments: [],
     };
     this.#open = message;
+    this.#cancelled = false;
     if (this.#registered) this.#send(message);
     return request_id;
   }
 
   /** Cancels the message that waits for its end. */
   cancel(): void {
-    if (this.#open && this.#registered) {
-      this.#send({ type: "cancel", request_id: this.#open.request_id });
-    }
+    this.#cancelled = true;
+    this.#sendCancel();
   }
 
   [Symbol.dispose](): void {
@@ -89,6 +91,7 @@ export class ChatClient implements Disposable {
       this.#delayMs = firstDelayMs;
       this.#options.onState("connected", this.#options.url);
       if (this.#open) this.#send(this.#open);
+      if (this.#cancelled) this.#sendCancel();
       return;
     }
     const over = ["response_end", "cancelled", "error"].includes(frame.type);
@@ -96,6 +99,11 @@ export class ChatClient implements Disposable {
       this.#open = undefined;
     }
     this.#options.onFrame(frame);
+  }
+
+  #sendCancel(): void {
+    if (!this.#open || !this.#registered) return;
+    this.#send({ type: "cancel", request_id: this.#open.request_id });
   }
 
   #lost(reason: string): void {

@@ -53,10 +53,15 @@ export async function* runToolRound(
   }));
   for (const step of steps) yield { type: "tool_started", ...step };
 
+  // When one call cannot be noted the turn is over, and with it the other calls.
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(round.signal.reason);
+  round.signal.addEventListener("abort", onAbort);
+  if (round.signal.aborted) onAbort();
   const results: ToolResult[] = [];
   const ends = new Map(calls.map((call, position) => [
     position,
-    tools.execute(call, round.context, round.signal).then(async (result) => {
+    tools.execute(call, round.context, stop.signal).then(async (result) => {
       await journal.recordResult({ round: index, position, result });
       results[position] = result;
       return position;
@@ -70,8 +75,9 @@ export async function* runToolRound(
       yield { type: "tool_finished", call, step, description, result: results[position]! };
     }
   } finally {
-    // When one throws (the turn was aborted) the others do, too, with nobody left to hear them.
-    for (const end of ends.values()) end.catch(() => {});
+    round.signal.removeEventListener("abort", onAbort);
+    stop.abort();
+    await Promise.allSettled(ends.values());
   }
   return results;
 }

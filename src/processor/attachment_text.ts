@@ -27,7 +27,7 @@ function render(attachment: Attachment): string {
   const text = textOf(attachment);
   if (text === undefined) {
     const details = [
-      attachment.mediaType,
+      attachment.mediaType?.replace(/[\s\]]+/g, " ").slice(0, 100),
       attachment.size !== undefined && `${attachment.size} bytes`,
     ].filter(Boolean).join(", ");
     return `[file: ${filename}${details && `, ${details}`}; its content is not shown]`;
@@ -35,7 +35,9 @@ function render(attachment: Attachment): string {
   const cut = text.length > maxTextChars
     ? `${text.slice(0, maxTextChars)}\n[${text.length - maxTextChars} characters were cut off]`
     : text;
-  return `<attachment filename="${filename}">\n${cut}\n</attachment>`;
+  // A file must not be able to close its own frame and go on as if the user spoke.
+  const framed = cut.replaceAll(/<(?=\/attachment)/gi, "&lt;");
+  return `<attachment filename="${filename}">\n${framed}\n</attachment>`;
 }
 
 function textOf({ type, text, base64, mediaType }: Attachment): string | undefined {

@@ -11,6 +11,8 @@ import { imageUrl, renderAttachments } from "./attachment_text.ts";
 
 /** How many lines of history are looked at, whatever the budget: the cost of a turn stays flat. */
 const historyLines = 400;
+/** More bytes than a token is estimated to have, whatever the script. */
+const bytesPerToken = 5;
 /** How many names the context lists. */
 const maxParticipants = 30;
 
@@ -51,8 +53,15 @@ export class ContextBuilder {
 
   async build(request: ContextRequest): Promise<BuiltContext> {
     const { conversation, message } = request;
-    const entries = await this.#options.history.recent({ conversation, limit: historyLines });
-    const kept = newest(entries, this.#options.historyTokens);
+    const { historyTokens } = this.#options;
+    const lineTokens = Math.ceil(historyTokens / 4);
+    const entries = await this.#options.history.recent({
+      conversation,
+      limit: historyLines,
+      maxBytes: historyTokens * bytesPerToken,
+      lineBytes: lineTokens * bytesPerToken,
+    });
+    const kept = newest(entries.map((entry) => shortened(entry, lineTokens)), historyTokens);
     const named = isGroup(message, entries);
     const userText = renderAttachments(message);
     return {
@@ -69,18 +78,18 @@ export class ContextBuilder {
   #system(request: ContextRequest, entries: readonly HistoryEntry[]): string {
     const { message: { user, channel }, platform } = request;
     const place = [
-      channel.name ? `${oneLine(channel.name)} (${channel.id})` : channel.id,
+      channel.name ? `${oneLine(channel.name)} (${oneLine(channel.id)})` : oneLine(channel.id),
       channel.type &&
       { dm: "a direct message", server: "in a server", group: "a group" }[channel.type],
     ].filter(Boolean).join(", ");
     const lines = [
       `Time: ${new Date(this.#now()).toISOString().slice(0, 16)}Z`,
-      `Platform: ${platform}`,
+      `Platform: ${oneLine(platform)}`,
       `Channel: ${place}`,
-      channel.threadId && `Thread: ${channel.threadId}`,
+      channel.threadId && `Thread: ${oneLine(channel.threadId)}`,
       (channel.serverName || channel.serverId) &&
       `Server: ${oneLine(channel.serverName ?? channel.serverId!)}`,
-      `User: ${user.name ? `${oneLine(user.name)} (${user.id})` : user.id}`,
+      `User: ${user.name ? `${oneLine(user.name)} (${oneLine(user.id)})` : oneLine(user.id)}`,
       `Participants: ${participants(request.message, entries).join(", ")}`,
     ];
     const sections = [`# Context\n${lines.filter(Boolean).join("\n")}`];
@@ -101,6 +110,14 @@ function newest(entries: readonly HistoryEntry[], budget: number): readonly Hist
   }
   while (first < entries.length && entries[first]!.role !== "user") first++;
   return entries.slice(first);
+}
+
+/** A line that would take up more than its share keeps its beginning: it must not hide all others. */
+function shortened(entry: HistoryEntry, maxTokens: number): HistoryEntry {
+  if (estimateTokens(entry.content) <= maxTokens) return entry;
+  // At least so many characters go into the tokens, in the widest script.
+  const content = entry.content.slice(0, Math.floor(maxTokens * 1.5));
+  return { ...entry, content: `${content}\n[the rest of this message is not shown]` };
 }
 
 /** Whether several people speak, so that the model must be told who does. */

@@ -25,6 +25,9 @@ import { untilStored } from "./until_stored.ts";
 
 const log = logger("processor");
 
+/** Characters of a user's message, attachments included, that history keeps. */
+const maxKeptChars = 250_000;
+
 /** What a {@linkcode Processor} is given. */
 export interface ProcessorOptions {
   readonly requests: RequestStore;
@@ -38,6 +41,8 @@ export interface ProcessorOptions {
   readonly events: EventBus;
   /** This process, for the claims in the store. */
   readonly owner: string;
+  /** Aborts when the gateway stops and waits for the store no longer. */
+  readonly givenUp: AbortSignal;
   /** Times a request is tried that ends the process. */
   readonly attempts: number;
   readonly now?: () => number;
@@ -62,11 +67,11 @@ export class Processor {
 
   /** Runs a request to its end. An abort with `shutting_down` puts it back instead. */
   readonly handle = async (queued: QueuedRequest, signal: AbortSignal): Promise<void> => {
-    const { requests, owner } = this.#options;
+    const { requests, owner, givenUp } = this.#options;
     const claimed = await untilStored(
       () => requests.claim({ seq: queued.seq, owner, now: this.#now() }),
-      signal,
-    );
+      givenUp,
+    ).catch((error) => this.#leave(queued, error));
     if (!claimed) return;
     const { message } = claimed;
     const tier = message.tier ?? "mid";
@@ -89,34 +94,39 @@ export class Processor {
     };
     try {
       const outcome = await this.#outcome(claimed, reply, state, signal);
-      if (outcome) await this.#finish(claimed, reply, state, outcome, signal);
-      else await this.#putBack(claimed, signal);
+      if (outcome) await this.#finish(claimed, reply, state, outcome);
+      else await this.#putBack(claimed);
     } catch (error) {
-      // The claim is lost or the gateway stops before the store takes writes again: whoever holds
-      // the request next will answer it.
-      this.#options.replies.abandon(queued.seq);
-      log.warn("Request {request} is left to its next claim: {error}", {
-        request: requestId,
-        error: errorText(error),
-      });
+      this.#leave(queued, error);
     }
   };
 
   /** Ends a request that was cancelled while it waited. */
   readonly discard = async (queued: QueuedRequest): Promise<void> => {
-    const { requests, replies, events } = this.#options;
+    const { requests, replies, events, givenUp } = this.#options;
     const { seq, nodeId, requestId } = queued;
-    const never = new AbortController().signal;
     const cancelled = await untilStored(
       () => requests.cancelQueued({ seq, now: this.#now() }),
-      never,
-    );
+      givenUp,
+    ).catch((error) => this.#leave(queued, error));
     if (!cancelled) return;
     events.emit("message:cancelled", originOf({ ...cancelled, nodeId }));
     const { dialect } = cancelled.message;
     replies.open(seq, { nodeId, requestId, dialect, model: "", tier: "mid" });
     await replies.finish(seq, { type: "cancelled" });
   };
+
+  /**
+   * The claim is lost, or the gateway stops before the store takes writes again: whoever holds the
+   * request next will answer it.
+   */
+  #leave({ seq, requestId }: QueuedRequest, error: unknown): undefined {
+    this.#options.replies.abandon(seq);
+    log.warn("Request {request} is left to its next claim: {error}", {
+      request: requestId,
+      error: errorText(error),
+    });
+  }
 
   /** The request's outcome; undefined when it is to be put back. */
   async #outcome(
@@ -163,13 +173,11 @@ export class Processor {
     const { conversation } = state;
     const userId = message.user.id;
     const channelId = message.channel.id;
-    const session = await this.#options.sessions.open({
-      nodeId,
-      platform,
-      userId,
-      channelId,
-      conversation,
-    });
+    const { sessions, givenUp } = this.#options;
+    const session = await untilStored(
+      () => sessions.open({ nodeId, platform, userId, channelId, conversation }),
+      givenUp,
+    );
     state.sessionId = session.id;
     await this.#options.toolsReady();
     const context = await this.#options.context.build({ platform, message, conversation });
@@ -204,15 +212,14 @@ export class Processor {
     reply: Reply,
     state: TurnState,
     outcome: Outcome,
-    signal: AbortSignal,
   ): Promise<void> {
-    const { requests, replies } = this.#options;
+    const { requests, replies, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
     const history = state.sessionId ? this.#history(claimed, reply, state, outcome) : [];
     const { sessionId, conversation } = state;
     const end = { outcome, now, sessionId, conversation, history };
-    if (!await untilStored(() => requests.finish(claimed.claim, end), signal)) {
+    if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
     this.#emitEnd(claimed, outcome);
@@ -231,7 +238,7 @@ export class Processor {
     const asked: NewHistoryEntry = {
       ...common,
       role: "user",
-      content: state.userText,
+      content: kept(state.userText),
       partial: false,
       at: claimed.acceptedAt,
     };
@@ -240,9 +247,10 @@ export class Processor {
     return [asked, { ...common, role: "assistant", content: reply.text, partial, at: this.#now() }];
   }
 
-  async #putBack(claimed: ClaimedRequest, signal: AbortSignal): Promise<void> {
-    this.#options.replies.abandon(claimed.claim.seq);
-    await untilStored(() => this.#options.requests.release(claimed.claim), signal);
+  async #putBack({ claim }: ClaimedRequest): Promise<void> {
+    const { replies, requests, givenUp } = this.#options;
+    replies.abandon(claim.seq);
+    await untilStored(() => requests.release(claim), givenUp);
   }
 
   #emitEnd(claimed: ClaimedRequest, outcome: Outcome): void {
@@ -288,6 +296,12 @@ function show(reply: Reply, event: TurnEvent): void {
   const { isError, content, durationMs } = event.result;
   const outputPreview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
   reply.tool({ type: "tool_finished", ...common, success: !isError, outputPreview, durationMs });
+}
+
+/** What history keeps of a message: enough of any that a person wrote. */
+function kept(text: string): string {
+  if (text.length <= maxKeptChars) return text;
+  return `${text.slice(0, maxKeptChars)}\n[${text.length - maxKeptChars} characters were not kept]`;
 }
 
 function setAside(tries: number): GatewayError {

@@ -99,6 +99,7 @@ export class Reply {
       const link = this.#link;
       if (!link) return false;
       if (await link.flushed()) return true;
+      if (this.#options.outlet.link(this.#options.nodeId) === link) return false;
       // It closed before it had sent all; an adapter that is back already gets it all again.
     }
   }

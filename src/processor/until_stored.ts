@@ -3,7 +3,7 @@
  * the processor for the writes without which a turn cannot begin or end.
  */
 
-import { errorText, type GatewayError, StoreError } from "../errors.ts";
+import { errorText, StoreError } from "../errors.ts";
 import { logger } from "../log.ts";
 
 const log = logger("processor", "store");
@@ -14,22 +14,18 @@ const longestDelayMs = 5_000;
 /**
  * Calls `write` until it does not throw a {@linkcode StoreError}.
  *
- * @throws the signal's reason when it aborts with `shutting_down`: the next start takes it up.
+ * @throws the last error once `givenUp` has aborted: the next start takes it up.
  */
-export async function untilStored<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function untilStored<T>(write: () => Promise<T>, givenUp: AbortSignal): Promise<T> {
   for (let delayMs = firstDelayMs;; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof StoreError) || isShutdown(signal)) throw error;
+      if (!(error instanceof StoreError) || givenUp.aborted) throw error;
       log.error("{error}; trying again in {delay} ms", { error: errorText(error), delay: delayMs });
-      await pause(delayMs, signal);
+      await pause(delayMs, givenUp);
     }
   }
-}
-
-function isShutdown(signal: AbortSignal): boolean {
-  return signal.aborted && (signal.reason as GatewayError).code === "shutting_down";
 }
 
 function pause(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -7,10 +7,10 @@ import { z } from "zod";
 import { errorCodes } from "../errors.ts";
 import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
 
-/** An identifier: 1 to 256 characters of proper Unicode, none of them NUL. */
+/** An identifier: 1 to 256 characters of proper Unicode, none of them a control character. */
 export const id = z.string().min(1).max(256).refine(
-  (text) => text.isWellFormed() && !text.includes("\0"),
-  "expected proper Unicode without a NUL character",
+  (text) => text.isWellFormed() && !/\p{Cc}/u.test(text),
+  "expected proper Unicode without control characters",
 );
 /** Levels of nesting in what is kept as it is. */
 const maxDepth = 32;
@@ -40,7 +40,7 @@ export const replyChainEntry = z.object({
 /** The first frame of every adapter, the same in both dialects. */
 export const register = z.object({
   type: z.literal("register"),
-  platform: z.string().min(1).max(64),
+  platform: id.max(64),
   node_id: id,
   capabilities: z.array(z.string()).nullish().transform((value) => value ?? []),
   metadata: metadata.nullish(),

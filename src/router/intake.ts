@@ -138,7 +138,7 @@ export class Intake {
 
 /** The key of a channel over all platforms. */
 export function channelKeyOf(platform: string, channelId: string): string {
-  return `${platform.replaceAll(":", "%3A")}:${channelId}`;
+  return `${platform.replaceAll("%", "%25").replaceAll(":", "%3A")}:${channelId}`;
 }
 
 /** Tells apart what users would call different messages; what an adapter adds at each try is left out. */

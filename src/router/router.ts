@@ -16,6 +16,8 @@ export interface RouterOptions {
   readonly handle: (request: QueuedRequest, signal: AbortSignal) => Promise<void>;
   /** Ends a request that was cancelled while it waited. Must not throw. */
   readonly discard: (request: QueuedRequest) => Promise<void>;
+  /** Is aborted when the drain time of a stop is over, or all turns are done before. */
+  readonly giveUp: AbortController;
   /** Turns that may run at once, over all channels. */
   readonly concurrentTurns: number;
   /** Requests that may wait in one channel. */
@@ -134,15 +136,18 @@ export class Router {
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
     this.#stopping = true;
-    if (this.#active === 0) return;
+    const { giveUp } = this.#options;
+    if (this.#active === 0) return giveUp.abort();
     const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
     const timer = setTimeout(() => {
+      giveUp.abort();
       for (const { running } of this.#channels.values()) {
         running?.abort.abort(new GatewayError("shutting_down", "The gateway is stopping."));
       }
     }, options.drainMs);
     await idle;
     clearTimeout(timer);
+    giveUp.abort();
   }
 
   #channel(key: string): Channel {

@@ -215,12 +215,14 @@ export class AdapterConversation {
   }
 
   #submit(link: AdapterLink, message: UserMessage): void {
-    const submission = this.#options.intake
-      .submit(link.identity, message)
+    const accepting = this.#options.intake.submit(link.identity, message);
+    const settled = accepting.then(() => {}, () => {}).finally(() =>
+      this.#submitting.delete(settled)
+    );
+    this.#submitting.add(settled);
+    accepting
       .then((submission) => this.#answer(message, submission))
-      .catch((error) => this.#fail(error, message))
-      .finally(() => this.#submitting.delete(submission));
-    this.#submitting.add(submission);
+      .catch((error) => this.#fail(error, message));
   }
 
   /** Says what became of a message. One that runs says so itself, by its reply. */

@@ -28,6 +28,8 @@ interface FlushWaiter {
 
 /** Unsent bytes up to which a socket takes chunks; past that they are held back. */
 const writableBytes = 256 * 1024;
+/** Looks in a row that find nothing taken in, after which a socket is cut. */
+const maxStuckLooks = 4;
 /** How often an unsent rest is looked at: at once, then ever less often. */
 const firstPollMs = 1;
 const longestPollMs = 100;
@@ -42,7 +44,9 @@ export class Connection {
   #writableWaiters: (() => void)[] = [];
   #poll?: ReturnType<typeof setTimeout>;
   #open = true;
-  #stuck = 0;
+  /** What had left at the last look that found something unsent, and how many looks ago that was. */
+  #stuckAt?: number;
+  #stuckLooks = 0;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -90,8 +94,9 @@ export class Connection {
 
   /** See {@linkcode Link.flushed}. */
   flushed(): Promise<boolean> {
-    if (!this.#alive()) return Promise.resolve(false);
-    if (this.#socket.bufferedAmount === 0) return Promise.resolve(true);
+    if (!this.#open) return Promise.resolve(false);
+    if (this.#alive() && this.#socket.bufferedAmount === 0) return Promise.resolve(true);
+    // On a socket that is closing this waits for its end, which must find the event loop free.
     return new Promise((resolve) => {
       this.#flushWaiters.push({ sent: this.#sent, resolve });
       this.#startPolling(firstPollMs);
@@ -105,14 +110,16 @@ export class Connection {
   }
 
   /**
-   * Cuts a socket whose peer has taken in nothing between two calls, though there is something to
-   * take: the protocol's own ping cannot tell, it waits behind what is unsent.
+   * Cuts a socket whose peer has taken in nothing over several calls, though there is something to
+   * take: the protocol's own ping cannot tell, it waits behind what is unsent. Several, since a frame
+   * counts as unsent until all of it has left, and a large one takes its time on a slow line.
    */
   cutIfStuck(): void {
     const unsent = this.#socket.bufferedAmount;
-    const left = this.#sent - unsent;
-    if (unsent > 0 && left === this.#stuck) this.close(closeCodes.slowReader, "reads nothing");
-    this.#stuck = left;
+    const left = unsent > 0 ? this.#sent - unsent : undefined;
+    this.#stuckLooks = left !== undefined && left === this.#stuckAt ? this.#stuckLooks + 1 : 0;
+    this.#stuckAt = left;
+    if (this.#stuckLooks >= maxStuckLooks) this.close(closeCodes.slowReader, "reads nothing");
   }
 
   /** A socket that is closing takes nothing any more, though its end is not reported yet. */

@@ -126,7 +126,8 @@ export class GatewayServer {
     const connection = new Connection(socket, this.#options);
     const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
     this.#open.set(connection, conversation);
-    connection.onClose(() => this.#open.delete(connection));
+    // Not before the socket itself has ended: a peer that ignores a close still takes up a place.
+    socket.addEventListener("close", () => this.#open.delete(connection));
     socket.addEventListener("message", ({ data }) => conversation.receive(data));
     socket.addEventListener("error", (event) => {
       log.debug("Socket of {address}: {error}", {

@@ -28,9 +28,18 @@ export interface HistoryEntry extends NewHistoryEntry {
 
 /** History, for reading. */
 export interface HistoryStore {
-  /** The newest lines of a conversation's running sessions, at most `limit`, the oldest first. */
+  /**
+   * The newest lines of a conversation's running sessions, the oldest first: at most `limit`, and no
+   * more than fit into `maxBytes` of UTF-8 (default: all), where one counts for `lineBytes` at most
+   * (default: all) and is cut off there.
+   */
   recent(
-    options: { readonly conversation: Conversation; readonly limit: number },
+    options: {
+      readonly conversation: Conversation;
+      readonly limit: number;
+      readonly maxBytes?: number;
+      readonly lineBytes?: number;
+    },
   ): Promise<readonly HistoryEntry[]>;
 
   /** Lines of a channel's whole history (ended sessions too) that match all words, newest first. */

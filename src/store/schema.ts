@@ -86,13 +86,16 @@ const migrations: readonly string[] = [
     at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX history_conversation ON history (channel_key, thread_id, id);
-  CREATE VIRTUAL TABLE history_words USING fts5 (content, content = 'history', content_rowid = 'id');
+  CREATE VIRTUAL TABLE history_words USING fts5 (
+    content, channel_key, content = 'history', content_rowid = 'id'
+  );
   CREATE TRIGGER history_added AFTER INSERT ON history BEGIN
-    INSERT INTO history_words (rowid, content) VALUES (new.id, new.content);
+    INSERT INTO history_words (rowid, content, channel_key)
+    VALUES (new.id, new.content, new.channel_key);
   END;
   CREATE TRIGGER history_removed AFTER DELETE ON history BEGIN
-    INSERT INTO history_words (history_words, rowid, content)
-    VALUES ('delete', old.id, old.content);
+    INSERT INTO history_words (history_words, rowid, content, channel_key)
+    VALUES ('delete', old.id, old.content, old.channel_key);
   END;
   `,
   `

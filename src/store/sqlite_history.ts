@@ -2,12 +2,15 @@
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
-import type { Conversation, HistoryEntry, HistoryStore } from "./history_store.ts";
+import type { HistoryEntry, HistoryStore } from "./history_store.ts";
 
-/** The text as bytes: the driver would cut it at a NUL. */
-const columns =
-  `history.id, history.session_id, history.role, CAST(history.content AS BLOB) AS text,
+/** The text as bytes, so many at most: as text the driver would cut it at a NUL. */
+const columns = `history.id, history.session_id, history.role,
+  substr(CAST(history.content AS BLOB), 1, ?) AS text,
   history.user_id, history.user_name, history.partial, history.at`;
+
+/** Bytes of a line that a search or a page gives back. */
+const foundBytes = 20_000;
 
 /** The tables `history` and `history_words`, for reading. */
 export class SqliteHistory implements HistoryStore {
@@ -18,29 +21,41 @@ export class SqliteHistory implements HistoryStore {
   }
 
   recent(
-    { conversation, limit }: {
-      readonly conversation: Conversation;
-      readonly limit: number;
-    },
+    options: Parameters<HistoryStore["recent"]>[0],
   ): Promise<readonly HistoryEntry[]> {
-    return this.#sql.read(() =>
-      this.#sql.all(
+    const { conversation, limit, maxBytes = Infinity, lineBytes = Infinity } = options;
+    return this.#sql.read(() => {
+      // First the sizes alone, which stand in the rows' heads: a huge line must not be read for nothing.
+      const sizes = this.#sql.all(
         // Older than the oldest session that runs there is nothing to look for.
-        `SELECT * FROM (
-           SELECT ${columns} FROM history JOIN sessions ON sessions.id = history.session_id
-           WHERE history.channel_key = ? AND history.thread_id = ? AND sessions.ended_at IS NULL
-             AND history.id > (
-               SELECT min(after_line) FROM sessions
-               WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)
-           ORDER BY history.id DESC LIMIT ?
-         ) ORDER BY id`,
+        `SELECT history.id, octet_length(history.content) AS size
+         FROM history JOIN sessions ON sessions.id = history.session_id
+         WHERE history.channel_key = ? AND history.thread_id = ? AND sessions.ended_at IS NULL
+           AND history.id > (
+             SELECT min(after_line) FROM sessions
+             WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)
+         ORDER BY history.id DESC LIMIT ?`,
         conversation.channelKey,
         conversation.threadId,
         conversation.channelKey,
         conversation.threadId,
         limit,
-      ).map(toHistoryEntry)
-    );
+      );
+      let left = maxBytes;
+      const fitting = sizes.findIndex(({ size }) =>
+        (left -= Math.min(size as number, lineBytes)) < 0
+      );
+      const wanted = fitting < 0 ? sizes : sizes.slice(0, fitting);
+      return wanted.toReversed().map(({ id }) =>
+        toHistoryEntry(
+          this.#sql.get(
+            `SELECT ${columns} FROM history WHERE id = ?`,
+            Math.min(lineBytes, Number.MAX_SAFE_INTEGER),
+            id as number,
+          )!,
+        )
+      );
+    });
   }
 
   search(
@@ -57,8 +72,10 @@ export class SqliteHistory implements HistoryStore {
       return this.#sql.all(
         `SELECT ${columns} FROM history_words JOIN history ON history.id = history_words.rowid
          WHERE history_words MATCH ? AND history.channel_key = ?
-         ORDER BY history.id DESC LIMIT ?`,
-        words,
+         ORDER BY history_words.rowid DESC LIMIT ?`,
+        foundBytes,
+        // The channel is in the index, too: what other channels said costs nothing.
+        `content : (${words}) AND channel_key : "${channelKey.replaceAll('"', '""')}"`,
         channelKey,
         limit,
       ).map(toHistoryEntry);
@@ -75,6 +92,7 @@ export class SqliteHistory implements HistoryStore {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT ${columns} FROM history WHERE channel_key = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+        foundBytes,
         channelKey,
         before,
         limit,

@@ -105,8 +105,9 @@ Deno.test("a request id that is too long is not repeated in the error", () => {
   refuses({ ...clara1Message, request_id: "x".repeat(257) }, "invalid_message", /"request_id"/);
 });
 
-for (const [name, bad] of [["a lone surrogate", "\ud800"], ["a NUL", "a\0b"]] as const) {
-  Deno.test(`an id with ${name} is refused: no store could keep it apart from another`, () => {
+const badIds = [["a lone surrogate", "\ud800"], ["a NUL", "a\0b"], ["a newline", "a\nb"]] as const;
+for (const [name, bad] of badIds) {
+  Deno.test(`an id with ${name} is refused: no store or log could keep it apart`, () => {
     for (const field of ["request_id", "user_id", "channel_id", "thread_id"]) {
       const error = errorOf({ ...clara1Message, [field]: bad });
       assert.equal(error.code, "invalid_message");

@@ -28,6 +28,7 @@ for (const seed of [1, 2, 3, 4]) {
     const faults: string[] = [];
     const note = (seq: number) => outcomes.set(seq, (outcomes.get(seq) ?? 0) + 1);
     const router = new Router({
+      giveUp: new AbortController(),
       concurrentTurns,
       queuedPerChannel: 1_000,
       handle: async ({ seq, channelKey }, signal) => {

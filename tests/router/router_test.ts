@@ -21,6 +21,7 @@ class Stage {
 
   constructor(options: Partial<RouterOptions> = {}) {
     this.router = new Router({
+      giveUp: new AbortController(),
       concurrentTurns: 100,
       queuedPerChannel: 100,
       handle: ({ requestId, channelKey }, signal) => {

@@ -11,7 +11,9 @@ export function createFile(): Tool {
     name: "create_file",
     description: "Makes a text file (code, notes, CSV, …) and sends it along with your reply.",
     input: z.object({
-      filename: z.string().min(1).max(255).regex(/^[^/\\\0]+$/, "a name without a folder"),
+      filename: z.string().min(1).max(255)
+        // A refinement, not a pattern: some servers cannot read patterns in a schema.
+        .refine((name) => /^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u.test(name), "a name without a folder"),
       content: z.string().describe("The whole text of the file"),
     }),
     risk: "read",

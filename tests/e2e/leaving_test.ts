@@ -1,0 +1,22 @@
+/** Adapters that leave while replies are on their way, and what that does to everybody else. */
+
+import assert from "node:assert/strict";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+
+Deno.test("adapters that leave amid their replies hold nobody up", async () => {
+  // A process of its own: a gateway that spins would take the test with it.
+  await using gateway = await GatewayProcess.start();
+  for (let round = 0; round < 15; round++) {
+    const client = await AdapterClient.connect({ url: gateway.url });
+    for (let index = 0; index < 60; index++) {
+      client.say(`message ${index}`, { channelId: `channel ${index}` });
+    }
+    // Leaves in the middle of its replies, each time a little later.
+    await client.waitFor(() => client.frames.length > 1 + round * 12);
+    await client.close();
+  }
+  await using adapter = await AdapterClient.connect({ url: gateway.url });
+  assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
+  assert.equal((await gateway.health()).status, "ok");
+});
