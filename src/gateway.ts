@@ -76,18 +76,20 @@ export class Gateway implements AsyncDisposable {
     const persona = readPersona(config);
     const policy = new ToolPolicy(await readToolsFile(config.toolsFile));
     const store = SqliteStore.open(config.dataDir);
+    const { events = new EventBus() } = options;
+    let gateway: Gateway;
     try {
-      const gateway = new Gateway(config, {
-        store,
-        persona,
-        policy,
-        events: options.events ?? new EventBus(),
-      });
+      gateway = new Gateway(config, { store, persona, policy, events });
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+    try {
       gateway.#mcp.start();
       await gateway.#intake.recover();
       return gateway;
     } catch (error) {
-      await store[Symbol.asyncDispose]();
+      await gateway.stop("it could not take up what the last run left");
       throw error;
     }
   }

@@ -113,6 +113,11 @@ Deno.test("what cannot be done is answered with the reason, and changes nothing"
     ["mcp_enable", { server_name: "nobody", enabled: true }, /no MCP server "nobody"/],
     ["mcp_install", { source: "'open" }, /a ' has no end/],
     ["mcp_install", { source: "   " }, /from nothing/],
+    [
+      "mcp_install",
+      { source: "tool --key ${OPENAI_API_KEY}" },
+      /write such an entry into the file/,
+    ],
     ["mcp_install", { source: "http://" }, /Cannot use URL/],
     ["mcp_install", { source: "x y", name: "with space" }, /expected letters, digits/],
     ["mcp_install", { source: "no-such-command -x", name: "n" }, /"n" does not start: .*127/s],
