@@ -10,7 +10,7 @@ import { logger } from "../log.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { TurnEvent, TurnResult } from "../orchestrator/turn_event.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { Conversation, NewHistoryEntry } from "../store/history_store.ts";
+import type { Conversation } from "../store/history_store.ts";
 import type {
   ClaimedRequest,
   Outcome,
@@ -19,14 +19,12 @@ import type {
 } from "../store/request_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
+import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
 import { untilStored } from "./until_stored.ts";
 
 const log = logger("processor");
-
-/** Characters of a user's message, attachments included, that history keeps. */
-const maxKeptChars = 250_000;
 
 /** What a {@linkcode Processor} is given. */
 export interface ProcessorOptions {
@@ -216,8 +214,13 @@ export class Processor {
     const { requests, replies, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
-    const history = state.sessionId ? this.#history(claimed, reply, state, outcome) : [];
-    const { sessionId, conversation } = state;
+    const { sessionId, conversation, userText } = state;
+    const history = sessionId === undefined ? [] : historyLines(claimed, {
+      userText,
+      replyText: reply.text,
+      partial: outcome.type !== "reply",
+      now,
+    });
     const end = { outcome, now, sessionId, conversation, history };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
@@ -225,26 +228,6 @@ export class Processor {
     this.#emitEnd(claimed, outcome);
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, outcome);
-  }
-
-  #history(
-    claimed: ClaimedRequest,
-    reply: Reply,
-    state: TurnState,
-    outcome: Outcome,
-  ): readonly NewHistoryEntry[] {
-    const { user } = claimed.message;
-    const common = { userId: user.id, userName: user.name };
-    const asked: NewHistoryEntry = {
-      ...common,
-      role: "user",
-      content: kept(state.userText),
-      partial: false,
-      at: claimed.acceptedAt,
-    };
-    if (reply.text === "") return [asked];
-    const partial = outcome.type !== "reply";
-    return [asked, { ...common, role: "assistant", content: reply.text, partial, at: this.#now() }];
   }
 
   async #putBack({ claim }: ClaimedRequest): Promise<void> {
@@ -296,12 +279,6 @@ function show(reply: Reply, event: TurnEvent): void {
   const { isError, content, durationMs } = event.result;
   const outputPreview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
   reply.tool({ type: "tool_finished", ...common, success: !isError, outputPreview, durationMs });
-}
-
-/** What history keeps of a message: enough of any that a person wrote. */
-function kept(text: string): string {
-  if (text.length <= maxKeptChars) return text;
-  return `${text.slice(0, maxKeptChars)}\n[${text.length - maxKeptChars} characters were not kept]`;
 }
 
 function setAside(tries: number): GatewayError {

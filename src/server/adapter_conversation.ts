@@ -16,19 +16,13 @@ import type { AdapterLink } from "./adapter_link.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import { serveMcp } from "./mcp_desk.ts";
+import { type ServiceFigures, statusFrame } from "./status_frame.ts";
 
 const log = logger("server");
 
 type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
 type ApprovalFrame = Extract<AdapterFrame, { type: "approval_response" }>;
 type CancelFrame = Extract<AdapterFrame, { type: "cancel" }>;
-
-/** How busy the gateway is, as `status` frames say it. */
-export interface ServiceFigures {
-  readonly active_requests: number;
-  readonly queue_length: number;
-  readonly uptime_seconds: number;
-}
 
 /** What every conversation is given. */
 export interface ConversationOptions {
@@ -227,24 +221,9 @@ export class AdapterConversation {
 
   /** Says what became of a message. One that runs says so itself, by its reply. */
   #answer(message: UserMessage, submission: Submission): void | Promise<void> {
-    const { requestId, dialect } = message;
     if (submission.type === "running") return;
     if (submission.type === "answered") return this.#options.replies.resend(submission.seq);
-    const figures = this.#options.figures();
-    const { position } = submission;
-    if (dialect === "clara-py") {
-      // Its adapters show queue_length as the place in the queue.
-      const queue_length = position ?? figures.queue_length;
-      return this.#connection.send({ type: "status", ...figures, queue_length });
-    }
-    const state = submission.type;
-    this.#connection.send({
-      type: "status",
-      request_id: requestId,
-      state,
-      ...(position && { position }),
-      ...figures,
-    });
+    this.#connection.send(statusFrame(message, submission, this.#options.figures()));
   }
 
   #approve(link: AdapterLink, frame: ApprovalFrame): void {
