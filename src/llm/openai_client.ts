@@ -97,12 +97,22 @@ function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
           tool_calls: message.toolCalls.map((call) => ({
             id: call.id,
             type: "function" as const,
-            function: { name: call.name, arguments: call.arguments },
+            function: { name: call.name || "unnamed", arguments: readable(call.arguments) },
           })),
         }),
       };
     case "tool":
       return { role: "tool", tool_call_id: message.callId, content: message.content };
+  }
+}
+
+/** Arguments that are no JSON object would make some servers refuse all that follows. */
+function readable(json: string): string {
+  try {
+    const value = JSON.parse(json);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? json : "{}";
+  } catch {
+    return "{}";
   }
 }
 

@@ -22,6 +22,8 @@ const continuePrompt =
 const proceedAnswer = "Yes, please proceed.";
 const toolLimitPrompt = "The limit of tool calls for this message is reached. " +
   "Answer now with what you have, without calling a tool.";
+/** Base64 characters of all files of one reply: it must fit through a socket. */
+const maxFileChars = 16 * 1024 * 1024;
 /** How often a trailing question is answered with yes in one turn. */
 const maxProceeds = 3;
 
@@ -228,8 +230,14 @@ function addResult(
   result: { readonly content: string; readonly files: readonly ReplyFile[] },
 ): void {
   progress.toolCount++;
-  progress.files.push(...result.files);
-  progress.messages.push({ role: "tool", callId: call.id, content: result.content });
+  const chars = [...progress.files, ...result.files].reduce(
+    (sum, file) => sum + file.base64.length,
+    0,
+  );
+  const fit = chars <= maxFileChars;
+  if (fit) progress.files.push(...result.files);
+  const note = fit ? "" : "\n[Its files are not sent: a reply cannot carry so much.]";
+  progress.messages.push({ role: "tool", callId: call.id, content: result.content + note });
 }
 
 function toolLimit(rounds: number): GatewayError {

@@ -27,6 +27,15 @@ export const interrupted: ToolResult = {
   durationMs: 0,
 };
 
+/** Calls of one round that are run. */
+const maxCalls = 32;
+const tooMany: ToolResult = {
+  content: `This call was not run: one round may have ${maxCalls} calls. Call it again.`,
+  isError: true,
+  files: [],
+  durationMs: 0,
+};
+
 /** A round to run. */
 export interface RoundOptions {
   readonly index: number;
@@ -58,10 +67,14 @@ export async function* runToolRound(
   const onAbort = () => stop.abort(round.signal.reason);
   round.signal.addEventListener("abort", onAbort);
   if (round.signal.aborted) onAbort();
+  const run = (call: ToolCall, position: number) =>
+    position < maxCalls
+      ? tools.execute(call, round.context, stop.signal)
+      : Promise.resolve(tooMany);
   const results: ToolResult[] = [];
   const ends = new Map(calls.map((call, position) => [
     position,
-    tools.execute(call, round.context, stop.signal).then(async (result) => {
+    run(call, position).then(async (result) => {
       await journal.recordResult({ round: index, position, result });
       results[position] = result;
       return position;

@@ -8,6 +8,7 @@ import type { EventBus } from "../events.ts";
 import { GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { UserMessage } from "../protocol/message.ts";
+import { platformKey } from "../protocol/platform_key.ts";
 import type { RequestSeq, RequestStore } from "../store/request_store.ts";
 import type { Router } from "./router.ts";
 
@@ -57,7 +58,7 @@ export class Intake {
     const { router, requests, events } = this.#options;
     const { requestId } = message;
     this.#refuseWhenClosed(requestId);
-    const channelKey = channelKeyOf(sender.platform, message.channel.id);
+    const channelKey = platformKey(sender.platform, message.channel.id);
     const room = router.reserve(channelKey);
     const acceptance = await requests
       .accept({ ...sender, channelKey, digest: digestOf(message), message, room, now: this.#now() })
@@ -104,7 +105,7 @@ export class Intake {
 
   /** Cancels all requests of an adapter in a channel; gives their count. */
   cancelChannel(sender: Sender, channelId: string): number {
-    const channelKey = channelKeyOf(sender.platform, channelId);
+    const channelKey = platformKey(sender.platform, channelId);
     return this.#options.router.cancelChannel({ nodeId: sender.nodeId, channelKey });
   }
 
@@ -134,11 +135,6 @@ export class Intake {
       { requestId, recoverable: true },
     );
   }
-}
-
-/** The key of a channel over all platforms. */
-export function channelKeyOf(platform: string, channelId: string): string {
-  return `${platform.replaceAll("%", "%25").replaceAll(":", "%3A")}:${channelId}`;
 }
 
 /** Tells apart what users would call different messages; what an adapter adds at each try is left out. */

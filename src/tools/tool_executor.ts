@@ -17,6 +17,11 @@ import type { ToolRegistry } from "./tool_registry.ts";
 
 const log = logger("tools");
 
+/** Tools of one request: more than this OpenAI refuses. */
+const maxOffered = 128;
+/** Bytes of the files of one call, in base64: a reply must fit through a socket. */
+const maxFileChars = 12 * 1024 * 1024;
+
 /** A tool as a model is told of it. */
 export type ToolDeclaration = Pick<Tool, "name" | "description" | "parameters">;
 
@@ -44,6 +49,7 @@ type Failure = { readonly content: string; readonly isError: true };
 export class ToolExecutor {
   readonly #options: ToolExecutorOptions;
   readonly #now: () => number;
+  #warnedOfMany = false;
 
   constructor(options: ToolExecutorOptions) {
     this.#options = options;
@@ -53,8 +59,15 @@ export class ToolExecutor {
   /** The tools to offer to the model in a turn. */
   declarations(context: PolicyContext): readonly ToolDeclaration[] {
     const { registry, policy } = this.#options;
-    return [...registry]
-      .filter((tool) => policy.decide(tool, context) !== "deny")
+    const offered = [...registry].filter((tool) => policy.decide(tool, context) !== "deny");
+    if (offered.length > maxOffered && !this.#warnedOfMany) {
+      this.#warnedOfMany = true;
+      log.warn("{count} tools are allowed, the model is offered {max}: deny some in tools.yaml", {
+        count: offered.length,
+        max: maxOffered,
+      });
+    }
+    return offered.slice(0, maxOffered)
       .map(({ name, description, parameters }) => ({ name, description, parameters }));
   }
 
@@ -86,7 +99,13 @@ export class ToolExecutor {
     events.emit("tool:start", origin);
     const startedAt = this.#now();
     const files: ReplyFile[] = [];
-    const output = await this.#run(call, context, { signal, sendFile: (file) => files.push(file) });
+    let room = maxFileChars;
+    const sendFile = (file: ReplyFile) => {
+      room -= file.base64.length;
+      if (room < 0) throw new Error(`Cannot send "${file.filename}": the files are too large`);
+      files.push(file);
+    };
+    const output = await this.#run(call, context, { signal, sendFile });
     const durationMs = Math.round(this.#now() - startedAt);
     const { content, isError } = typeof output === "string"
       ? { content: output, isError: false }

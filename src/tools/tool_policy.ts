@@ -1,5 +1,5 @@
 /**
- * Which tools are offered to whom: rules, the first that fits decides. Pure; `policy_file.ts` reads
+ * Which tools are offered to whom: rules, the first that fits decides. Pure; `tools_file.ts` reads
  * the rules from YAML, the executor asks.
  */
 

@@ -1,8 +1,9 @@
 /** Whose memories and files a tool works on. */
 
+import { platformKey } from "../../protocol/platform_key.ts";
 import type { ToolContext } from "../tool.ts";
 
 /** The key of a user over all platforms. */
 export function userKeyOf({ platform, userId }: Pick<ToolContext, "platform" | "userId">): string {
-  return `${platform}:${userId}`;
+  return platformKey(platform, userId);
 }

@@ -2,7 +2,7 @@
 
 /**
  * Makes a fetch whose answers to POST may have `maxBytes`; a stream that a GET opened may last as long
- * as it likes, but not bring more than that between two line ends.
+ * as it likes, but not bring more than that in one event.
  */
 export function cappedFetch(
   maxBytes: number,
@@ -10,8 +10,8 @@ export function cappedFetch(
   return async (input, init) => {
     const response = await fetch(input, init);
     if (!response.body) return response;
-    const perLine = (init?.method ?? "GET") === "GET";
-    const body = response.body.pipeThrough(capped(maxBytes, { perLine }));
+    const perEvent = (init?.method ?? "GET") === "GET";
+    const body = response.body.pipeThrough(capped(maxBytes, { perEvent }));
     const { status, statusText, headers } = response;
     return new Response(body, { status, statusText, headers });
   };
@@ -19,16 +19,33 @@ export function cappedFetch(
 
 function capped(
   maxBytes: number,
-  { perLine }: { readonly perLine: boolean },
+  { perEvent }: { readonly perEvent: boolean },
 ): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
   let size = 0;
+  let tail: Uint8Array = new Uint8Array();
   return new TransformStream({
     transform(bytes, controller) {
       size += bytes.length;
-      if (perLine && bytes.includes(10)) size = bytes.length - bytes.lastIndexOf(10);
+      if (perEvent) {
+        const end = endOfLastEvent(bytes, tail);
+        if (end >= 0) size = bytes.length - end;
+        tail = bytes.slice(-3);
+      }
       if (size > maxBytes) {
         controller.error(new Error(`the server's answer exceeds ${maxBytes} bytes`));
       } else controller.enqueue(bytes);
     },
   });
+}
+
+/** Where the last empty line of a chunk ends, which ends an event; -1 without one. */
+function endOfLastEvent(bytes: Uint8Array, tail: Uint8Array): number {
+  const decoder = new TextDecoder("latin1");
+  const text = decoder.decode(tail) + decoder.decode(bytes);
+  const ends = ["\n\n", "\r\n\r\n"].map((mark) => {
+    const at = text.lastIndexOf(mark);
+    return at < 0 ? -1 : at + mark.length;
+  });
+  const end = Math.max(...ends);
+  return end < 0 ? -1 : Math.max(end - tail.length, 0);
 }

@@ -12,7 +12,8 @@ export const serverName = z.string().regex(
   "expected letters, digits, - and _ (at most 63)",
 );
 
-const seconds = z.number().positive();
+/** What a timer can wait: 2^31 - 1 milliseconds; a longer one would fire at once. */
+const seconds = z.number().positive().max(2_147_483);
 const entry = z.looseObject({
   command: z.string().min(1).optional(),
   args: z.array(z.string()).default([]),
@@ -20,9 +21,11 @@ const entry = z.looseObject({
   cwd: z.string().optional(),
   url: z.string().min(1).optional(),
   /** Transport of a `url`; default: streamable HTTP, then SSE. */
-  type: z.enum(["stdio", "http", "streamable-http", "sse"]).optional(),
+  type: z.enum(["stdio", "http", "streamable-http", "streamableHttp", "sse"]).optional(),
   headers: z.record(z.string(), z.string()).default({}),
   enabled: z.boolean().default(true),
+  /** As other programs have it; either switches the server off. */
+  disabled: z.boolean().default(false),
   /** Names of the tools to offer, with `*` for any characters; default: all. */
   allowedTools: z.array(z.string()).optional(),
   /** Longest time of a call. */
@@ -31,7 +34,7 @@ const entry = z.looseObject({
   startTimeoutSeconds: seconds.default(60),
 }).refine(({ command, url }) => (command === undefined) !== (url === undefined), {
   message: 'expected either "command" or "url"',
-});
+}).transform(({ disabled, ...config }) => ({ ...config, enabled: config.enabled && !disabled }));
 
 /** One server, as the file has it, with defaults. */
 export type McpServerConfig = z.output<typeof entry>;

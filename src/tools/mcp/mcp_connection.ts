@@ -163,6 +163,13 @@ export function lossOf(error: unknown): McpLoss | undefined {
   return code === 400 || code === 404 ? "refused" : "unreachable";
 }
 
+/** Whether a call's error is the server's own answer, and so a sign of life. */
+export function isAnswer(error: unknown): boolean {
+  if ((error as Error).constructor?.name !== "McpError") return false;
+  // The SDK's own: the connection closed, the time is over.
+  return ![-32000, -32001].includes((error as { readonly code: number }).code);
+}
+
 /** Whether an error of a transport says that nothing will come from the server any more. */
 function isLoss(error: Error): boolean {
   return error.constructor.name === "SseError" ||

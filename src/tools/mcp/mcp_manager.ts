@@ -94,6 +94,10 @@ export class McpManager implements AsyncDisposable {
   install(source: string, name?: string): Promise<McpServer> {
     return this.#change(async () => {
       const { name: ownName, entry } = sourceToEntry(source);
+      // The environment holds the gateway's own keys; its operator alone may hand them on.
+      if (JSON.stringify(entry).includes("${")) {
+        throw new ConfigError('Cannot use "${…}" here: write such an entry into the file itself');
+      }
       const serverName = name ?? ownName;
       if (this.#servers.has(serverName)) {
         throw new ConfigError(`There is an MCP server "${serverName}" already`);
@@ -126,7 +130,7 @@ export class McpManager implements AsyncDisposable {
   enable(name: string, enabled: boolean): Promise<McpServer> {
     return this.#change(async () => {
       const old = this.server(name);
-      this.#file.change(name, { enabled });
+      this.#file.change(name, { enabled, disabled: undefined });
       await old[Symbol.asyncDispose]();
       const server = this.#load(name);
       await server.start();
@@ -164,6 +168,7 @@ export class McpManager implements AsyncDisposable {
 
   /** Makes a server of what the file says about it, in place of one that was there. */
   #load(name: string): McpServer {
+    if (this.#closed) throw new ConfigError("The gateway is about to stop");
     const config = this.#file.read().get(name);
     if (!config) throw new ConfigError(`${this.#file.path} has no server "${name}" any more`);
     const server = new McpServer({ ...this.#options, name, config });

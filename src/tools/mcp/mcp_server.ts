@@ -7,7 +7,7 @@ import { errorText } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import type { Tool } from "../tool.ts";
 import { matchesName } from "../name_pattern.ts";
-import { lossOf, McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
+import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
 import { mcpTool } from "./mcp_tool.ts";
 import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
 
@@ -21,8 +21,10 @@ const stableMs = 60_000;
 const keptLines = 8;
 /** How long a server may take to answer a ping. */
 const pingTimeoutMs = 5_000;
-/** How long a call waits for a server that is being started. */
-const maxWaitMs = 30_000;
+/** How long the result of a call waits for tools that the call has changed. */
+const refreshWaitMs = 2_000;
+/** Pause between two listings of tools that keep changing. */
+const refreshPauseMs = 1_000;
 
 /** How a server is. */
 export type McpState = "starting" | "running" | "failed" | "stopped" | "disabled";
@@ -49,6 +51,10 @@ export class McpServer implements AsyncDisposable {
   #starting?: Promise<void>;
   /** The listing of tools that the server has changed. */
   #refreshing?: Promise<void>;
+  /** Whether the list of tools has changed since it was asked for. */
+  #stale = false;
+  /** Calls that are going on. */
+  #calls = 0;
   #retry?: ReturnType<typeof setTimeout>;
   #delayMs = firstDelayMs;
   #startedAt = 0;
@@ -116,19 +122,23 @@ export class McpServer implements AsyncDisposable {
           `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
         );
       }
+      this.#calls++;
       try {
         const result = await connection.callTool(call);
-        // Tools that the call has changed are there for the model's next words.
-        await this.#refreshing;
+        // Tools that the call has changed are there for the model's next words, if it lists them soon.
+        if (this.#refreshing) await Promise.race([this.#refreshing, pause(refreshWaitMs)]);
         return result;
       } catch (error) {
         const loss = lossOf(error);
         if (loss) await this.#lose(connection, errorText(error));
-        // Whoever gave up on the call: a server that is stuck is found out, and started again.
-        else this.#examine(connection);
+        // Whoever gave up on the call: a server that is stuck is found out, and started again. One that
+        // is busy with somebody else's call may be unable to answer, and is left alone.
+        else if (this.#calls === 1 && !isAnswer(error)) this.#examine(connection);
         signal.throwIfAborted();
         if (loss === "refused" && attempt === 0) continue;
         throw new Error(`MCP server "${this.name}": ${errorText(error)}`);
+      } finally {
+        this.#calls--;
       }
     }
   }
@@ -138,6 +148,8 @@ export class McpServer implements AsyncDisposable {
     try {
       await connection.ping(pingTimeoutMs);
     } catch (error) {
+      // A refusal is an answer; and somebody may have begun a call that keeps it busy.
+      if (isAnswer(error) || this.#calls > 0) return;
       await this.#lose(connection, `it does not answer: ${errorText(error)}`);
     }
   }
@@ -177,7 +189,7 @@ export class McpServer implements AsyncDisposable {
         },
         onClose: (why) => this.#onClose(connection, why),
         onToolsChanged: () => {
-          if (connection) this.#refreshing = this.#refresh(connection);
+          if (connection) this.#requestRefresh(connection);
         },
       });
       // It may have been stopped while it started.
@@ -226,6 +238,23 @@ export class McpServer implements AsyncDisposable {
     this.#retry = setTimeout(() => this.start(), delayMs);
   }
 
+  /** Lists the tools anew: one listing at a time, one more for all changes that come meanwhile. */
+  #requestRefresh(connection: McpConnection): void {
+    this.#stale = true;
+    this.#refreshing ??= this.#refreshWhileStale(connection).finally(() =>
+      this.#refreshing = undefined
+    );
+  }
+
+  async #refreshWhileStale(connection: McpConnection): Promise<void> {
+    while (this.#stale && this.#connection === connection) {
+      this.#stale = false;
+      await this.#refresh(connection);
+      // A server may announce a change at each listing; that must not keep anybody busy.
+      if (this.#stale) await pause(refreshPauseMs);
+    }
+  }
+
   async #refresh(connection: McpConnection): Promise<void> {
     try {
       const tools = this.#toTools(await connection.listTools(this.#stop.signal));
@@ -250,11 +279,15 @@ export class McpServer implements AsyncDisposable {
     if (this.#state !== "failed" && this.#state !== "starting" && this.#state !== "stopped") return;
     let timer;
     const waited = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, maxWaitMs);
+      timer = setTimeout(resolve, this.config.startTimeoutSeconds * 1000);
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.race([this.start(), waited]);
     clearTimeout(timer);
     signal.throwIfAborted();
   }
+}
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
 }

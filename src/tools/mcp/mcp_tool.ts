@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { readWith, type Tool, type ToolOutput, type ToolRisk, type ToolRun } from "../tool.ts";
 import { formatContent } from "./mcp_content.ts";
+import { schemaForModel, schemaForReading } from "./mcp_schema.ts";
 import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";
 
 /** Longest name that every provider of models takes. */
 const maxNameChars = 64;
+/** Characters of a description that the model is shown. */
+const maxDescriptionChars = 2_000;
 
 /** What the tool needs of its server. */
 export interface McpToolHost {
@@ -24,17 +27,20 @@ export interface McpToolHost {
 export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
   const name = toolName(host.name, info.name);
   const title = info.title ?? info.annotations?.title ?? info.name;
-  const { $schema: _, ...parameters } = info.inputSchema;
   const schema = readableSchema(info.inputSchema);
   return {
     name,
-    description: info.description ?? title,
-    parameters: { type: "object", properties: {}, ...parameters },
+    description: (info.description ?? title).slice(0, maxDescriptionChars),
+    parameters: schemaForModel(info.inputSchema),
     risk: riskOf(info),
     emoji: "🔌",
     timeoutMs: host.timeoutMs,
-    // A schema that zod cannot read is left to the server, which checks it anyway.
-    read: (json) => schema ? readWith(schema, json) : { value: json },
+    read: (json) => {
+      // A schema that zod cannot read is left to the server, which checks it anyway.
+      const reading = schema ? readWith(schema, json) : { value: json };
+      // The server gets what the model wrote, not what reading made of it.
+      return "problem" in reading ? reading : { value: json };
+    },
     describe: () => `Using ${title} (${host.name})`,
     run: (input, run) => runTool(info.name, input, { host, run }),
   };
@@ -42,12 +48,13 @@ export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
 
 /**
  * The name under which a model knows a server's tool: letters, digits, `_` and `-`. One that had to be
- * cut ends in a digest of the whole, so that no two are the same.
+ * changed for that ends in a digest of the whole, so that no two are the same.
  */
 export function toolName(server: string, tool: string): string {
-  const name = `${server}__${tool.replace(/[^A-Za-z0-9_-]/g, "_")}`;
-  if (name.length <= maxNameChars) return name;
-  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  const whole = `${server}__${tool}`;
+  const name = whole.replace(/[^A-Za-z0-9_-]/g, "_");
+  if (name === whole && name.length <= maxNameChars) return name;
+  const digest = createHash("sha256").update(whole).digest("hex").slice(0, 8);
   return `${name.slice(0, maxNameChars - 9)}_${digest}`;
 }
 
@@ -69,7 +76,7 @@ function riskOf({ annotations }: McpToolInfo): ToolRisk {
 
 function readableSchema(json: McpToolInfo["inputSchema"]): z.ZodType | undefined {
   try {
-    return z.fromJSONSchema(json as Parameters<typeof z.fromJSONSchema>[0]);
+    return z.fromJSONSchema(schemaForReading(json) as Parameters<typeof z.fromJSONSchema>[0]);
   } catch {
     return undefined;
   }

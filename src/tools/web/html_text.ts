@@ -115,7 +115,7 @@ function without(
 function* slices(html: string): Generator<string> {
   let start = 0;
   let tags = 0;
-  for (const { index } of html.matchAll(/<[a-z]/gi)) {
+  for (const { index } of html.matchAll(/<\/?[a-z]/gi)) {
     if (++tags <= slice.tags && index - start < slice.chars) continue;
     yield html.slice(start, index);
     start = index;
