@@ -5,7 +5,7 @@
 
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
-  ["errors", "version"],
+  ["errors", "version", "wait"],
   ["log"],
   ["events"],
   ["protocol"],

@@ -24,6 +24,7 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
 export function readConfig(flags: Flags): GatewayConfig {
   const dotEnv = readDotEnv();
   const values = readSettings(flags, dotEnv);
+  refuseMissing(values.toolsFile);
   const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
   return {
     host,
@@ -163,5 +164,22 @@ function userName(): string {
     return userInfo().username;
   } catch {
     return "me";
+  }
+}
+
+/**
+ * A file of rules that somebody has named must be there: without it everything would be allowed that it
+ * forbids. Only the file at the default place may be missing.
+ */
+function refuseMissing(toolsFile: string): void {
+  if (toolsFile === settings.toolsFile.fallback) return;
+  try {
+    Deno.statSync(toolsFile);
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot use ${settings.toolsFile.env}=${JSON.stringify(toolsFile)}: ${
+        (error as Error).message
+      }`,
+    );
   }
 }

@@ -83,7 +83,7 @@ export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof StoreError) {
     return new GatewayError(
       "internal_error",
-      "Cannot save the message just now: the gateway's store is not writable. Send it again later.",
+      "The gateway's store does not take or give anything just now. Send the message again later.",
       { recoverable: true, cause: thrown },
     );
   }

@@ -74,7 +74,14 @@ export class Gateway implements AsyncDisposable {
   ): Promise<Gateway> {
     refuseOpenDoor(config);
     const persona = readPersona(config);
-    const policy = new ToolPolicy(await readToolsFile(config.toolsFile));
+    const rules = await readToolsFile(config.toolsFile);
+    if (rules.length > 0) {
+      log.info("Rules for tools: {count}, from {path}", {
+        count: rules.length,
+        path: config.toolsFile,
+      });
+    }
+    const policy = new ToolPolicy(rules);
     const store = SqliteStore.open(config.dataDir);
     const { events = new EventBus() } = options;
     let gateway: Gateway;

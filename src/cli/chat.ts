@@ -10,14 +10,18 @@ import type { Clara1GatewayFrame } from "../protocol/clara1.ts";
 import { ChatClient } from "./chat_client.ts";
 import { ChatScreen } from "./chat_screen.ts";
 
+/** Connections that fail before piped input is given up. */
+const maxFailures = 3;
+
 /** Talks with the gateway until the input ends; resolves with the exit code. */
 export function chat(flags: Flags): Promise<number> {
   const config = readChatConfig(flags);
   const screen = new ChatScreen({ color: Deno.stdout.isTerminal(), write: writeOut });
+  const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const lines = createInterface({
     input: process.stdin,
     output: process.stdout,
-    terminal: Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
+    terminal,
     prompt: screen.prompt,
   });
   const waiting: string[] = [];
@@ -26,11 +30,16 @@ export function chat(flags: Flags): Promise<number> {
   let inputOver = false;
   let refused = false;
   let connected = false;
+  let failures = 0;
+  /** The approval that is asked for. */
+  let question: string | undefined;
 
   return new Promise((resolve) => {
-    const client = new ChatClient({ ...config, onFrame, onState });
+    const capabilities = ["streaming", "attachments", ...(terminal ? ["approvals"] : [])];
+    const client = new ChatClient({ ...config, capabilities, onFrame, onState });
 
     lines.on("line", (line) => {
+      if (question !== undefined) return answer(line);
       if (line.trim() !== "") waiting.push(line);
       next();
     });
@@ -50,9 +59,27 @@ export function chat(flags: Flags): Promise<number> {
       } else if (inputOver) {
         // Before the first answer of the gateway it is not known whether it takes this terminal.
         if (connected) leave(0);
-      } else {
+      } else if (terminal) {
         lines.prompt();
       }
+    }
+
+    /** A tool waits for leave: what is typed next is the answer. */
+    function ask(frame: Extract<Clara1GatewayFrame, { type: "approval_request" }>): void {
+      question = frame.approval_id;
+      screen.note(`${frame.description}? It is ${frame.tool_name} ${frame.arguments}`);
+      lines.setPrompt("  allow it? [y/N] ");
+      lines.prompt();
+    }
+
+    function answer(line: string): void {
+      client.approve(question!, /^\s*y(es)?\s*$/i.test(line));
+      forgetQuestion();
+    }
+
+    function forgetQuestion(): void {
+      question = undefined;
+      lines.setPrompt(screen.prompt);
     }
 
     function interrupt(): void {
@@ -64,7 +91,9 @@ export function chat(flags: Flags): Promise<number> {
 
     function onFrame(frame: Clara1GatewayFrame): void {
       if (frame.type === "error" && frame.code === "unauthorized") refused = true;
+      if (frame.type === "approval_request") ask(frame);
       if (screen.show(frame, current)) {
+        forgetQuestion();
         current = undefined;
         next();
       }
@@ -72,13 +101,22 @@ export function chat(flags: Flags): Promise<number> {
 
     function onState(state: "connected" | "lost", detail: string): void {
       const idle = inputOver && current === undefined && waiting.length === 0;
-      if (refused || (state === "lost" && idle)) return leave(1);
+      if (refused) return leave(1);
+      if (state === "lost" && idle) {
+        screen.note(`no connection to ${config.url} (${detail})`);
+        return leave(1);
+      }
       connected ||= state === "connected";
       if (state === "connected") {
         screen.note(`connected to ${detail}`);
         if (current === undefined) next();
       } else {
         screen.note(`no connection to ${config.url} (${detail}); trying again`);
+        // Nobody is there to see it and to start a gateway.
+        if (!connected && !terminal && ++failures === maxFailures) {
+          screen.note("no gateway runs there: start one, or say where it is with --url");
+          leave(1);
+        }
       }
     }
 

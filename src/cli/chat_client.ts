@@ -13,6 +13,7 @@ export interface ChatClientOptions {
   readonly url: string;
   readonly secret?: string;
   readonly userName: string;
+  readonly capabilities: readonly string[];
   /** Is called with every frame but those of the connection itself. */
   readonly onFrame: (frame: Clara1GatewayFrame) => void;
   /** Is called when the connection is there or lost. */
@@ -57,6 +58,11 @@ export class ChatClient implements Disposable {
     return request_id;
   }
 
+  /** Answers whether a tool may run. */
+  approve(approval_id: string, approved: boolean): void {
+    if (this.#registered) this.#send({ type: "approval_response", approval_id, approved });
+  }
+
   /** Cancels the message that waits for its end. */
   cancel(): void {
     this.#cancelled = true;
@@ -77,7 +83,7 @@ export class ChatClient implements Disposable {
         type: "register",
         platform: "cli",
         node_id: this.#nodeId,
-        capabilities: ["streaming", "attachments"],
+        capabilities: this.#options.capabilities,
         protocol: 1,
         ...(this.#options.secret && { secret: this.#options.secret }),
       });

@@ -44,7 +44,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     ({ flags, command, rest } = parse(args));
   } catch (error) {
-    console.error(`${errorText(error)}\nTry: clara-gateway --help`);
+    // Deno's own advice about positional arguments does not fit.
+    const what = errorText(error).split(". To specify")[0];
+    console.error(`${what}\nTry: clara-gateway --help`);
     return exitUsage;
   }
   if (flags.help) return print(help);

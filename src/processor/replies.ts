@@ -11,6 +11,7 @@ import type {
   RequestStore,
   UndeliveredReply,
 } from "../store/request_store.ts";
+import { waitAtMost } from "../wait.ts";
 import type { Outlet } from "./outlet.ts";
 import { Reply, type ReplyOptions } from "./reply.ts";
 
@@ -98,11 +99,7 @@ export class Replies {
   /** Resolves when no reply is on its way any more, or after `timeoutMs`. */
   async settle(timeoutMs: number): Promise<void> {
     if (this.#live.size === 0) return;
-    let timer;
-    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
-    const settled = new Promise<void>((resolve) => this.#whenSettled = resolve);
-    await Promise.race([settled, timeout]);
-    clearTimeout(timer);
+    await waitAtMost(new Promise<void>((resolve) => this.#whenSettled = resolve), timeoutMs);
   }
 
   async #sendMissed(nodeId: string): Promise<void> {

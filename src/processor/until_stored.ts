@@ -5,6 +5,7 @@
 
 import { errorText, StoreError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { pause } from "../wait.ts";
 
 const log = logger("processor", "store");
 
@@ -26,16 +27,4 @@ export async function untilStored<T>(write: () => Promise<T>, givenUp: AbortSign
       await pause(delayMs, givenUp);
     }
   }
-}
-
-function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, delayMs);
-    signal.addEventListener("abort", end);
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    }
-  });
 }

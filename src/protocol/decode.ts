@@ -49,7 +49,7 @@ export function decodeFrame(text: string): AdapterFrame {
   if (typeof type !== "string") {
     throw invalid(frame, `"type": expected string, found ${kindOf(type)}`);
   }
-  if (type === "message") return { type, message: decodeMessage(frame) };
+  if (type === "message") return { type, message: withContent(decodeMessage(frame), frame) };
   if (Object.hasOwn(frames, type)) {
     return parse(frames[type as keyof typeof frames], frame) as AdapterFrame;
   }
@@ -70,6 +70,12 @@ function dialectOf(frame: Record<string, unknown>): Dialect {
 function decodeMessage(frame: Record<string, unknown>): UserMessage {
   if (dialectOf(frame) === "clara-py") return fromClaraPy(parse(claraPy.message, frame));
   return fromClara1(parse(clara1.message, frame));
+}
+
+/** A message of nothing would get an answer to nothing. */
+function withContent(message: UserMessage, frame: Record<string, unknown>): UserMessage {
+  if (message.content.trim() !== "" || message.attachments.length > 0) return message;
+  throw invalid(frame, '"content": expected text, or an attachment');
 }
 
 function fromClara1(frame: z.output<typeof clara1.message>): UserMessage {

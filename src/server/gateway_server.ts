@@ -5,6 +5,7 @@
 
 import { errorText, ListenError } from "../errors.ts";
 import { logger } from "../log.ts";
+import { waitAtMost } from "../wait.ts";
 import { AdapterConversation, type ConversationOptions } from "./adapter_conversation.ts";
 import { bearerOf } from "./authenticator.ts";
 import { closeCodes, Connection } from "./connection.ts";
@@ -85,10 +86,7 @@ export class GatewayServer {
       connection.close(closeCodes.goingAway, "the gateway is stopping");
     }
     // Not awaited for longer than a moment: a peer that does not answer a close must not hold it.
-    let timer;
-    const moment = new Promise<void>((resolve) => timer = setTimeout(resolve, 500));
-    await Promise.race([this.#server.shutdown(), moment]);
-    clearTimeout(timer);
+    await waitAtMost(this.#server.shutdown(), 500);
   }
 
   #serve(request: Request, address: string): Response | Promise<Response> {

@@ -4,9 +4,12 @@ import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
 import type { HistoryEntry, HistoryStore } from "./history_store.ts";
 
-/** The text as bytes, so many at most: as text the driver would cut it at a NUL. */
+/**
+ * The text as bytes, so many at most: as text the driver would cut it at a NUL. A part of no bytes is
+ * NULL to SQLite, though it is a text.
+ */
 const columns = `history.id, history.session_id, history.role,
-  substr(CAST(history.content AS BLOB), 1, ?) AS text,
+  coalesce(substr(CAST(history.content AS BLOB), 1, ?), x'') AS text,
   history.user_id, history.user_name, history.partial, history.at`;
 
 /** Bytes of a line that a search or a page gives back. */

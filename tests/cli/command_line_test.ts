@@ -60,6 +60,11 @@ const wrongs: readonly {
   { name: "an unknown command", args: ["walk"], says: /Unknown command "walk"; there are run/ },
   { name: "a flag without its value", args: ["run", "--port"], says: /--port/ },
   {
+    name: "a file of rules that is not there",
+    args: ["--tools-config", "nowhere.yaml"],
+    says: /CLARA_TOOLS_CONFIG="nowhere\.yaml": No such file/,
+  },
+  {
     name: "a port that is none",
     args: ["--port", "70000"],
     says: /--port="70000": expected a whole number from 0 to 65535/,
@@ -121,4 +126,10 @@ Deno.test("a port in use ends with code 1 and a line that names it", async () =>
   assert.equal(code, 1, err);
   assert.ok(err.includes(port), err);
   assert.doesNotMatch(err, /\n\s+at /);
+});
+
+Deno.test("piped input is given up where no gateway runs", async () => {
+  const { code, out } = await run(["chat", "--url", "ws://127.0.0.1:9"]);
+  assert.equal(code, 1);
+  assert.match(out, /no connection to ws:\/\/127\.0\.0\.1:9/);
 });

@@ -42,6 +42,20 @@ const wrongs: readonly Wrong[] = [
     says: /unknown "type" "constructor"/,
   },
   {
+    name: "a message of nothing",
+    frame: {
+      type: "message",
+      request_id: "r-1",
+      user_id: "u",
+      channel_id: "c",
+      content: " \n",
+      attachments: [],
+    },
+    code: "invalid_message",
+    says: /"content": expected text, or an attachment/,
+    requestId: "r-1",
+  },
+  {
     name: "a management frame without its server",
     frame: { type: "mcp_restart", request_id: "r-1" },
     code: "invalid_message",

@@ -5,6 +5,7 @@
 
 import { ConfigError, errorText } from "../../errors.ts";
 import { logger } from "../../log.ts";
+import { waitAtMost } from "../../wait.ts";
 import type { Tool } from "../tool.ts";
 import { sourceToEntry } from "./install_source.ts";
 import { McpConfigFile } from "./mcp_config.ts";
@@ -48,9 +49,7 @@ export class McpManager implements AsyncDisposable {
     const servers = this.servers();
     if (servers.length === 0) return;
     const started = Promise.all(servers.map((server) => server.start()));
-    let timer: ReturnType<typeof setTimeout>;
-    const waited = new Promise<void>((resolve) => timer = setTimeout(resolve, readyWaitMs));
-    this.#ready = Promise.race([started, waited]).then(() => clearTimeout(timer));
+    this.#ready = waitAtMost(started, readyWaitMs);
   }
 
   /** Resolves when the servers that started with the gateway are there, or after a few seconds. */

@@ -3,8 +3,9 @@
  * kept current. What goes wrong with it stays with it. Owned by the manager.
  */
 
-import { errorText } from "../../errors.ts";
+import { ConfigError, errorText } from "../../errors.ts";
 import { logger } from "../../log.ts";
+import { pause, waitAtMost } from "../../wait.ts";
 import type { Tool } from "../tool.ts";
 import { matchesName } from "../name_pattern.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
@@ -126,7 +127,7 @@ export class McpServer implements AsyncDisposable {
       try {
         const result = await connection.callTool(call);
         // Tools that the call has changed are there for the model's next words, if it lists them soon.
-        if (this.#refreshing) await Promise.race([this.#refreshing, pause(refreshWaitMs)]);
+        if (this.#refreshing) await waitAtMost(this.#refreshing, refreshWaitMs);
         return result;
       } catch (error) {
         const loss = lossOf(error);
@@ -206,6 +207,8 @@ export class McpServer implements AsyncDisposable {
       });
     } catch (error) {
       await connection?.[Symbol.asyncDispose]();
+      // What is wrong with the configuration does not heal by itself.
+      if (error instanceof ConfigError) return this.#fail(error.message, { retry: false });
       const lines = this.#lastLines.map((line) => `\n  ${line.slice(0, 300)}`).join("");
       this.#fail(`${errorText(error)}${lines && `; it wrote last:${lines}`}`);
     }
@@ -222,12 +225,16 @@ export class McpServer implements AsyncDisposable {
     else this.#connection = undefined;
   }
 
-  #fail(why: string): void {
+  #fail(why: string, { retry = true } = {}): void {
     this.#connection = undefined;
     // Its tools stay on offer: a call waits for the restart.
     if (this.#isStopped()) return;
     this.#state = "failed";
     this.#lastError = why;
+    if (!retry) {
+      log.error("MCP server {server} cannot start: {error}", { server: this.name, error: why });
+      return;
+    }
     const delayMs = this.#delayMs;
     this.#delayMs = Math.min(delayMs * 2, longestDelayMs);
     log.warn("MCP server {server} failed: {error}; next try in {delay} ms", {
@@ -251,7 +258,7 @@ export class McpServer implements AsyncDisposable {
       this.#stale = false;
       await this.#refresh(connection);
       // A server may announce a change at each listing; that must not keep anybody busy.
-      if (this.#stale) await pause(refreshPauseMs);
+      if (this.#stale) await pause(refreshPauseMs, this.#stop.signal);
     }
   }
 
@@ -277,17 +284,11 @@ export class McpServer implements AsyncDisposable {
   /** Waits for a start that is going on, or begins one where the server has failed. */
   async #untilStarted(signal: AbortSignal): Promise<void> {
     if (this.#state !== "failed" && this.#state !== "starting" && this.#state !== "stopped") return;
-    let timer;
-    const waited = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.config.startTimeoutSeconds * 1000);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await Promise.race([this.start(), waited]);
-    clearTimeout(timer);
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    const started = Promise.race([this.start(), aborted]);
+    await waitAtMost(started, this.config.startTimeoutSeconds * 1000);
     signal.throwIfAborted();
   }
-}
-
-function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
