@@ -5,10 +5,9 @@
 
 import { logFormats, logLevels } from "./log.ts";
 import * as kind from "./setting.ts";
+import { maxTimerSeconds } from "./wait.ts";
 
 const MiB = 1024 * 1024;
-/** What a timer can wait: 2^31 - 1 milliseconds; a longer one would fire at once. */
-const maxTimerSeconds = 2_147_483;
 
 /** All settings, by the name that the program has for them. */
 export const settings = {

@@ -1,5 +1,8 @@
 /** Waiting that leaves no timer behind. Used wherever something may take too long. */
 
+/** What a timer can wait, seconds: 2^31 - 1 milliseconds; a longer one would fire at once. */
+export const maxTimerSeconds = 2_147_483;
+
 /** Resolves when the promise is settled, or after `ms` milliseconds; never rejects. */
 export async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<void> {
   const over = new AbortController();

@@ -14,9 +14,8 @@ const dim = "\x1b[2m";
 const red = "\x1b[31m";
 const reset = "\x1b[0m";
 
-/** Everything below space but tab and newline: a reply must not steer the terminal. */
-// deno-lint-ignore no-control-regex -- finding control characters is its purpose
-const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+/** Control characters but tab and newline: a reply must not steer the terminal. */
+const controls = /(?![\t\n])\p{Cc}/gu;
 
 export class ChatScreen {
   readonly #options: ChatScreenOptions;

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { labelText } from "./label_text.ts";
 import { userKeyOf } from "./user_key.ts";
 
 /** What {@linkcode remember} may be given. */
@@ -28,7 +29,7 @@ export function remember(
     }),
     risk: "write",
     emoji: "🧠",
-    describe: ({ text }) => `Remembering “${shortened(text)}”`,
+    describe: ({ text }) => `Remembering “${labelText(text, 60)}”`,
     run: async ({ text }, run) => {
       const { created } = await memories.add({
         userKey: userKeyOf(run),
@@ -41,9 +42,4 @@ export function remember(
       return created ? "Remembered." : "This was remembered before.";
     },
   });
-}
-
-function shortened(text: string): string {
-  const characters = [...text];
-  return characters.length <= 60 ? text : `${characters.slice(0, 59).join("")}…`;
 }

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { JavaScriptSandbox } from "../sandbox/javascript_sandbox.ts";
+import { labelText } from "./label_text.ts";
 import { defineTool, type Tool } from "../tool.ts";
 
 /** Runs JavaScript that can compute and nothing else. */
@@ -15,7 +16,8 @@ export function runJavascript(sandbox: Pick<JavaScriptSandbox, "run">): Tool {
     input: z.object({ code: z.string().min(1).max(50_000) }),
     risk: "execute",
     emoji: "🧮",
-    describe: ({ code }) => `Running JavaScript: ${shortened(code)}`,
+    describe: ({ code }) =>
+      `Running JavaScript: ${labelText(code.trim().replace(/\s+/g, " "), 80)}`,
     run: async ({ code }, { signal }) => {
       const { logs, value, error } = await sandbox.run(code, { signal });
       const content = [
@@ -27,9 +29,4 @@ export function runJavascript(sandbox: Pick<JavaScriptSandbox, "run">): Tool {
       return content || "The code ran; it printed nothing and has no value.";
     },
   });
-}
-
-function shortened(code: string): string {
-  const characters = [...code.trim().replace(/\s+/g, " ")];
-  return characters.length <= 80 ? characters.join("") : `${characters.slice(0, 79).join("")}…`;
 }

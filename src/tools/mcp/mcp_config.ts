@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { ConfigError } from "../../errors.ts";
+import { maxTimerSeconds } from "../../wait.ts";
 
 /** Names that make good prefixes of tool names. */
 export const serverName = z.string().regex(
@@ -12,8 +13,7 @@ export const serverName = z.string().regex(
   "expected letters, digits, - and _ (at most 63)",
 );
 
-/** What a timer can wait: 2^31 - 1 milliseconds; a longer one would fire at once. */
-const seconds = z.number().positive().max(2_147_483);
+const seconds = z.number().positive().max(maxTimerSeconds);
 const entry = z.looseObject({
   command: z.string().min(1).optional(),
   args: z.array(z.string()).default([]),
