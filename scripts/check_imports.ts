@@ -6,13 +6,13 @@
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
-  ["log"],
-  ["events"],
+  ["log", "variables", "yaml_file", "command"],
+  ["events", "file_watch"],
   ["protocol"],
   ["config_types"],
   ["store"],
   ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler"],
-  ["orchestrator"],
+  ["orchestrator", "plugins"],
   ["processor"],
   ["server", "admin"],
   ["gateway"],
