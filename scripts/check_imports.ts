@@ -6,7 +6,7 @@
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
-  ["log", "variables", "yaml_file", "command"],
+  ["log", "variables", "name_pattern", "yaml_file", "command"],
   ["events", "file_watch"],
   ["protocol"],
   ["config_types"],

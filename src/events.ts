@@ -79,7 +79,7 @@ export interface EventMap {
   "hook:error": EventOrigin & {
     readonly hook_name: string;
     /** The event that it was to handle. */
-    readonly event_type: string;
+    readonly failed_event: string;
     readonly duration_ms: number;
     readonly error: string;
   };

@@ -3,7 +3,7 @@
  * the rules from YAML, the executor asks.
  */
 
-import { matchesName } from "./name_pattern.ts";
+import { matchesName } from "../name_pattern.ts";
 import type { Tool, ToolContext, ToolRisk } from "./tool.ts";
 
 /** What a rule says: the tool may run, may run when a person agrees, or is not there. */
