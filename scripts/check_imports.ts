@@ -6,8 +6,8 @@
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
-  ["log", "variables", "name_pattern", "yaml_file", "command"],
-  ["events", "file_watch"],
+  ["log", "variables", "name_pattern", "yaml_file"],
+  ["events", "live_file", "command"],
   ["protocol"],
   ["config_types"],
   ["store"],

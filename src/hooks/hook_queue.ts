@@ -11,6 +11,12 @@ export interface HookJob {
   readonly size: number;
 }
 
+/** The handling of a job. */
+export interface HookCall {
+  readonly seq: number;
+  readonly abort: AbortController;
+}
+
 /** First in, first out; what does not fit is dropped and counted. */
 export class HookQueue {
   /** A changed file puts another definition in its place. */
@@ -18,7 +24,7 @@ export class HookQueue {
   /** Where the hook comes from: the file, or a plugin. */
   readonly source: string;
   /** What it handles just now. */
-  current?: { readonly seq: number; readonly abort: AbortController };
+  current?: HookCall;
   dropped = 0;
   #jobs: HookJob[] = [];
   #size = 0;

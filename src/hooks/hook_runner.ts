@@ -14,7 +14,7 @@ import type { Hook } from "./hook.ts";
 import { callHook } from "./hook_call.ts";
 import { toHookEvent } from "./hook_event.ts";
 import { matchesEvent } from "./hook_match.ts";
-import { type HookJob, HookQueue } from "./hook_queue.ts";
+import { type HookCall, type HookJob, HookQueue } from "./hook_queue.ts";
 
 const log = logger("hooks");
 
@@ -61,6 +61,7 @@ export class HookRunner {
   /** By name, in the order in which they get an event. */
   #queues: readonly HookQueue[] = [];
   readonly #running = new Set<Promise<void>>();
+  readonly #calls = new Set<HookCall>();
   #commands = 0;
   #queuedChars = 0;
   #seq = 0;
@@ -200,11 +201,15 @@ export class HookRunner {
     const command = hook.action.type === "command" ? 1 : 0;
     this.#commands += command;
     const abort = new AbortController();
-    queue.current = { seq, abort };
+    const call = { seq, abort };
+    queue.current = call;
+    // Beside the queue, which may go while its hook runs.
+    this.#calls.add(call);
     try {
       await this.#call(hook, event, abort.signal);
     } finally {
       this.#commands -= command;
+      this.#calls.delete(call);
       queue.current = undefined;
     }
   }
@@ -253,8 +258,8 @@ export class HookRunner {
 
   /** Ends the calls for events from before number `seq`. */
   #abortBefore(seq: number): void {
-    for (const { current } of this.#queues) {
-      if (current && current.seq < seq) current.abort.abort(new Error("the gateway is stopping"));
+    for (const call of this.#calls) {
+      if (call.seq < seq) call.abort.abort(new Error("the gateway is stopping"));
     }
   }
 
