@@ -13,22 +13,27 @@ const eventPattern = z.string().refine(
   `expected "*", a kind such as "tool:*", or one of ${eventNames.join(", ")}`,
 ).transform((text) => text as EventPattern);
 
-const entry = z.strictObject({
+/** The fields of every hook, whatever it does. Times are seconds. */
+export const hookFields = {
   name: fields.name,
   event: eventPattern,
-  command: fields.command,
   timeout: fields.seconds.default(30),
-  working_dir: z.string().min(1).optional(),
   enabled: z.boolean().default(true),
   description: z.string().default(""),
   priority: z.number().int().default(0),
-  env: fields.env.default({}),
   when: z.strictObject({
     platform: fields.words.optional(),
     channel: fields.words.optional(),
     user: fields.words.optional(),
     tool: fields.words.optional(),
   }).default({}),
+} as const;
+
+const entry = z.strictObject({
+  ...hookFields,
+  command: fields.command,
+  working_dir: z.string().min(1).optional(),
+  env: fields.env.default({}),
   /** As the Python system's files have it. */
   type: z.literal("shell").optional(),
 });

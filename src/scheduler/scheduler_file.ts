@@ -83,6 +83,24 @@ const schema = z.strictObject({
 });
 
 /**
+ * Reads what a plugin says of a task of its own: the same fields, but for what a file has it do.
+ *
+ * @throws {Error} with the field and what was expected.
+ */
+export function readPluginTask(
+  definition: unknown,
+  run: Extract<Task["action"], { type: "function" }>["run"],
+): Task {
+  // Any command will do: the function takes its place.
+  const result = entry.safeParse({ ...definition as object, command: "function" });
+  if (!result.success) {
+    const [{ path, message }] = result.error.issues as [z.core.$ZodIssue];
+    throw new Error(`"${path.join(".")}": ${message.replace(/^Invalid input: /, "")}`);
+  }
+  return { ...toTask(result.data, "."), action: { type: "function", run } };
+}
+
+/**
  * Parses the text of a `scheduler.yaml`; relative working folders count from the file's own.
  *
  * @param path names the file in errors.
