@@ -6,7 +6,7 @@
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
-  ["log", "variables", "name_pattern", "yaml_file"],
+  ["log", "variables", "name_pattern", "yaml_file", "access"],
   ["events", "live_file", "command"],
   ["protocol"],
   ["config_types"],
@@ -15,6 +15,7 @@ const order: readonly (readonly string[])[] = [
   ["orchestrator", "plugins"],
   ["processor"],
   ["server", "admin"],
+  ["automation", "engine", "start_checks"],
   ["gateway"],
   ["setting"],
   ["settings"],

@@ -13,7 +13,9 @@ import { run } from "./run.ts";
 const exitUsage = 2;
 const exitFailure = 1;
 
-const commands = ["run", "chat", "mcp"];
+const commands = ["run", "chat", "mcp", "hooks", "tasks"];
+/** Those that have words of their own after them. */
+const withWords = ["mcp", "hooks", "tasks"];
 const runFlags = (Object.values(settings) as Setting<unknown>[]).filter(({ flag }) => flag);
 
 const help = `clara-gateway ${version}: between chat platforms and language models
@@ -22,10 +24,12 @@ Usage:
   clara-gateway [run] [options]   run the gateway in the foreground
   clara-gateway chat [options]    talk to a running gateway in the terminal
   clara-gateway mcp …             manage MCP servers; clara-gateway mcp help says how
+  clara-gateway hooks …           look at hooks and try them; clara-gateway hooks help says how
+  clara-gateway tasks …           look at tasks and run them; clara-gateway tasks help says how
 
 Options:
 ${runFlags.map(flagHelp).join("\n")}
-  --url URL           of the gateway's WebSocket (chat, mcp)
+  --url URL           of the gateway's WebSocket (chat, mcp, hooks, tasks)
   --version           print the version
   --help              print this help
 
@@ -59,6 +63,14 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
         const { mcp } = await import("./mcp_command.ts");
         return await mcp(rest, flags);
       }
+      case "hooks": {
+        const { hooks } = await import("./hooks_command.ts");
+        return await hooks(rest, flags);
+      }
+      case "tasks": {
+        const { tasks } = await import("./tasks_command.ts");
+        return await tasks(rest, flags);
+      }
       default:
         return await run(flags);
     }
@@ -91,13 +103,14 @@ function parse(args: readonly string[]): CommandLine {
       url: { type: "string" },
       name: { type: "string" },
       json: { type: "boolean" },
+      event: { type: "string" },
       ...Object.fromEntries(
         runFlags.map(({ flag, boolean }) => [flag!, { type: boolean ? "boolean" : "string" }]),
       ) as Record<string, { type: "boolean" | "string" }>,
     },
   });
   const [command = "run", ...rest] = positionals;
-  if (!commands.includes(command) || (rest.length > 0 && command !== "mcp")) {
+  if (!commands.includes(command) || (rest.length > 0 && !withWords.includes(command))) {
     const found = JSON.stringify(positionals.join(" "));
     throw new ConfigError(`Unknown command ${found}; there are ${commands.join(", ")}.`);
   }

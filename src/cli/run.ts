@@ -16,6 +16,7 @@ export async function run(flags: Flags): Promise<number> {
   const gateway = await Gateway.start(config);
   return await new Promise<number>((resolve) => {
     let stopping = false;
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => gateway.reload());
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
       Deno.addSignalListener(signal, () => {

@@ -3,8 +3,8 @@
 import type { EventName } from "../events.ts";
 import type { HookEvent } from "./hook_event.ts";
 
-/** Which events: one by its name, all of a kind (`tool:*`), or all. */
-export type EventPattern = EventName | `${string}:*` | "*";
+/** Which events: one by its name, or several with `*` for any characters (`tool:*`, `*:error`, `*`). */
+export type EventPattern = EventName | `${string}*${string}`;
 
 /** Further conditions; each that is there must fit. `*` in a word stands for any characters. */
 export interface HookFilter {

@@ -24,9 +24,9 @@ export function isEventPattern(text: string): text is EventPattern {
   return eventNames.some((name) => matchesPattern(text, name));
 }
 
-function matchesPattern(pattern: string, name: string): boolean {
-  return pattern === name || pattern === "*" ||
-    pattern.endsWith(":*") && name.startsWith(pattern.slice(0, -1));
+/** Whether a pattern stands for an event. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  return matchesName(pattern, name);
 }
 
 function fits(words: readonly string[] | undefined, value: string | undefined): boolean {

@@ -10,7 +10,7 @@ import { isEventPattern } from "./hook_match.ts";
 
 const eventPattern = z.string().refine(
   isEventPattern,
-  `expected "*", a kind such as "tool:*", or one of ${eventNames.join(", ")}`,
+  `expected "*", some such as "tool:*", or one of ${eventNames.join(", ")}`,
 ).transform((text) => text as EventPattern);
 
 /** The fields of every hook, whatever it does. Times are seconds. */

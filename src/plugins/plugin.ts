@@ -43,11 +43,8 @@ export interface PluginLog {
   error(text: string): void;
 }
 
-/** Which events a hook may name. */
-export type PluginEventPattern = EventName | KindPattern<EventName> | "*";
-
-type KindPattern<Name extends string> = Name extends `${infer Kind}:${string}` ? `${Kind}:*`
-  : never;
+/** Which events a hook may name: one, or several with `*` for any characters. */
+export type PluginEventPattern = EventName | `${string}*${string}`;
 
 /** The events that a pattern stands for. */
 export type EventOf<Pattern extends string> = Pattern extends EventName ? HookEvent<Pattern>

@@ -32,6 +32,12 @@ export interface SchedulerOptions extends CommandSurroundings {
   readonly clock?: Clock;
 }
 
+/** How many tasks there are, and run. */
+export interface TaskFigures {
+  readonly tasks: number;
+  readonly running: number;
+}
+
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #clock: Clock;
@@ -76,6 +82,11 @@ export class Scheduler {
   /** All tasks. */
   list(): readonly TaskStatus[] {
     return this.#tasks.map((entry) => entry.status(this.#clock.now()));
+  }
+
+  figures(): TaskFigures {
+    const running = this.#tasks.filter(({ line }) => line.running).length;
+    return { tasks: this.#tasks.length, running };
   }
 
   /** The next fire times of all tasks, the earliest first. */

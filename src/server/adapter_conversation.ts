@@ -13,7 +13,7 @@ import type { Intake, Submission } from "../router/intake.ts";
 import type { McpManager } from "../tools/mcp/mcp_manager.ts";
 import type { AdapterHub } from "./adapter_hub.ts";
 import type { AdapterLink } from "./adapter_link.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator } from "../access/authenticator.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import { serveMcp } from "./mcp_desk.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
