@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { homedir, userInfo } from "node:os";
 import type { GatewayConfig, Limits } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
+import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
 
@@ -51,6 +52,8 @@ export function readConfig(flags: Flags): GatewayConfig {
       totalMs: values.llmTotalSeconds * 1000,
     },
     limits: limitsOf(values),
+    overlap: { fallback: values.overlap, rules: values.overlapRules.map(parseOverlapRule) },
+    collectMs: values.collectSeconds * 1000,
     sessionIdleMs: values.sessionIdleSeconds * 1000,
     heartbeatMs: values.heartbeatSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,

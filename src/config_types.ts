@@ -1,7 +1,7 @@
 /** The settings of a gateway, parsed. `config.ts` makes them; `gateway.ts` hands each module its part. */
 
 import type { LogFormat, LogLevel } from "./log.ts";
-import type { Tier } from "./protocol/message.ts";
+import type { Overlap, Tier } from "./protocol/message.ts";
 
 /** Every limit of the gateway. What passes one gets a clear error. */
 export interface Limits {
@@ -75,6 +75,13 @@ export interface GatewayConfig {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly llm: LlmConfig;
   readonly limits: Limits;
+  /** What a message does that meets a running turn, by channel. */
+  readonly overlap: {
+    readonly fallback: Overlap;
+    readonly rules: readonly { readonly channels: string; readonly overlap: Overlap }[];
+  };
+  /** How long a channel must be quiet before what it collects is answered. */
+  readonly collectMs: number;
   readonly sessionIdleMs: number;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;

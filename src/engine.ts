@@ -17,6 +17,7 @@ import type { Outlet } from "./processor/outlet.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
 import { Intake } from "./router/intake.ts";
+import { overlapIn } from "./router/overlap_rules.ts";
 import { Router } from "./router/router.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import type { Store } from "./store/store.ts";
@@ -120,8 +121,14 @@ export class Engine {
       discard: processor.discard,
       giveUp,
       ...limits,
+      collectMs: config.collectMs,
     });
-    this.intake = new Intake({ requests, router: this.router, events });
+    this.intake = new Intake({
+      requests,
+      router: this.router,
+      events,
+      overlapOf: (channelKey) => overlapIn(channelKey, config.overlap),
+    });
   }
 
   /** Takes up what the last run left, and begins to keep house. */

@@ -42,7 +42,10 @@ export interface EventMap {
     readonly duration_ms: number;
   };
   /** A request was cancelled, queued or running. */
-  "message:cancelled": EventOrigin;
+  "message:cancelled": EventOrigin & {
+    /** The request that it has become a part of, where it was not given up. */
+    readonly merged_into?: string;
+  };
   /** A request ended in an error. */
   "message:error": EventOrigin & { readonly code: string; readonly message: string };
   /** A tool is about to run. */

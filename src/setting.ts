@@ -88,9 +88,16 @@ export function flag(env: string, options: Omit<Common<boolean>, "fallback">): S
 /** Words with commas between. */
 export function list(
   env: string,
-  options: Omit<Common<readonly string[]>, "fallback">,
+  options: Omit<Common<readonly string[]>, "fallback"> & {
+    /** Throws a text that says what is allowed. */
+    readonly check?: (word: string) => void;
+  },
 ): Setting<readonly string[]> {
-  const parse = (value: string) => value.split(",").map((word) => word.trim()).filter(Boolean);
+  const parse = (value: string) => {
+    const words = value.split(",").map((word) => word.trim()).filter(Boolean);
+    words.forEach((word) => options.check?.(word));
+    return words;
+  };
   return setting(env, { ...options, fallback: [], shown: "(none)" }, parse);
 }
 

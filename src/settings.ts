@@ -5,6 +5,8 @@
 
 import { logFormats, logLevels } from "./log.ts";
 import * as kind from "./setting.ts";
+import { overlaps } from "./protocol/message.ts";
+import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { maxTimerSeconds } from "./wait.ts";
 
 const MiB = 1024 * 1024;
@@ -90,6 +92,21 @@ export const settings = {
     min: 1,
     max: maxTimerSeconds,
     help: "Idle time after which a session ends and its history leaves the context",
+  }),
+  overlap: kind.choice("CLARA_OVERLAP", overlaps, {
+    fallback: "queue",
+    help: `What a message does that meets a running turn in its channel: ${overlaps.join(", ")}`,
+  }),
+  overlapRules: kind.list("CLARA_OVERLAP_CHANNELS", {
+    help: "The same for some channels: PLATFORM:CHANNEL=MODE, * for any characters, commas between",
+    check: (rule) => void parseOverlapRule(rule),
+  }),
+  collectSeconds: kind.number("CLARA_COLLECT_SECONDS", {
+    fallback: 1,
+    min: 0,
+    max: 600,
+    whole: false,
+    help: "How long a channel must be quiet before what it collects is answered",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
     help: 'Answer a trailing "Shall I proceed?" of the model with yes',

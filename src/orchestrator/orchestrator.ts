@@ -127,6 +127,7 @@ export class Orchestrator {
         }
         addResult(progress, call, result);
       }
+      progress.messages.push(...await turn.journal.join(index, { fresh: false }));
     }
   }
 
@@ -144,6 +145,7 @@ export class Orchestrator {
       tools: this.#options.tools,
     });
     round.calls.forEach((call, position) => addResult(progress, call, results[position]!));
+    progress.messages.push(...await turn.journal.join(round.index, { fresh: true }));
   }
 
   /** Asks the model, and again where its answer is cut for length, or is nothing at all. */

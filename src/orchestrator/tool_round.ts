@@ -3,6 +3,7 @@
  * come and given back in the order of the calls. Used by the orchestrator.
  */
 
+import type { LlmMessage } from "../llm/llm_client.ts";
 import type { ToolCall, ToolResult } from "../store/request_store.ts";
 import type { ToolContext } from "../tools/tool.ts";
 import type { ToolExecutor } from "../tools/tool_executor.ts";
@@ -16,6 +17,8 @@ export interface TurnJournal {
   recordResult(
     result: { readonly round: number; readonly position: number; readonly result: ToolResult },
   ): Promise<void>;
+  /** What has come in meanwhile and joins the turn after a round, now or in an earlier attempt. */
+  join(round: number, options: { readonly fresh: boolean }): Promise<readonly LlmMessage[]>;
 }
 
 /** The result of a call that a crash cut off: whether it did anything cannot be known. */

@@ -13,12 +13,18 @@ export class ClaimLostError extends Error {
 }
 
 export class ClaimJournal implements TurnJournal {
+  readonly join: TurnJournal["join"];
   readonly #requests: Pick<RequestStore, "recordRound" | "recordResult">;
   readonly #claim: Claim;
 
-  constructor(requests: Pick<RequestStore, "recordRound" | "recordResult">, claim: Claim) {
+  /** @param options.join brings in what has come meanwhile. */
+  constructor(
+    requests: Pick<RequestStore, "recordRound" | "recordResult">,
+    { claim, join }: { readonly claim: Claim; readonly join: TurnJournal["join"] },
+  ) {
     this.#requests = requests;
     this.#claim = claim;
+    this.join = join;
   }
 
   async recordRound(

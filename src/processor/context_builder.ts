@@ -161,7 +161,8 @@ function replyChain(
     );
 }
 
-function userMessage(message: UserMessage, userText: string, named: boolean): LlmMessage {
+/** A user's message as the model is told it. */
+export function userMessage(message: UserMessage, userText: string, named: boolean): LlmMessage {
   const common = {
     role: "user",
     speaker: speaker(message.user.name ?? message.user.id, named),

@@ -8,7 +8,9 @@ import type { EventBus } from "../events.ts";
 import type { LlmClient } from "../llm/llm_client.ts";
 import { logger } from "../log.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
-import type { TurnEvent, TurnResult } from "../orchestrator/turn_event.ts";
+import type { TurnJournal } from "../orchestrator/tool_round.ts";
+import type { TurnResult } from "../orchestrator/turn_event.ts";
+import type { TakeWaiting } from "../router/router.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Conversation } from "../store/history_store.ts";
 import type {
@@ -19,9 +21,11 @@ import type {
 } from "../store/request_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
+import { Companions } from "./companions.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
+import { showStep } from "./turn_display.ts";
 import { originOf, toolContextOf } from "./turn_context.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
@@ -54,6 +58,8 @@ interface TurnState {
   /** The user's message as history keeps it. */
   userText: string;
   readonly conversation: Conversation;
+  /** What else is answered with it. */
+  readonly companions: Companions;
 }
 
 export class Processor {
@@ -66,7 +72,11 @@ export class Processor {
   }
 
   /** Runs a request to its end. An abort with `shutting_down` puts it back instead. */
-  readonly handle = async (queued: QueuedRequest, signal: AbortSignal): Promise<void> => {
+  readonly handle = async (
+    queued: QueuedRequest,
+    signal: AbortSignal,
+    takeWaiting: TakeWaiting,
+  ): Promise<void> => {
     const { requests, owner, givenUp } = this.#options;
     const claimed = await untilStored(
       () => requests.claim({ seq: queued.seq, owner, now: this.#now() }),
@@ -87,6 +97,11 @@ export class Processor {
       proactive: message.task !== undefined,
     });
     const state: TurnState = {
+      companions: new Companions(queued, claimed, {
+        ...this.#options,
+        takeWaiting,
+        now: this.#now,
+      }),
       userText: message.content,
       conversation: {
         channelKey: queued.channelKey,
@@ -183,20 +198,28 @@ export class Processor {
     );
     state.sessionId = session.id;
     await this.#options.toolsReady();
+    const { companions } = state;
+    await companions.collect();
     const context = await this.#options.context.build({ platform, message, conversation });
     state.userText = context.userText;
+    const asked = context.messages.at(-1);
+    const named = asked?.role === "user" && asked.speaker !== undefined;
+    const join: TurnJournal["join"] = async (round, { fresh }) => {
+      if (fresh) await companions.steer(round);
+      return companions.messages(round, { named });
+    };
     const turn = this.#options.orchestrator.run({
       tier: message.tier ?? "mid",
-      messages: context.messages,
+      messages: [...context.messages, ...companions.messages(-1, { named })],
       rounds: claimed.rounds,
-      journal: new ClaimJournal(this.#options.requests, claim),
+      journal: new ClaimJournal(this.#options.requests, { claim, join }),
       context: toolContextOf(claimed, { sessionId: session.id }),
       signal,
     });
     for (;;) {
       const step = await turn.next();
       if (step.done) return step.value;
-      show(reply, step.value);
+      showStep(reply, step.value);
     }
   }
 
@@ -210,11 +233,12 @@ export class Processor {
     const { requests, replies, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
-    const { sessionId, conversation, userText } = state;
+    const { sessionId, conversation, userText, companions } = state;
     const sent = asUnasked(claimed.message, outcome);
     const text = sent.type === "proactive" ? sent.text : reply.text;
     const history = sessionId === undefined ? [] : historyLines(claimed, {
       userText,
+      absorbed: companions.all,
       replyText: text,
       partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
@@ -256,18 +280,6 @@ export class Processor {
         return;
     }
   }
-}
-
-function show(reply: Reply, event: TurnEvent): void {
-  if (event.type === "text") return reply.add(event.text);
-  const { step, description, call } = event;
-  const common = { toolName: call.name, callId: call.id, step, description };
-  if (event.type === "tool_started") {
-    return reply.tool({ type: "tool_started", ...common, emoji: event.emoji });
-  }
-  const { isError, content, durationMs } = event.result;
-  const outputPreview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
-  reply.tool({ type: "tool_finished", ...common, success: !isError, outputPreview, durationMs });
 }
 
 function setAside(tries: number): GatewayError {

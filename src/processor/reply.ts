@@ -161,7 +161,7 @@ export class Reply {
       const { error: _, ...message } = outcome;
       this.#send(link, message);
     } else {
-      this.#send(link, { type: "cancelled" });
+      this.#send(link, outcome);
     }
     this.#pending = undefined;
   }

@@ -179,7 +179,13 @@ export const gatewayFrames = {
     model: z.string(),
     finish_reason: z.string(),
   }),
-  cancelled: z.object({ type: z.literal("cancelled"), seq, request_id: id }),
+  cancelled: z.object({
+    type: z.literal("cancelled"),
+    seq,
+    request_id: id,
+    /** The request whose reply answers this one, too. */
+    merged_into: id.optional(),
+  }),
   error: z.object({
     type: z.literal("error"),
     seq: seq.optional(),

@@ -93,7 +93,7 @@ function fromClara1(frame: z.output<typeof clara1.message>): UserMessage {
     attachments: (frame.attachments ?? []).map(fromAttachment),
     replyChain: (frame.reply_chain ?? []).map(fromReplyChain),
     priority: frame.priority ?? "normal",
-    overlap: frame.overlap ?? "queue",
+    overlap: frame.overlap ?? undefined,
     tier: frame.tier_override ?? undefined,
     metadata: frame.metadata ?? {},
   };
@@ -119,7 +119,6 @@ function fromClaraPy(frame: z.output<typeof claraPy.message>): UserMessage {
     attachments: (frame.attachments ?? []).map(fromAttachment),
     replyChain: (frame.reply_chain ?? []).map(fromReplyChain),
     priority: "normal",
-    overlap: "queue",
     tier: frame.tier_override ?? undefined,
     metadata: frame.metadata ?? {},
   };

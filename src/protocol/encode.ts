@@ -82,7 +82,12 @@ function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
         finish_reason: frame.finishReason,
       };
     case "cancelled":
-      return { type: "cancelled", seq, request_id };
+      return {
+        type: "cancelled",
+        seq,
+        request_id,
+        ...(frame.mergedInto !== undefined && { merged_into: frame.mergedInto }),
+      };
     case "error":
       return {
         type: "error",

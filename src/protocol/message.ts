@@ -84,7 +84,8 @@ export interface UserMessage {
   readonly attachments: readonly Attachment[];
   readonly replyChain: readonly ReplyChainEntry[];
   readonly priority: Priority;
-  readonly overlap: Overlap;
+  /** Missing where neither the adapter nor, so far, the configuration has said. */
+  readonly overlap?: Overlap;
   readonly tier?: Tier;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Set where nobody sent it: its reply goes out unasked, as one frame. No adapter can set it. */

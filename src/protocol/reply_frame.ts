@@ -87,7 +87,8 @@ export type ReplyFrame =
       readonly expiresAt: number;
     }
     | ({ readonly type: "end" } & ReplyEnd)
-    | { readonly type: "cancelled" }
+    /** With the request that it has become a part of, where it was not simply given up. */
+    | { readonly type: "cancelled"; readonly mergedInto?: string }
     | ({ readonly type: "error" } & ReplyError)
     | ({ readonly type: "proactive" } & ProactiveMessage)
   );

@@ -44,6 +44,13 @@ export class ChannelQueue {
     return index >= 0;
   }
 
+  /** Takes out all that fit, in order of arrival. */
+  take(fits: (request: QueuedRequest) => boolean): readonly QueuedRequest[] {
+    const taken = [...this].filter(fits);
+    taken.forEach((request) => this.remove(request));
+    return taken.sort((a, b) => a.seq - b.seq);
+  }
+
   /** The place of a waiting request, from 1, as long as none of a higher priority comes. */
   position(request: QueuedRequest): number {
     let before = 0;

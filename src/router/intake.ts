@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import type { EventBus } from "../events.ts";
 import { GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
-import type { UserMessage } from "../protocol/message.ts";
+import type { Overlap, UserMessage } from "../protocol/message.ts";
 import { platformKey } from "../protocol/platform_key.ts";
 import type { RequestSeq, RequestStore } from "../store/request_store.ts";
 import type { Router } from "./router.ts";
@@ -36,6 +36,8 @@ export interface IntakeOptions {
   readonly requests: Pick<RequestStore, "accept" | "unfinished">;
   readonly router: Router;
   readonly events: EventBus;
+  /** What a message does that meets a running turn in its channel, where it does not say itself. */
+  readonly overlapOf: (channelKey: string) => Overlap;
   readonly now?: () => number;
 }
 
@@ -54,12 +56,14 @@ export class Intake {
    *
    * @throws {GatewayError} `duplicate_conflict`, `queue_full` or `shutting_down`.
    */
-  async submit(sender: Sender, message: UserMessage): Promise<Submission> {
-    const { router, requests, events } = this.#options;
-    const { requestId } = message;
+  async submit(sender: Sender, bare: UserMessage): Promise<Submission> {
+    const { router, requests, events, overlapOf } = this.#options;
+    const { requestId } = bare;
     this.#refuseWhenClosed(requestId);
-    const channelKey = platformKey(sender.platform, message.channel.id);
-    const room = router.reserve(channelKey);
+    const channelKey = platformKey(sender.platform, bare.channel.id);
+    const message = { ...bare, overlap: bare.overlap ?? overlapOf(channelKey) };
+    const busy = message.overlap === "reject" && router.busy(channelKey);
+    const room = router.reserve(channelKey) && !busy;
     const acceptance = await requests
       .accept({ ...sender, channelKey, digest: digestOf(message), message, room, now: this.#now() })
       .finally(() => router.release(channelKey));
@@ -90,6 +94,7 @@ export class Intake {
           { requestId },
         );
       case "full":
+        if (busy) throw channelBusy(requestId);
         throw new GatewayError(
           "queue_full",
           `Cannot accept request "${requestId}": as many messages as allowed wait in this ` +
@@ -136,6 +141,15 @@ export class Intake {
       { requestId, recoverable: true },
     );
   }
+}
+
+function channelBusy(requestId: string): GatewayError {
+  return new GatewayError(
+    "queue_full",
+    `Cannot accept request "${requestId}": another message is being answered in this channel. Send ` +
+      "it again when that is done.",
+    { requestId, recoverable: true, details: { reason: "busy" } },
+  );
 }
 
 /** Tells apart what users would call different messages; what an adapter adds at each try is left out. */

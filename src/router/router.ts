@@ -7,13 +7,26 @@ import { errorText, GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { QueuedRequest } from "../store/request_store.ts";
 import { ChannelQueue } from "./channel_queue.ts";
+import { Hold } from "./hold.ts";
 
 const log = logger("router");
+
+/**
+ * Takes requests that wait in a turn's channel out of the queue, to make them a part of the turn. Who
+ * takes them answers for them.
+ */
+export type TakeWaiting = (
+  fits: (request: QueuedRequest) => boolean,
+) => readonly QueuedRequest[];
 
 /** What a {@linkcode Router} is given. */
 export interface RouterOptions {
   /** Runs a turn to its end. Must not throw; it ends soon after the signal aborts. */
-  readonly handle: (request: QueuedRequest, signal: AbortSignal) => Promise<void>;
+  readonly handle: (
+    request: QueuedRequest,
+    signal: AbortSignal,
+    takeWaiting: TakeWaiting,
+  ) => Promise<void>;
   /** Ends a request that was cancelled while it waited. Must not throw. */
   readonly discard: (request: QueuedRequest) => Promise<void>;
   /** Is aborted when the drain time of a stop is over, or all turns are done before. */
@@ -22,6 +35,8 @@ export interface RouterOptions {
   readonly concurrentTurns: number;
   /** Requests that may wait in one channel. */
   readonly queuedPerChannel: number;
+  /** How long it must be quiet in a channel before what it collects is answered, milliseconds. */
+  readonly collectMs: number;
 }
 
 /** How many turns run and how many requests wait. */
@@ -39,6 +54,7 @@ interface Channel {
   running?: Turn;
   /** Whether it stands in the line of channels that could run. */
   ready: boolean;
+  readonly hold: Hold;
 }
 
 interface Turn {
@@ -61,6 +77,13 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
+  }
+
+  /** Whether a turn runs in a channel, or a message waits or is being committed. */
+  busy(channelKey: string): boolean {
+    const channel = this.#channels.get(channelKey);
+    return channel !== undefined &&
+      (channel.running !== undefined || channel.queue.size + channel.reserved > 0);
   }
 
   /** Keeps a place in a channel's queue; false when there is none. Give it back with `release`. */
@@ -87,6 +110,14 @@ export class Router {
     channel.queue.push(request);
     this.#queued++;
     this.#requests.set(keyOf(request), request);
+    const { running, hold } = channel;
+    if (request.overlap === "interrupt" && running) {
+      running.abort.abort(
+        new GatewayError("cancelled", "A newer message has interrupted the request."),
+      );
+    }
+    if (request.overlap === "collect" && !running) hold.prolong();
+    else hold.release();
     this.#makeReady(channel);
     this.#runReady();
     return this.position(request) ?? 0;
@@ -136,6 +167,7 @@ export class Router {
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
     this.#stopping = true;
+    for (const { hold } of this.#channels.values()) hold.release();
     const { giveUp } = this.#options;
     if (this.#active === 0) return giveUp.abort();
     const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
@@ -153,7 +185,17 @@ export class Router {
   #channel(key: string): Channel {
     let channel = this.#channels.get(key);
     if (!channel) {
-      channel = { key, queue: new ChannelQueue(), reserved: 0, ready: false };
+      const made: Channel = {
+        key,
+        queue: new ChannelQueue(),
+        reserved: 0,
+        ready: false,
+        hold: new Hold(this.#options.collectMs, () => {
+          this.#makeReady(made);
+          this.#runReady();
+        }),
+      };
+      channel = made;
       this.#channels.set(key, channel);
     }
     return channel;
@@ -161,11 +203,14 @@ export class Router {
 
   #forget(channel: Channel): void {
     const idle = !channel.running && channel.queue.size === 0 && channel.reserved === 0;
-    if (idle && !channel.ready) this.#channels.delete(channel.key);
+    if (!idle || channel.ready) return;
+    channel.hold.release();
+    this.#channels.delete(channel.key);
   }
 
   #makeReady(channel: Channel): void {
-    if (channel.ready || channel.running || channel.queue.size === 0) return;
+    const { ready, running, queue, hold } = channel;
+    if (ready || running || queue.size === 0 || hold.on) return;
     channel.ready = true;
     this.#ready.push(channel);
   }
@@ -181,13 +226,24 @@ export class Router {
     }
   }
 
+  #take(
+    channel: Channel,
+    fits: (request: QueuedRequest) => boolean,
+  ): readonly QueuedRequest[] {
+    const taken = channel.queue.take(fits);
+    this.#queued -= taken.length;
+    for (const request of taken) this.#requests.delete(keyOf(request));
+    return taken;
+  }
+
   async #run(channel: Channel, request: QueuedRequest): Promise<void> {
     const abort = new AbortController();
     channel.running = { request, abort };
     this.#active++;
     this.#queued--;
     try {
-      await this.#options.handle(request, abort.signal);
+      const take: TakeWaiting = (fits) => this.#take(channel, fits);
+      await this.#options.handle(request, abort.signal, take);
     } catch (error) {
       this.#bug("handle", error);
     }

@@ -3,7 +3,7 @@
  * reply. Used by the intake, the processor and the delivery of replies.
  */
 
-import type { Dialect, Priority, Tier, UserMessage } from "../protocol/message.ts";
+import type { Dialect, Overlap, Priority, Tier, UserMessage } from "../protocol/message.ts";
 import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
 
@@ -16,7 +16,7 @@ export type Outcome =
   | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
   /** Of a message that nobody sent; with an error, and without text, nothing goes out. */
   | ({ readonly type: "proactive"; readonly error?: ReplyError } & ProactiveMessage)
-  | { readonly type: "cancelled" };
+  | { readonly type: "cancelled"; readonly mergedInto?: string };
 
 /** Where a request stands. */
 export type RequestState = "queued" | "running" | "done";
@@ -28,6 +28,10 @@ export interface QueuedRequest {
   readonly requestId: string;
   readonly channelKey: string;
   readonly priority: Priority;
+  readonly overlap: Overlap;
+  readonly userId: string;
+  /** Empty outside of threads. */
+  readonly threadId: string;
 }
 
 /** A message to be accepted. */
@@ -93,6 +97,19 @@ export interface ClaimedRequest {
   readonly acceptedAt: number;
   /** The rounds that an earlier attempt recorded. */
   readonly rounds: readonly ToolRound[];
+  /** The requests that an earlier attempt has made a part of this one. */
+  readonly absorbed: readonly AbsorbedRequest[];
+}
+
+/** A request that has become a part of another one. */
+export interface AbsorbedRequest {
+  readonly seq: RequestSeq;
+  readonly nodeId: string;
+  readonly platform: string;
+  readonly message: UserMessage;
+  readonly acceptedAt: number;
+  /** The round of tool calls after which it came in; -1 before the first. */
+  readonly round: number;
 }
 
 /** A request that was cancelled while it waited. */
@@ -131,6 +148,15 @@ export interface RequestStore {
 
   /** Puts a claimed request back at its place, as if it had not been tried. */
   release(claim: Claim): Promise<void>;
+
+  /**
+   * Makes waiting requests a part of a claimed one: each ends as merged into it, and its message is
+   * kept with the claim. Gives those that still waited; undefined when the claim is no longer held.
+   */
+  absorb(
+    claim: Claim,
+    others: { readonly seqs: readonly RequestSeq[]; readonly round: number; readonly now: number },
+  ): Promise<readonly AbsorbedRequest[] | undefined>;
 
   /** Journals a round before its tools run. False when the claim is no longer held. */
   recordRound(

@@ -164,6 +164,18 @@ const migrations: readonly string[] = [
 
   CREATE INDEX sessions_of_channel ON sessions (channel_key, started_at);
   `,
+  `
+  CREATE TABLE absorbed (
+    request_seq INTEGER NOT NULL REFERENCES requests (seq) ON DELETE CASCADE,
+    round INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    node_id TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    message TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    PRIMARY KEY (request_seq, seq)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

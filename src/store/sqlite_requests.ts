@@ -1,6 +1,7 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
+import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
 import * as rows from "./sqlite_rows.ts";
 import type * as domain from "./request_store.ts";
 
@@ -36,15 +37,20 @@ export class SqliteRequests implements domain.RequestStore {
         JSON.stringify(message),
         request.now,
       ).lastInsertRowid as number;
-      const { requestId, priority } = message;
-      return { type: "accepted", request: { seq, nodeId, requestId, channelKey, priority } };
+      const { requestId, priority, overlap = "queue", user, channel } = message;
+      const { threadId = "" } = channel;
+      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
+      return { type: "accepted", request: { ...queued, userId: user.id } };
     });
   }
 
   unfinished(): Promise<readonly domain.QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT seq, node_id, request_id, channel_key, priority FROM requests
+        `SELECT seq, node_id, request_id, channel_key, priority,
+           json_extract(message, '$.overlap') AS overlap,
+           json_extract(message, '$.user.id') AS user_id,
+           json_extract(message, '$.channel.threadId') AS thread_id FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
       ).map(rows.toQueuedRequest)
     );
@@ -73,6 +79,7 @@ export class SqliteRequests implements domain.RequestStore {
         fence,
         // One that was never claimed has none.
         rounds: row.fence === null ? [] : this.#rounds(options.seq),
+        absorbed: row.fence === null ? [] : absorbedBy(this.#sql, options.seq),
       });
     });
   }
@@ -84,6 +91,25 @@ export class SqliteRequests implements domain.RequestStore {
         "UPDATE requests SET state = 'queued', attempts = attempts - 1 WHERE seq = ?",
         claim.seq,
       );
+    });
+  }
+
+  absorb(
+    claim: domain.Claim,
+    others: Parameters<domain.RequestStore["absorb"]>[1],
+  ): Promise<readonly domain.AbsorbedRequest[] | undefined> {
+    return this.#sql.write(() => {
+      if (!this.#holds(claim)) return undefined;
+      const absorbed = others.seqs.filter((seq) =>
+        absorbOne(this.#sql, claim.seq, seq, others.round)
+      );
+      const { request_id } = this.#sql.get(
+        "SELECT request_id FROM requests WHERE seq = ?",
+        claim.seq,
+      ) as { request_id: string };
+      const outcome = { type: "cancelled", mergedInto: request_id } as const;
+      for (const seq of absorbed) this.#end(seq, outcome, others.now);
+      return absorbedBy(this.#sql, claim.seq).filter(({ seq }) => absorbed.includes(seq));
     });
   }
 
@@ -249,6 +275,7 @@ export class SqliteRequests implements domain.RequestStore {
     );
     this.#sql.run("DELETE FROM tool_results WHERE request_seq = ?", seq);
     this.#sql.run("DELETE FROM tool_rounds WHERE request_seq = ?", seq);
+    dropAbsorbed(this.#sql, seq);
   }
 
   #rounds(seq: number): domain.ToolRound[] {

@@ -1,6 +1,6 @@
 /** From rows of SQLite to the store's own types. Called by the SQLite store alone. */
 
-import type { Dialect, Priority } from "../protocol/message.ts";
+import type { Dialect, Overlap, Priority } from "../protocol/message.ts";
 import type { HistoryEntry } from "./history_store.ts";
 import type { Memory } from "./memory_store.ts";
 import type { Reminder } from "./reminder_store.ts";
@@ -21,13 +21,20 @@ export function toQueuedRequest(row: Row): requests.QueuedRequest {
     requestId: row.request_id as string,
     channelKey: row.channel_key as string,
     priority: row.priority as Priority,
+    overlap: (row.overlap ?? "queue") as Overlap,
+    userId: row.user_id as string,
+    threadId: (row.thread_id ?? "") as string,
   };
 }
 
 /** `row` is the request as it was before the claim. */
 export function toClaimedRequest(
   row: Row,
-  { fence, rounds }: { readonly fence: number; readonly rounds: readonly requests.ToolRound[] },
+  { fence, rounds, absorbed }: {
+    readonly fence: number;
+    readonly rounds: readonly requests.ToolRound[];
+    readonly absorbed: readonly requests.AbsorbedRequest[];
+  },
 ): requests.ClaimedRequest {
   return {
     claim: { seq: row.seq as number, channelKey: row.channel_key as string, fence },
@@ -37,6 +44,18 @@ export function toClaimedRequest(
     attempt: (row.attempts as number) + 1,
     acceptedAt: row.accepted_at as number,
     rounds,
+    absorbed,
+  };
+}
+
+export function toAbsorbedRequest(row: Row): requests.AbsorbedRequest {
+  return {
+    seq: row.seq as number,
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    message: JSON.parse(row.message as string),
+    acceptedAt: row.accepted_at as number,
+    round: row.round as number,
   };
 }
 

@@ -31,6 +31,7 @@ for (const seed of [1, 2, 3, 4]) {
       giveUp: new AbortController(),
       concurrentTurns,
       queuedPerChannel: 1_000,
+      collectMs: 0,
       handle: async ({ seq, channelKey }, signal) => {
         for (const other of ends.keys()) {
           if (channelOf.get(other) === channelKey) faults.push(`${other} and ${seq} run at once`);
@@ -60,6 +61,9 @@ for (const seed of [1, 2, 3, 4]) {
         requestId: String(seq),
         channelKey,
         priority: pick(priorities),
+        overlap: "queue",
+        userId: "user",
+        threadId: "",
       });
     };
     const steps = [

@@ -24,6 +24,7 @@ class Stage {
       giveUp: new AbortController(),
       concurrentTurns: 100,
       queuedPerChannel: 100,
+      collectMs: 0,
       handle: ({ requestId, channelKey }, signal) => {
         for (const id of this.running.keys()) {
           if (id.split(" ")[0] === channelKey) this.overlaps.push(`${id} and ${requestId}`);
@@ -50,7 +51,16 @@ class Stage {
   add(requestId: string, priority: Priority = "normal"): number {
     const channelKey = requestId.split(" ")[0]!;
     const seq = ++this.#seq;
-    const request: QueuedRequest = { seq, nodeId, requestId, channelKey, priority };
+    const request: QueuedRequest = {
+      seq,
+      nodeId,
+      requestId,
+      channelKey,
+      priority,
+      overlap: "queue",
+      userId: "user",
+      threadId: "",
+    };
     return this.router.enqueue(request);
   }
 

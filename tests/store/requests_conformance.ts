@@ -25,6 +25,9 @@ function testAccept(promises: Promises): void {
       requestId: "a",
       channelKey: "channel-1",
       priority: "high",
+      overlap: "queue",
+      userId: "user-1",
+      threadId: "thread-1",
     });
   });
 
@@ -106,6 +109,7 @@ function testClaim(promises: Promises): void {
       attempt: 1,
       acceptedAt: 1000,
       rounds: [],
+      absorbed: [],
     });
   });
 

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import type { Store } from "../../src/store/store.ts";
 import { testDelivery } from "./delivery_conformance.ts";
 import { testHistory } from "./history_conformance.ts";
+import { testAbsorbed } from "./absorb_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
 import { testRequests } from "./requests_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
@@ -32,6 +33,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testRequests(promises);
   testDelivery(promises);
   testJournal(promises);
+  testAbsorbed(promises);
   testSessions(promises);
   testHistory(promises);
 

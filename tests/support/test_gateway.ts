@@ -198,6 +198,8 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
       queuedHookEvents: settings.queuedHookEvents.fallback,
       historyTokens: settings.historyTokens.fallback,
     },
+    overlap: { fallback: "queue", rules: [] },
+    collectMs: 0,
     sessionIdleMs: settings.sessionIdleSeconds.fallback * 1000,
     heartbeatMs: settings.heartbeatSeconds.fallback * 1000,
     registerTimeoutMs: settings.registerSeconds.fallback * 1000,

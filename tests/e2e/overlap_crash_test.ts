@@ -1,0 +1,170 @@
+/** Messages that were merged, steered or interrupted when the gateway is killed: each ends once. */
+
+import assert from "node:assert/strict";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import { Gate } from "../support/gate.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { LlmServer } from "../support/llm_server.ts";
+import type { MessageOptions } from "../support/message_frame.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const nodeId = "adapter-1";
+
+function start(llm: LlmServer, folder: TempFolder): Promise<GatewayProcess> {
+  return GatewayProcess.start({
+    dataDir: folder.path,
+    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },
+  });
+}
+
+async function queue(adapter: AdapterClient, text: string, options: MessageOptions) {
+  const id = adapter.say(text, options);
+  await adapter.waitFor(({ request_id, state }) => request_id === id && state === "queued");
+  return id;
+}
+
+function said(request: ChatRequest): readonly string[] {
+  return request.messages.filter(({ role }) => role === "user").map(textOf);
+}
+
+/** The terminal frames of a request over all connections; the same one may come twice. */
+function endings(id: string, ...adapters: readonly AdapterClient[]): readonly string[] {
+  const ends = adapters.flatMap((adapter) => adapter.framesOf(id))
+    .filter(({ type }) => ["response_end", "cancelled", "error"].includes(type))
+    .map((frame) =>
+      `${frame.type} ${(frame as { merged_into?: string }).merged_into ?? ""}`.trim()
+    );
+  return [...new Set(ends)];
+}
+
+Deno.test("collected messages are answered in one turn after a kill in it", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const gate = new Gate();
+  llm.reply(
+    { text: "A's", gate: gate.opened },
+    { text: "never ends", hang: "mid-stream" },
+  );
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const a = before.say("A", { channel_type: "dm" });
+  await llm.request(0);
+  const collect = { overlap: "collect", channel_type: "dm" };
+  const b = await queue(before, "B", collect);
+  const c = await queue(before, "C", collect);
+  gate.open();
+  await before.replyTo(a);
+  await before.waitFor(({ content }) => content === "never ends");
+  await killed.kill();
+  await before.close();
+
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  assert.equal((await after.replyTo(b)).terminal.content, "C");
+  await after.ping();
+  assert.deepEqual(endings(b, before, after), ["response_end"]);
+  assert.deepEqual(endings(c, before, after), [`cancelled ${b}`]);
+  assert.deepEqual(said(llm.requests.at(-1)!.body).slice(-2), ["B", "C"]);
+  assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("messages that wait to be collected are collected after a kill", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  llm.reply({ text: "never ends", hang: "mid-stream" });
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const a = before.say("A", { channel_type: "dm" });
+  await before.waitFor(({ content }) => content === "never ends");
+  const collect = { overlap: "collect", channel_type: "dm" };
+  const b = await queue(before, "B", collect);
+  const c = await queue(before, "C", collect);
+  await killed.kill();
+  await before.close();
+
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  assert.equal((await after.replyTo(a)).terminal.content, "A");
+  assert.equal((await after.replyTo(b)).terminal.content, "C");
+  await after.replyTo(c);
+  assert.deepEqual(endings(c, before, after), [`cancelled ${b}`]);
+});
+
+Deno.test("what has joined a turn before a kill is in it after the kill, and is not answered again", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const gate = new Gate();
+  llm.reply(
+    { toolCalls: [{ id: "t1", name: "current_time", arguments: {} }], gate: gate.opened },
+    { text: "never ends", hang: "mid-stream" },
+    { text: "Noon in Rome." },
+  );
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const asked = before.say("What time is it?", { channel_type: "dm" });
+  await llm.request(0);
+  const steer = { overlap: "steer", channel_type: "dm" };
+  const joined = await queue(before, "In Rome.", steer);
+  gate.open();
+  await before.waitFor(({ content }) => content === "never ends");
+  await killed.kill();
+  await before.close();
+
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  assert.equal((await after.replyTo(asked)).terminal.content, "Noon in Rome.");
+  await after.ping();
+  assert.deepEqual(endings(joined, before, after), [`cancelled ${asked}`]);
+  assert.deepEqual(
+    llm.requests[2]!.body.messages.slice(1),
+    llm.requests[1]!.body.messages.slice(1),
+  );
+  assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("an interrupted turn stays so after a kill, and the one that interrupts is answered", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  llm.reply(
+    { text: "Once", hang: "mid-stream" },
+    { text: "never ends", hang: "mid-stream" },
+    { text: "Noon." },
+  );
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const story = before.say("A story");
+  await before.waitFor(({ content }) => content === "Once");
+  const stop = before.say("The time!", { overlap: "interrupt" });
+  await before.waitFor(({ content }) => content === "never ends");
+  await killed.kill();
+  await before.close();
+
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  assert.equal((await after.replyTo(stop)).terminal.content, "Noon.");
+  await after.ping();
+  assert.deepEqual(endings(story, before, after), ["cancelled"]);
+  assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("a refused message is not there after a kill, and may be sent again", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  llm.reply({ text: "Begun", hang: "mid-stream" });
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const first = before.say("one");
+  await before.waitFor(({ content }) => content === "Begun");
+  const second = before.say("two", { overlap: "reject" });
+  assert.equal((await before.replyTo(second)).terminal.code, "queue_full");
+  await killed.kill();
+  await before.close();
+
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  assert.equal((await after.replyTo(first)).terminal.content, "one");
+  assert.equal(llm.requests.length, 2);
+  after.say("two", { requestId: second, overlap: "reject" });
+  assert.equal((await after.replyTo(second)).terminal.content, "two");
+});
