@@ -5,7 +5,8 @@
 
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
-  ["errors", "version", "wait"],
+  ["errors", "version", "wait", "nearest_word"],
+  ["log_file"],
   ["log"],
   ["events"],
   ["protocol"],
@@ -19,6 +20,7 @@ const order: readonly (readonly string[])[] = [
   ["setting"],
   ["settings"],
   ["config"],
+  ["config_report"],
   ["cli"],
   ["main"],
 ];

@@ -24,9 +24,10 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   for (const hidden of [secret, apiKey, "user-1", "channel-1", gateway.dataDir]) {
     assert.ok(!text.includes(hidden), hidden);
   }
-  const { version, uptime_seconds, ...health } = JSON.parse(text);
+  const { version, pid, uptime_seconds, ...health } = JSON.parse(text);
   assert.match(version, /^\d+\.\d+\.\d+/);
   assert.ok(Number.isInteger(uptime_seconds));
+  assert.equal(pid, Deno.pid);
   assert.deepEqual(health, {
     status: "ok",
     llm: { kind: "openai", model: "test-model" },
