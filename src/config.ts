@@ -125,10 +125,17 @@ export interface DaemonConfig {
   readonly drainMs: number;
 }
 
-/** Reads only what is needed to find a gateway: other wrong settings must not keep one from a stop. */
-export function readDaemonConfig(flags: Flags): DaemonConfig {
+/**
+ * Reads only what is needed to find a gateway: other wrong settings must not keep one from a stop.
+ *
+ * @throws {ConfigError} as `readConfig`; with `lenient` the default stands in for what is wrong.
+ */
+export function readDaemonConfig(
+  flags: Flags,
+  { lenient = false }: { readonly lenient?: boolean } = {},
+): DaemonConfig {
   const names = ["host", "port", "dataDir", "pidFile", "logFile", "drainSeconds"] as const;
-  const values = readSettings(readSurroundings(flags), names);
+  const values = readSettings(readSurroundings(flags), names, { lenient });
   const dataDir = resolve(values.dataDir ?? defaultDataDir());
   return {
     dataDir,
@@ -173,13 +180,14 @@ export function findSetting(setting: Setting<unknown>, surroundings: Surrounding
 function readSettings<Name extends keyof Values>(
   surroundings: Surroundings,
   names: readonly Name[],
+  { lenient = false }: { readonly lenient?: boolean } = {},
 ): Pick<Values, Name> {
   const readings = names.map((name) => {
     const setting = settings[name] as Setting<unknown>;
     return [name, readSetting(setting, findSetting(setting, surroundings))] as const;
   });
   const errors = readings.map(([, { error }]) => error).filter((error) => error !== undefined);
-  if (errors.length > 0) throw new ConfigError(errors.join("\n"));
+  if (errors.length > 0 && !lenient) throw new ConfigError(errors.join("\n"));
   return Object.fromEntries(
     readings.map(([name, { value }]) => [name, value]),
   ) as Pick<Values, Name>;

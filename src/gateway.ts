@@ -270,7 +270,7 @@ function llmOf({ llm }: GatewayConfig): LlmClient {
 }
 
 /** @throws {ConfigError} where everybody on the network could use the gateway. */
-function refuseOpenDoor({ host, secret, insecure }: GatewayConfig): void {
+export function refuseOpenDoor({ host, secret, insecure }: GatewayConfig): void {
   const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
   if (loopback || secret || insecure) return;
   throw new ConfigError(
