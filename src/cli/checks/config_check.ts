@@ -1,6 +1,7 @@
 /** Checks the settings: what is wrong, what is unknown, what is unwise. Called by `doctor`. */
 
 import { reportSettings, unknownNames } from "../../config_report.ts";
+import { errorText } from "../../errors.ts";
 import { refuseOpenDoor } from "../../gateway.ts";
 import { type CheckContext, error, type Finding, ok, warning } from "./check.ts";
 
@@ -11,8 +12,11 @@ export function checkConfig({ surroundings, config, wrong }: CheckContext): read
     ...(wrong?.split("\n") ?? []).flatMap(error),
     ...unknownNames(surroundings).flatMap(warning),
   ];
-  // Throws what is to be told.
-  if (config) refuseOpenDoor(config);
+  try {
+    if (config) refuseOpenDoor(config);
+  } catch (thrown) {
+    findings.push(...error(errorText(thrown)));
+  }
   if (config?.insecure && !config.secret) {
     findings.push(...warning("CLARA_INSECURE: everybody who reaches the port may use the gateway"));
   }
