@@ -30,6 +30,9 @@ export function sourceToEntry(source: string): InstallSource {
   return { name: nameOf(tellingWord(command, args)), entry: { command, args } };
 }
 
+const ofContainers =
+  /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/;
+
 /** Programs that run what they are told to: words of their own, options of theirs that take a value. */
 const runners: Readonly<Record<string, readonly [words: RegExp, valued: RegExp]>> = {
   npx: [/^$/, /^(?:-p|--package|-c|--call)$/],
@@ -45,14 +48,8 @@ const runners: Readonly<Record<string, readonly [words: RegExp, valued: RegExp]>
   node: [/^$/, /^(?:-r|--require|--import|--env-file)$/],
   python: [/^$/, /^$/],
   python3: [/^$/, /^$/],
-  docker: [
-    /^run$/,
-    /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/,
-  ],
-  podman: [
-    /^run$/,
-    /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/,
-  ],
+  docker: [/^run$/, ofContainers],
+  podman: [/^run$/, ofContainers],
 };
 
 /** The word of a command line that says which server it is: the package, the script, the image. */
