@@ -15,8 +15,8 @@ export interface BackgroundOptions {
   readonly logFile: string;
 }
 
-/** Puts the output into the file, keeps the process through the end of a terminal. */
-const script = `trap "" HUP; log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null`;
+/** Puts the output into the file: the last words of a crash are no lines of the log's own. */
+const script = `log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null`;
 
 /** How long one that is given up may take to end in order, milliseconds. */
 const endMs = 5_000;

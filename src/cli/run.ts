@@ -21,6 +21,7 @@ export async function run(flags: Flags): Promise<number> {
   const config = readConfig(flags);
   await configureLog({ ...config.log, fileOnly: Boolean(flags.background) });
   surviveUnhandledRejections();
+  if (flags.background) surviveHangup();
   for (const warning of unknownNames(readSurroundings(flags))) log.warn("{warning}", { warning });
   await refuseForeignPidFile(flags);
   const gateway = await Gateway.start(config);
@@ -48,6 +49,14 @@ export async function run(flags: Flags): Promise<number> {
         });
       });
     }
+  });
+}
+
+/** In the background there is no terminal whose end could be meant. */
+function surviveHangup(): void {
+  if (Deno.build.os === "windows") return;
+  Deno.addSignalListener("SIGHUP", () => {
+    log.info("SIGHUP changes nothing: settings are read at the start; use restart");
   });
 }
 

@@ -34,7 +34,7 @@ const ofContainers =
   /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/;
 
 /** Programs that run what they are told to: words of their own, options of theirs that take a value. */
-const runners: Readonly<Record<string, readonly [words: RegExp, valued: RegExp]>> = {
+const runners = new Map<string, readonly [words: RegExp, valued: RegExp]>(Object.entries({
   npx: [/^$/, /^(?:-p|--package|-c|--call)$/],
   bunx: [/^$/, /^(?:-p|--package)$/],
   uvx: [/^$/, /^(?:--from|--with|-p|--python)$/],
@@ -50,11 +50,11 @@ const runners: Readonly<Record<string, readonly [words: RegExp, valued: RegExp]>
   python3: [/^$/, /^$/],
   docker: [/^run$/, ofContainers],
   podman: [/^run$/, ofContainers],
-};
+}));
 
 /** The word of a command line that says which server it is: the package, the script, the image. */
 function tellingWord(command: string, args: readonly string[]): string {
-  const runner = runners[command.split(/[/\\]/).at(-1)!.replace(/\.(?:exe|cmd)$/i, "")];
+  const runner = runners.get(command.split(/[/\\]/).at(-1)!.replace(/\.(?:exe|cmd)$/i, ""));
   if (!runner) return command;
   const [words, valued] = runner;
   for (let at = 0; at < args.length; at++) {
