@@ -47,9 +47,13 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (const token of tokens) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
-    const option = known.get(token.name);
+    const foreign = command?.wordsOf !== undefined && words[1] === command.wordsOf;
+    // Once it is more than one word it is a command line, and its options are its own.
+    const option = foreign && words.length > 3
+      ? command.options.find(({ flag }) => flag === token.name)
+      : known.get(token.name);
     if (option) flags[token.name] = valueOf(option, token.value);
-    else if (command?.wordsOf !== undefined && words[1] === command.wordsOf && words.length > 2) {
+    else if (foreign && words.length > 2) {
       // A group of letters is one word, and gives a token for each.
       if (token.index !== taken) words.push(args[token.index]!);
       taken = token.index;
