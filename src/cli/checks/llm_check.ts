@@ -56,7 +56,7 @@ function judge(
   }
   if (!fine) return error(`${shown} answers with ${status}: ${text.slice(0, 200)}`);
   const there = modelsOf(text);
-  const wanted = [...new Set([llm.model, ...Object.values(llm.tierModels)])];
+  const wanted = [...new Set([llm.model, ...Object.values(llm.tierModels).filter(Boolean)])];
   const missing = wanted.filter((model) => !there.includes(model));
   if (there.length === 0 || missing.length === 0) {
     return ok(`${shown} answers; models: ${wanted.join(", ")}`);
