@@ -45,21 +45,22 @@ Deno.test("start, status, restart, logs -f and stop, one after the other", async
 
   await using logs = folder.spawn(["logs", "-f"]);
   await logs.shows(/echo model answers/);
+  const from = logs.lines.items.length;
   const restarted = await folder.run(["restart"]);
   assert.equal(restarted.code, 0, restarted.err);
   assert.match(restarted.out, /^The gateway has stopped .*\nThe gateway runs: process \d+, at /);
   const second = await folder.pid();
   assert.notEqual(second, first);
   assert.equal(await isAlive(first), false);
-  await logs.shows(/Stopping: SIGTERM/);
-  const from = logs.lines.items.length - 1;
+  await logs.shows(/Stopping: SIGTERM/, from);
   await logs.shows(/listens on 127\.0\.0\.1:/, from);
 
+  const later = logs.lines.items.length;
   const stopped = await folder.run(["stop"]);
   assert.deepEqual([stopped.code, stopped.err], [0, ""]);
   assert.match(stopped.out, /^The gateway has stopped \(process \d+, \d+\.\d seconds\)\n$/);
   await gone(second);
-  await logs.shows(/Stopped$/, from);
+  await logs.shows(/Stopped$/, later);
   assert.equal((await logs.kill("SIGINT")).signal, "SIGINT");
   await assertNothingRuns(folder);
   assert.deepEqual(folder.dataFiles(), atRest);
