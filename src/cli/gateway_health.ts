@@ -1,7 +1,5 @@
 /** Asks what listens at an address whether it is a gateway, and how it is. Used by several commands. */
 
-import { get, type IncomingMessage } from "node:http";
-
 /** What a gateway says of itself on `/health`, as far as the commands look at it. */
 export interface Health {
   readonly status: string;
@@ -38,9 +36,10 @@ export function reachable(address: string): string {
 }
 
 /** Not with `fetch`: that would ask a proxy of the environment for the way to this machine. */
-function textAt(url: string, timeoutMs: number): Promise<string> {
+async function textAt(url: string, timeoutMs: number): Promise<string> {
+  const { get } = await import("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const request = get(url, { agent: false }, async (response: IncomingMessage) => {
+  const request = get(url, { agent: false }, async (response) => {
     try {
       let text = "";
       for await (const chunk of response.setEncoding("utf8")) text += chunk;
@@ -51,5 +50,5 @@ function textAt(url: string, timeoutMs: number): Promise<string> {
   });
   const timer = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
   request.on("error", reject);
-  return promise.finally(() => clearTimeout(timer));
+  return await promise.finally(() => clearTimeout(timer));
 }
