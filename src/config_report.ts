@@ -1,6 +1,6 @@
-/** The configuration, told to people: each setting's value and where it came from. Pure. */
+/** The configuration, told to people: each setting's value and where it came from. */
 
-import { findSetting, type Surroundings } from "./config.ts";
+import { findSetting, readDaemonConfig, type Surroundings } from "./config.ts";
 import { nearestWord } from "./nearest_word.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
@@ -20,9 +20,19 @@ export interface SettingReport {
 
 /** Every setting, in the order of the documentation. */
 export function reportSettings(surroundings: Surroundings): readonly SettingReport[] {
+  const { dataDir, pidFile } = readDaemonConfig(surroundings.flags, { lenient: true });
+  const model = readSetting(settings.model, findSetting(settings.model, surroundings)).value;
+  const computed = new Map<unknown, string | undefined>([
+    [settings.dataDir, dataDir],
+    [settings.pidFile, pidFile],
+    ...[settings.modelHigh, settings.modelMid, settings.modelLow].map((tier) =>
+      [tier, model] as const
+    ),
+  ]);
   return (Object.values(settings) as Setting<unknown>[]).map((setting) => {
     const { value, found, error } = readSetting(setting, findSetting(setting, surroundings));
-    const text = found ? found.value! : value === undefined ? setting.shown : textOf(value);
+    const fallback = computed.get(setting) ?? (value === undefined ? setting.shown : textOf(value));
+    const text = found?.value ?? fallback;
     return {
       name: setting.env,
       value: setting.secret && found ? "(secret)" : maskPassword(text),

@@ -4,6 +4,7 @@
  * must not follow it into the past. The log writes to it.
  */
 
+import { dirname } from "node:path";
 import { ConfigError } from "./errors.ts";
 
 /** What a {@linkcode LogFile} may be given. */
@@ -40,7 +41,7 @@ export class LogFile implements Disposable {
     this.path = path;
     this.#options = { line: (remark) => `${remark}\n`, now: Date.now, ...options };
     try {
-      Deno.mkdirSync(path.replace(/[/\\][^/\\]*$/, "") || ".", { recursive: true, mode: 0o700 });
+      Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       this.#file = open(path);
     } catch (error) {
       throw new ConfigError(

@@ -40,7 +40,9 @@ export async function readPidFile(path: string): Promise<PidFileState> {
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return { type: "none" };
+    // One of another user cannot be seen: its gateway may still be found at its address.
+    const unseen = error instanceof Deno.errors.PermissionDenied;
+    if (unseen || error instanceof Deno.errors.NotFound) return { type: "none" };
     throw new ConfigError(`Cannot read pid file "${path}": ${(error as Error).message}`, {
       cause: error,
     });

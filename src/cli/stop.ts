@@ -30,7 +30,7 @@ export async function stop(flags: Flags): Promise<number> {
   }
   console.error(
     `Cannot stop the gateway at ${daemon.address}${other.pid ? ` (process ${other.pid})` : ""}: ` +
-      `it is not the one of ${daemon.pidFile}. Say which one with --data-dir or --pidfile.`,
+      `${daemon.pidFile} does not speak of it. Say which one with --data-dir or --pidfile, as its user.`,
   );
   return 1;
 }

@@ -31,6 +31,8 @@ Deno.test("each setting is told with its value and its origin, and no secret", a
   assert.deepEqual(shown.CLARA_GATEWAY_PORT, ["0", "environment"]);
   assert.deepEqual(shown.CLARA_MAX_TOOL_ROUNDS, ["7", ".env"]);
   assert.deepEqual(shown.CLARA_MAX_ATTEMPTS, ["3", "default"]);
+  assert.deepEqual(shown.CLARA_MODEL_LOW, ["flag", "default"]);
+  assert.deepEqual(shown.CLARA_PID_FILE, [folder.pidFile, "default"]);
   assert.deepEqual(shown.CLARA_GATEWAY_SECRET, ["(secret)", "environment"]);
   assert.deepEqual(shown.OPENAI_API_KEY, ["(secret)", ".env"]);
   assert.deepEqual(shown.OPENAI_BASE_URL, ["http://me:(secret)@127.0.0.1:9/v1", ".env"]);
