@@ -10,9 +10,21 @@ import type { Command } from "./command.ts";
 /** Exit codes: the program was used wrongly, or something stopped it. */
 const exitUsage = 2;
 const exitFailure = 1;
+/** As that of a program that the signal SIGPIPE has ended. */
+const exitPipe = 141;
 
 /** Runs a command line; resolves with the exit code when the command is over. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    return await runWords(args);
+  } catch (error) {
+    // Whoever reads the output has seen enough.
+    if (error instanceof Deno.errors.BrokenPipe) return exitPipe;
+    throw error;
+  }
+}
+
+async function runWords(args: readonly string[]): Promise<number> {
   // The compiled program starts itself for code that nobody has read; it is no command for people.
   if (args[0] === "sandbox") {
     const { runSandboxChild } = await import("../tools/sandbox/sandbox_child.ts");

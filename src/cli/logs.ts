@@ -28,8 +28,7 @@ export async function logs(flags: Flags): Promise<number> {
   try {
     return await show(path, { count, follow: Boolean(flags.follow) });
   } catch (error) {
-    // Whoever reads has seen enough.
-    if (error instanceof Deno.errors.BrokenPipe) return 0;
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
     console.error(`Cannot read log file "${path}": ${errorText(error)}`);
     return 1;
   }

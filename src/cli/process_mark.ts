@@ -10,7 +10,7 @@ export type ProcessState = "same" | "gone" | "unknown";
 
 /** The mark of a process; undefined where there is none of this number, or nobody can tell. */
 export async function markOf(pid: number): Promise<string | undefined> {
-  return procMark(pid) ?? await psMark(pid);
+  return procMark(pid) ?? (await askPs(pid))?.mark;
 }
 
 /** Whether the process of this number is the one that had this mark. */
@@ -18,9 +18,11 @@ export async function stateOf(pid: number, mark: string | undefined): Promise<Pr
   if (!isThere(pid)) return "gone";
   if (mark === undefined) return "unknown";
   // The gateway and who asks may see different things: a container, a program without /proc.
-  const now = mark.startsWith("proc ") ? procMark(pid) : await psMark(pid);
-  if (now === mark) return "same";
-  return now === undefined && isThere(pid) ? "unknown" : "gone";
+  const now = mark.startsWith("proc ") ? procMark(pid) : await askPs(pid);
+  if (typeof now === "object" && now.ended) return "gone";
+  const found = typeof now === "object" ? now.mark : now;
+  if (found === mark) return "same";
+  return found === undefined && isThere(pid) ? "unknown" : "gone";
 }
 
 /** Field 22 of /proc/PID/stat counts from the boot, which has an id of its own. */
@@ -45,20 +47,29 @@ function readText(path: string): string | undefined {
   }
 }
 
-async function psMark(pid: number): Promise<string | undefined> {
+/** What `ps` says of a process; undefined where there is no `ps`, or no such process. */
+async function askPs(
+  pid: number,
+): Promise<{ readonly mark: string; readonly ended: boolean } | undefined> {
   if (Deno.build.os === "windows") return undefined;
   try {
     const ps = new Deno.Command("ps", {
-      args: ["-o", "lstart=", "-p", String(pid)],
+      args: ["-o", "stat=", "-o", "lstart=", "-p", String(pid)],
       // The same words whoever asks, wherever.
       env: { LC_ALL: "C", TZ: "UTC" },
       stderr: "null",
     });
-    const text = new TextDecoder().decode((await ps.output()).stdout).trim();
-    return text === "" ? undefined : `ps ${text.replace(/\s+/g, " ")}`;
+    const words = new TextDecoder().decode((await ps.output()).stdout).trim().split(/\s+/);
+    const [state = "", ...start] = words;
+    return state === "" ? undefined : { mark: `ps ${start.join(" ")}`, ended: isOver(state) };
   } catch {
     return undefined;
   }
+}
+
+/** One that has ended, and that its parent has not asked for yet, is there by its number only. */
+function isOver(state: string | undefined): boolean {
+  return /^[ZX]/.test(state ?? "");
 }
 
 /** Whether there is a process of this number that has not ended. */
@@ -69,7 +80,5 @@ function isThere(pid: number): boolean {
     // One that belongs to somebody else is there, too.
     if ((error as { readonly code?: string }).code !== "EPERM") return false;
   }
-  // One that has ended, and that its parent has not asked for yet, is there by its number only.
-  const state = procFields(pid)?.[0];
-  return state !== "Z" && state !== "X";
+  return !isOver(procFields(pid)?.[0]);
 }

@@ -79,6 +79,22 @@ export class CommandFolder extends TempFolder {
     return { code, out, err };
   }
 
+  /** Runs a command whose output is a pipe that nobody reads any more. */
+  async runUnread(args: readonly string[]): Promise<Pick<Ended, "code" | "err">> {
+    const pipe = join(this.path, "unread");
+    const script = 'mkfifo "$0" && exec 3<>"$0" 4>"$0" 3>&- && rm "$0" && exec "$@" >&4';
+    const child = new Deno.Command("sh", {
+      args: ["-c", script, pipe, ...program, ...args],
+      cwd: this.path,
+      clearEnv: true,
+      env: this.#env,
+      stdin: "null",
+      stderr: "piped",
+    });
+    const { code, stderr } = await child.output();
+    return { code, err: new TextDecoder().decode(stderr) };
+  }
+
   /** Starts a command that goes on until it is told to end. */
   spawn(args: readonly string[], options: CommandOptions = {}): RunningCommand {
     return new RunningCommand(this.#spawn(args, options));
