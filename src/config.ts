@@ -24,7 +24,9 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
 export function readConfig(flags: Flags): GatewayConfig {
   const surroundings = readSurroundings(flags);
   const values = readSettings(surroundings, Object.keys(settings) as (keyof Values)[]);
-  refuseMissing(values.toolsFile);
+  refuseMissing(settings.toolsFile, values.toolsFile);
+  refuseMissing(settings.hooksDir, values.hooksDir);
+  refuseMissing(settings.schedulerDir, values.schedulerDir);
   const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
   return {
     host,
@@ -36,6 +38,8 @@ export function readConfig(flags: Flags): GatewayConfig {
     autoProceed,
     toolsFile: values.toolsFile,
     mcpFile: values.mcpFile,
+    hooksDir: values.hooksDir,
+    schedulerDir: values.schedulerDir,
     dataDir: values.dataDir ?? defaultDataDir(),
     log: {
       level: values.logLevel,
@@ -83,6 +87,8 @@ function limitsOf(values: Values): Limits {
     userFileBytes: values.userFileBytes,
     continuations: values.continuations,
     attempts: values.attempts,
+    concurrentHooks: values.concurrentHooks,
+    queuedHookEvents: values.queuedHookEvents,
     historyTokens: values.historyTokens,
   };
 }
@@ -251,18 +257,16 @@ function userName(): string {
 }
 
 /**
- * A file of rules that somebody has named must be there: without it everything would be allowed that it
- * forbids. Only the file at the default place may be missing.
+ * What somebody has named must be there: without its file of rules everything would be allowed that it
+ * forbids, and without its folder no hook would run. Only the default place may be missing.
  */
-function refuseMissing(toolsFile: string): void {
-  if (toolsFile === settings.toolsFile.fallback) return;
+function refuseMissing(setting: Setting<string>, path: string): void {
+  if (path === setting.fallback) return;
   try {
-    Deno.statSync(toolsFile);
+    Deno.statSync(path);
   } catch (error) {
     throw new ConfigError(
-      `Cannot use ${settings.toolsFile.env}=${JSON.stringify(toolsFile)}: ${
-        (error as Error).message
-      }`,
+      `Cannot use ${setting.env}=${JSON.stringify(path)}: ${(error as Error).message}`,
     );
   }
 }

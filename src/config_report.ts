@@ -60,7 +60,8 @@ export function unknownNames({ env, dotEnv }: Surroundings): readonly string[] {
 }
 
 /** Names with a use of their own: the terminal's, those that hooks and tasks are given, the tests'. */
-const elsewhere = /^CLARA_(?:GATEWAY_URL$|(?:EVENT|HOOK|TASK|TEST)(?:_|$))/;
+const elsewhere =
+  /^CLARA_(?:GATEWAY_URL|CHANNEL_ID|FIRE_AT|NODE_ID|PLATFORM|REQUEST_ID|TIMESTAMP|USER_ID|(?:EVENT|HOOK|TASK|TEST)(?:_.*)?)$/;
 
 function originOf(setting: Setting<unknown>, from: string | undefined): Origin {
   if (from === undefined) return "default";

@@ -27,6 +27,10 @@ export interface Limits {
   readonly continuations: number;
   /** Times a request is tried that ends the process. */
   readonly attempts: number;
+  /** Commands of hooks that may run at once. */
+  readonly concurrentHooks: number;
+  /** Events that may wait for one hook. */
+  readonly queuedHookEvents: number;
   /** Tokens of history in a request to the model (estimated). */
   readonly historyTokens: number;
 }
@@ -58,6 +62,10 @@ export interface GatewayConfig {
   readonly personaFile?: string;
   /** The policy of the tools (YAML); it may be missing. */
   readonly toolsFile: string;
+  /** The folder of `hooks.yaml` and of the plugins; it may be missing. */
+  readonly hooksDir: string;
+  /** The folder of `scheduler.yaml`, which may be missing. */
+  readonly schedulerDir: string;
   /** The MCP servers (JSON, `mcpServers`); it may be missing. */
   readonly mcpFile: string;
   /** Looks up what configuration files name as `${NAME}`. */

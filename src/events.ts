@@ -13,6 +13,8 @@ export interface EventOrigin {
   readonly user_id?: string;
   readonly channel_id?: string;
   readonly request_id?: string;
+  /** The task that put the message into its channel, where nobody sent it. */
+  readonly task_name?: string;
 }
 
 /** Every event with its data. Names are `noun:verb`; fields are snake_case, as hooks see them. */
@@ -58,10 +60,57 @@ export interface EventMap {
     readonly duration_ms: number;
     readonly error: string;
   };
+  /** A task's time has come and this gateway has claimed it, or somebody has started it by hand. */
+  "scheduler:task_run": EventOrigin & {
+    readonly task_name: string;
+    readonly task_type: string;
+    /** The time it was due, ISO 8601; missing where it was started by hand. */
+    readonly fire_at?: string;
+  };
+  /** A task has failed. */
+  "scheduler:task_error": EventOrigin & {
+    readonly task_name: string;
+    readonly task_type: string;
+    readonly fire_at?: string;
+    readonly duration_ms: number;
+    readonly error: string;
+  };
+  /** A hook has failed. It does not hear of this itself, and a failure over this event is not told. */
+  "hook:error": EventOrigin & {
+    readonly hook_name: string;
+    /** The event that it was to handle. */
+    readonly failed_event: string;
+    readonly duration_ms: number;
+    readonly error: string;
+  };
 }
 
 /** The name of an event. */
 export type EventName = keyof EventMap;
+
+/** All names, for those who check one at run time; the type below fails where one is missing. */
+export const eventNames = [
+  "gateway:startup",
+  "gateway:shutdown",
+  "adapter:connected",
+  "adapter:disconnected",
+  "session:start",
+  "session:timeout",
+  "session:end",
+  "message:received",
+  "message:sent",
+  "message:cancelled",
+  "message:error",
+  "tool:start",
+  "tool:end",
+  "tool:error",
+  "scheduler:task_run",
+  "scheduler:task_error",
+  "hook:error",
+] as const satisfies readonly EventName[];
+
+type Unlisted = Exclude<EventName, typeof eventNames[number]>;
+const _everyEventIsListed: Unlisted extends never ? true : Unlisted = true;
 
 /** An event as a listener gets it. */
 export type GatewayEvent<Name extends EventName = EventName> = {

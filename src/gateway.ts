@@ -1,44 +1,26 @@
 /** The only wiring: makes every part, hands each what it needs, starts and stops them in order. */
 
+import { AdminGate } from "./access/admin_gate.ts";
+import { Authenticator } from "./access/authenticator.ts";
+import { adminApp } from "./admin/admin_app.ts";
+import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
-import { ConfigError, errorText } from "./errors.ts";
+import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { logger } from "./log.ts";
-import { EchoClient } from "./llm/echo_client.ts";
-import type { LlmClient } from "./llm/llm_client.ts";
-import { OpenAiClient } from "./llm/openai_client.ts";
-import { Orchestrator } from "./orchestrator/orchestrator.ts";
-import { Approvals } from "./processor/approvals.ts";
-import { ContextBuilder } from "./processor/context_builder.ts";
-import { defaultPersona } from "./processor/persona.ts";
-import { Processor } from "./processor/processor.ts";
-import { Replies } from "./processor/replies.ts";
-import { Intake } from "./router/intake.ts";
-import { Router } from "./router/router.ts";
+import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
-import { Authenticator } from "./server/authenticator.ts";
 import { GatewayServer } from "./server/gateway_server.ts";
 import { healthApp } from "./server/health.ts";
-import { Sessions } from "./sessions/sessions.ts";
+import { readPersona, refuseOpenDoor } from "./start_checks.ts";
 import { SqliteStore } from "./store/sqlite_store.ts";
 import type { Store } from "./store/store.ts";
-import { builtinTools } from "./tools/builtin_tools.ts";
-import { McpManager } from "./tools/mcp/mcp_manager.ts";
-import { ToolExecutor } from "./tools/tool_executor.ts";
 import { ToolPolicy } from "./tools/tool_policy.ts";
 import { ToolRegistry } from "./tools/tool_registry.ts";
 import { readToolsFile } from "./tools/tools_file.ts";
-import { EgressGuard } from "./tools/web/egress_guard.ts";
 import { version } from "./version.ts";
 
 const log = logger("gateway");
-
-/** How often idle sessions are ended and old requests dropped, milliseconds. */
-const housekeepingMs = 60_000;
-/** How many old requests are dropped in one transaction. */
-const purgeBatch = 500;
-/** How long the last frames may take to leave at the end, milliseconds. */
-const settleMs = 2_000;
 
 /** What must be there before anything is wired: it can be missing or wrong. */
 interface Foundations {
@@ -53,20 +35,17 @@ export class Gateway implements AsyncDisposable {
   readonly events: EventBus;
   readonly #config: GatewayConfig;
   readonly #store: Store;
-  readonly #router: Router;
-  readonly #intake: Intake;
-  readonly #replies: Replies;
-  readonly #sessions: Sessions;
+  readonly #engine: Engine;
+  readonly #automation: Automation;
   readonly #server: GatewayServer;
-  readonly #mcp: McpManager;
-  readonly #guard: EgressGuard;
-  readonly #housekeeping: ReturnType<typeof setInterval>;
+  readonly #startedAt = Date.now();
+  #announced = false;
   #stopped?: Promise<void>;
 
   /**
    * Starts a gateway: opens the store, then the port, then takes up what an earlier run left.
    *
-   * @throws {ConfigError | StoreError} when the configuration or the store does not allow it.
+   * @throws {ConfigError | StoreError | ListenError} when it may not or cannot.
    */
   static async start(
     config: GatewayConfig,
@@ -92,127 +71,46 @@ export class Gateway implements AsyncDisposable {
       throw error;
     }
     try {
-      gateway.#mcp.start();
-      await gateway.#intake.recover();
+      await gateway.#start();
       return gateway;
     } catch (error) {
-      await gateway.stop("it could not take up what the last run left");
+      await gateway.stop("it could not start");
       throw error;
     }
   }
 
-  private constructor(config: GatewayConfig, { store, persona, policy, events }: Foundations) {
-    const startedAt = Date.now();
-    const uptimeSeconds = () => Math.floor((Date.now() - startedAt) / 1000);
-    const { limits } = config;
-    const llm = llmOf(config);
+  private constructor(config: GatewayConfig, foundations: Foundations) {
+    const { store, events } = foundations;
     const hub = new AdapterHub({ events });
-    const replies = new Replies({ requests: store.requests, outlet: hub });
-    const sessions = new Sessions({ store: store.sessions, events, idleMs: config.sessionIdleMs });
-    const mcp = new McpManager({
-      path: config.mcpFile,
-      environment: config.environment,
-      childEnvironment: config.childEnvironment,
-      maxMessageBytes: limits.mcpMessageBytes,
-      callTimeoutMs: config.toolTimeoutMs,
-    });
-    const guard = new EgressGuard();
-    const { history, memories } = store;
-    const { dataDir } = config;
-    const { userFileBytes } = limits;
-    const registry = new ToolRegistry(
-      builtinTools({ history, memories, dataDir, userFileBytes, guard }),
-    );
-    registry.addSource(mcp);
-    const approvals = new Approvals({ outlet: hub, timeoutMs: config.approvalTimeoutMs });
-    const tools = new ToolExecutor({
-      registry,
-      policy,
-      approver: approvals,
-      events,
-      timeoutMs: config.toolTimeoutMs,
-      outputChars: limits.toolOutputChars,
-    });
-    const giveUp = new AbortController();
-    const processor = new Processor({
-      requests: store.requests,
-      sessions,
-      context: new ContextBuilder({
-        history,
-        persona,
-        toolNotes: () => mcp.instructions(),
-        historyTokens: limits.historyTokens,
-      }),
-      orchestrator: new Orchestrator({ llm, tools, ...limits, autoProceed: config.autoProceed }),
-      llm,
-      toolsReady: () => mcp.ready(),
-      replies,
-      events,
-      owner: crypto.randomUUID(),
-      givenUp: giveUp.signal,
-      attempts: limits.attempts,
-    });
-    const router = new Router({
-      handle: processor.handle,
-      discard: processor.discard,
-      giveUp,
-      ...limits,
-    });
-    const intake = new Intake({ requests: store.requests, router, events });
-    const health = healthApp({
-      llm,
-      store,
-      router,
-      hub,
-      uptimeSeconds,
-      stopping: () => this.#stopped !== undefined,
-    });
-    const { host, port, allowedOrigins } = config;
-    const { connections, sendBufferBytes } = limits;
-    this.#server = GatewayServer.start({
-      host,
-      port,
-      allowedOrigins,
-      connections,
-      sendBufferBytes,
-      http: (request) => health.fetch(request),
-      conversation: {
-        hub,
-        intake,
-        replies,
-        approvals,
-        mcp,
-        authenticator: new Authenticator(config.secret),
-        figures: () => {
-          const { active, queued } = router.figures();
-          return {
-            active_requests: active,
-            queue_length: queued,
-            uptime_seconds: uptimeSeconds(),
-          };
-        },
-        frameBytes: limits.frameBytes,
-        heartbeatMs: config.heartbeatMs,
-        registerTimeoutMs: config.registerTimeoutMs,
-      },
-    });
+    const registry = new ToolRegistry();
     this.#config = config;
-    this.events = events;
     this.#store = store;
-    this.#router = router;
-    this.#intake = intake;
-    this.#replies = replies;
-    this.#sessions = sessions;
-    this.#mcp = mcp;
-    this.#guard = guard;
-    this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
-    sessions.startSweeping(housekeepingMs);
-    this.#announceStart(llm);
+    this.events = events;
+    this.#automation = new Automation({
+      config,
+      store,
+      events,
+      registry,
+      prompts: { submit: (prompt) => prompts.submit(prompt) },
+    });
+    const { reminders } = this.#automation;
+    this.#engine = new Engine(config, { ...foundations, outlet: hub, reminders, registry });
+    const prompts = new PromptDesk({
+      intake: this.#engine.intake,
+      sessions: store.sessions,
+      connected: (platform) => hub.nodesOf(platform),
+    });
+    this.#server = this.#openPort(hub);
   }
 
   /** The address that it listens on, such as `127.0.0.1:18789`. */
   get address(): string {
     return this.#server.address;
+  }
+
+  /** Reads the hooks' and the tasks' files again; gives what is wrong with them. */
+  reload(): Promise<readonly string[]> {
+    return this.#automation.reload();
   }
 
   /**
@@ -227,23 +125,71 @@ export class Gateway implements AsyncDisposable {
     return this.stop("disposed");
   }
 
-  async #stop(reason: string): Promise<void> {
-    log.info("Stopping: {reason}", { reason });
-    this.events.emit("gateway:shutdown", { reason });
-    clearInterval(this.#housekeeping);
-    this.#sessions[Symbol.dispose]();
-    this.#intake.close();
-    this.#server.announceEnd(reason);
-    await this.#router.stop({ drainMs: this.#config.drainMs });
-    await this.#replies.settle(settleMs);
-    await Promise.all([this.#server.stop(), this.#mcp[Symbol.asyncDispose]()]);
-    this.#guard[Symbol.dispose]();
-    await this.#store[Symbol.asyncDispose]();
-    log.info("Stopped");
+  #openPort(hub: AdapterHub): GatewayServer {
+    const { limits, host, port, allowedOrigins, secret } = this.#config;
+    const { intake, replies, approvals, mcp } = this.#engine;
+    const authenticator = new Authenticator(secret);
+    const app = this.#http(hub, authenticator);
+    return GatewayServer.start({
+      host,
+      port,
+      allowedOrigins,
+      connections: limits.connections,
+      sendBufferBytes: limits.sendBufferBytes,
+      http: (request, address) => app.fetch(request, { address }),
+      conversation: {
+        hub,
+        intake,
+        replies,
+        approvals,
+        mcp,
+        authenticator,
+        figures: () => this.#serviceFigures(),
+        frameBytes: limits.frameBytes,
+        heartbeatMs: this.#config.heartbeatMs,
+        registerTimeoutMs: this.#config.registerTimeoutMs,
+      },
+    });
   }
 
-  #announceStart(llm: LlmClient): void {
-    log.info("Clara gateway {version} listens on {address}", { version, address: this.address });
+  #http(hub: AdapterHub, authenticator: Authenticator) {
+    const { hooks, scheduler } = this.#automation;
+    const { llm, router } = this.#engine;
+    const { allowedOrigins } = this.#config;
+    const app = healthApp({
+      llm,
+      store: this.#store,
+      router,
+      hub,
+      hooks,
+      scheduler,
+      uptimeSeconds: () => this.#uptimeSeconds(),
+      stopping: () => this.#stopped !== undefined,
+    });
+    const admin = adminApp({
+      gate: new AdminGate({ authenticator, allowedOrigins }),
+      hooks,
+      scheduler,
+      runs: this.#store.runs,
+      reload: () => this.reload(),
+    });
+    return app.route("/admin", admin);
+  }
+
+  /** From the open port to the first answer: what must be there before anybody is let in. */
+  async #start(): Promise<void> {
+    await this.#automation.load();
+    this.#engine.mcp.start();
+    await this.#automation.start();
+    this.#announceStart();
+    await this.#engine.start();
+    this.#server.admit();
+  }
+
+  #announceStart(): void {
+    const { address } = this;
+    const { llm } = this.#engine;
+    log.info("Clara gateway {version} listens on {address}", { version, address });
     if (llm.kind === "echo") {
       log.warn(
         "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): the built-in echo model answers " +
@@ -252,42 +198,35 @@ export class Gateway implements AsyncDisposable {
     } else {
       log.info("Model: {model}", { model: llm.modelOf("mid") });
     }
-    this.events.emit("gateway:startup", { address: this.address, version });
+    this.#announced = true;
+    this.events.emit("gateway:startup", { address, version });
   }
 
-  async #keepHouse(): Promise<void> {
-    const before = Date.now() - this.#config.keepRequestsMs;
-    try {
-      while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);
-    } catch (error) {
-      log.warn("Cannot drop old requests: {error}", { error: errorText(error) });
-    }
+  async #stop(reason: string): Promise<void> {
+    log.info("Stopping: {reason}", { reason });
+    // One that did not come up has nothing to say of its end.
+    if (this.#announced) this.events.emit("gateway:shutdown", { reason });
+    const { drainMs } = this.#config;
+    const tasks = this.#automation.stopTasks({ drainMs });
+    this.#server.announceEnd(reason);
+    await Promise.all([this.#engine.drain(), tasks]);
+    await Promise.all([this.#server.stop(), this.#engine.stop()]);
+    // Last: until here things happened that hooks hear of.
+    await this.#automation.stopHooks();
+    await this.#store[Symbol.asyncDispose]();
+    log.info("Stopped");
   }
-}
 
-function llmOf({ llm }: GatewayConfig): LlmClient {
-  return llm.apiKey || llm.baseUrl ? new OpenAiClient(llm) : new EchoClient();
-}
+  #serviceFigures() {
+    const { active, queued } = this.#engine.router.figures();
+    return {
+      active_requests: active,
+      queue_length: queued,
+      uptime_seconds: this.#uptimeSeconds(),
+    };
+  }
 
-/** @throws {ConfigError} where everybody on the network could use the gateway. */
-export function refuseOpenDoor({ host, secret, insecure }: GatewayConfig): void {
-  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
-  if (loopback || secret || insecure) return;
-  throw new ConfigError(
-    `Cannot listen on "${host}" without a secret: everybody who reaches it could use the gateway. ` +
-      "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or say --insecure.",
-  );
-}
-
-/** @throws {ConfigError} when the file cannot be read. */
-function readPersona({ personaFile }: GatewayConfig): string {
-  if (!personaFile) return defaultPersona;
-  try {
-    return Deno.readTextFileSync(personaFile);
-  } catch (error) {
-    throw new ConfigError(
-      `Cannot read CLARA_PERSONA_FILE "${personaFile}": ${(error as Error).message}`,
-      { cause: error },
-    );
+  #uptimeSeconds(): number {
+    return Math.floor((Date.now() - this.#startedAt) / 1000);
   }
 }

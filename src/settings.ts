@@ -111,6 +111,16 @@ export const settings = {
     fallback: "./mcp.json",
     help: "MCP servers, in the usual mcpServers format; the file may be missing",
   }),
+  hooksDir: kind.text("CLARA_HOOKS_DIR", {
+    flag: "hooks-dir",
+    fallback: "./hooks",
+    help: "Folder of hooks.yaml and of plugins (docs/hooks.md); it may be missing",
+  }),
+  schedulerDir: kind.text("CLARA_SCHEDULER_DIR", {
+    flag: "scheduler-dir",
+    fallback: ".",
+    help: "Folder of scheduler.yaml (docs/scheduler.md), which may be missing",
+  }),
   approvalTimeoutSeconds: kind.number("CLARA_APPROVAL_TIMEOUT_SECONDS", {
     fallback: 120,
     min: 1,
@@ -198,6 +208,16 @@ export const settings = {
     fallback: 3,
     min: 1,
     help: "Times a message is tried that ends the process",
+  }),
+  concurrentHooks: kind.number("CLARA_MAX_CONCURRENT_HOOKS", {
+    fallback: 4,
+    min: 1,
+    help: "Commands of hooks that may run at once",
+  }),
+  queuedHookEvents: kind.number("CLARA_MAX_QUEUED_HOOK_EVENTS", {
+    fallback: 1000,
+    min: 1,
+    help: "Events that may wait for one hook; more are dropped, and counted",
   }),
   historyTokens: kind.number("CLARA_MAX_HISTORY_TOKENS", {
     fallback: 16_000,

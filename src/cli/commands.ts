@@ -125,6 +125,50 @@ this program stand after --: mcp add -- npx -y some-server --name x.`,
     },
   },
   {
+    name: "hooks",
+    summary: "Look at hooks and try them",
+    usage: "ACTION …",
+    details: `Actions:
+  list [--json]                     hooks, their events, and whether they keep up
+  test NAME [--event E] [--json]    runs one with an event made up for it
+  results [NAME] [--json]           how they went, the newest last
+  reload                            has hooks.yaml and scheduler.yaml read again
+
+Hooks stand in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), beside plugins.
+Without a running gateway the file alone is looked at.`,
+    options: [url, json, {
+      flag: "event",
+      value: "EVENT",
+      help: "Name of the event to try it with",
+    }],
+    settings: [...place, "hooksDir"],
+    actions: ["list", "test", "results", "reload"],
+    load: async () => {
+      const { hooks } = await import("./hooks_command.ts");
+      return (flags, args) => hooks(args, flags);
+    },
+  },
+  {
+    name: "tasks",
+    summary: "Look at scheduled tasks and run them",
+    usage: "ACTION …",
+    details: `Actions:
+  list [--json]             tasks, when they ran and when they come
+  next [--json]             the next fire times
+  run NAME [--json]         runs one now (in the running gateway)
+  results [NAME] [--json]   how they went, the newest last
+
+Tasks stand in scheduler.yaml in the folder of CLARA_SCHEDULER_DIR (--scheduler-dir, .), or in plugins.
+Without a running gateway the file alone is looked at.`,
+    options: [url, json],
+    settings: [...place, "schedulerDir"],
+    actions: ["list", "next", "run", "results"],
+    load: async () => {
+      const { tasks } = await import("./tasks_command.ts");
+      return (flags, args) => tasks(args, flags);
+    },
+  },
+  {
     name: "doctor",
     summary: "Check the configuration, the files, the store, the port, the model, MCP servers",
     usage: "[--json] [--skip NAMES] [options]",

@@ -21,7 +21,6 @@ export async function run(flags: Flags): Promise<number> {
   const config = readConfig(flags);
   await configureLog({ ...config.log, fileOnly: Boolean(flags.background) });
   surviveUnhandledRejections();
-  if (flags.background) surviveHangup();
   for (const warning of unknownNames(readSurroundings(flags))) log.warn("{warning}", { warning });
   await refuseForeignPidFile(flags);
   const gateway = await Gateway.start(config);
@@ -38,6 +37,7 @@ export async function run(flags: Flags): Promise<number> {
       pidFile[Symbol.dispose]();
       resolve(code);
     };
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => gateway.reload());
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
       Deno.addSignalListener(signal, () => {
@@ -49,14 +49,6 @@ export async function run(flags: Flags): Promise<number> {
         });
       });
     }
-  });
-}
-
-/** In the background there is no terminal whose end could be meant. */
-function surviveHangup(): void {
-  if (Deno.build.os === "windows") return;
-  Deno.addSignalListener("SIGHUP", () => {
-    log.info("SIGHUP changes nothing: settings are read at the start; use restart");
   });
 }
 

@@ -123,6 +123,7 @@ export class Orchestrator {
         if (!result) {
           result = interrupted;
           await turn.journal.recordResult({ round: index, position, result });
+          this.#options.tools.reportInterrupted(call, turn.context);
         }
         addResult(progress, call, result);
       }

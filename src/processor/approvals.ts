@@ -23,6 +23,10 @@ interface Pending {
 
 const denied = { approved: false, why: "the user did not agree." } as const;
 const unanswered = { approved: false, why: "nobody answered in time." } as const;
+const nobodyThere = {
+  approved: false,
+  why: "it needs a person's approval, and nobody has asked for this message.",
+} as const;
 const cannotAsk = {
   approved: false,
   why: "it needs a person's approval, and this platform cannot ask for one.",
@@ -42,7 +46,9 @@ export class Approvals implements Approver {
 
   async ask(question: ApprovalQuestion, signal: AbortSignal): Promise<ApprovalAnswer> {
     signal.throwIfAborted();
-    if (!this.#options.outlet.link(question.context.nodeId)?.approvals) return cannotAsk;
+    const { context } = question;
+    if (context.message.task) return nobodyThere;
+    if (!this.#options.outlet.link(context.nodeId)?.approvals) return cannotAsk;
     const { timeoutMs } = this.#options;
     const approvalId = this.#newId();
     const { promise, resolve, reject } = Promise.withResolvers<ApprovalAnswer>();

@@ -10,6 +10,8 @@ import type { ReplyFrame } from "../protocol/reply_frame.ts";
 export interface Link {
   /** Whether the adapter wants a reply as it grows. */
   readonly streaming: boolean;
+  /** How the adapter speaks, as far as is known. */
+  readonly dialect: Dialect;
   /** Whether the adapter can ask a person to agree to a tool call. */
   readonly approvals: boolean;
   /** Whether the adapter takes in what it is sent; while it does not, chunks are held back. */

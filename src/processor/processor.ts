@@ -4,7 +4,7 @@
  */
 
 import { errorText, GatewayError, toGatewayError } from "../errors.ts";
-import type { EventBus, EventOrigin } from "../events.ts";
+import type { EventBus } from "../events.ts";
 import type { LlmClient } from "../llm/llm_client.ts";
 import { logger } from "../log.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
@@ -22,6 +22,8 @@ import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
+import { originOf, toolContextOf } from "./turn_context.ts";
+import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
 
 const log = logger("processor");
@@ -82,6 +84,7 @@ export class Processor {
       dialect,
       model,
       tier,
+      proactive: message.task !== undefined,
     });
     const state: TurnState = {
       userText: message.content,
@@ -109,7 +112,9 @@ export class Processor {
     ).catch((error) => this.#leave(queued, error));
     if (!cancelled) return;
     events.emit("message:cancelled", originOf({ ...cancelled, nodeId }));
-    const { dialect } = cancelled.message;
+    const { dialect, task } = cancelled.message;
+    // Nobody asked, nobody waits for an end.
+    if (task) return await requests.markDelivered({ seq, now: this.#now() });
     replies.open(seq, { nodeId, requestId, dialect, model: "", tier: "mid" });
     await replies.finish(seq, { type: "cancelled" });
   };
@@ -185,16 +190,7 @@ export class Processor {
       messages: context.messages,
       rounds: claimed.rounds,
       journal: new ClaimJournal(this.#options.requests, claim),
-      context: {
-        nodeId,
-        platform,
-        requestId: message.requestId,
-        userId,
-        channelId,
-        channelKey: claim.channelKey,
-        channelType: message.channel.type,
-        sessionId: session.id,
-      },
+      context: toolContextOf(claimed, { sessionId: session.id }),
       signal,
     });
     for (;;) {
@@ -215,19 +211,21 @@ export class Processor {
     const { seq } = claimed.claim;
     const now = this.#now();
     const { sessionId, conversation, userText } = state;
+    const sent = asUnasked(claimed.message, outcome);
+    const text = sent.type === "proactive" ? sent.text : reply.text;
     const history = sessionId === undefined ? [] : historyLines(claimed, {
       userText,
-      replyText: reply.text,
-      partial: outcome.type !== "reply",
+      replyText: text,
+      partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
     });
-    const end = { outcome, now, sessionId, conversation, history };
+    const end = { outcome: sent, now, sessionId, conversation, history };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
     this.#emitEnd(claimed, outcome);
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
-    replies.finish(seq, outcome);
+    replies.finish(seq, sent);
   }
 
   async #putBack({ claim }: ClaimedRequest): Promise<void> {
@@ -253,20 +251,11 @@ export class Processor {
         const { code, message: text } = outcome;
         return events.emit("message:error", { ...origin, code, message: text });
       }
+      case "proactive":
+        // Made of one of the above only when it is kept.
+        return;
     }
   }
-}
-
-function originOf(
-  { nodeId, platform, message }: Pick<ClaimedRequest, "nodeId" | "platform" | "message">,
-): EventOrigin {
-  return {
-    node_id: nodeId,
-    platform,
-    user_id: message.user.id,
-    channel_id: message.channel.id,
-    request_id: message.requestId,
-  };
 }
 
 function show(reply: Reply, event: TurnEvent): void {

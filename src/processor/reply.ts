@@ -16,6 +16,8 @@ export interface ReplyOptions {
   readonly dialect: Dialect;
   readonly model: string;
   readonly tier: Tier;
+  /** Whether nobody asked: nothing is shown before the end, which is one frame. */
+  readonly proactive?: boolean;
   readonly outlet: Outlet;
 }
 
@@ -75,6 +77,7 @@ export class Reply {
 
   /** Tells of a tool. An adapter that is away does not hear of it later. */
   tool(frame: Extract<BareFrame, { type: "tool_started" | "tool_finished" }>): void {
+    if (this.#options.proactive) return;
     this.#sync();
     const link = this.#link;
     if (!link) return;
@@ -94,6 +97,7 @@ export class Reply {
    */
   async finish(outcome: Outcome): Promise<boolean> {
     this.#outcome = outcome;
+    if (isSilent(outcome)) return true;
     for (;;) {
       this.#sync();
       const link = this.#link;
@@ -105,6 +109,7 @@ export class Reply {
   }
 
   #sync(): void {
+    if (this.#options.proactive && !this.#outcome) return;
     const link = this.#options.outlet.link(this.#options.nodeId);
     if (link !== this.#link) {
       this.#link = link;
@@ -152,6 +157,9 @@ export class Reply {
       if (link.streaming) this.#sendHeldBack(link);
       const { partialText: _, ...error } = outcome;
       this.#send(link, error);
+    } else if (outcome.type === "proactive") {
+      const { error: _, ...message } = outcome;
+      this.#send(link, message);
     } else {
       this.#send(link, { type: "cancelled" });
     }
@@ -159,7 +167,13 @@ export class Reply {
   }
 
   #send(link: Link, frame: BareFrame): void {
-    const { dialect, requestId } = this.#options;
+    const { requestId } = this.#options;
+    const dialect = frame.type === "proactive" ? link.dialect : this.#options.dialect;
     link.send(dialect, { ...frame, requestId, responseId: this.#responseId } as ReplyFrame);
   }
+}
+
+/** Whether nothing of it leaves: nobody asked, and there is nothing to say. */
+function isSilent(outcome: Outcome): boolean {
+  return outcome.type === "proactive" && outcome.text.trim() === "" && outcome.files.length === 0;
 }

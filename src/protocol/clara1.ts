@@ -192,9 +192,13 @@ export const gatewayFrames = {
   proactive_message: z.object({
     type: z.literal("proactive_message"),
     seq,
+    /** The same one again is the same message again. */
+    request_id: id,
     user_id: id,
     channel_id: id,
+    thread_id: id.optional(),
     content: z.string(),
+    files: z.array(file).optional(),
     priority: z.enum(priorities),
   }),
   pong: z.object({ type: z.literal("pong"), timestamp }),

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { attachment, id, metadata, replyChainEntry } from "./clara1.ts";
-import { channelTypes, tiers } from "./message.ts";
+import { channelTypes, priorities, tiers } from "./message.ts";
 
 export const message = z.object({
   type: z.literal("message"),
@@ -85,6 +85,24 @@ export const gatewayFrames = {
     code: z.string(),
     message: z.string(),
     recoverable: z.boolean(),
+  }),
+  proactive_message: z.object({
+    type: z.literal("proactive_message"),
+    user: z.object({
+      id,
+      platform_id: z.string(),
+      name: z.string().nullable(),
+      display_name: z.string().nullable(),
+    }),
+    channel: z.object({
+      id,
+      type: z.enum(channelTypes),
+      name: z.string().nullable(),
+      guild_id: z.string().nullable(),
+      guild_name: z.string().nullable(),
+    }),
+    content: z.string(),
+    priority: z.enum(priorities),
   }),
   status: z.object({
     type: z.literal("status"),

@@ -93,6 +93,18 @@ function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
         recoverable: frame.recoverable,
         ...(frame.details && { details: frame.details }),
       };
+    case "proactive":
+      return {
+        type: "proactive_message",
+        seq,
+        request_id,
+        user_id: frame.user.id,
+        channel_id: frame.channel.id,
+        ...(frame.channel.threadId && { thread_id: frame.channel.threadId }),
+        content: frame.text,
+        ...(frame.files.length > 0 && { files: frame.files.map(toWireFile) }),
+        priority: frame.priority,
+      };
   }
 }
 
@@ -150,6 +162,27 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
         message: frame.message,
         recoverable: frame.recoverable,
       };
+    case "proactive": {
+      const { user, channel } = frame;
+      return {
+        type: "proactive_message",
+        user: {
+          id: user.id,
+          platform_id: user.platformId ?? user.id,
+          name: user.name ?? null,
+          display_name: user.name ?? null,
+        },
+        channel: {
+          id: channel.id,
+          type: channel.type ?? "server",
+          name: channel.name ?? null,
+          guild_id: channel.serverId ?? null,
+          guild_name: channel.serverName ?? null,
+        },
+        content: frame.text,
+        priority: frame.priority,
+      };
+    }
   }
 }
 

@@ -65,6 +65,14 @@ export interface ReplyChainEntry {
   readonly userName?: string;
 }
 
+/** Why there is a message that nobody sent. */
+export interface TaskOrigin {
+  /** The task that put it into the channel. */
+  readonly name: string;
+  /** What goes out where the model fails; without it nothing does. */
+  readonly fallback?: string;
+}
+
 /** One message of a user to the assistant. */
 export interface UserMessage {
   readonly dialect: Dialect;
@@ -79,4 +87,6 @@ export interface UserMessage {
   readonly overlap: Overlap;
   readonly tier?: Tier;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Set where nobody sent it: its reply goes out unasked, as one frame. No adapter can set it. */
+  readonly task?: TaskOrigin;
 }

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from "../errors.ts";
-import type { Tier } from "./message.ts";
+import type { Channel, Priority, Tier, User } from "./message.ts";
 
 /** A file that goes out with a reply. */
 export interface ReplyFile {
@@ -42,7 +42,16 @@ export interface ReplyError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** One step in the life of a reply. `end`, `cancelled` and `error` are terminal: nothing follows. */
+/** The fields of a message that the gateway sends unasked. */
+export interface ProactiveMessage {
+  readonly user: User;
+  readonly channel: Channel;
+  readonly text: string;
+  readonly files: readonly ReplyFile[];
+  readonly priority: Priority;
+}
+
+/** One step in the life of a reply. `end`, `cancelled`, `error` and `proactive` are terminal: nothing follows. */
 export type ReplyFrame =
   & { readonly requestId: string; readonly responseId: string }
   & (
@@ -80,4 +89,5 @@ export type ReplyFrame =
     | ({ readonly type: "end" } & ReplyEnd)
     | { readonly type: "cancelled" }
     | ({ readonly type: "error" } & ReplyError)
+    | ({ readonly type: "proactive" } & ProactiveMessage)
   );

@@ -72,6 +72,7 @@ export class Intake {
           user_id: message.user.id,
           channel_id: message.channel.id,
           request_id: requestId,
+          ...(message.task && { task_name: message.task.name }),
           content: message.content,
         });
         return position === 0 ? { type: "running" } : { type: "queued", position };

@@ -13,7 +13,7 @@ import type { Intake, Submission } from "../router/intake.ts";
 import type { McpManager } from "../tools/mcp/mcp_manager.ts";
 import type { AdapterHub } from "./adapter_hub.ts";
 import type { AdapterLink } from "./adapter_link.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator } from "../access/authenticator.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import { serveMcp } from "./mcp_desk.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
@@ -116,7 +116,7 @@ export class AdapterConversation {
     }
     switch (frame.type) {
       case "message":
-        this.#dialect = frame.message.dialect;
+        this.#dialect = link.dialect = frame.message.dialect;
         return this.#submit(link, frame.message);
       case "cancel":
         this.#cancel(link, frame).catch((error) => this.#fail(error));
@@ -160,6 +160,7 @@ export class AdapterConversation {
     const { hub, replies, approvals, heartbeatMs, frameBytes } = this.#options;
     const link = hub.attach({ nodeId, platform, capabilities }, this.#connection);
     this.#link = link;
+    link.dialect = this.#dialect;
     this.#connection.send({
       type: "registered",
       node_id: nodeId,

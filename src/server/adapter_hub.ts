@@ -36,6 +36,12 @@ export class AdapterHub implements Outlet {
     return [...this.#links.values()];
   }
 
+  /** The adapters of a platform that are connected. */
+  nodesOf(platform: string): readonly string[] {
+    return this.links().map(({ identity }) => identity)
+      .filter((identity) => identity.platform === platform).map(({ nodeId }) => nodeId);
+  }
+
   /** Puts an adapter on a connection; one that it had before is closed with 4409. */
   attach(identity: AdapterIdentity, connection: Connection): AdapterLink {
     const { nodeId, platform, capabilities } = identity;

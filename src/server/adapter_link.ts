@@ -19,6 +19,8 @@ export class AdapterLink implements Link {
   readonly connection: Connection;
   readonly streaming: boolean;
   readonly approvals: boolean;
+  /** That of its last message; before one, the one that its registration looked like. */
+  dialect: Dialect = "clara-1";
   #seq = 0;
   readonly #nextSeq = () => ++this.#seq;
 

@@ -7,9 +7,9 @@ import { errorText, ListenError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { waitAtMost } from "../wait.ts";
 import { AdapterConversation, type ConversationOptions } from "./adapter_conversation.ts";
-import { bearerOf } from "./authenticator.ts";
+import { bearerOf } from "../access/authenticator.ts";
 import { closeCodes, Connection } from "./connection.ts";
-import { originAllowed } from "./origin_policy.ts";
+import { originAllowed } from "../access/origin_policy.ts";
 
 const log = logger("server");
 
@@ -25,17 +25,18 @@ export interface GatewayServerOptions {
   readonly connections: number;
   readonly sendBufferBytes: number;
   readonly conversation: ConversationOptions;
-  /** Answers what is no WebSocket. */
-  readonly http: (request: Request) => Response | Promise<Response>;
+  /** Answers what is no WebSocket; `address` is the peer's. */
+  readonly http: (request: Request, address: string) => Response | Promise<Response>;
 }
 
 export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #open = new Map<Connection, AdapterConversation>();
+  readonly #admitted = Promise.withResolvers<void>();
   readonly #stuckTimer: ReturnType<typeof setInterval>;
 
-  /** Opens the port. @throws {ListenError} when it is taken, not allowed, or no address of ours. */
+  /** Opens the port; whoever comes waits until `admit`. @throws {ListenError} when it is taken, not allowed, or no address of ours. */
   static start(options: GatewayServerOptions): GatewayServer {
     try {
       return new GatewayServer(options);
@@ -58,7 +59,10 @@ export class GatewayServer {
         log.error("A request failed: {error}", { error: errorText(error) });
         return new Response("internal error\n", { status: 500 });
       },
-    }, (request, info) => this.#serve(request, info.remoteAddr.hostname));
+    }, async (request, info) => {
+      await this.#admitted.promise;
+      return await this.#serve(request, info.remoteAddr.hostname);
+    });
     this.#stuckTimer = setInterval(() => {
       for (const connection of this.#open.keys()) connection.cutIfStuck();
     }, options.conversation.heartbeatMs);
@@ -68,6 +72,11 @@ export class GatewayServer {
   get address(): string {
     const { hostname, port } = this.#server.addr;
     return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  /** From now on requests are answered. */
+  admit(): void {
+    this.#admitted.resolve();
   }
 
   /** Tells the adapters that speak `clara-1` that the gateway is about to stop. */
@@ -81,6 +90,7 @@ export class GatewayServer {
 
   /** Closes all sockets and the port. */
   async stop(): Promise<void> {
+    this.admit();
     clearInterval(this.#stuckTimer);
     for (const connection of this.#open.keys()) {
       connection.close(closeCodes.goingAway, "the gateway is stopping");
@@ -91,7 +101,7 @@ export class GatewayServer {
 
   #serve(request: Request, address: string): Response | Promise<Response> {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return this.#options.http(request);
+      return this.#options.http(request, address);
     }
     const { pathname } = new URL(request.url);
     if (pathname !== "/" && pathname !== "/ws") {

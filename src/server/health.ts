@@ -2,9 +2,11 @@
 
 import { Hono } from "hono";
 import { errorText } from "../errors.ts";
+import type { HookFigures } from "../hooks/hook_runner.ts";
 import { logger } from "../log.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { RouterFigures } from "../router/router.ts";
+import type { TaskFigures } from "../scheduler/scheduler.ts";
 import type { StoreFigures } from "../store/store.ts";
 import { version } from "../version.ts";
 import type { AdapterLink } from "./adapter_link.ts";
@@ -17,6 +19,8 @@ export interface HealthOptions {
   readonly store: { figures(): Promise<StoreFigures> };
   readonly router: { figures(): RouterFigures };
   readonly hub: { links(): readonly AdapterLink[] };
+  readonly hooks: { figures(): HookFigures };
+  readonly scheduler: { figures(): TaskFigures };
   readonly uptimeSeconds: () => number;
   readonly stopping: () => boolean;
 }
@@ -40,6 +44,8 @@ export function healthApp(options: HealthOptions): Hono {
       store: store ?? { error: "does not answer; see the log" },
       adapters: adapterFigures(options.hub.links()),
       queue: options.router.figures(),
+      hooks: options.hooks.figures(),
+      tasks: options.scheduler.figures(),
     }, status === "ok" ? 200 : 503);
   });
   app.get("/", (context) =>

@@ -4,7 +4,7 @@
  */
 
 import type { Dialect, Priority, Tier, UserMessage } from "../protocol/message.ts";
-import type { ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
+import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
 
 /** The number of a request, in order of acceptance. */
@@ -14,6 +14,8 @@ export type RequestSeq = number;
 export type Outcome =
   | ({ readonly type: "reply"; readonly tier: Tier } & ReplyEnd)
   | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
+  /** Of a message that nobody sent; with an error, and without text, nothing goes out. */
+  | ({ readonly type: "proactive"; readonly error?: ReplyError } & ProactiveMessage)
   | { readonly type: "cancelled" };
 
 /** Where a request stands. */

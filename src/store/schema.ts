@@ -123,6 +123,47 @@ const migrations: readonly string[] = [
     VALUES ('delete', old.id, old.user_key, old.text);
   END;
   `,
+  `
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('hook', 'task')),
+    name TEXT NOT NULL,
+    trigger TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    -- Missing while it runs.
+    duration_ms INTEGER,
+    exit_code INTEGER,
+    output TEXT,
+    error TEXT
+  ) STRICT;
+  CREATE INDEX runs_of_name ON runs (kind, name, id);
+  CREATE INDEX runs_unfinished ON runs (id) WHERE duration_ms IS NULL;
+
+  CREATE TABLE tasks (
+    name TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    anchor_at INTEGER NOT NULL,
+    cursor_at INTEGER,
+    last_run_at INTEGER,
+    run_count INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE reminders (
+    id TEXT PRIMARY KEY,
+    user_key TEXT NOT NULL,
+    node_id TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    user TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    text TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reminders_due ON reminders (due_at);
+  CREATE INDEX reminders_of_user ON reminders (user_key);
+
+  CREATE INDEX sessions_of_channel ON sessions (channel_key, started_at);
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

@@ -42,4 +42,7 @@ export interface SessionStore {
     readonly now: number;
     readonly limit: number;
   }): Promise<readonly Session[]>;
+
+  /** The adapter that carried the newest session of a channel; undefined where there was none. */
+  nodeOf(channelKey: string): Promise<string | undefined>;
 }

@@ -3,8 +3,11 @@
 import type { Dialect, Priority } from "../protocol/message.ts";
 import type { HistoryEntry } from "./history_store.ts";
 import type { Memory } from "./memory_store.ts";
+import type { Reminder } from "./reminder_store.ts";
 import type * as requests from "./request_store.ts";
+import type { Run, RunKind } from "./run_store.ts";
 import type { Session } from "./session_store.ts";
+import type { TaskState } from "./task_store.ts";
 
 /** A row as the driver gives it. */
 export type Row = Readonly<Record<string, string | number | null | Uint8Array>>;
@@ -95,6 +98,48 @@ export function toMemory(row: Row): Memory {
     text: row.text as string,
     private: row.private === 1,
     channelKey: row.channel_key as string,
+    createdAt: row.created_at as number,
+  };
+}
+
+export function toRun(row: Row): Run {
+  const result = row.duration_ms === null ? undefined : {
+    durationMs: row.duration_ms as number,
+    exitCode: (row.exit_code ?? undefined) as number | undefined,
+    output: decoder.decode(row.output as Uint8Array),
+    error: row.error === null ? undefined : decoder.decode(row.error as Uint8Array),
+  };
+  return {
+    id: row.id as number,
+    kind: row.kind as RunKind,
+    name: row.name as string,
+    trigger: row.trigger as string,
+    startedAt: row.started_at as number,
+    result,
+  };
+}
+
+export function toTaskState(row: Row): TaskState {
+  return {
+    name: row.name as string,
+    digest: row.digest as string,
+    anchorAt: row.anchor_at as number,
+    cursorAt: (row.cursor_at ?? undefined) as number | undefined,
+    lastRunAt: (row.last_run_at ?? undefined) as number | undefined,
+    runCount: row.run_count as number,
+  };
+}
+
+export function toReminder(row: Row): Reminder {
+  return {
+    id: row.id as string,
+    userKey: row.user_key as string,
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    user: JSON.parse(row.user as string),
+    channel: JSON.parse(row.channel as string),
+    text: decoder.decode(row.text as Uint8Array),
+    dueAt: row.due_at as number,
     createdAt: row.created_at as number,
   };
 }

@@ -71,4 +71,14 @@ export class SqliteSessions implements SessionStore {
       ).map(toSession)
     );
   }
+
+  nodeOf(channelKey: string): Promise<string | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        "SELECT node_id FROM sessions WHERE channel_key = ? ORDER BY started_at DESC LIMIT 1",
+        channelKey,
+      );
+      return row?.node_id as string | undefined;
+    });
+  }
 }

@@ -3,8 +3,11 @@
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
+import { SqliteReminders } from "./sqlite_reminders.ts";
 import { SqliteRequests } from "./sqlite_requests.ts";
+import { SqliteRuns } from "./sqlite_runs.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
+import { SqliteTasks } from "./sqlite_tasks.ts";
 import type { Store, StoreFigures } from "./store.ts";
 
 export class SqliteStore implements Store {
@@ -12,6 +15,9 @@ export class SqliteStore implements Store {
   readonly sessions: SqliteSessions;
   readonly history: SqliteHistory;
   readonly memories: SqliteMemories;
+  readonly runs: SqliteRuns;
+  readonly tasks: SqliteTasks;
+  readonly reminders: SqliteReminders;
   readonly #sql: SqliteConnection;
 
   /**
@@ -29,6 +35,9 @@ export class SqliteStore implements Store {
     this.sessions = new SqliteSessions(sql);
     this.history = new SqliteHistory(sql);
     this.memories = new SqliteMemories(sql);
+    this.runs = new SqliteRuns(sql);
+    this.tasks = new SqliteTasks(sql);
+    this.reminders = new SqliteReminders(sql);
   }
 
   figures(): Promise<StoreFigures> {

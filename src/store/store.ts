@@ -6,8 +6,11 @@
 
 import type { HistoryStore } from "./history_store.ts";
 import type { MemoryStore } from "./memory_store.ts";
+import type { ReminderStore } from "./reminder_store.ts";
 import type { RequestStore } from "./request_store.ts";
+import type { RunStore } from "./run_store.ts";
 import type { SessionStore } from "./session_store.ts";
+import type { TaskStore } from "./task_store.ts";
 
 /** The store's figures for /health. */
 export interface StoreFigures {
@@ -23,6 +26,9 @@ export interface Store extends AsyncDisposable {
   readonly sessions: SessionStore;
   readonly history: HistoryStore;
   readonly memories: MemoryStore;
+  readonly runs: RunStore;
+  readonly tasks: TaskStore;
+  readonly reminders: ReminderStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
 }

@@ -3,16 +3,20 @@
 import { join } from "node:path";
 import type { HistoryStore } from "../store/history_store.ts";
 import type { MemoryStore } from "../store/memory_store.ts";
+import { cancelReminder } from "./builtin/cancel_reminder.ts";
 import { createFile } from "./builtin/create_file.ts";
 import { currentTime } from "./builtin/current_time.ts";
 import { deleteFile } from "./builtin/delete_file.ts";
 import { getHistory } from "./builtin/get_history.ts";
 import { listFiles } from "./builtin/list_files.ts";
+import { listReminders } from "./builtin/list_reminders.ts";
 import { readFile } from "./builtin/read_file.ts";
 import { recall } from "./builtin/recall.ts";
 import { remember } from "./builtin/remember.ts";
+import type { ReminderBook } from "./builtin/reminder_book.ts";
 import { runJavascript } from "./builtin/run_javascript.ts";
 import { saveFile } from "./builtin/save_file.ts";
+import { scheduleReminder } from "./builtin/schedule_reminder.ts";
 import { searchHistory } from "./builtin/search_history.ts";
 import { sendFile } from "./builtin/send_file.ts";
 import { UserFiles } from "./files/user_files.ts";
@@ -25,6 +29,7 @@ import { fetchUrl } from "./web/fetch_url.ts";
 export interface BuiltinToolsOptions {
   readonly history: HistoryStore;
   readonly memories: MemoryStore;
+  readonly reminders: ReminderBook;
   /** The users' files lie in its folder `files`. */
   readonly dataDir: string;
   /** Bytes of files that one user may keep. */
@@ -35,7 +40,7 @@ export interface BuiltinToolsOptions {
 
 /** Makes the tools, in the order in which a model is told of them. */
 export function builtinTools(options: BuiltinToolsOptions): readonly Tool[] {
-  const { history, memories, dataDir, userFileBytes, guard } = options;
+  const { history, memories, reminders, dataDir, userFileBytes, guard } = options;
   const files = new UserFiles({ root: join(dataDir, "files"), quotaBytes: userFileBytes });
   return [
     currentTime(),
@@ -43,6 +48,9 @@ export function builtinTools(options: BuiltinToolsOptions): readonly Tool[] {
     getHistory(history),
     remember(memories),
     recall(memories),
+    scheduleReminder(reminders),
+    listReminders(reminders),
+    cancelReminder(reminders),
     createFile(),
     listFiles(files),
     readFile(files),

@@ -1,7 +1,7 @@
 /** What a tool is: the built-in ones and those of MCP servers take this form. */
 
 import { z } from "zod";
-import type { ChannelType } from "../protocol/message.ts";
+import type { ChannelType, UserMessage } from "../protocol/message.ts";
 import type { ReplyFile } from "../protocol/reply_frame.ts";
 
 /** What a tool may do to the world; the policy goes by it. */
@@ -19,6 +19,8 @@ export interface ToolContext {
   readonly channelKey: string;
   readonly channelType?: ChannelType;
   readonly sessionId: string;
+  /** The message that is being answered. */
+  readonly message: Pick<UserMessage, "user" | "channel" | "task">;
 }
 
 /** What a running tool is given beside its arguments. */

@@ -87,15 +87,7 @@ export class ToolExecutor {
    */
   async execute(call: ToolCall, context: ToolContext, signal: AbortSignal): Promise<ToolResult> {
     const { events } = this.#options;
-    const origin = {
-      node_id: context.nodeId,
-      platform: context.platform,
-      user_id: context.userId,
-      channel_id: context.channelId,
-      request_id: context.requestId,
-      tool_name: call.name,
-      call_id: call.id,
-    };
+    const origin = originOf(call, context);
     events.emit("tool:start", origin);
     const startedAt = this.#now();
     const files: ReplyFile[] = [];
@@ -126,6 +118,15 @@ export class ToolExecutor {
       events.emit("tool:end", { ...origin, duration_ms: durationMs });
     }
     return result;
+  }
+
+  /** Tells that a call of an earlier run was cut off: its start was told, its end was not. */
+  reportInterrupted(call: ToolCall, context: ToolContext): void {
+    this.#options.events.emit("tool:error", {
+      ...originOf(call, context),
+      duration_ms: 0,
+      error: "interrupted: the gateway ended while it ran",
+    });
   }
 
   async #run(
@@ -183,6 +184,20 @@ export class ToolExecutor {
     return `${text.slice(0, outputChars)}\n[${cut} of ${text.length} characters were cut off. ` +
       "Ask for less: narrow the query or read a part.]";
   }
+}
+
+function originOf(call: ToolCall, context: ToolContext) {
+  const { task } = context.message;
+  return {
+    node_id: context.nodeId,
+    platform: context.platform,
+    user_id: context.userId,
+    channel_id: context.channelId,
+    request_id: context.requestId,
+    ...(task && { task_name: task.name }),
+    tool_name: call.name,
+    call_id: call.id,
+  };
 }
 
 function readArguments(tool: Tool, call: ToolCall): ReadArguments {

@@ -3,7 +3,7 @@
  * the rules from YAML, the executor asks.
  */
 
-import { matchesName } from "./name_pattern.ts";
+import { matchesName } from "../name_pattern.ts";
 import type { Tool, ToolContext, ToolRisk } from "./tool.ts";
 
 /** What a rule says: the tool may run, may run when a person agrees, or is not there. */
@@ -24,7 +24,7 @@ export interface PolicyRule {
 /** The rules that hold where the configuration says nothing. */
 export const defaultRules: readonly PolicyRule[] = [
   { action: "allow", risks: ["read"] },
-  { action: "allow", tools: ["remember"] },
+  { action: "allow", tools: ["remember", "schedule_reminder", "cancel_reminder"] },
   // An MCP server is there because the operator configured it.
   { action: "allow", tools: ["*__*"] },
   { action: "deny" },

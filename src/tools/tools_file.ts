@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { ConfigError } from "../errors.ts";
+import { parseYaml, readIfPresent } from "../yaml_file.ts";
 import { toolRisks } from "./tool.ts";
 import { policyActions, type PolicyRule } from "./tool_policy.ts";
 
@@ -33,46 +33,13 @@ export async function parseToolsFile(
   text: string,
   path: string,
 ): Promise<readonly PolicyRule[]> {
-  const { isMap, LineCounter, parseDocument } = await import("yaml");
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [broken] = document.errors;
-  if (broken) {
-    const { line } = lines.linePos(broken.pos[0]);
-    throw new ConfigError(`Cannot read ${path}:${line}: ${broken.message.split("\n")[0]}`);
-  }
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (error) {
-    // An alias without an anchor, or too many of them.
-    throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  const result = schema.safeParse(value ?? {});
-  if (result.success) return result.data.rules.map(toRule);
-  const [{ path: key, message }] = result.error.issues as [z.core.$ZodIssue];
-  const node = document.getIn(key.filter((part) => typeof part !== "symbol"), true) ??
-    document.getIn(key.slice(0, -1) as (string | number)[], true) ?? document.contents;
-  const offset = (node as { readonly range?: readonly [number, ...number[]] }).range?.[0] ?? 0;
-  const where = `${path}:${lines.linePos(offset).line}`;
-  const name = key.length > 0
-    ? `"${key.join(".")}": `
-    : isMap(document.contents)
-    ? ""
-    : "the file: ";
-  throw new ConfigError(`Cannot use ${where}: ${name}${message.replace(/^Invalid input: /, "")}`);
+  return (await parseYaml(text, { schema, path })).rules.map(toRule);
 }
 
 /** Reads the file at `path`; no rules where there is none. @throws {ConfigError} as above. */
 export async function readToolsFile(path: string): Promise<readonly PolicyRule[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  return await parseToolsFile(text, path);
+  const text = await readIfPresent(path);
+  return text === undefined ? [] : await parseToolsFile(text, path);
 }
 
 function toRule(parsed: z.output<typeof rule>): PolicyRule {

@@ -34,6 +34,8 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
     store: { kind: "sqlite", queued: 1, running: 1, undelivered: 0 },
     adapters: { connected: 1, platforms: { discord: 1 } },
     queue: { active: 1, queued: 1, channels: 1 },
+    hooks: { hooks: 0, queued: 0, running: 0, dropped: 0 },
+    tasks: { tasks: 0, running: 0 },
   });
   gate.open();
   for (const id of ids) await adapter.replyTo(id);

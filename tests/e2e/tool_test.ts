@@ -38,13 +38,16 @@ Deno.test("a tool's call and result are shown to the adapter and told to the mod
   const offered = first!.body.tools!.map((tool) => tool.function.name).sort();
   // The others write, run or reach out: they are asked for in tools.yaml.
   assert.deepEqual(offered, [
+    "cancel_reminder",
     "create_file",
     "current_time",
     "get_history",
     "list_files",
+    "list_reminders",
     "read_file",
     "recall",
     "remember",
+    "schedule_reminder",
     "search_history",
     "send_file",
   ]);

@@ -13,6 +13,7 @@ const context = {
   channelId: "c",
   channelKey: "p:c",
   sessionId: "s",
+  message: { user: { id: "u" }, channel: { id: "c" } },
 };
 const question = {
   call: { id: "1", name: "delete_file", arguments: '{"name":"a"}' },
@@ -25,6 +26,7 @@ class KeptLink implements Link {
   readonly sent: ReplyFrame[] = [];
   readonly streaming = true;
   readonly writable = true;
+  readonly dialect = "clara-1";
   readonly approvals: boolean;
 
   constructor(approvals: boolean) {

@@ -11,6 +11,7 @@ class NotingLink implements Link {
   readonly sent: string[] = [];
   streaming = true;
   readonly approvals = false;
+  readonly dialect = "clara-1";
   writable = true;
   /** Resolves `flushed`; by default all has left at once. */
   left: Promise<boolean> = Promise.resolve(true);

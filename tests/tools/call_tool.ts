@@ -14,6 +14,7 @@ export function toolRun(fields: Partial<ToolRun> = {}): ToolRun {
     channelKey: "channel-1",
     channelType: "dm",
     sessionId: "session-1",
+    message: { user: { id: "user-1" }, channel: { id: "channel-1", type: "dm" } },
     signal: new AbortController().signal,
     sendFile: () => {},
     ...fields,

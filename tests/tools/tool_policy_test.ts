@@ -1,7 +1,7 @@
 /** Which rule decides on a tool. */
 
 import assert from "node:assert/strict";
-import { matchesName } from "../../src/tools/name_pattern.ts";
+import { matchesName } from "../../src/name_pattern.ts";
 import type { ToolRisk } from "../../src/tools/tool.ts";
 import { type PolicyRule, ToolPolicy } from "../../src/tools/tool_policy.ts";
 

@@ -2,7 +2,7 @@
 
 import { reportSettings, unknownNames } from "../../config_report.ts";
 import { errorText } from "../../errors.ts";
-import { refuseOpenDoor } from "../../gateway.ts";
+import { refuseOpenDoor } from "../../start_checks.ts";
 import { type CheckContext, error, type Finding, ok, warning } from "./check.ts";
 
 export function checkConfig({ surroundings, config, wrong }: CheckContext): readonly Finding[] {

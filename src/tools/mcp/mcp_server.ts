@@ -7,7 +7,7 @@ import { ConfigError, errorText } from "../../errors.ts";
 import { logger } from "../../log.ts";
 import { pause, waitAtMost } from "../../wait.ts";
 import type { Tool } from "../tool.ts";
-import { matchesName } from "../name_pattern.ts";
+import { matchesName } from "../../name_pattern.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./mcp_connection.ts";
 import { mcpTool } from "./mcp_tool.ts";
 import type { McpCallResult, McpToolInfo } from "./mcp_types.ts";

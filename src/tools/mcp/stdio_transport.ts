@@ -5,35 +5,19 @@
  */
 
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ProcessGroup, type ProcessGroupOptions } from "../../command/process_group.ts";
 
 /** How the process is started. */
-export interface StdioOptions {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** The child's whole environment. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd?: string;
+export interface StdioOptions extends ProcessGroupOptions {
   /** Bytes of one message past which the server is ended. */
   readonly maxMessageBytes: number;
   /** Is called with each line of stderr, cut where it is long. */
   readonly onLog: (line: string) => void;
 }
 
-const windows = Deno.build.os === "windows";
 /** How long the group has after TERM before it gets KILL. */
 const graceMs = 2_000;
 const maxLogChars = 2_000;
-
-/**
- * Runs the command, and beside it a watch that ends the group when the gateway ($1) is gone or the
- * command is; TERM does not end it, as it may not end the command. Data comes by arguments, never as
- * code.
- */
-const guarded = `gateway=$1; shift
-( trap "" TERM
-  while kill -0 "$gateway" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 1; done
-  kill -KILL -$$ ) </dev/null >/dev/null 2>&1 &
-exec "$@"`;
 
 export class GuardedStdioTransport implements Transport {
   onclose?: () => void;
@@ -42,7 +26,7 @@ export class GuardedStdioTransport implements Transport {
   /** Why it ended, once it has. */
   closeReason?: string;
   readonly #options: StdioOptions;
-  #child?: Deno.ChildProcess;
+  #group?: ProcessGroup;
   #input?: WritableStreamDefaultWriter<Uint8Array>;
   #ended?: Promise<void>;
 
@@ -52,28 +36,13 @@ export class GuardedStdioTransport implements Transport {
 
   /** The process id, which is its group's, too. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#group?.pid;
   }
 
   /** Starts the process. @throws when the command cannot be run. */
   start(): Promise<void> {
-    const { command, args, env, cwd } = this.#options;
-    const common = {
-      env: { ...env },
-      clearEnv: true,
-      cwd,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    } as const;
-    const child = windows
-      ? new Deno.Command(command, { ...common, args: [...args] }).spawn()
-      : new Deno.Command("sh", {
-        ...common,
-        args: ["-c", guarded, "sh", String(Deno.pid), command, ...args],
-        detached: true,
-      }).spawn();
-    this.#child = child;
+    this.#group = new ProcessGroup(this.#options);
+    const { child } = this.#group;
     this.#input = child.stdin.getWriter();
     this.#input.closed.catch(() => {});
     const stdout = child.stdout.getReader();
@@ -87,7 +56,7 @@ export class GuardedStdioTransport implements Transport {
       );
       await read;
       clearTimeout(timer);
-      this.#kill("SIGKILL");
+      this.#group?.kill("SIGKILL");
       const how = signal ? `by ${signal}` : `with code ${code}`;
       this.closeReason ??= `it ended ${how}`;
       await this.#input?.abort().catch(() => {});
@@ -103,7 +72,7 @@ export class GuardedStdioTransport implements Transport {
       await this.#input.write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
     } catch (error) {
       // It has closed its input: most likely it has just ended, and how is worth more to know.
-      this.#kill("SIGKILL");
+      this.#group?.kill("SIGKILL");
       await this.#ended;
       throw new Error(this.closeReason, { cause: error });
     }
@@ -111,20 +80,12 @@ export class GuardedStdioTransport implements Transport {
 
   /** Ends the process group: end of input and TERM, then KILL. */
   async close(): Promise<void> {
-    if (!this.#child) return;
+    if (!this.#group) return;
     this.#input?.close().catch(() => {});
-    this.#kill("SIGTERM");
-    const timer = setTimeout(() => this.#kill("SIGKILL"), graceMs);
+    this.#group?.kill("SIGTERM");
+    const timer = setTimeout(() => this.#group?.kill("SIGKILL"), graceMs);
     await this.#ended;
     clearTimeout(timer);
-  }
-
-  #kill(signal: Deno.Signal): void {
-    try {
-      Deno.kill(windows ? this.#child!.pid : -this.#child!.pid, signal);
-    } catch {
-      // All of it is gone already.
-    }
   }
 
   async #readMessages(stdout: Reader): Promise<void> {
@@ -135,7 +96,7 @@ export class GuardedStdioTransport implements Transport {
         const limit = this.#options.maxMessageBytes;
         this.closeReason = `a message of it exceeded ${limit} bytes, and it was ended`;
         this.onerror?.(new Error(this.closeReason));
-        this.#kill("SIGKILL");
+        this.#group?.kill("SIGKILL");
         await stdout.cancel().catch(() => {});
         return;
       }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError } from "../../../src/errors.ts";
-import { expandVariables, McpConfigFile } from "../../../src/tools/mcp/mcp_config.ts";
+import { McpConfigFile } from "../../../src/tools/mcp/mcp_config.ts";
+import { expandVariables } from "../../../src/variables.ts";
 import { TempFolder } from "../../support/temp_folder.ts";
 
 Deno.test("entries have their defaults, and a file that is missing has no servers", async () => {

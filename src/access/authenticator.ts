@@ -22,6 +22,11 @@ export class Authenticator {
     this.#now = options.now ?? Date.now;
   }
 
+  /** Whether there is a secret to know. */
+  get hasSecret(): boolean {
+    return this.#digest !== undefined;
+  }
+
   /**
    * Checks what a peer at `address` offers. The right secret is always taken, so that one guessing
    * program does not lock out the adapters beside it.

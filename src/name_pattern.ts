@@ -1,4 +1,4 @@
-/** Patterns of tool names, with `*` for any characters. Used by the policy and by MCP servers. */
+/** Patterns of names, with `*` for any characters. Used by the policy of tools, MCP servers and hooks. */
 
 /** Whether a pattern fits a whole name. */
 export function matchesName(pattern: string, name: string): boolean {

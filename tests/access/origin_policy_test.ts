@@ -1,7 +1,7 @@
 /** From which web pages a browser may connect. */
 
 import assert from "node:assert/strict";
-import { originAllowed } from "../../src/server/origin_policy.ts";
+import { originAllowed } from "../../src/access/origin_policy.ts";
 
 const cases: readonly {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** The shared secret, and how often one may be wrong. */
 
 import assert from "node:assert/strict";
-import { Authenticator, bearerOf } from "../../src/server/authenticator.ts";
+import { Authenticator, bearerOf } from "../../src/access/authenticator.ts";
 
 /** Tries a wrong secret so many times; gives the last answer. */
 function fail(authenticator: Authenticator, times: number, address = "1.1.1.1"): string {

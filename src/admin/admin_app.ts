@@ -1,0 +1,71 @@
+/**
+ * The admin interface: HTTP under `/admin`, for those who know the secret. The command line and
+ * scripts use it; the gateway mounts it beside /health.
+ */
+
+import { Hono } from "hono";
+import type { AdminGate } from "../access/admin_gate.ts";
+import { errorText, StoreError } from "../errors.ts";
+import { logger } from "../log.ts";
+import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
+import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
+
+const log = logger("admin");
+
+/** What comes with each request beside itself. */
+export interface RequestBindings {
+  readonly Bindings: {
+    /** Where the peer is. */
+    readonly address: string;
+  };
+}
+
+/** What the admin interface is given. */
+export interface AdminOptions extends HookRoutesOptions, TaskRoutesOptions {
+  readonly gate: AdminGate;
+  /** Reads the files again; gives what is wrong with them. */
+  readonly reload: () => Promise<readonly string[]>;
+}
+
+const refusals = {
+  forbidden: [
+    403,
+    "Without CLARA_GATEWAY_SECRET only programs on this machine may use the admin interface.",
+  ],
+  unauthorized: [401, 'Wrong or no secret. Send it as "Authorization: Bearer …".'],
+  rate_limited: [429, "Too many wrong secrets. Wait a minute."],
+} as const;
+
+/** The routes, to be mounted at `/admin`. */
+export function adminApp(options: AdminOptions): Hono<RequestBindings> {
+  const app = new Hono<RequestBindings>();
+  app.use(async (context, next) => {
+    const access = options.gate.check(context.req.raw.headers, context.env.address);
+    if (access === "ok") return await next();
+    const [status, message] = refusals[access];
+    log.warn("Refused {method} {path} from {address}: {access}", {
+      method: context.req.method,
+      path: context.req.path,
+      address: context.env.address,
+      access,
+    });
+    return context.json({ error: message }, status);
+  });
+  app.route("/hooks", hookRoutes(options));
+  app.route("/tasks", taskRoutes(options));
+  app.post("/reload", async (context) => {
+    const problems = await options.reload();
+    return context.json({ problems }, problems.length > 0 ? 422 : 200);
+  });
+  app.notFound((context) => context.json({ error: "not found" }, 404));
+  app.onError((error, context) => {
+    log.error("{method} {path} failed: {error}", {
+      method: context.req.method,
+      path: context.req.path,
+      error: errorText(error),
+    });
+    const message = error instanceof StoreError ? error.message : "internal error";
+    return context.json({ error: message }, 500);
+  });
+  return app;
+}

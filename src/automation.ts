@@ -1,0 +1,115 @@
+/**
+ * Hooks, scheduled tasks, reminders and plugins: made, loaded, watched and stopped together. A part of
+ * the gateway's wiring, used by it alone.
+ */
+
+import { join, resolve } from "node:path";
+import type { GatewayConfig } from "./config_types.ts";
+import { errorText } from "./errors.ts";
+import type { EventBus } from "./events.ts";
+import { HookRunner } from "./hooks/hook_runner.ts";
+import { parseHooksFile } from "./hooks/hooks_file.ts";
+import { LiveFile } from "./live_file.ts";
+import { logger } from "./log.ts";
+import { Plugins } from "./plugins/plugins.ts";
+import type { PromptPort } from "./scheduler/prompt.ts";
+import { Reminders } from "./scheduler/reminders.ts";
+import { Scheduler } from "./scheduler/scheduler.ts";
+import { parseSchedulerFile } from "./scheduler/scheduler_file.ts";
+import type { Store } from "./store/store.ts";
+import type { ToolRegistry } from "./tools/tool_registry.ts";
+
+const log = logger("automation");
+
+/** What {@linkcode Automation} is given. */
+export interface AutomationOptions {
+  readonly config: GatewayConfig;
+  readonly store: Store;
+  readonly events: EventBus;
+  /** Plugins add their tools to it. */
+  readonly registry: ToolRegistry;
+  readonly prompts: PromptPort;
+}
+
+export class Automation {
+  readonly hooks: HookRunner;
+  readonly scheduler: Scheduler;
+  readonly reminders: Reminders;
+  readonly #plugins: Plugins;
+  readonly #files: readonly LiveFile[];
+
+  constructor({ config, store, events, registry, prompts }: AutomationOptions) {
+    const { childEnvironment, environment } = config;
+    const { runs, tasks } = store;
+    const surroundings = {
+      // Where there is room for what commands want to keep.
+      childEnvironment: { ...childEnvironment, CLARA_DATA_DIR: resolve(config.dataDir) },
+      environment,
+    };
+    this.hooks = new HookRunner({ ...surroundings, ...config.limits, events, runs });
+    this.scheduler = new Scheduler({ ...surroundings, tasks, runs, prompts, events });
+    this.reminders = new Reminders({ store: store.reminders, prompts, events });
+    this.#plugins = new Plugins({
+      folder: config.hooksDir,
+      hooks: this.hooks,
+      scheduler: this.scheduler,
+      registry,
+    });
+    registry.addSource(this.#plugins);
+    this.#files = [
+      liveFile(join(config.hooksDir, "hooks.yaml"), async (text, path) => {
+        this.hooks.replace(path, text === undefined ? [] : await parseHooksFile(text, path));
+      }),
+      liveFile(join(config.schedulerDir, "scheduler.yaml"), async (text, path) => {
+        const tasks = text === undefined ? [] : await parseSchedulerFile(text, path);
+        await this.scheduler.replace(path, tasks);
+      }),
+    ];
+  }
+
+  /** Reads the files. @throws {ConfigError} where one is wrong. */
+  async load(): Promise<void> {
+    for (const file of this.#files) await file.load();
+  }
+
+  /** Loads the plugins, and from now on runs tasks and watches the files. */
+  async start(): Promise<void> {
+    await this.#plugins.load();
+    const { hooks } = this.hooks.figures();
+    const tasks = this.scheduler.list().length;
+    if (hooks + tasks > 0) log.info("Hooks: {hooks}, tasks: {tasks}", { hooks, tasks });
+    for (const file of this.#files) file.watch();
+    await this.scheduler.start();
+    this.reminders.look();
+  }
+
+  /** Reads the files again; gives what is wrong with them. */
+  async reload(): Promise<readonly string[]> {
+    const problems = await Promise.all(this.#files.map((file) => file.reload()));
+    return problems.filter((problem) => problem !== undefined);
+  }
+
+  /** Begins no more tasks and reminders; those that run have until the end of the drain time. */
+  async stopTasks(options: { readonly drainMs: number }): Promise<void> {
+    await Promise.all([
+      ...this.#files.map((file) => file[Symbol.asyncDispose]()),
+      this.scheduler.stop(options),
+      this.reminders.stop(),
+    ]);
+  }
+
+  /** Lets the hooks of the end run to theirs. Called when no more events come. */
+  async stopHooks(): Promise<void> {
+    await this.hooks.stop().catch((error) =>
+      log.error("Hooks did not end in order: {error}", { error: errorText(error) })
+    );
+  }
+}
+
+/** A file whose content is put into force by `apply`; it may be missing. */
+function liveFile(
+  path: string,
+  apply: (text: string | undefined, path: string) => Promise<void>,
+): LiveFile {
+  return new LiveFile({ path, apply: (text) => apply(text, path) });
+}

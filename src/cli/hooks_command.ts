@@ -1,0 +1,142 @@
+/**
+ * The command `hooks`: which hooks there are, how they went, and trying one out; of a running gateway
+ * if there is one, else from the files.
+ */
+
+import { join } from "node:path";
+import { hookView } from "../admin/hook_routes.ts";
+import { resultView } from "../admin/run_view.ts";
+import { type Flags, readConfig } from "../config.ts";
+import { ConfigError, errorText } from "../errors.ts";
+import type { Hook } from "../hooks/hook.ts";
+import { callHook } from "../hooks/hook_call.ts";
+import { toHookEvent } from "../hooks/hook_event.ts";
+import { parseHooksFile } from "../hooks/hooks_file.ts";
+import { sampleEvent } from "../hooks/sample_event.ts";
+import { readIfPresent } from "../yaml_file.ts";
+import { type AdminAnswer, askAdmin } from "./admin_client.ts";
+import { NotRunningError } from "./gateway_client.ts";
+import { runLines, table } from "./run_lines.ts";
+import { storedRuns } from "./stored_runs.ts";
+
+/** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
+export async function hooks(args: readonly string[], flags: Flags): Promise<number> {
+  const [action, name] = args;
+  switch (action) {
+    case "list":
+      return await list(flags);
+    case "test":
+      if (name === undefined) throw new ConfigError("Missing: the hook's name");
+      return await test(name, flags);
+    case "results":
+      return await results(name, flags);
+    case "reload":
+      return await reload(flags);
+    default:
+      throw new ConfigError(
+        `Unknown: hooks ${action}. clara-gateway hooks help says what there is.`,
+      );
+  }
+}
+
+/** Has the running gateway read its files again. */
+export async function reload(flags: Flags): Promise<number> {
+  try {
+    await askAdmin(flags, { path: "/reload", body: {} });
+    console.log("Read again; what is in the files is in force.");
+    return 0;
+  } catch (error) {
+    console.error(errorText(error));
+    return 1;
+  }
+}
+
+async function list(flags: Flags): Promise<number> {
+  const found = await ifRunning(
+    () => askAdmin(flags, { path: "/hooks" }),
+    async () => ({
+      hooks: (await fileHooks(flags)).map((hook) =>
+        hookView({ hook, source: "hooks.yaml", queued: 0, running: false, dropped: 0 })
+      ),
+    }),
+  );
+  const rows = found.hooks as readonly AdminAnswer[];
+  if (flags.json) console.log(JSON.stringify(rows, null, 2));
+  else if (rows.length === 0) console.log("There are no hooks.");
+  else {
+    const head = ["NAME", "EVENT", "STATE", "WAITING", "DROPPED", "FROM", "DESCRIPTION"];
+    console.log(table([
+      head,
+      ...rows.map((hook) => [
+        String(hook.name),
+        String(hook.event),
+        hook.enabled ? hook.running ? "running" : "on" : "off",
+        String(hook.queued),
+        String(hook.dropped),
+        String(hook.source),
+        String(hook.description),
+      ]),
+    ]));
+  }
+  return 0;
+}
+
+async function test(name: string, flags: Flags): Promise<number> {
+  const event = flags.event === undefined ? undefined : String(flags.event);
+  const result = await ifRunning(
+    () => askAdmin(flags, { path: `/hooks/${encodeURIComponent(name)}/test`, body: { event } }),
+    () => testFromFile(name, event, flags),
+  );
+  if (flags.json) console.log(JSON.stringify(result, null, 2));
+  else console.log(runLines({ ...result, trigger: result.event }));
+  return result.ok ? 0 : 1;
+}
+
+async function testFromFile(
+  name: string,
+  eventName: string | undefined,
+  flags: Flags,
+): Promise<AdminAnswer> {
+  const hook = (await fileHooks(flags)).find((hook) => hook.name === name);
+  if (!hook) throw new ConfigError(`There is no hook "${name}" in hooks.yaml`);
+  const event = sampleEvent(hook, { name: eventName });
+  const { signal } = new AbortController();
+  const { childEnvironment, environment } = readConfig(flags);
+  const result = await callHook(
+    { hook, event: toHookEvent(event) },
+    { childEnvironment, environment, signal },
+  );
+  return { name, event: event.name, ...resultView(result) };
+}
+
+async function results(name: string | undefined, flags: Flags): Promise<number> {
+  const query = name === undefined ? "" : `?name=${encodeURIComponent(name)}`;
+  const found = await ifRunning(
+    () => askAdmin(flags, { path: `/hooks/results${query}` }),
+    () => storedRuns(flags, { kind: "hook", name }),
+  );
+  const runs = (found.results as readonly AdminAnswer[]).toReversed();
+  if (flags.json) console.log(JSON.stringify(runs, null, 2));
+  else if (runs.length === 0) console.log("No hook has run yet.");
+  else runs.forEach((run) => console.log(runLines(run)));
+  return 0;
+}
+
+async function fileHooks(flags: Flags): Promise<readonly Hook[]> {
+  const path = join(readConfig(flags).hooksDir, "hooks.yaml");
+  const text = await readIfPresent(path);
+  return text === undefined ? [] : await parseHooksFile(text, path);
+}
+
+/** What the running gateway says; where none runs, what can be found without one. */
+export async function ifRunning(
+  ask: () => Promise<AdminAnswer>,
+  otherwise: () => Promise<AdminAnswer>,
+): Promise<AdminAnswer> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof NotRunningError)) throw error;
+    return await otherwise();
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * All that turns an accepted message into a reply: queue, session, context, model, tools, delivery.
+ * It knows adapters by the outlet only. A part of the gateway's wiring, used by it alone.
+ */
+
+import type { GatewayConfig } from "./config_types.ts";
+import { errorText } from "./errors.ts";
+import type { EventBus } from "./events.ts";
+import { EchoClient } from "./llm/echo_client.ts";
+import type { LlmClient } from "./llm/llm_client.ts";
+import { OpenAiClient } from "./llm/openai_client.ts";
+import { logger } from "./log.ts";
+import { Orchestrator } from "./orchestrator/orchestrator.ts";
+import { Approvals } from "./processor/approvals.ts";
+import { ContextBuilder } from "./processor/context_builder.ts";
+import type { Outlet } from "./processor/outlet.ts";
+import { Processor } from "./processor/processor.ts";
+import { Replies } from "./processor/replies.ts";
+import { Intake } from "./router/intake.ts";
+import { Router } from "./router/router.ts";
+import { Sessions } from "./sessions/sessions.ts";
+import type { Store } from "./store/store.ts";
+import { builtinTools } from "./tools/builtin_tools.ts";
+import type { ReminderBook } from "./tools/builtin/reminder_book.ts";
+import { McpManager } from "./tools/mcp/mcp_manager.ts";
+import { ToolExecutor } from "./tools/tool_executor.ts";
+import type { ToolPolicy } from "./tools/tool_policy.ts";
+import type { ToolRegistry } from "./tools/tool_registry.ts";
+import { EgressGuard } from "./tools/web/egress_guard.ts";
+
+const log = logger("gateway");
+
+/** How often idle sessions are ended and old requests dropped, milliseconds. */
+const housekeepingMs = 60_000;
+/** How many old requests are dropped in one transaction. */
+const purgeBatch = 500;
+/** How long the last frames may take to leave at the end, milliseconds. */
+const settleMs = 2_000;
+
+/** What an {@linkcode Engine} is given. */
+export interface EngineOptions {
+  readonly store: Store;
+  readonly persona: string;
+  readonly policy: ToolPolicy;
+  readonly events: EventBus;
+  readonly outlet: Outlet;
+  readonly reminders: ReminderBook;
+  /** Gets the built-in tools and those of MCP servers. */
+  readonly registry: ToolRegistry;
+}
+
+export class Engine {
+  readonly llm: LlmClient;
+  readonly intake: Intake;
+  readonly router: Router;
+  readonly replies: Replies;
+  readonly approvals: Approvals;
+  readonly mcp: McpManager;
+  readonly #config: GatewayConfig;
+  readonly #store: Store;
+  readonly #sessions: Sessions;
+  readonly #guard = new EgressGuard();
+  #housekeeping?: ReturnType<typeof setInterval>;
+
+  constructor(config: GatewayConfig, options: EngineOptions) {
+    const { store, events, outlet, registry } = options;
+    const { limits } = config;
+    const { requests } = store;
+    this.#config = config;
+    this.#store = store;
+    this.llm = llmOf(config);
+    this.replies = new Replies({ requests, outlet });
+    this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
+    this.#sessions = new Sessions({
+      store: store.sessions,
+      events,
+      idleMs: config.sessionIdleMs,
+    });
+    this.mcp = new McpManager({
+      path: config.mcpFile,
+      environment: config.environment,
+      childEnvironment: config.childEnvironment,
+      maxMessageBytes: limits.mcpMessageBytes,
+      callTimeoutMs: config.toolTimeoutMs,
+    });
+    this.#addTools(options);
+    const giveUp = new AbortController();
+    const processor = new Processor({
+      requests,
+      sessions: this.#sessions,
+      context: new ContextBuilder({
+        history: store.history,
+        persona: options.persona,
+        toolNotes: () => this.mcp.instructions(),
+        historyTokens: limits.historyTokens,
+      }),
+      orchestrator: new Orchestrator({
+        llm: this.llm,
+        tools: new ToolExecutor({
+          registry,
+          policy: options.policy,
+          approver: this.approvals,
+          events,
+          timeoutMs: config.toolTimeoutMs,
+          outputChars: limits.toolOutputChars,
+        }),
+        ...limits,
+        autoProceed: config.autoProceed,
+      }),
+      llm: this.llm,
+      toolsReady: () => this.mcp.ready(),
+      replies: this.replies,
+      events,
+      owner: crypto.randomUUID(),
+      givenUp: giveUp.signal,
+      attempts: limits.attempts,
+    });
+    this.router = new Router({
+      handle: processor.handle,
+      discard: processor.discard,
+      giveUp,
+      ...limits,
+    });
+    this.intake = new Intake({ requests, router: this.router, events });
+  }
+
+  /** Takes up what the last run left, and begins to keep house. */
+  async start(): Promise<void> {
+    this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
+    this.#sessions.startSweeping(housekeepingMs);
+    await this.intake.recover();
+  }
+
+  /** Takes no more messages; running turns end within the drain time or are put back. */
+  async drain(): Promise<void> {
+    clearInterval(this.#housekeeping);
+    this.#sessions[Symbol.dispose]();
+    this.intake.close();
+    await this.router.stop({ drainMs: this.#config.drainMs });
+    await this.replies.settle(settleMs);
+  }
+
+  /** Ends what else there is: MCP servers, connections. */
+  async stop(): Promise<void> {
+    await this.mcp[Symbol.asyncDispose]();
+    this.#guard[Symbol.dispose]();
+  }
+
+  #addTools({ store, reminders, registry }: EngineOptions): void {
+    const tools = builtinTools({
+      history: store.history,
+      memories: store.memories,
+      reminders,
+      dataDir: this.#config.dataDir,
+      userFileBytes: this.#config.limits.userFileBytes,
+      guard: this.#guard,
+    });
+    for (const tool of tools) registry.add(tool);
+    registry.addSource(this.mcp);
+  }
+
+  async #keepHouse(): Promise<void> {
+    const before = Date.now() - this.#config.keepRequestsMs;
+    try {
+      while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);
+    } catch (error) {
+      log.warn("Cannot drop old requests: {error}", { error: errorText(error) });
+    }
+  }
+}
+
+function llmOf({ llm }: GatewayConfig): LlmClient {
+  return llm.apiKey || llm.baseUrl ? new OpenAiClient(llm) : new EchoClient();
+}

@@ -1,0 +1,129 @@
+/**
+ * A file that may change while the gateway runs: it is read at the start and again when it changes.
+ * One that has become wrong changes nothing. The gateway watches the hooks' and the tasks' file so.
+ */
+
+import { basename, dirname, resolve } from "node:path";
+import { errorText } from "./errors.ts";
+import { logger } from "./log.ts";
+import { readIfPresent } from "./yaml_file.ts";
+
+const log = logger("live_file");
+
+/** What a {@linkcode LiveFile} is given. */
+export interface LiveFileOptions {
+  readonly path: string;
+  /**
+   * Puts a text into force, or throws and changes nothing; undefined stands for a file that is
+   * missing.
+   */
+  readonly apply: (text: string | undefined) => Promise<void>;
+  /** How long changes are gathered: an editor writes a file in several steps. Default: 100. */
+  readonly settleMs?: number;
+  /** How often a folder that is missing is looked for, milliseconds. Default: 2000. */
+  readonly missingMs?: number;
+}
+
+export class LiveFile implements AsyncDisposable {
+  readonly #options: LiveFileOptions;
+  readonly #path: string;
+  /** What was read last, right or wrong: the same is not looked at twice. */
+  #text?: string;
+  #problem?: string;
+  #watcher?: Deno.FsWatcher;
+  #timer?: ReturnType<typeof setTimeout>;
+  #reading: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: LiveFileOptions) {
+    this.#options = options;
+    this.#path = resolve(options.path);
+  }
+
+  /** Reads the file for the first time. @throws {ConfigError} when it is wrong. */
+  async load(): Promise<void> {
+    this.#text = await readIfPresent(this.#options.path);
+    await this.#options.apply(this.#text);
+  }
+
+  /** From now on the file is read when it changes. */
+  watch(): void {
+    this.#openWatcher();
+  }
+
+  /** Reads the file now. Gives what is wrong with it; then the last good one stays in force. */
+  reload(): Promise<string | undefined> {
+    const reload = this.#reading.then(() => this.#reload());
+    this.#reading = reload;
+    return reload;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+    await this.#reading;
+  }
+
+  async #reload(): Promise<string | undefined> {
+    const { path, apply } = this.#options;
+    try {
+      const text = await readIfPresent(path);
+      if (this.#disposed || text === this.#text) return this.#problem;
+      this.#text = text;
+      this.#problem = undefined;
+      await apply(text);
+      if (text === undefined) log.info("{path} is gone, and what it held", { path });
+      else log.info("{path} has changed and is in force", { path });
+    } catch (error) {
+      this.#problem = errorText(error);
+      log.error("{error}. The last good one stays in force.", { error: this.#problem });
+    }
+    return this.#problem;
+  }
+
+  #openWatcher(): void {
+    if (this.#disposed) return;
+    try {
+      this.#watcher = Deno.watchFs(dirname(this.#path), { recursive: false });
+    } catch {
+      this.#lookLater();
+      return;
+    }
+    this.#follow(this.#watcher).catch((error) => {
+      log.warn("Cannot watch {path}: {error}. SIGHUP has it read again.", {
+        path: this.#options.path,
+        error: errorText(error),
+      });
+    });
+  }
+
+  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+    // What changed before the watcher was there is found by one look.
+    this.#settle();
+    for await (const { kind, paths } of watcher) {
+      if (kind === "access") continue;
+      const folderGone = kind === "remove" && paths.includes(dirname(this.#path));
+      if (folderGone) {
+        watcher.close();
+        this.#lookLater();
+        return;
+      }
+      if (paths.some((path) => basename(path) === basename(this.#path))) this.#settle();
+    }
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.reload(), this.#options.settleMs ?? 100);
+  }
+
+  #lookLater(): void {
+    if (this.#disposed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(async () => {
+      await this.reload();
+      this.#openWatcher();
+    }, this.#options.missingMs ?? 2_000);
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Imports a module from the disk, also in the compiled program, which has no compiler for TypeScript:
+ * there the types are taken out first. Used for plugins.
+ */
+
+import { pathToFileURL } from "node:url";
+
+/** A module's exports. */
+export type Module = Readonly<Record<string, unknown>>;
+
+/** Imports the module at an absolute path. @throws what the module throws, and where it is wrong. */
+export async function importModule(path: string): Promise<Module> {
+  if (!Deno.build.standalone || !path.endsWith(".ts")) {
+    return await import(pathToFileURL(path).href);
+  }
+  const { transform } = await import("sucrase");
+  const { code } = transform(await Deno.readTextFile(path), {
+    transforms: ["typescript"],
+    disableESTransforms: true,
+    filePath: path,
+  });
+  // Lines are where they were; the URL's end names the file in errors.
+  const source = `${code}\n//# sourceURL=${pathToFileURL(path).href}`;
+  return await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`);
+}

@@ -1,0 +1,37 @@
+/** Who a turn is for: as events tell it, and as tools see it. Used by the processor. */
+
+import type { EventOrigin } from "../events.ts";
+import type { ClaimedRequest } from "../store/request_store.ts";
+import type { ToolContext } from "../tools/tool.ts";
+
+/** The fields that events about a request share. */
+export function originOf(
+  { nodeId, platform, message }: Pick<ClaimedRequest, "nodeId" | "platform" | "message">,
+): EventOrigin {
+  return {
+    node_id: nodeId,
+    platform,
+    user_id: message.user.id,
+    channel_id: message.channel.id,
+    request_id: message.requestId,
+    ...(message.task && { task_name: message.task.name }),
+  };
+}
+
+/** What the tools of a turn are told. */
+export function toolContextOf(
+  { nodeId, platform, message, claim }: ClaimedRequest,
+  { sessionId }: { readonly sessionId: string },
+): ToolContext {
+  return {
+    nodeId,
+    platform,
+    requestId: message.requestId,
+    userId: message.user.id,
+    channelId: message.channel.id,
+    channelKey: claim.channelKey,
+    channelType: message.channel.type,
+    sessionId,
+    message,
+  };
+}

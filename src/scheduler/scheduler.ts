@@ -1,0 +1,296 @@
+/**
+ * Runs tasks at their times. Each fire time is claimed in the store before it runs, so it runs at most
+ * once, whatever restarts or stands beside this gateway; a prompt is put into its channel first, under
+ * a key of its own, so it is neither lost nor doubled. Started by the gateway.
+ */
+
+import type { CommandSurroundings } from "../command/command_environment.ts";
+import { errorText } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import { logger } from "../log.ts";
+import type { Run, RunResult, RunStore } from "../store/run_store.ts";
+import type { TaskState, TaskStore } from "../store/task_store.ts";
+import { waitAtMost } from "../wait.ts";
+import { Alarm, type Clock, systemClock } from "./clock.ts";
+import type { PromptPort } from "./prompt.ts";
+import { ScheduledTask, type TaskStatus } from "./scheduled_task.ts";
+import type { Task } from "./task.ts";
+import { executeTask } from "./task_execution.ts";
+import type { Fire } from "./task_line.ts";
+
+const log = logger("scheduler");
+
+/** Runs of one task that are kept. */
+const keptRuns = 100;
+
+/** What a {@linkcode Scheduler} is given. */
+export interface SchedulerOptions extends CommandSurroundings {
+  readonly tasks: TaskStore;
+  readonly runs: RunStore;
+  readonly prompts: PromptPort;
+  readonly events: EventBus;
+  readonly clock?: Clock;
+}
+
+/** How many tasks there are, and run. */
+export interface TaskFigures {
+  readonly tasks: number;
+  readonly running: number;
+}
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #clock: Clock;
+  readonly #alarm: Alarm;
+  #tasks: readonly ScheduledTask[] = [];
+  /** Those that were taken out of a file while they ran. */
+  readonly #leaving = new Set<Promise<void>>();
+  /** Changes of the tasks, one after the other. */
+  #changing: Promise<void> = Promise.resolve();
+  #started = false;
+  #stopped = false;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#alarm = new Alarm(this.#clock, () => this.tick());
+  }
+
+  /** Begins to run tasks; those that a crash has cut off are told as failed. */
+  async start(): Promise<void> {
+    const cutOff = await this.#options.runs.closeInterrupted({
+      durationMs: 0,
+      output: "",
+      error: "the gateway ended while it ran; it is not run again for this time",
+    });
+    for (const run of cutOff) this.#reportInterrupted(run);
+    this.#started = true;
+    this.tick();
+  }
+
+  /**
+   * Puts tasks in the place of those of the same source. A run that goes on is not disturbed.
+   *
+   * @throws {Error} where a name is another source's, or the store does not answer.
+   */
+  replace(source: string, tasks: readonly Task[]): Promise<void> {
+    const change = this.#changing.then(() => this.#replace(source, tasks));
+    this.#changing = change.catch(() => {});
+    return change;
+  }
+
+  /** All tasks. */
+  list(): readonly TaskStatus[] {
+    return this.#tasks.map((entry) => entry.status(this.#clock.now()));
+  }
+
+  figures(): TaskFigures {
+    const running = this.#tasks.filter(({ line }) => line.running).length;
+    return { tasks: this.#tasks.length, running };
+  }
+
+  /** The next fire times of all tasks, the earliest first. */
+  upcoming(count: number): readonly { readonly name: string; readonly fireAt: number }[] {
+    return this.#tasks.flatMap((entry) => entry.upcoming(this.#clock.now(), count))
+      .sort((a, b) => a.fireAt - b.fireAt).slice(0, count);
+  }
+
+  /**
+   * Runs a task now, beside its schedule; undefined where there is no such task.
+   *
+   * @throws {Error} where it runs already.
+   */
+  async runNow(name: string): Promise<RunResult | undefined> {
+    const entry = this.#tasks.find(({ task }) => task.name === name);
+    if (!entry) return undefined;
+    if (entry.line.running) throw new Error(`Task "${name}" runs already`);
+    return await new Promise((onEnd) => entry.line.fire({ onEnd }, "skip"));
+  }
+
+  /** Looks at the clock and runs what is due. Its own alarm calls it; tests may. */
+  tick(): void {
+    if (this.#stopped || !this.#started) return;
+    const now = this.#clock.now();
+    for (const entry of this.#tasks) {
+      try {
+        const { fires, skipped } = entry.takeDue(now);
+        if (skipped !== undefined) this.#skip(entry, skipped);
+        const overlap = fires.length > 1 ? "queue" : entry.task.overlap;
+        for (const fireAt of fires) entry.line.fire({ fireAt }, overlap);
+        if (entry.setBack(now)) {
+          this.#try(entry, () => this.#options.tasks.reanchor(entry.key, { anchorAt: now }));
+        }
+      } catch (error) {
+        log.error("Task {task}: {error}", { task: entry.task.name, error: errorText(error) });
+        entry.retry(now, { now });
+      }
+    }
+    this.#setAlarm();
+  }
+
+  /** Runs nothing more, and waits for what runs; after `drainMs` it is ended. */
+  async stop({ drainMs }: { readonly drainMs: number }): Promise<void> {
+    this.#stopped = true;
+    this.#alarm[Symbol.dispose]();
+    const idle = Promise.all([...this.#tasks.map(({ line }) => line.stop()), ...this.#leaving]);
+    await waitAtMost(idle, drainMs);
+    this.#tasks.forEach(({ line }) => line.stop(new Error("the gateway is stopping")));
+    await idle;
+  }
+
+  async #replace(source: string, tasks: readonly Task[]): Promise<void> {
+    const others = this.#tasks.filter((entry) => entry.source !== source);
+    for (const { name } of tasks) {
+      const other = others.find(({ task }) => task.name === name);
+      if (other) throw new Error(`There is a task "${name}" already, of ${other.source}`);
+    }
+    const old = this.#tasks.filter((entry) => entry.source === source);
+    const now = this.#clock.now();
+    const own: ScheduledTask[] = [];
+    for (const task of tasks) {
+      const before = old.find((entry) => entry.task.name === task.name);
+      if (before?.change(task, { now })) {
+        own.push(before);
+        continue;
+      }
+      const digest = ScheduledTask.digestOf(task);
+      const state = await this.#options.tasks.open({ name: task.name, digest }, { now });
+      own.push(this.#entry(task, source, state));
+    }
+    for (const entry of old) if (!own.includes(entry)) this.#leave(entry);
+    this.#tasks = [...others, ...own];
+    this.tick();
+  }
+
+  #entry(task: Task, source: string, state: TaskState): ScheduledTask {
+    const entry: ScheduledTask = new ScheduledTask({
+      task,
+      source,
+      state,
+      line: {
+        run: (fire, signal) => this.#run(entry, fire, signal),
+        onSkip: ({ fireAt }) => {
+          log.info("Task {task} still runs: its time {at} is skipped", {
+            task: task.name,
+            at: isoTime(fireAt),
+          });
+          if (fireAt !== undefined) this.#skip(entry, fireAt);
+        },
+      },
+    });
+    return entry;
+  }
+
+  #leave(entry: ScheduledTask): void {
+    const leaving = entry.line.stop().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  /** Claims and runs one fire time; undefined where somebody else has it, or it must wait. */
+  async #run(
+    entry: ScheduledTask,
+    { fireAt }: Fire,
+    signal: AbortSignal,
+  ): Promise<RunResult | undefined> {
+    const { task, key } = entry;
+    const startedAt = this.#clock.now();
+    const run = {
+      kind: "task",
+      name: task.name,
+      trigger: isoTime(fireAt) ?? "manual",
+      startedAt,
+    } as const;
+    try {
+      if (task.action.type === "prompt") await this.#submit(task, fireAt ?? startedAt);
+      const id = await this.#options.tasks.claim(key, { fireAt, run, keep: keptRuns });
+      if (id === undefined) return undefined;
+      entry.noteRun(startedAt);
+      this.#options.events.emit("scheduler:task_run", originOf(task, fireAt));
+      const result = await executeTask({ task, fireAt }, { ...this.#options, signal });
+      this.#try(entry, () => this.#options.runs.finish(id, result));
+      this.#report(task, fireAt, result);
+      return result;
+    } catch (error) {
+      const result = { durationMs: 0, output: "", error: errorText(error) };
+      this.#report(task, fireAt, result);
+      // The store, or the channel: the fire time is not claimed, and its turn comes again.
+      if (fireAt !== undefined && !this.#stopped) {
+        entry.retry(fireAt, { now: this.#clock.now() });
+        this.#setAlarm();
+      }
+      return result;
+    }
+  }
+
+  async #submit(task: Task, at: number): Promise<void> {
+    if (task.action.type !== "prompt") return;
+    const { prompt, target } = task.action;
+    await this.#options.prompts.submit({
+      requestId: `task-${task.name}-${new Date(at).toISOString()}`,
+      task: task.name,
+      text: prompt,
+      to: target,
+    });
+  }
+
+  #skip(entry: ScheduledTask, fireAt: number): void {
+    this.#try(entry, () => this.#options.tasks.skip(entry.key, { fireAt }));
+  }
+
+  /** Does what is no loss where it fails: the next look at the clock finds the same again. */
+  #try(entry: ScheduledTask, write: () => Promise<void>): void {
+    write().catch((error) =>
+      log.warn("Cannot note where task {task} stands: {error}", {
+        task: entry.task.name,
+        error: errorText(error),
+      })
+    );
+  }
+
+  #report(task: Task, fireAt: number | undefined, { error, durationMs, output }: RunResult): void {
+    if (error === undefined) {
+      log.info("Task {task} ran in {ms} ms", { task: task.name, ms: durationMs });
+      return;
+    }
+    log.warn("Task {task} failed: {error}{output}", {
+      task: task.name,
+      error,
+      output: output && `; it printed:\n${output.slice(-500).trimEnd()}`,
+    });
+    const { events } = this.#options;
+    events.emit("scheduler:task_error", {
+      ...originOf(task, fireAt),
+      duration_ms: durationMs,
+      error,
+    });
+  }
+
+  #reportInterrupted({ kind, name, trigger, result }: Run): void {
+    const error = result!.error!;
+    log.warn("{kind} {name}, begun for {trigger}: {error}", { kind, name, trigger, error });
+    if (kind !== "task") return;
+    const fire_at = trigger === "manual" ? undefined : trigger;
+    const task = this.#tasks.find(({ task }) => task.name === name)?.task;
+    this.#options.events.emit("scheduler:task_error", {
+      task_name: name,
+      task_type: task?.schedule.type ?? "unknown",
+      fire_at,
+      duration_ms: 0,
+      error,
+    });
+  }
+
+  #setAlarm(): void {
+    if (this.#stopped || !this.#started) return;
+    const times = this.#tasks.map((entry) => entry.nextLook).filter((at) => at !== undefined);
+    this.#alarm.set(times.length > 0 ? Math.min(...times) : undefined);
+  }
+}
+
+function originOf(task: Task, fireAt: number | undefined) {
+  return { task_name: task.name, task_type: task.schedule.type, fire_at: isoTime(fireAt) };
+}
+
+function isoTime(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
