@@ -19,7 +19,7 @@ export interface BackgroundOptions {
 const script = `log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null`;
 
 /** How long one that is given up may take to end in order, milliseconds. */
-const endMs = 5_000;
+const endMs = 2_000;
 
 export class BackgroundProcess {
   readonly #child: Deno.ChildProcess;

@@ -23,7 +23,10 @@ export async function run(flags: Flags): Promise<number> {
   surviveUnhandledRejections();
   for (const warning of unknownNames(readSurroundings(flags))) log.warn("{warning}", { warning });
   await refuseForeignPidFile(flags);
-  const gateway = await Gateway.start(config);
+  // From the first moment on: a stop while it starts must be as orderly as any other.
+  const signals = listenToSignals();
+  const gateway = await Promise.race([Gateway.start(config), signals.second]);
+  if (!gateway) return exitForced;
   let pidFile: Disposable;
   try {
     pidFile = await notePid(flags, { config, gateway });
@@ -31,25 +34,29 @@ export async function run(flags: Flags): Promise<number> {
     await gateway.stop("it cannot write its pid file");
     throw error;
   }
-  return await new Promise<number>((resolve) => {
-    let stopping = false;
-    const end = (code: number) => {
-      pidFile[Symbol.dispose]();
-      resolve(code);
-    };
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => gateway.reload());
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
-      Deno.addSignalListener(signal, () => {
-        if (stopping) return end(exitForced);
-        stopping = true;
-        gateway.stop(signal).then(() => end(0), (error) => {
-          console.error("The gateway did not stop in order:", error);
-          end(1);
-        });
-      });
-    }
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => gateway.reload());
+  const stopped = signals.first.then((signal) => gateway.stop(signal)).then(() => 0, (error) => {
+    console.error("The gateway did not stop in order:", error);
+    return 1;
   });
+  const code = await Promise.race([stopped, signals.second.then(() => exitForced)]);
+  pidFile[Symbol.dispose]();
+  return code;
+}
+
+/** The first signal asks for an end in order, the second for one at once. */
+function listenToSignals() {
+  const first = Promise.withResolvers<Deno.Signal>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+    Deno.addSignalListener(signal, () => {
+      if (++count === 1) first.resolve(signal);
+      else second.resolve();
+    });
+  }
+  return { first: first.promise, second: second.promise };
 }
 
 function notePid(
