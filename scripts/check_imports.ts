@@ -8,11 +8,11 @@
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
   ["log"],
-  ["events"],
+  ["events", "systemd"],
   ["protocol"],
   ["config_types"],
   ["store"],
-  ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler"],
+  ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler", "progress"],
   ["orchestrator"],
   ["processor"],
   ["server", "admin"],

@@ -10,6 +10,7 @@ import type { GatewayConfig, Limits } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
+import type { Supervision } from "./systemd/service_manager.ts";
 
 /** The flags of the command line, by their name without dashes. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -96,6 +97,15 @@ export function readChatConfig(flags: Flags): ChatConfig {
   }
   const address = host.includes(":") ? `[${host}]` : host;
   return { url: url || `ws://${address}:${port}/ws`, secret, userName: userName() };
+}
+
+/** Reads what systemd tells its services; a watchdog that is meant for another process is none. */
+export function readSupervision(): Supervision {
+  const notifySocket = Deno.env.get("NOTIFY_SOCKET") || undefined;
+  const microseconds = Number(Deno.env.get("WATCHDOG_USEC"));
+  const pid = Deno.env.get("WATCHDOG_PID");
+  const ours = microseconds > 0 && (!pid || Number(pid) === Deno.pid);
+  return { notifySocket, ...(ours && { watchdogMs: microseconds / 1000 }) };
 }
 
 function readSettings(flags: Flags, dotEnv: Readonly<Record<string, string>>): Values {

@@ -13,6 +13,7 @@ import { ContextBuilder } from "./processor/context_builder.ts";
 import { defaultPersona } from "./processor/persona.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
+import { Progress } from "./progress.ts";
 import { Intake } from "./router/intake.ts";
 import { Router } from "./router/router.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
@@ -51,6 +52,8 @@ interface Foundations {
 /** A running gateway. */
 export class Gateway implements AsyncDisposable {
   readonly events: EventBus;
+  /** Whether it gets on; for a watchdog. */
+  readonly progress: Progress;
   readonly #config: GatewayConfig;
   readonly #store: Store;
   readonly #router: Router;
@@ -196,6 +199,10 @@ export class Gateway implements AsyncDisposable {
         registerTimeoutMs: config.registerTimeoutMs,
       },
     });
+    // The longest that a turn may take without an event.
+    const silenceMs = (limits.continuations + 1) * config.llm.totalMs + config.toolTimeoutMs +
+      config.approvalTimeoutMs;
+    this.progress = new Progress({ store, router, events, silenceMs });
     this.#config = config;
     this.events = events;
     this.#store = store;
