@@ -99,6 +99,11 @@ export function readChatConfig(flags: Flags): ChatConfig {
   return { url: url || `ws://${address}:${port}/ws`, secret, userName: userName() };
 }
 
+/** Reads where the store is. @throws {ConfigError} as `readConfig`. */
+export function readDataDir(flags: Flags): string {
+  return readSettings(flags, readDotEnv()).dataDir ?? defaultDataDir();
+}
+
 /** Reads what systemd tells its services; a watchdog that is meant for another process is none. */
 export function readSupervision(): Supervision {
   const notifySocket = Deno.env.get("NOTIFY_SOCKET") || undefined;
@@ -106,6 +111,12 @@ export function readSupervision(): Supervision {
   const pid = Deno.env.get("WATCHDOG_PID");
   const ours = microseconds > 0 && (!pid || Number(pid) === Deno.pid);
   return { notifySocket, ...(ours && { watchdogMs: microseconds / 1000 }) };
+}
+
+/** Where systemd looks for units: those of the user and those of the machine. */
+export function readUnitFolders(): { readonly user: string; readonly system: string } {
+  const base = Deno.env.get("XDG_CONFIG_HOME") || join(homedir(), ".config");
+  return { user: join(base, "systemd", "user"), system: "/etc/systemd/system" };
 }
 
 function readSettings(flags: Flags, dotEnv: Readonly<Record<string, string>>): Values {

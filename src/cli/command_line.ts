@@ -13,7 +13,9 @@ import { run } from "./run.ts";
 const exitUsage = 2;
 const exitFailure = 1;
 
-const commands = ["run", "chat", "mcp"];
+const commands = ["run", "chat", "mcp", "service", "backup", "restore"];
+/** Those that take words of their own. */
+const withWords = ["mcp", "service", "backup", "restore"];
 const runFlags = (Object.values(settings) as Setting<unknown>[]).filter(({ flag }) => flag);
 
 const help = `clara-gateway ${version}: between chat platforms and language models
@@ -22,6 +24,9 @@ Usage:
   clara-gateway [run] [options]   run the gateway in the foreground
   clara-gateway chat [options]    talk to a running gateway in the terminal
   clara-gateway mcp …             manage MCP servers; clara-gateway mcp help says how
+  clara-gateway service …         the gateway under systemd; clara-gateway service help says how
+  clara-gateway backup FILE       a copy of the store, also while the gateway runs
+  clara-gateway restore FILE      put such a copy in place, while no gateway runs
 
 Options:
 ${runFlags.map(flagHelp).join("\n")}
@@ -59,6 +64,15 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
         const { mcp } = await import("./mcp_command.ts");
         return await mcp(rest, flags);
       }
+      case "service": {
+        const { service } = await import("./service_command.ts");
+        return await service(rest, flags);
+      }
+      case "backup":
+      case "restore": {
+        const { backup, restore } = await import("./backup_command.ts");
+        return await (command === "backup" ? backup : restore)(rest, flags);
+      }
       default:
         return await run(flags);
     }
@@ -91,13 +105,16 @@ function parse(args: readonly string[]): CommandLine {
       url: { type: "string" },
       name: { type: "string" },
       json: { type: "boolean" },
+      system: { type: "boolean" },
+      print: { type: "boolean" },
+      force: { type: "boolean" },
       ...Object.fromEntries(
         runFlags.map(({ flag, boolean }) => [flag!, { type: boolean ? "boolean" : "string" }]),
       ) as Record<string, { type: "boolean" | "string" }>,
     },
   });
   const [command = "run", ...rest] = positionals;
-  if (!commands.includes(command) || (rest.length > 0 && command !== "mcp")) {
+  if (!commands.includes(command) || (rest.length > 0 && !withWords.includes(command))) {
     const found = JSON.stringify(positionals.join(" "));
     throw new ConfigError(`Unknown command ${found}; there are ${commands.join(", ")}.`);
   }
