@@ -6,6 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { ConfigError, errorText, StoreError } from "../errors.ts";
+import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
 import { refuseNewer } from "./schema.ts";
 
@@ -39,9 +40,7 @@ export async function takeSnapshot(
   try {
     // SQLite writes into an empty file that is there, and so keeps its mode.
     await Deno.writeFile(temporary, new Uint8Array(), { mode: 0o600, createNew: true });
-    using database = new Reading(source);
-    refuseNewer(database.sql, source);
-    database.sql.exec(`VACUUM INTO '${temporary.replaceAll("'", "''")}'`);
+    copyStore(source, temporary);
     const figures = await inspectSnapshot(temporary);
     await flush(temporary);
     if (force) await Deno.rename(temporary, file);
@@ -73,6 +72,8 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
     if (first?.integrity_check !== "ok") {
       throw new Error(`it is damaged: ${first?.integrity_check}`);
     }
+    const known = sql.prepare("SELECT name FROM sqlite_schema WHERE name = 'history'").get();
+    if (!known) throw new Error("it is the database of another program");
     const count = (table: string) =>
       Number(sql.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n);
     return { bytes: size, sessions: count("sessions"), historyLines: count("history") };
@@ -118,6 +119,19 @@ export async function putSnapshot(
     throw new StoreError(`Cannot restore "${file}" into "${folder}": ${errorText(error)}`, {
       cause: error,
     });
+  }
+}
+
+function copyStore(from: string, to: string): void {
+  using source = new Reading(from);
+  refuseNewer(source.sql, from);
+  const target = new DatabaseSync(to);
+  try {
+    // Nobody sees the copy before it is whole and on the disk.
+    target.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+    copyDatabase(source.sql, target);
+  } finally {
+    target.close();
   }
 }
 

@@ -74,6 +74,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
       assert.match(taken.out, /^Backed up .*: \d sessions, \d+ lines of history/);
       // The gateway went on meanwhile.
       assert.ok(talk.replies() > before);
+      await adapter.replyTo(adapter.say("the last message of all"));
     }
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
   }
@@ -85,7 +86,11 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   assert.deepEqual(conversations(join(empty, "gateway.db")), copy);
   // What the copy has is the beginning of what the gateway went on to write.
   const original = conversations(join(data, "gateway.db"));
-  assert.ok(copy.history.length > 0 && copy.history.length < original.history.length);
+  const lines = copy.history.length;
+  assert.ok(
+    lines > 0 && lines < original.history.length,
+    `${lines} of ${original.history.length} lines are in the copy`,
+  );
   assert.deepEqual(copy.history, original.history.slice(0, copy.history.length));
   assert.equal(copy.found.length, copy.history.length);
   // A gateway runs on it, and takes up what the copy left unfinished.
@@ -153,7 +158,7 @@ Deno.test("neither a file that is there nor one that is no copy is taken", async
   empty.close();
   assert.match(
     (await clara("restore", at("empty.db"), "--data-dir", at("new"))).errors,
-    /no such table: sessions/,
+    /it is the database of another program/,
   );
   const names = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();
   assert.deepEqual(names, ["data", "empty.db", "text"]);
