@@ -28,7 +28,7 @@ async function start(folder: string, env: Record<string, string> = {}): Promise<
     args: ["--port", "0", "--data-dir", `${folder}/data`],
     cwd: folder,
     clearEnv: true,
-    env: { HOME: folder, CLARA_LOG_FORMAT: "json", ...env },
+    env: { HOME: folder, PATH: "/usr/bin:/bin", CLARA_LOG_FORMAT: "json", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
