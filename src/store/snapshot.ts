@@ -100,12 +100,13 @@ export async function putSnapshot(
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     using _lock = new InstanceLock(folder);
+    await giveTo(folder, join(folder, "gateway.lock"));
     const target = join(folder, "gateway.db");
     const temporary = join(folder, `gateway.db.${crypto.randomUUID()}.tmp`);
     try {
       await Deno.writeFile(temporary, new Uint8Array(), { mode: 0o600, createNew: true });
       await Deno.copyFile(file, temporary);
-      await Deno.chmod(temporary, 0o600);
+      await giveTo(folder, temporary);
       await flush(temporary);
       const kept = await keepAside(target, now);
       await Deno.rename(temporary, target);
@@ -160,6 +161,15 @@ async function keepAside(path: string, now: Date): Promise<string | undefined> {
     });
   }
   return kept;
+}
+
+/** Makes a file its owner's only, and where root calls, the owner that of the folder: a service's user. */
+async function giveTo(folder: string, file: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  await Deno.chmod(file, 0o600);
+  if (Deno.uid() !== 0) return;
+  const { uid, gid } = await Deno.stat(folder);
+  await Deno.chown(file, uid, gid);
 }
 
 /** Renames without replacing anything that came there meanwhile, where the file system can. */
