@@ -1,12 +1,17 @@
 /**
  * Drives the compiled program from an empty folder, with no Deno on the PATH: a conversation, a
- * kill -9 in the middle of a turn and the reply after the restart, an orderly end. `.ci/run` calls it
+ * kill -9 in the middle of a turn and the reply after the restart, MCP servers, systemd's protocol, backup
+ * and restore, an orderly end. `.ci/run` calls it
  * with the program's path in CLARA_TEST_BINARY.
  */
 
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { AdapterClient } from "../tests/support/adapter_client.ts";
+import { EverythingServer } from "../tests/support/everything_server.ts";
 import { LlmServer } from "../tests/support/llm_server.ts";
+import { badServer, toolTexts } from "../tests/support/mcp_folder.ts";
+import { NotifyListener } from "../tests/support/notify_listener.ts";
 import { TempFolder } from "../tests/support/temp_folder.ts";
 
 const binary = Deno.env.get("CLARA_TEST_BINARY");
@@ -23,7 +28,7 @@ async function start(folder: string, env: Record<string, string> = {}): Promise<
     args: ["--port", "0", "--data-dir", `${folder}/data`],
     cwd: folder,
     clearEnv: true,
-    env: { HOME: folder, CLARA_LOG_FORMAT: "json", ...env },
+    env: { HOME: folder, PATH: "/usr/bin:/bin", CLARA_LOG_FORMAT: "json", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -95,4 +100,58 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
   const last = (await llm.request(2)).body.messages;
   assert.equal(last.filter(({ role }) => role === "tool").length, 1);
   assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("the binary uses MCP servers over all transports, also one that was started anew", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  await using llm = await LlmServer.start();
+  await using sse = await EverythingServer.start("sse");
+  const http = await EverythingServer.start("streamableHttp");
+  const port = Number(new URL(http.url).port);
+  const mcpServers = { stdio: badServer(), http: { url: http.url }, sse: { url: sse.url } };
+  await Deno.writeTextFile(`${folder.path}/mcp.json`, JSON.stringify({ mcpServers }));
+  await using running = await start(folder.path, { OPENAI_BASE_URL: llm.url });
+  await using adapter = await AdapterClient.connect({ url: running.url });
+  const call = async (...names: readonly string[]) => {
+    const from = llm.requests.length;
+    const toolCalls = names.map((name) => ({ name, arguments: { message: "hi", text: "hi" } }));
+    llm.reply({ toolCalls }, { text: "done" });
+    const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
+    assert.equal(terminal.content, "done");
+    return toolTexts(llm.requests[from + 1]!.body);
+  };
+  const texts = await call("stdio__garbage", "http__echo", "sse__echo");
+  assert.deepEqual(texts, ["said", "Echo: hi", "Echo: hi"]);
+  await http[Symbol.asyncDispose]();
+  await using _again = await EverythingServer.start("streamableHttp", port);
+  assert.match((await call("http__echo"))[0]!, /hi/);
+});
+
+Deno.test("the binary tells systemd how it is, and backs up and restores its store", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  await using manager = new NotifyListener(`${folder.path}/notify`);
+  const at = (name: string) => `${folder.path}/${name}`;
+  const command = async (...args: readonly string[]) => {
+    const { code, stderr } = await new Deno.Command(binary!, { args: [...args] }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+  };
+  {
+    await using running = await start(folder.path, {
+      NOTIFY_SOCKET: manager.name,
+      WATCHDOG_USEC: "200000",
+    });
+    await manager.waitForLine("READY=1");
+    await manager.waitForLine("WATCHDOG=1");
+    await using adapter = await AdapterClient.connect({ url: running.url });
+    await adapter.replyTo(adapter.say("Keep this"));
+    await command("backup", at("copy.db"), "--data-dir", at("data"));
+    running.child.kill("SIGTERM");
+    await manager.waitForLine("STOPPING=1");
+    assert.equal((await running.child.status).code, 0);
+  }
+  await command("restore", at("copy.db"), "--data-dir", at("other"));
+  const copy = new DatabaseSync(at("other/gateway.db"), { readOnly: true });
+  const lines = copy.prepare("SELECT content FROM history ORDER BY id").all();
+  copy.close();
+  assert.deepEqual(lines.map(({ content }) => content), ["Keep this", "Keep this"]);
 });

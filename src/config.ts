@@ -10,6 +10,7 @@ import type { GatewayConfig, Limits } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
+import type { Supervision } from "./systemd/service_manager.ts";
 
 /** The flags of the command line, by their name without dashes. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -150,6 +151,27 @@ export function readDaemonConfig(
     address: addressOf(values.host, values.port),
     drainMs: values.drainSeconds * 1000,
   };
+}
+
+/** Reads where the store is. @throws {ConfigError} as `readConfig`. */
+export function readDataDir(flags: Flags): string {
+  const { dataDir } = readSettings(readSurroundings(flags), ["dataDir"]);
+  return dataDir ?? defaultDataDir();
+}
+
+/** Reads what systemd tells its services; a watchdog that is meant for another process is none. */
+export function readSupervision(): Supervision {
+  const notifySocket = Deno.env.get("NOTIFY_SOCKET") || undefined;
+  const microseconds = Number(Deno.env.get("WATCHDOG_USEC"));
+  const pid = Deno.env.get("WATCHDOG_PID");
+  const ours = microseconds > 0 && (!pid || Number(pid) === Deno.pid);
+  return { notifySocket, ...(ours && { watchdogMs: microseconds / 1000 }) };
+}
+
+/** Where systemd looks for units: those of the user and those of the machine. */
+export function readUnitFolders(): { readonly user: string; readonly system: string } {
+  const base = Deno.env.get("XDG_CONFIG_HOME") || join(homedir(), ".config");
+  return { user: join(base, "systemd", "user"), system: "/etc/systemd/system" };
 }
 
 function addressOf(host: string, port: number): string {

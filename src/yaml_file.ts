@@ -3,7 +3,7 @@
  * expected. Used by the tools' policy, the hooks and the scheduler.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { ConfigError } from "./errors.ts";
 
 /** What a file holds, and how its errors name it. */

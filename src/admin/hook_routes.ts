@@ -1,7 +1,7 @@
 /** `/admin/hooks`: which hooks there are, how they went, and trying one out. */
 
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { errorText } from "../errors.ts";
 import type { HookRunner, HookStatus } from "../hooks/hook_runner.ts";
 import { sampleEvent } from "../hooks/sample_event.ts";

@@ -169,6 +169,54 @@ Without a running gateway the file alone is looked at.`,
     },
   },
   {
+    name: "service",
+    summary: "The gateway as a systemd service",
+    usage: "ACTION [--system] [options]",
+    details: `Actions:
+  install     write the unit, start it now and with every login or boot
+              (--print only shows the unit)
+  uninstall   stop it and remove the unit; the data stays
+  status      what systemd says about it
+
+Without --system it is the service of the user who calls, and runs in the folder where it is installed
+from. With --system (as root) it is the machine's, with its files in /var/lib/clara-gateway and its
+settings in /etc/clara-gateway.env.`,
+    options: [
+      { flag: "system", help: "The machine's service, not the user's" },
+      { flag: "print", help: "Only print the unit" },
+    ],
+    settings: allSettings,
+    actions: ["install", "uninstall", "status"],
+    load: async () => {
+      const { service } = await import("./service_command.ts");
+      return (flags, args) => service(args, flags);
+    },
+  },
+  {
+    name: "backup",
+    summary: "Copy the store into a file, also while the gateway runs",
+    usage: "FILE [--force] [options]",
+    options: [{ flag: "force", help: "Replace a file that is there" }],
+    settings: ["dataDir"],
+    maxWords: 1,
+    load: async () => {
+      const { backup } = await import("./backup_command.ts");
+      return (flags, args) => backup(args, flags);
+    },
+  },
+  {
+    name: "restore",
+    summary: "Put such a copy in place, while no gateway runs",
+    usage: "FILE [options]",
+    options: [],
+    settings: ["dataDir"],
+    maxWords: 1,
+    load: async () => {
+      const { restore } = await import("./backup_command.ts");
+      return (flags, args) => restore(args, flags);
+    },
+  },
+  {
     name: "doctor",
     summary: "Check the configuration, the files, the store, the port, the model, MCP servers",
     usage: "[--json] [--skip NAMES] [options]",

@@ -5,7 +5,7 @@
  */
 
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Flags } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { askHealth } from "./gateway_health.ts";

@@ -42,6 +42,17 @@ function procFields(pid: number): readonly string[] | undefined {
 function readText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
+  } catch (error) {
+    // Deno reads /proc only with all permissions; a program of the system reads it without.
+    return error instanceof Deno.errors.NotCapable ? readByCat(path) : undefined;
+  }
+}
+
+function readByCat(path: string): string | undefined {
+  try {
+    const cat = new Deno.Command("cat", { args: [path], stdin: "null", stderr: "null" });
+    const { success, stdout } = cat.outputSync();
+    return success ? new TextDecoder().decode(stdout) : undefined;
   } catch {
     return undefined;
   }

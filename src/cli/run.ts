@@ -1,18 +1,27 @@
 /** The command `run`: the gateway in the foreground, until a signal ends it. */
 
-import { type Flags, readConfig, readDaemonConfig, readSurroundings } from "../config.ts";
+import {
+  type Flags,
+  readConfig,
+  readDaemonConfig,
+  readSupervision,
+  readSurroundings,
+} from "../config.ts";
 import { unknownNames } from "../config_report.ts";
 import type { GatewayConfig } from "../config_types.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
 import { configureLog, logger } from "../log.ts";
 import { notedFlags, readPidFile, writePidFile } from "./pid_file.ts";
+import { ServiceManager } from "../systemd/service_manager.ts";
 import { surviveUnhandledRejections } from "./unexpected.ts";
 
 const log = logger("cli");
 
 /** The exit code of a process that a second signal ended. */
 const exitForced = 130;
+/** What an orderly end may take beyond the drain time, hooks of the end included, milliseconds. */
+const closingMs = 60_000;
 
 /** Runs the gateway; resolves with the exit code after a signal and the orderly end it begins. */
 export async function run(flags: Flags): Promise<number> {
@@ -25,6 +34,7 @@ export async function run(flags: Flags): Promise<number> {
   await refuseForeignPidFile(flags);
   // From the first moment on: a stop while it starts must be as orderly as any other.
   const signals = listenToSignals();
+  using manager = new ServiceManager(readSupervision());
   const gateway = await Promise.race([Gateway.start(config), signals.second]);
   if (!gateway) return exitForced;
   let pidFile: Disposable;
@@ -34,8 +44,20 @@ export async function run(flags: Flags): Promise<number> {
     await gateway.stop("it cannot write its pid file");
     throw error;
   }
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => gateway.reload());
-  const stopped = signals.first.then((signal) => gateway.stop(signal)).then(() => 0, (error) => {
+  const status = `Listening on ${gateway.address}`;
+  manager.ready(status);
+  manager.watch(() => gateway.progress.standstill());
+  if (Deno.build.os !== "windows") {
+    Deno.addSignalListener("SIGHUP", async () => {
+      manager.reloading();
+      const problems = await gateway.reload();
+      manager.ready(problems.length > 0 ? `${status}; wrong files: ${problems.length}` : status);
+    });
+  }
+  const stopped = signals.first.then((signal) => {
+    manager.stopping({ longestMs: config.drainMs + closingMs });
+    return gateway.stop(signal);
+  }).then(() => 0, (error) => {
     console.error("The gateway did not stop in order:", error);
     return 1;
   });

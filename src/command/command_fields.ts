@@ -1,6 +1,6 @@
 /** The fields that `hooks.yaml` and `scheduler.yaml` share, as zod schemas. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { maxTimerSeconds } from "../wait.ts";
 
 /** The name of a hook or task: it is shown, typed and logged. */

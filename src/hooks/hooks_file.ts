@@ -1,7 +1,7 @@
 /** Reads `hooks.yaml`. Pure: a wrong file is told with file, line and key. */
 
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import * as fields from "../command/command_fields.ts";
 import { eventNames } from "../events.ts";
 import { parseYaml } from "../yaml_file.ts";

@@ -1,6 +1,6 @@
 /** Reads what a plugin says of a hook of its own: the fields of the file, and a function. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Hook, HookAction } from "./hook.ts";
 import { hookFields } from "./hooks_file.ts";
 

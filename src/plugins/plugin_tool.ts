@@ -1,6 +1,6 @@
 /** A plugin's tool as the executor knows tools. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { readWith, type Tool, type ToolOutput, toolRisks } from "../tools/tool.ts";
 import type { PluginArguments, PluginTool } from "./plugin.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import * as clara1 from "../../src/protocol/clara1.ts";
 import * as claraPy from "../../src/protocol/clara_py.ts";
 import { mcpResponses } from "../../src/protocol/mcp_frames.ts";

@@ -1,6 +1,6 @@
 /** The tool `schedule_reminder`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
 import type { ReminderBook } from "./reminder_book.ts";
