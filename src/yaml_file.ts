@@ -22,7 +22,7 @@ export async function parseYaml<Schema extends z.ZodType>(
   text: string,
   { schema, path }: YamlFileOptions<Schema>,
 ): Promise<z.output<Schema>> {
-  const { isMap, LineCounter, parseDocument } = await import("yaml");
+  const { isMap, LineCounter, parseDocument } = await import("./yaml_library.ts");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [broken] = document.errors;

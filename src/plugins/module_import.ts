@@ -13,7 +13,7 @@ export async function importModule(path: string): Promise<Module> {
   if (!Deno.build.standalone || !path.endsWith(".ts")) {
     return await import(pathToFileURL(path).href);
   }
-  const { transform } = await import("sucrase");
+  const { transform } = await import("./typescript_library.ts");
   const { code } = transform(await Deno.readTextFile(path), {
     transforms: ["typescript"],
     disableESTransforms: true,
