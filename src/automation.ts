@@ -67,14 +67,14 @@ export class Automation {
     ];
   }
 
-  /** Reads the files. @throws {ConfigError} where one is wrong. */
+  /** Reads the files, then the plugins. @throws {ConfigError} where a file is wrong. */
   async load(): Promise<void> {
     for (const file of this.#files) await file.load();
+    await this.#plugins.load();
   }
 
-  /** Loads the plugins, and from now on runs tasks and watches the files. */
+  /** From now on runs tasks and watches the files. */
   async start(): Promise<void> {
-    await this.#plugins.load();
     const { hooks } = this.hooks.figures();
     const tasks = this.scheduler.list().length;
     if (hooks + tasks > 0) log.info("Hooks: {hooks}, tasks: {tasks}", { hooks, tasks });

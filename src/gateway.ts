@@ -187,8 +187,8 @@ export class Gateway implements AsyncDisposable {
   async #start(): Promise<void> {
     await this.#automation.load();
     this.#engine.mcp.start();
-    await this.#automation.start();
     this.#announceStart();
+    await this.#automation.start();
     await this.#engine.start();
     this.#server.admit();
   }

@@ -14,7 +14,7 @@ import type { Hook } from "./hook.ts";
 import { callHook } from "./hook_call.ts";
 import { toHookEvent } from "./hook_event.ts";
 import { matchesEvent } from "./hook_match.ts";
-import { type HookCall, type HookJob, HookQueue } from "./hook_queue.ts";
+import { type HookCall, type HookJob, HookQueue, sizeOf } from "./hook_queue.ts";
 
 const log = logger("hooks");
 
@@ -92,6 +92,8 @@ export class HookRunner {
       const queue = old.find((queue) => queue.hook.name === hook.name);
       if (!queue) return new HookQueue(hook, source);
       queue.hook = hook;
+      // Who switches off a hook that goes wrong wants no more of it.
+      if (!hook.enabled) this.#forget(queue);
       return queue;
     });
     for (const queue of old) if (!own.includes(queue)) this.#forget(queue);
@@ -152,7 +154,7 @@ export class HookRunner {
     let job: HookJob | undefined;
     for (const queue of this.#queues) {
       if (!matchesEvent(queue.hook, event)) continue;
-      job ??= { seq, event, size: charsOf(event) };
+      job ??= { seq, event, size: sizeOf(event) };
       this.#enqueue(queue, job);
     }
     if (job) this.#pump();
@@ -160,7 +162,9 @@ export class HookRunner {
 
   #enqueue(queue: HookQueue, job: HookJob): void {
     const { queuedHookEvents, queuedChars = 32 * 1024 * 1024 } = this.#options;
-    if (queue.length >= queuedHookEvents || this.#queuedChars + job.size > queuedChars) {
+    const full = queue.length >= queuedHookEvents || this.#queuedChars + job.size > queuedChars;
+    // At the end the backlog is given up, and so is in nobody's way.
+    if (full && job.event.name !== "gateway:shutdown") {
       // Told at 1, 10, 100 …: the log must not drown with the hook.
       if (/^10*$/.test(String(++queue.dropped))) {
         log.warn("Hook {hook} does not keep up: {count} events were dropped, {queued} wait", {
@@ -270,7 +274,7 @@ export class HookRunner {
   #forget(queue: HookQueue): void {
     const lost = this.#drop(queue);
     if (lost > 0) {
-      log.warn("Hook {hook} is gone, and {count} events that waited for it", {
+      log.warn("Hook {hook} is gone or off, and {count} events that waited for it are given up", {
         hook: queue.hook.name,
         count: lost,
       });
@@ -283,11 +287,4 @@ export class HookRunner {
     this.#queuedChars -= size - queue.size;
     return count;
   }
-}
-
-/** About what an event takes up: the characters of its texts. */
-function charsOf({ data }: GatewayEvent): number {
-  let chars = 0;
-  for (const value of Object.values(data)) if (typeof value === "string") chars += value.length;
-  return chars;
 }
