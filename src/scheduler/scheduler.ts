@@ -146,7 +146,7 @@ export class Scheduler {
       const other = others.find(({ task }) => task.name === name);
       if (other) throw new Error(`There is a task "${name}" already, of ${other.source}`);
     }
-    const old = this.#tasks.filter((entry) => entry.source === source);
+    const old = this.#tasks.filter((entry) => !others.includes(entry));
     const now = this.#clock.now();
     const own: ScheduledTask[] = [];
     for (const task of tasks) {
@@ -262,12 +262,8 @@ export class Scheduler {
       error,
       output: output && `; it printed:\n${output.slice(-500).trimEnd()}`,
     });
-    const { events } = this.#options;
-    events.emit("scheduler:task_error", {
-      ...originOf(task, fireAt),
-      duration_ms: durationMs,
-      error,
-    });
+    const failed = { ...originOf(task, fireAt), duration_ms: durationMs, error };
+    this.#options.events.emit("scheduler:task_error", failed);
   }
 
   #reportInterrupted({ kind, name, trigger, result }: Run): void {
