@@ -73,6 +73,12 @@ for (const { zone, date } of [...gaps, ...overlaps]) {
   });
 }
 
+Deno.test("of several times of a day, those in the gap are left out, and in the overlap come twice", () => {
+  const times = cronTimes("30 2,14 * * *", berlin);
+  assert.deepEqual(onDay(times, "2026-03-29"), ["12:30"]);
+  assert.deepEqual(onDay(times, "2026-10-25"), ["00:30", "01:30", "13:30"]);
+});
+
 Deno.test("a time of day next to the change is as far from it as ever", () => {
   // 09:00 in Berlin is 08:00 UTC in winter and 07:00 in summer.
   const times = cronTimes("0 9 * * *", berlin);
