@@ -8,7 +8,13 @@ import { parseCron } from "./fire_times.ts";
 import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
 
 const seconds = z.number().positive().max(10 * 365 * 86_400);
-const id = z.union([z.string().min(1).max(256), z.number().transform(String)]);
+/** An id without quotes is a number to YAML: one of too many digits would become another. */
+const id = z.union([z.string().min(1).max(256), z.number()])
+  .refine(
+    (id) => typeof id === "string" || Number.isSafeInteger(id),
+    "expected a text: put a number of so many digits in quotes",
+  )
+  .transform(String);
 
 const common = {
   name: fields.name,
@@ -143,8 +149,8 @@ function scheduleOf(entry: Entry): Schedule {
       const { interval, delay } = entry;
       return {
         type: "interval",
-        intervalMs: interval * 1000,
-        delayMs: delay === undefined ? undefined : delay * 1000,
+        intervalMs: Math.round(interval * 1000),
+        delayMs: delay === undefined ? undefined : Math.round(delay * 1000),
       };
     }
     case "cron":
@@ -152,6 +158,6 @@ function scheduleOf(entry: Entry): Schedule {
     case "one_shot":
       return entry.run_at !== undefined
         ? { type: "one_shot", runAt: new Date(entry.run_at).getTime() }
-        : { type: "one_shot", delayMs: entry.delay! * 1000 };
+        : { type: "one_shot", delayMs: Math.round(entry.delay! * 1000) };
   }
 }
