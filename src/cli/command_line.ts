@@ -83,7 +83,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       console.error(error.message);
       return exitFailure;
     }
-    throw error;
+    // A mistake of the program's own: with its stack. Thrown on, it could end with exit code 0.
+    console.error(error);
+    return exitFailure;
   }
 }
 

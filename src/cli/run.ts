@@ -3,7 +3,7 @@
 import { type Flags, readConfig } from "../config.ts";
 import { Gateway } from "../gateway.ts";
 import { configureLog } from "../log.ts";
-import { surviveUnhandledRejections } from "./unexpected.ts";
+import { surviveTheUnexpected } from "./unexpected.ts";
 
 /** The exit code of a process that a second signal ended. */
 const exitForced = 130;
@@ -12,7 +12,7 @@ const exitForced = 130;
 export async function run(flags: Flags): Promise<number> {
   const config = readConfig(flags);
   await configureLog(config.log);
-  surviveUnhandledRejections();
+  surviveTheUnexpected();
   const gateway = await Gateway.start(config);
   return await new Promise<number>((resolve) => {
     let stopping = false;
