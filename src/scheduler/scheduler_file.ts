@@ -95,8 +95,12 @@ export function readPluginTask(
   const result = entry.safeParse({ ...definition as object, command: "function" });
   if (!result.success) {
     const [{ path, message }] = result.error.issues as [z.core.$ZodIssue];
-    throw new Error(`"${path.join(".")}": ${message.replace(/^Invalid input: /, "")}`);
+    const { name } = { ...definition as { readonly name?: unknown } };
+    const which = typeof name === "string" ? ` "${name}"` : "";
+    const key = path.length > 0 ? `"${path.join(".")}": ` : "";
+    throw new Error(`Cannot add task${which}: ${key}${message.replace(/^Invalid input: /, "")}`);
   }
+  if (typeof run !== "function") throw new Error("Cannot add task: expected a function");
   return { ...toTask(result.data, "."), action: { type: "function", run } };
 }
 
