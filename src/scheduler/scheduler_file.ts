@@ -78,7 +78,8 @@ const entry = z.discriminatedUnion("type", [interval, cron, oneShot]).superRefin
   },
 );
 
-const schema = z.strictObject({
+/** What the file may hold. */
+export const schedulerFileSchema = z.strictObject({
   tasks: z.array(entry).nullish().transform((tasks) => tasks ?? []).superRefine(fields.refuseTwins),
 });
 
@@ -112,7 +113,9 @@ export function readPluginTask(
  */
 export async function parseSchedulerFile(text: string, path: string): Promise<readonly Task[]> {
   const folder = dirname(resolve(path));
-  return (await parseYaml(text, { schema, path })).tasks.map((entry) => toTask(entry, folder));
+  return (await parseYaml(text, { schema: schedulerFileSchema, path })).tasks.map((entry) =>
+    toTask(entry, folder)
+  );
 }
 
 function toTask(entry: Entry, folder: string): Task {
