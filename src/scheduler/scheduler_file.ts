@@ -8,7 +8,11 @@ import { parseCron } from "./fire_times.ts";
 import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
 
 const seconds = z.number().positive().max(10 * 365 * 86_400);
-const id = z.union([z.string().min(1).max(256), z.number().transform(String)]);
+/** Numbers are taken where they are what stands in the file: a longer one would be another channel's. */
+const id = z.union([
+  z.string().min(1).max(256),
+  z.number().refine(Number.isSafeInteger).transform(String),
+], "expected a text of at most 256 characters; a long number in quotes");
 
 const common = {
   name: fields.name,
