@@ -14,7 +14,7 @@ import { Gateway } from "../gateway.ts";
 import { configureLog, logger } from "../log.ts";
 import { notedFlags, readPidFile, writePidFile } from "./pid_file.ts";
 import { ServiceManager } from "../systemd/service_manager.ts";
-import { surviveUnhandledRejections } from "./unexpected.ts";
+import { surviveTheUnexpected } from "./unexpected.ts";
 
 const log = logger("cli");
 
@@ -29,7 +29,7 @@ export async function run(flags: Flags): Promise<number> {
   if (flags.background) Deno.chdir(String(flags.background));
   const config = readConfig(flags);
   await configureLog({ ...config.log, fileOnly: Boolean(flags.background) });
-  surviveUnhandledRejections();
+  surviveTheUnexpected();
   for (const warning of unknownNames(readSurroundings(flags))) log.warn("{warning}", { warning });
   await refuseForeignPidFile(flags);
   // From the first moment on: a stop while it starts must be as orderly as any other.

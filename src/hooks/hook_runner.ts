@@ -60,7 +60,7 @@ export class HookRunner {
   readonly #unsubscribe: () => void;
   /** By name, in the order in which they get an event. */
   #queues: readonly HookQueue[] = [];
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   readonly #calls = new Set<HookCall>();
   #commands = 0;
   #queuedChars = 0;
@@ -125,7 +125,13 @@ export class HookRunner {
   /** Calls a hook for an event of the caller's; undefined where there is no such hook. */
   async test(name: string, event: GatewayEvent): Promise<RunResult | undefined> {
     const hook = this.#queues.find(({ hook }) => hook.name === name)?.hook;
-    return hook && await this.#call(hook, event, new AbortController().signal);
+    if (!hook) return undefined;
+    if (this.#stopped) throw new Error("The gateway is stopping");
+    // Beside the queue, but not beyond the gateway's end.
+    const run = this.#call(hook, event, { seq: 0, abort: new AbortController() })
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
+    return await run;
   }
 
   /**
@@ -204,27 +210,25 @@ export class HookRunner {
     this.#queuedChars -= size;
     const command = hook.action.type === "command" ? 1 : 0;
     this.#commands += command;
-    const abort = new AbortController();
-    const call = { seq, abort };
-    queue.current = call;
-    // Beside the queue, which may go while its hook runs.
-    this.#calls.add(call);
+    queue.current = { seq, abort: new AbortController() };
     try {
-      await this.#call(hook, event, abort.signal);
+      await this.#call(hook, event, queue.current);
     } finally {
       this.#commands -= command;
-      this.#calls.delete(call);
       queue.current = undefined;
     }
   }
 
-  async #call(hook: Hook, event: GatewayEvent, signal: AbortSignal): Promise<RunResult> {
+  async #call(hook: Hook, event: GatewayEvent, call: HookCall): Promise<RunResult> {
     const startedAt = this.#now();
+    // Beside the queue, which may go while its hook runs.
+    this.#calls.add(call);
     const { childEnvironment, environment, runs } = this.#options;
     const result = await callHook(
       { hook, event: toHookEvent(event) },
-      { childEnvironment, environment, signal },
+      { childEnvironment, environment, signal: call.abort.signal },
     );
+    this.#calls.delete(call);
     if (result.error !== undefined) this.#report(hook, event, result, result.error);
     else log.debug("Hook {hook} ran for {event}", { hook: hook.name, event: event.name });
     const run = { kind: "hook", name: hook.name, trigger: event.name, startedAt, result } as const;

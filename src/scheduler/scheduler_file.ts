@@ -8,13 +8,11 @@ import { parseCron } from "./fire_times.ts";
 import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
 
 const seconds = z.number().positive().max(10 * 365 * 86_400);
-/** An id without quotes is a number to YAML: one of too many digits would become another. */
-const id = z.union([z.string().min(1).max(256), z.number()])
-  .refine(
-    (id) => typeof id === "string" || Number.isSafeInteger(id),
-    "expected a text: put a number of so many digits in quotes",
-  )
-  .transform(String);
+/** Numbers are taken where they are what stands in the file: a longer one would be another channel's. */
+const id = z.union([
+  z.string().min(1).max(256),
+  z.number().refine(Number.isSafeInteger).transform(String),
+], "expected a text of at most 256 characters; a long number in quotes");
 
 const common = {
   name: fields.name,
@@ -84,7 +82,8 @@ const entry = z.discriminatedUnion("type", [interval, cron, oneShot]).superRefin
   },
 );
 
-const schema = z.strictObject({
+/** What the file may hold. */
+export const schedulerFileSchema = z.strictObject({
   tasks: z.array(entry).nullish().transform((tasks) => tasks ?? []).superRefine(fields.refuseTwins),
 });
 
@@ -101,8 +100,12 @@ export function readPluginTask(
   const result = entry.safeParse({ ...definition as object, command: "function" });
   if (!result.success) {
     const [{ path, message }] = result.error.issues as [z.core.$ZodIssue];
-    throw new Error(`"${path.join(".")}": ${message.replace(/^Invalid input: /, "")}`);
+    const { name } = { ...definition as { readonly name?: unknown } };
+    const which = typeof name === "string" ? ` "${name}"` : "";
+    const key = path.length > 0 ? `"${path.join(".")}": ` : "";
+    throw new Error(`Cannot add task${which}: ${key}${message.replace(/^Invalid input: /, "")}`);
   }
+  if (typeof run !== "function") throw new Error("Cannot add task: expected a function");
   return { ...toTask(result.data, "."), action: { type: "function", run } };
 }
 
@@ -114,7 +117,9 @@ export function readPluginTask(
  */
 export async function parseSchedulerFile(text: string, path: string): Promise<readonly Task[]> {
   const folder = dirname(resolve(path));
-  return (await parseYaml(text, { schema, path })).tasks.map((entry) => toTask(entry, folder));
+  return (await parseYaml(text, { schema: schedulerFileSchema, path })).tasks.map((entry) =>
+    toTask(entry, folder)
+  );
 }
 
 function toTask(entry: Entry, folder: string): Task {
