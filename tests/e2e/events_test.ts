@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { eventNames } from "../../src/events.ts";
 import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import {
   admin,
