@@ -97,6 +97,7 @@ Deno.test("a gateway's first event is its startup, also when a task was cut off"
 
   const from = folder.events().length;
   await using gateway = await start(folder, llm);
+  await using _adapter = await AdapterClient.connect({ url: gateway.url });
   const events = await folder.noted((all) =>
     all.slice(from).some(({ type }) => type === "scheduler:task_error")
   );
