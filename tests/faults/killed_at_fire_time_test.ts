@@ -13,6 +13,9 @@ const nodeId = "adapter-1";
 const rounds = 20;
 const longestMs = 45_000;
 
+/** A message that is killed in its turn a few times is set aside, which is another test's matter. */
+const env = { CLARA_MAX_ATTEMPTS: "100" };
+
 const everySecond = `tasks:
   - name: command
     type: interval
@@ -37,7 +40,7 @@ Deno.test("kills around the fire times run nothing twice, lose and double no pro
   const waits: number[] = [];
   const startedAt = performance.now();
   while (waits.length < rounds && performance.now() - startedAt < longestMs) {
-    await using gateway = await place.start({ llm });
+    await using gateway = await place.start({ llm, env });
     // Anywhere in a second, also while the gateway catches up: the moment is what is tested.
     waits.push(Math.floor(Math.random() * 1200));
     await pause(waits.at(-1));
@@ -45,7 +48,7 @@ Deno.test("kills around the fire times run nothing twice, lose and double no pro
   }
   assert.ok(waits.length >= 5, `${waits.length} rounds`);
   place.write("tasks: []\n");
-  await using gateway = await place.start({ llm });
+  await using gateway = await place.start({ llm, env });
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   await within(idle(gateway.httpUrl), { timeoutMs: 30_000, what: "all replies" });
   await adapter.ping();
@@ -94,7 +97,7 @@ function check(
   );
   for (const id of triggers) assert.ok(prompts.includes(id), `${id} was lost: ${how}`);
   const said = historyRows(place.dataDir).filter(([role]) => role === "user");
-  assert.equal(said.length, prompts.length, `each is answered once: ${how}`);
+  assert.ok(said.length === prompts.length, `${said.length} of ${prompts.length} answered: ${how}`);
   const told = adapter.frames.filter(({ type }) => type === "proactive_message")
     .map(({ request_id }) => request_id);
   assert.deepEqual(told, prompts, `each reply arrives once, in order: ${how}`);
