@@ -2,4 +2,12 @@
 
 import { runCommandLine } from "./src/cli/command_line.ts";
 
-if (import.meta.main) Deno.exit(await runCommandLine(Deno.args));
+if (import.meta.main) {
+  try {
+    Deno.exit(await runCommandLine(Deno.args));
+  } catch (error) {
+    // Nothing may end without saying so: a rejection that nobody hears would end with exit code 0.
+    console.error(error);
+    Deno.exit(1);
+  }
+}

@@ -1,19 +1,30 @@
 /**
  * Drives the compiled program from an empty folder, with no Deno on the PATH: a conversation, a
- * kill -9 in the middle of a turn and the reply after the restart, an orderly end. `.ci/run` calls it
- * with the program's path in CLARA_TEST_BINARY.
+ * kill -9 in the middle of a turn and the reply after the restart, MCP servers, hooks, tasks and plugins in
+ * both languages, systemd's protocol, backup and restore, an orderly end. `.ci/run` calls it with the
+ * program's path in CLARA_TEST_BINARY.
  */
 
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { AdapterClient } from "../tests/support/adapter_client.ts";
+import { EverythingServer } from "../tests/support/everything_server.ts";
 import { LlmServer } from "../tests/support/llm_server.ts";
+import { badServer, offered, toolTexts } from "../tests/support/mcp_folder.ts";
+import { NotifyListener } from "../tests/support/notify_listener.ts";
+import { Recording } from "../tests/support/recording.ts";
 import { TempFolder } from "../tests/support/temp_folder.ts";
 
 const binary = Deno.env.get("CLARA_TEST_BINARY");
 if (!binary) throw new Error("Set CLARA_TEST_BINARY to the path of the compiled program");
 
+/** Where a shell and its tools are; no Deno. */
+const path = "/usr/bin:/bin";
+
 interface Running extends AsyncDisposable {
   readonly url: string;
+  /** The lines of its log. */
+  readonly log: Recording<string>;
   readonly child: Deno.ChildProcess;
 }
 
@@ -23,24 +34,29 @@ async function start(folder: string, env: Record<string, string> = {}): Promise<
     args: ["--port", "0", "--data-dir", `${folder}/data`],
     cwd: folder,
     clearEnv: true,
-    env: { HOME: folder, CLARA_LOG_FORMAT: "json", ...env },
+    env: { HOME: folder, PATH: path, CLARA_LOG_FORMAT: "json", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
   const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const log = new Recording<string>((line) => line);
   const reading = (async () => {
-    let log = "";
+    let rest = "";
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      log += text;
-      const address = /"address":"([^"]+)"/.exec(log)?.[1];
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!;
+      lines.forEach((line) => log.add(line));
+      const address = /"address":"([^"]+)"/.exec(lines.join("\n"))?.[1];
       if (address) resolve(address);
     }
-    reject(new Error(`The program ended before it listened:\n${log}`));
+    log.end("the program ended");
+    reject(new Error(`The program ended before it listened:\n${log.items.join("\n")}\n${rest}`));
   })();
   const address = await promise;
   return {
     url: `ws://${address}`,
+    log,
     child,
     async [Symbol.asyncDispose]() {
       try {
@@ -95,4 +111,174 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
   const last = (await llm.request(2)).body.messages;
   assert.equal(last.filter(({ role }) => role === "tool").length, 1);
   assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("the binary uses MCP servers over all transports, also one that was started anew", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  await using llm = await LlmServer.start();
+  await using sse = await EverythingServer.start("sse");
+  const http = await EverythingServer.start("streamableHttp");
+  const port = Number(new URL(http.url).port);
+  const mcpServers = { stdio: badServer(), http: { url: http.url }, sse: { url: sse.url } };
+  await Deno.writeTextFile(`${folder.path}/mcp.json`, JSON.stringify({ mcpServers }));
+  await using running = await start(folder.path, { OPENAI_BASE_URL: llm.url });
+  await using adapter = await AdapterClient.connect({ url: running.url });
+  const call = async (...names: readonly string[]) => {
+    const from = llm.requests.length;
+    const toolCalls = names.map((name) => ({ name, arguments: { message: "hi", text: "hi" } }));
+    llm.reply({ toolCalls }, { text: "done" });
+    const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
+    assert.equal(terminal.content, "done");
+    return toolTexts(llm.requests[from + 1]!.body);
+  };
+  const texts = await call("stdio__garbage", "http__echo", "sse__echo");
+  assert.deepEqual(texts, ["said", "Echo: hi", "Echo: hi"]);
+  await http[Symbol.asyncDispose]();
+  await using _again = await EverythingServer.start("streamableHttp", port);
+  assert.match((await call("http__echo"))[0]!, /hi/);
+});
+
+Deno.test("the binary tells systemd how it is, and backs up and restores its store", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  await using manager = new NotifyListener(`${folder.path}/notify`);
+  const at = (name: string) => `${folder.path}/${name}`;
+  const command = async (...args: readonly string[]) => {
+    const { code, stderr } = await new Deno.Command(binary!, { args: [...args] }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+  };
+  {
+    await using running = await start(folder.path, {
+      NOTIFY_SOCKET: manager.name,
+      WATCHDOG_USEC: "200000",
+    });
+    await manager.waitForLine("READY=1");
+    await manager.waitForLine("WATCHDOG=1");
+    await using adapter = await AdapterClient.connect({ url: running.url });
+    await adapter.replyTo(adapter.say("Keep this"));
+    await command("backup", at("copy.db"), "--data-dir", at("data"));
+    running.child.kill("SIGTERM");
+    await manager.waitForLine("STOPPING=1");
+    assert.equal((await running.child.status).code, 0);
+  }
+  await command("restore", at("copy.db"), "--data-dir", at("other"));
+  const copy = new DatabaseSync(at("other/gateway.db"), { readOnly: true });
+  const lines = copy.prepare("SELECT content FROM history ORDER BY id").all();
+  copy.close();
+  assert.deepEqual(lines.map(({ content }) => content), ["Keep this", "Keep this"]);
+});
+
+/** Runs a command of the program to its end; gives what it printed. */
+async function command(folder: string, words: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(binary!, {
+    args: [...words],
+    cwd: folder,
+    clearEnv: true,
+    env: { HOME: folder, PATH: path, CLARA_DATA_DIR: `${folder}/data` },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert.equal(code, 0, text(stderr));
+  return text(stdout);
+}
+
+/** All that TypeScript has and JavaScript has not, as far as one file goes. */
+const typed = `
+import type { Gateway, HookEvent } from "../src/plugins/plugin.ts";
+import { Plugin } from "../src/plugins/plugin.ts";
+import { basename, type ParsedPath } from "node:path";
+
+enum Mood { Good = "good", Bad = "bad" }
+const enum Level { Low = 1, High }
+declare const nowhere: string;
+interface Box<T> { readonly value: T }
+type Keys<T> = { [K in keyof T]?: T[K] };
+abstract class Base<T extends object> {
+  constructor(protected readonly inner: T, private count = 0) {}
+  abstract name(): string;
+  next(): number { return ++this.count; }
+}
+class Counter extends Base<Box<string>> implements Box<string> {
+  override name(): string { return this.inner.value; }
+  get value() { return this.inner.value!; }
+}
+function first<const T>(list: readonly T[]): T | undefined;
+function first<T>(list: readonly T[]): T | undefined { return list[0]; }
+const options = { timeout: 5 } as const satisfies Keys<{ timeout: number }>;
+const counter = new Counter({ value: "counted" });
+
+const plugin: Plugin = (gateway: Gateway): void => {
+  gateway.hook("message:sent", (event: HookEvent<"message:sent">, { signal }) => {
+    const text = <string> event.data.content;
+    gateway.log.info(\`typed \${Mood.Good} \${Level.High} \${text} \${signal?.aborted}\`);
+  }, options);
+  gateway.tool({
+    name: "count_up",
+    description: "Counts",
+    parameters: { type: "object", properties: { by: { type: "number" } }, required: ["by"] },
+    run: async ({ by }: { by?: unknown }) =>
+      \`\${first([counter.name()])} \${counter.next() + (by as number)} \${basename("/a/b.c")}\`,
+  });
+};
+export default plugin;
+`;
+
+const files: Readonly<Record<string, string>> = {
+  "hooks/hooks.yaml": `
+hooks:
+  - name: shell
+    event: message:sent
+    command: echo "\${CLARA_USER_ID} got \${CLARA_CONTENT}"; command -v deno || echo "no Deno"`,
+  "hooks/typed.ts": typed,
+  "hooks/plain.js": `
+import { word } from "./lib/word.js";
+export default (gateway) => {
+  gateway.hook("session:start", ({ user_id }) => gateway.log.info(word + user_id));
+  gateway.scheduled({ name: "in code", type: "interval", interval: 1 }, () => gateway.log.info("ticks"));
+};`,
+  "hooks/lib/word.js": 'export const word = "plain hello ";',
+  "hooks/broken.ts": "export default (gateway: Gateway => {",
+  "hooks/relative.ts": 'import { word } from "./lib/word.js"; export default () => word;',
+  "hooks/throws.ts": "export default () => {\n  throw new Error('on its line');\n};",
+  "scheduler.yaml": `
+tasks:
+  - { name: tick, type: interval, interval: 1, command: 'echo "$CLARA_TASK_NAME at $CLARA_FIRE_AT"' }`,
+};
+
+Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tells how they went", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.mkdir(`${folder.path}/hooks/lib`, { recursive: true });
+    await Deno.writeTextFile(`${folder.path}/${name}`, text);
+  }
+  await using llm = await LlmServer.start();
+  llm.reply({ toolCalls: [{ name: "count_up", arguments: { by: 41 } }] }, { text: "Counted." });
+  await using running = await start(folder.path, { OPENAI_BASE_URL: llm.url });
+  const logged = (pattern: RegExp) =>
+    running.log.waitFor((line) => pattern.test(line), { what: `a line like ${pattern}` });
+  await logged(/broken\.ts.*left out/);
+  // Told by its name, not by its whole text.
+  await logged(/relative\.ts.*left out.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/);
+  await logged(/throws\.ts.*left out.*on its line/);
+  await using adapter = await AdapterClient.connect({ url: running.url });
+  await adapter.replyTo(adapter.say("Count", { userId: "Ada" }));
+  assert.ok(offered(llm.requests[0]!.body).includes("count_up"));
+  assert.deepEqual(toolTexts(llm.requests[1]!.body), ["counted 42 b.c"]);
+  await logged(/plain hello Ada/);
+  await logged(/typed good 2 Counted\. false/);
+  await logged(/"text":"ticks"/);
+  await logged(/Task \\"tick\\" ran/);
+
+  const at = ["--url", running.url];
+  const list = await command(folder.path, ["hooks", "list", ...at]);
+  for (const source of ["hooks.yaml", "typed.ts", "plain.js"]) {
+    assert.ok(list.includes(source), list);
+  }
+  const results = ["hooks", "results", "shell"];
+  const shown = await command(folder.path, [...results, ...at]);
+  assert.match(shown, /shell {2}for message:sent {2}ok .*\n {4}Ada got Counted\.\n {4}no Deno\n$/);
+  const ticks = await command(folder.path, ["tasks", "results", "tick", ...at]);
+  assert.match(ticks, /^(\S+Z {2}tick {2}for (\S+Z) {2}ok .*\n {4}tick at \2\n)+$/);
+  running.child.kill("SIGTERM");
+  assert.equal((await running.child.status).code, 0);
+  // Nothing listens there now: what was kept is shown.
+  assert.equal(await command(folder.path, [...results, ...at]), shown);
 });

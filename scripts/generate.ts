@@ -4,7 +4,7 @@
  * a file is not current.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import * as clara1 from "../src/protocol/clara1.ts";
 import * as claraPy from "../src/protocol/clara_py.ts";
 import { mcpRequests, mcpResponses } from "../src/protocol/mcp_frames.ts";

@@ -4,6 +4,7 @@
  */
 
 import { join, resolve } from "node:path";
+import type { CommandSurroundings } from "./command/command_environment.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
@@ -39,13 +40,8 @@ export class Automation {
   readonly #files: readonly LiveFile[];
 
   constructor({ config, store, events, registry, prompts }: AutomationOptions) {
-    const { childEnvironment, environment } = config;
     const { runs, tasks } = store;
-    const surroundings = {
-      // Where there is room for what commands want to keep.
-      childEnvironment: { ...childEnvironment, CLARA_DATA_DIR: resolve(config.dataDir) },
-      environment,
-    };
+    const surroundings = commandSurroundings(config);
     this.hooks = new HookRunner({ ...surroundings, ...config.limits, events, runs });
     this.scheduler = new Scheduler({ ...surroundings, tasks, runs, prompts, events });
     this.reminders = new Reminders({ store: store.reminders, prompts, events });
@@ -67,14 +63,14 @@ export class Automation {
     ];
   }
 
-  /** Reads the files. @throws {ConfigError} where one is wrong. */
+  /** Reads the files, then the plugins. @throws {ConfigError} where a file is wrong. */
   async load(): Promise<void> {
     for (const file of this.#files) await file.load();
+    await this.#plugins.load();
   }
 
-  /** Loads the plugins, and from now on runs tasks and watches the files. */
+  /** From now on runs tasks and watches the files. */
   async start(): Promise<void> {
-    await this.#plugins.load();
     const { hooks } = this.hooks.figures();
     const tasks = this.scheduler.list().length;
     if (hooks + tasks > 0) log.info("Hooks: {hooks}, tasks: {tasks}", { hooks, tasks });
@@ -104,6 +100,17 @@ export class Automation {
       log.error("Hooks did not end in order: {error}", { error: errorText(error) })
     );
   }
+}
+
+/** What the commands of hooks and tasks find around them. Also for trying them without a gateway. */
+export function commandSurroundings(
+  { childEnvironment, environment, dataDir }: GatewayConfig,
+): CommandSurroundings {
+  return {
+    // Where there is room for what commands want to keep.
+    childEnvironment: { ...childEnvironment, CLARA_DATA_DIR: resolve(dataDir) },
+    environment,
+  };
 }
 
 /** A file whose content is put into force by `apply`; it may be missing. */

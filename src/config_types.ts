@@ -1,6 +1,6 @@
 /** The settings of a gateway, parsed. `config.ts` makes them; `gateway.ts` hands each module its part. */
 
-import type { LogFormat, LogLevel } from "./log.ts";
+import type { LogOptions } from "./log.ts";
 import type { Overlap, Tier } from "./protocol/message.ts";
 
 /** Every limit of the gateway. What passes one gets a clear error. */
@@ -72,7 +72,7 @@ export interface GatewayConfig {
   readonly environment: (name: string) => string | undefined;
   /** What child processes inherit of the environment: what programs need, no secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly log: Pick<LogOptions, "level" | "format" | "file">;
   readonly llm: LlmConfig;
   readonly limits: Limits;
   /** What a message does that meets a running turn, by channel. */

@@ -94,9 +94,19 @@ export function toGatewayError(thrown: unknown): GatewayError {
   );
 }
 
-/** The text of anything thrown, for a log line. */
+/** Causes of causes that are told. */
+const maxCauses = 5;
+
+/** The text of anything thrown, for a log line. Never throws, whatever a plugin has thrown. */
 export function errorText(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  const cause = thrown.cause instanceof Error ? ` (${errorText(thrown.cause)})` : "";
-  return `${thrown.message}${cause}`;
+  try {
+    const texts: string[] = [];
+    let error = thrown;
+    for (; error instanceof Error && texts.length < maxCauses; error = error.cause) {
+      texts.push(error.message);
+    }
+    return texts.length === 0 ? String(thrown) : texts.join(" (") + ")".repeat(texts.length - 1);
+  } catch {
+    return "something that has no text was thrown";
+  }
 }

@@ -8,6 +8,7 @@ import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import { logger } from "./log.ts";
+import { Progress } from "./progress.ts";
 import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
 import { GatewayServer } from "./server/gateway_server.ts";
@@ -33,6 +34,8 @@ interface Foundations {
 /** A running gateway. */
 export class Gateway implements AsyncDisposable {
   readonly events: EventBus;
+  /** Whether it gets on; for a watchdog. */
+  readonly progress: Progress;
   readonly #config: GatewayConfig;
   readonly #store: Store;
   readonly #engine: Engine;
@@ -100,6 +103,10 @@ export class Gateway implements AsyncDisposable {
       sessions: store.sessions,
       connected: (platform) => hub.nodesOf(platform),
     });
+    // The longest that a turn may take without an event.
+    const { limits, llm, toolTimeoutMs, approvalTimeoutMs } = config;
+    const silenceMs = (limits.continuations + 1) * llm.totalMs + toolTimeoutMs + approvalTimeoutMs;
+    this.progress = new Progress({ store, router: this.#engine.router, events, silenceMs });
     this.#server = this.#openPort(hub);
   }
 
@@ -180,8 +187,8 @@ export class Gateway implements AsyncDisposable {
   async #start(): Promise<void> {
     await this.#automation.load();
     this.#engine.mcp.start();
-    await this.#automation.start();
     this.#announceStart();
+    await this.#automation.start();
     await this.#engine.start();
     this.#server.admit();
   }

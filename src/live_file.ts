@@ -27,7 +27,7 @@ export interface LiveFileOptions {
 export class LiveFile implements AsyncDisposable {
   readonly #options: LiveFileOptions;
   readonly #path: string;
-  /** What was read last, right or wrong: the same is not looked at twice. */
+  /** What was read last, right or wrong: the same is not put into force twice. */
   #text?: string;
   #problem?: string;
   #watcher?: Deno.FsWatcher;
@@ -61,23 +61,30 @@ export class LiveFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearTimeout(this.#timer);
-    this.#watcher?.close();
+    this.#closeWatcher();
     await this.#reading;
   }
 
   async #reload(): Promise<string | undefined> {
     const { path, apply } = this.#options;
+    const before = this.#problem;
+    let changed = false;
     try {
       const text = await readIfPresent(path);
-      if (this.#disposed || text === this.#text) return this.#problem;
+      changed = text !== this.#text;
+      // What was refused may be taken now: what is wrong need not be in the file.
+      if (this.#disposed || !changed && before === undefined) return before;
       this.#text = text;
-      this.#problem = undefined;
       await apply(text);
+      this.#problem = undefined;
       if (text === undefined) log.info("{path} is gone, and what it held", { path });
       else log.info("{path} has changed and is in force", { path });
     } catch (error) {
-      this.#problem = errorText(error);
-      log.error("{error}. The last good one stays in force.", { error: this.#problem });
+      const problem = errorText(error);
+      this.#problem = problem;
+      if (changed || problem !== before) {
+        log.error("{error}. The last good one stays in force.", { error: problem });
+      }
     }
     return this.#problem;
   }
@@ -98,14 +105,20 @@ export class LiveFile implements AsyncDisposable {
     });
   }
 
+  /** Deno 2.4 throws where a watcher is closed twice. */
+  #closeWatcher(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
     // What changed before the watcher was there is found by one look.
     this.#settle();
     for await (const { kind, paths } of watcher) {
       if (kind === "access") continue;
-      const folderGone = kind === "remove" && paths.includes(dirname(this.#path));
-      if (folderGone) {
-        watcher.close();
+      const gone = kind === "remove" || kind === "rename";
+      if (gone && paths.includes(dirname(this.#path))) {
+        this.#closeWatcher();
         this.#lookLater();
         return;
       }

@@ -1,6 +1,6 @@
 /**
- * The log: structured records by category, written to stderr as pretty lines or as JSON lines.
- * Categories follow the folders. The command line configures it; everybody writes to it.
+ * The log: structured records by category, written to stderr and, if one is named, to a file,
+ * as pretty lines or as JSON lines. Categories follow the folders. The command line configures it; everybody writes to it.
  */
 
 import {
@@ -12,7 +12,9 @@ import {
   type Logger,
   type LogLevel as LogTapeLevel,
   type LogRecord,
+  type Sink,
 } from "@logtape/logtape";
+import { LogFile } from "./log_file.ts";
 
 /** The levels of `CLARA_LOG_LEVEL`, the most talkative first. */
 export const logLevels = ["debug", "info", "warning", "error"] as const;
@@ -27,13 +29,50 @@ export function logger(...category: string[]): Logger {
   return getLogger(["clara", ...category]);
 }
 
-/** Sets up the log. Without this call nothing is written, which is what a library user wants. */
-export async function configureLog(
-  options: { readonly level: LogLevel; readonly format: LogFormat; readonly color?: boolean },
-): Promise<void> {
-  const format = formatter(options.format, options.color ?? Deno.stderr.isTerminal());
+/** Where the log goes beside stderr. */
+export interface LogFileConfig {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly keep: number;
+}
+
+/** How the log is set up. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly color?: boolean;
+  readonly file?: LogFileConfig;
+  /** Whether stderr is that same file, as it is in the background. Default: false. */
+  readonly fileOnly?: boolean;
+}
+
+/**
+ * Sets up the log. Without this call nothing is written, which is what a library user wants.
+ *
+ * @throws {ConfigError} when the log's file cannot be written.
+ */
+export async function configureLog(options: LogOptions): Promise<void> {
+  const { level, file, fileOnly = false } = options;
+  const sinks = {
+    ...(!fileOnly && {
+      stderr: stderrSink(formatter(options.format, options.color ?? Deno.stderr.isTerminal())),
+    }),
+    ...(file && { file: fileSink(file, formatter(options.format, false)) }),
+  };
+  const names = Object.keys(sinks) as (keyof typeof sinks)[];
+  await configure({
+    reset: true,
+    sinks: sinks as Record<keyof typeof sinks, Sink>,
+    loggers: [
+      { category: ["clara"], sinks: names, lowestLevel: level as LogTapeLevel },
+      { category: ["logtape", "meta"], sinks: names, lowestLevel: "error" },
+    ],
+  });
+}
+
+function stderrSink(format: (record: LogRecord) => string): Sink {
   const encoder = new TextEncoder();
-  const write = (record: LogRecord) => {
+  return (record) => {
     const bytes = encoder.encode(format(record));
     try {
       for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
@@ -41,14 +80,24 @@ export async function configureLog(
       // A closed or full stderr must never end the service; there is nowhere left to say so.
     }
   };
-  await configure({
-    reset: true,
-    sinks: { stderr: write },
-    loggers: [
-      { category: ["clara"], sinks: ["stderr"], lowestLevel: options.level as LogTapeLevel },
-      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
-    ],
-  });
+}
+
+function fileSink(
+  { path, ...options }: LogFileConfig,
+  format: (record: LogRecord) => string,
+): Sink & Disposable {
+  const line = (remark: string) =>
+    format({
+      category: ["clara", "log"],
+      level: "warning",
+      message: [remark],
+      rawMessage: remark,
+      timestamp: Date.now(),
+      properties: {},
+    });
+  const file = new LogFile(path, { ...options, line });
+  const sink = (record: LogRecord) => file.write(format(record));
+  return Object.assign(sink, { [Symbol.dispose]: () => file[Symbol.dispose]() });
 }
 
 function formatter(format: LogFormat, color: boolean): (record: LogRecord) => string {

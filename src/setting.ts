@@ -1,7 +1,5 @@
 /** One setting: its name, what it may be, and how its text is read. Used by the configuration. */
 
-import { ConfigError } from "./errors.ts";
-
 /** A setting of type `T`. */
 export interface Setting<T> {
   /** The environment variable. */
@@ -101,24 +99,33 @@ export function list(
   return setting(env, { ...options, fallback: [], shown: "(none)" }, parse);
 }
 
-/**
- * Reads a setting from the texts that were found for it, the strongest first.
- *
- * @throws {ConfigError} with the name, the value and what is allowed.
- */
-export function readSetting<T>(
-  setting: Setting<T>,
-  found: readonly { readonly from: string; readonly value: string | undefined }[],
-): T {
-  const strongest = found.find(({ value }) => value !== undefined && value !== "");
-  if (!strongest) return setting.fallback;
+/** What was found for a setting in one place; undefined or empty where it is not set there. */
+export interface Found {
+  /** For people: `--port`, `CLARA_GATEWAY_PORT`. */
+  readonly from: string;
+  readonly value: string | undefined;
+}
+
+/** A setting, read. */
+export interface Reading<T> {
+  /** The default where nothing was found, or nothing that can be used. */
+  readonly value: T;
+  /** The strongest that was found. */
+  readonly found?: Found;
+  /** Why that cannot be used: the name, the value and what is allowed. */
+  readonly error?: string;
+}
+
+/** Reads a setting from the texts that were found for it, the strongest first. */
+export function readSetting<T>(setting: Setting<T>, all: readonly Found[]): Reading<T> {
+  const found = all.find(({ value }) => value !== undefined && value !== "");
+  if (!found) return { value: setting.fallback };
   try {
-    return setting.parse(strongest.value!);
+    return { value: setting.parse(found.value!), found };
   } catch (error) {
-    const value = setting.secret ? "(secret)" : JSON.stringify(strongest.value);
-    throw new ConfigError(
-      `Cannot use ${strongest.from}=${value}: ${(error as Error).message}`,
-    );
+    const shown = setting.secret ? "(secret)" : JSON.stringify(found.value);
+    const why = `Cannot use ${found.from}=${shown}: ${(error as Error).message}`;
+    return { value: setting.fallback, found, error: why };
   }
 }
 

@@ -241,6 +241,29 @@ export const settings = {
     min: 0,
     help: "Tokens of history in a request to the model (estimated)",
   }),
+  logFileBytes: kind.number("CLARA_MAX_LOG_FILE_BYTES", {
+    fallback: 10 * MiB,
+    min: 1024,
+    help: "Size at which the log file is set aside and a new one begun",
+  }),
+  logFiles: kind.number("CLARA_MAX_LOG_FILES", {
+    fallback: 5,
+    min: 1,
+    max: 1000,
+    help: "Log files that are kept beside the current one",
+  }),
+  logFile: kind.text("CLARA_LOG_FILE", {
+    flag: "logfile",
+    fallback: undefined,
+    shown: "(start: gateway.log in the data folder; run: none)",
+    help: "File that the log is written to",
+  }),
+  pidFile: kind.text("CLARA_PID_FILE", {
+    flag: "pidfile",
+    fallback: undefined,
+    shown: "(gateway.pid in the data folder)",
+    help: "File that tells status, stop, chat… which process runs, and where it listens",
+  }),
   logLevel: kind.choice("CLARA_LOG_LEVEL", logLevels, {
     flag: "log-level",
     fallback: "info",

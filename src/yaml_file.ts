@@ -3,7 +3,7 @@
  * expected. Used by the tools' policy, the hooks and the scheduler.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { ConfigError } from "./errors.ts";
 
 /** What a file holds, and how its errors name it. */
@@ -22,7 +22,7 @@ export async function parseYaml<Schema extends z.ZodType>(
   text: string,
   { schema, path }: YamlFileOptions<Schema>,
 ): Promise<z.output<Schema>> {
-  const { isMap, LineCounter, parseDocument } = await import("yaml");
+  const { isMap, LineCounter, parseDocument } = await import("./yaml_library.ts");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const [broken] = document.errors;
@@ -39,9 +39,9 @@ export async function parseYaml<Schema extends z.ZodType>(
   }
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
-  const [{ path: key, message }] = result.error.issues as [z.core.$ZodIssue];
-  const node = document.getIn(key.filter((part) => typeof part !== "symbol"), true) ??
-    document.getIn(key.slice(0, -1) as (string | number)[], true) ?? document.contents;
+  const { key, place, message } = problemOf(result.error);
+  const node = document.getIn(place.filter((part) => typeof part !== "symbol"), true) ??
+    document.getIn(place.slice(0, -1) as (string | number)[], true) ?? document.contents;
   const offset = (node as { readonly range?: readonly [number, ...number[]] }).range?.[0] ?? 0;
   const where = `${path}:${lines.linePos(offset).line}`;
   const name = key.length > 0
@@ -50,6 +50,20 @@ export async function parseYaml<Schema extends z.ZodType>(
     ? ""
     : "the file: ";
   throw new ConfigError(`Cannot use ${where}: ${name}${message.replace(/^Invalid input: /, "")}`);
+}
+
+/** The first thing that is wrong: in which key, at which place of the file, and what. */
+function problemOf({ issues }: z.ZodError) {
+  const [issue] = issues as [z.core.$ZodIssue];
+  const { path: key, message } = issue;
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return { key, place: [...key, issue.keys[0]!], message };
+    case "invalid_key":
+      return { key, place: key, message: issue.issues[0]?.message ?? message };
+    default:
+      return { key, place: key, message };
+  }
 }
 
 /** The text of a file; undefined where there is none. @throws {ConfigError} when it cannot be read. */

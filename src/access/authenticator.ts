@@ -57,7 +57,15 @@ export class Authenticator {
 
 /** The secret of an `Authorization: Bearer …` header. */
 export function bearerOf(headers: Headers): string | undefined {
-  return headers.get("authorization")?.match(/^Bearer +(\S+) *$/i)?.[1];
+  const text = headers.get("authorization")?.match(/^Bearer +(.+?) *$/i)?.[1];
+  if (text === undefined) return undefined;
+  // A header is bytes, and is given as if each were a character; most clients mean UTF-8.
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return text;
+  }
 }
 
 function sha256(text: string): Uint8Array {

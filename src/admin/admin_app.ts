@@ -30,7 +30,8 @@ export interface AdminOptions extends HookRoutesOptions, TaskRoutesOptions {
 const refusals = {
   forbidden: [
     403,
-    "Without CLARA_GATEWAY_SECRET only programs on this machine may use the admin interface.",
+    "Without CLARA_GATEWAY_SECRET only programs on this machine may use the admin interface, and " +
+    "web pages only where CLARA_ALLOWED_ORIGINS names them.",
   ],
   unauthorized: [401, 'Wrong or no secret. Send it as "Authorization: Bearer …".'],
   rate_limited: [429, "Too many wrong secrets. Wait a minute."],

@@ -1,12 +1,12 @@
 /** `/admin/hooks`: which hooks there are, how they went, and trying one out. */
 
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { errorText } from "../errors.ts";
 import type { HookRunner, HookStatus } from "../hooks/hook_runner.ts";
 import { sampleEvent } from "../hooks/sample_event.ts";
 import type { RunStore } from "../store/run_store.ts";
-import { readWith } from "../tools/tool.ts";
+import { type ReadArguments, readWith } from "../tools/tool.ts";
 import { resultView, runQuery, runView } from "./run_view.ts";
 
 /** What these routes are given. */
@@ -31,7 +31,7 @@ export function hookRoutes({ hooks, runs }: HookRoutesOptions): Hono {
     const name = context.req.param("name");
     const status = hooks.list().find(({ hook }) => hook.name === name);
     if (!status) return context.json({ error: `There is no hook "${name}"` }, 404);
-    const body = readWith(testBody, await context.req.json().catch(() => ({})));
+    const body = readBody(await context.req.text());
     if ("problem" in body) return context.json({ error: body.problem }, 400);
     const { event: wanted } = body.value as z.output<typeof testBody>;
     try {
@@ -43,6 +43,15 @@ export function hookRoutes({ hooks, runs }: HookRoutesOptions): Hono {
     }
   });
   return app;
+}
+
+/** What a body wants; one that is empty wants nothing in particular. */
+function readBody(text: string): ReadArguments {
+  try {
+    return readWith(testBody, text === "" ? {} : JSON.parse(text));
+  } catch (error) {
+    return { problem: `The body is not valid JSON: ${errorText(error)}` };
+  }
 }
 
 /** A hook as it is listed. */

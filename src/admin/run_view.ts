@@ -1,6 +1,6 @@
 /** Runs of hooks and tasks as the admin interface shows them. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Run, RunResult } from "../store/run_store.ts";
 
 /** How a run went. */

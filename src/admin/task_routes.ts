@@ -1,7 +1,7 @@
 /** `/admin/tasks`: which tasks there are, how they went, when they come, and running one. */
 
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { errorText } from "../errors.ts";
 import type { TaskStatus } from "../scheduler/scheduled_task.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";

@@ -1,8 +1,10 @@
 /** Asks a running gateway over its admin interface. Used by commands that look into one. */
 
-import { type Flags, readChatConfig } from "../config.ts";
+import type { Flags } from "../config.ts";
 import { errorText } from "../errors.ts";
 import { NotRunningError } from "./gateway_client.ts";
+import { gatewayPlace } from "./gateway_place.ts";
+import { oneLine } from "./run_lines.ts";
 
 /** Longest time of a request: a task may run for long. */
 const timeoutMs = 3_600_000;
@@ -10,16 +12,32 @@ const timeoutMs = 3_600_000;
 /** An answer's body. */
 export type AdminAnswer = Readonly<Record<string, unknown>>;
 
+/** What the gateway refuses, in its words. */
+export class AdminError extends Error {
+  override readonly name = "AdminError";
+}
+
+/** Runs a command that asks; a refusal is said in a line, and exit code 1. */
+export async function sayRefusal(command: () => Promise<number>): Promise<number> {
+  try {
+    return await command();
+  } catch (error) {
+    if (!(error instanceof AdminError || error instanceof NotRunningError)) throw error;
+    console.error(oneLine(error.message));
+    return 1;
+  }
+}
+
 /**
  * Asks for a path under `/admin`; with a body it is a POST.
  *
- * @throws {NotRunningError} when no gateway is there; {@linkcode Error} with its words when it refuses.
+ * @throws {NotRunningError} when no gateway is there; {@linkcode AdminError} when it refuses.
  */
 export async function askAdmin(
   flags: Flags,
   { path, body }: { readonly path: string; readonly body?: unknown },
 ): Promise<AdminAnswer> {
-  const { url, secret } = readChatConfig(flags);
+  const { url, secret } = await gatewayPlace(flags);
   const base = new URL(url.replace(/^ws/, "http"));
   const target = new URL(`/admin${path}`, base);
   let response: Response;
@@ -27,7 +45,7 @@ export async function askAdmin(
     response = await fetch(target, {
       method: body === undefined ? "GET" : "POST",
       headers: {
-        ...(secret && { authorization: `Bearer ${secret}` }),
+        ...(secret && { authorization: `Bearer ${asBytes(secret)}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -37,16 +55,23 @@ export async function askAdmin(
     const message = `No gateway runs at ${base.host}`;
     throw new NotRunningError(`${message} (${errorText(error)})`, { cause: error });
   }
-  const text = await response.text();
-  const answer = parse(text);
+  const answer = parse(await response.text());
   if (response.ok) return answer;
-  throw new Error(String(answer.error ?? `The gateway answered ${response.status}`));
+  const { problems, error = `The gateway answered ${response.status}` } = answer;
+  throw new AdminError(Array.isArray(problems) ? problems.join("; ") : String(error));
 }
 
 function parse(text: string): AdminAnswer {
   try {
-    return JSON.parse(text);
+    const answer = JSON.parse(text);
+    if (typeof answer === "object" && answer !== null && !Array.isArray(answer)) return answer;
   } catch {
-    return { error: `Something else than a gateway answered: ${text.slice(0, 200)}` };
+    // Told below.
   }
+  throw new AdminError(`Something else than a gateway answered: ${text.slice(0, 200)}`);
+}
+
+/** A header holds bytes, each given as a character. */
+function asBytes(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

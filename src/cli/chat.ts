@@ -5,17 +5,19 @@
 
 import { createInterface } from "node:readline";
 import process from "node:process";
-import { type Flags, readChatConfig } from "../config.ts";
+import type { Flags } from "../config.ts";
 import type { Clara1GatewayFrame } from "../protocol/clara1.ts";
 import { ChatClient } from "./chat_client.ts";
 import { ChatScreen } from "./chat_screen.ts";
+import { gatewayPlace } from "./gateway_place.ts";
+import { writeOut } from "./write_out.ts";
 
 /** Connections that fail before piped input is given up. */
 const maxFailures = 3;
 
 /** Talks with the gateway until the input ends; resolves with the exit code. */
-export function chat(flags: Flags): Promise<number> {
-  const config = readChatConfig(flags);
+export async function chat(flags: Flags): Promise<number> {
+  const config = await gatewayPlace(flags);
   const screen = new ChatScreen({ color: Deno.stdout.isTerminal(), write: writeOut });
   const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   const lines = createInterface({
@@ -31,10 +33,11 @@ export function chat(flags: Flags): Promise<number> {
   let refused = false;
   let connected = false;
   let failures = 0;
+  let left = false;
   /** The approval that is asked for. */
   let question: string | undefined;
 
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const capabilities = ["streaming", "attachments", ...(terminal ? ["approvals"] : [])];
     const client = new ChatClient({ ...config, capabilities, onFrame, onState });
 
@@ -121,15 +124,12 @@ export function chat(flags: Flags): Promise<number> {
     }
 
     function leave(code: number): void {
-      client[Symbol.dispose]();
+      // Closing the lines ends the input, and that leaves, too.
+      if (left) return;
+      left = true;
       lines.close();
       screen.leave();
-      resolve(code);
+      client[Symbol.asyncDispose]().then(() => resolve(code));
     }
   });
-}
-
-function writeOut(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

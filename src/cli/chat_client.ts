@@ -4,6 +4,7 @@
  */
 
 import type { Clara1GatewayFrame } from "../protocol/clara1.ts";
+import { closeSocket } from "./close_socket.ts";
 
 const firstDelayMs = 500;
 const longestDelayMs = 15_000;
@@ -20,7 +21,7 @@ export interface ChatClientOptions {
   readonly onState: (state: "connected" | "lost", detail: string) => void;
 }
 
-export class ChatClient implements Disposable {
+export class ChatClient implements AsyncDisposable {
   readonly #options: ChatClientOptions;
   readonly #nodeId = `cli-${crypto.randomUUID().slice(0, 8)}`;
   #socket?: WebSocket;
@@ -69,10 +70,10 @@ export class ChatClient implements Disposable {
     this.#sendCancel();
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#socket?.close();
+    if (this.#socket) await closeSocket(this.#socket);
   }
 
   #connect(): void {

@@ -1,79 +1,53 @@
 /** The command line: which command, with which flags. Called by main.ts; gives the exit code. */
 
-import { parseArgs } from "node:util";
 import type { Flags } from "../config.ts";
-import { ConfigError, errorText, ListenError, StoreError } from "../errors.ts";
-import type { Setting } from "../setting.ts";
-import { settings } from "../settings.ts";
+import { ConfigError, ListenError, StoreError } from "../errors.ts";
 import { version } from "../version.ts";
-import { chat } from "./chat.ts";
-import { run } from "./run.ts";
+import { parseCommandLine } from "./arguments.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import type { Command } from "./command.ts";
 
 /** Exit codes: the program was used wrongly, or something stopped it. */
 const exitUsage = 2;
 const exitFailure = 1;
-
-const commands = ["run", "chat", "mcp", "hooks", "tasks"];
-/** Those that have words of their own after them. */
-const withWords = ["mcp", "hooks", "tasks"];
-const runFlags = (Object.values(settings) as Setting<unknown>[]).filter(({ flag }) => flag);
-
-const help = `clara-gateway ${version}: between chat platforms and language models
-
-Usage:
-  clara-gateway [run] [options]   run the gateway in the foreground
-  clara-gateway chat [options]    talk to a running gateway in the terminal
-  clara-gateway mcp …             manage MCP servers; clara-gateway mcp help says how
-  clara-gateway hooks …           look at hooks and try them; clara-gateway hooks help says how
-  clara-gateway tasks …           look at tasks and run them; clara-gateway tasks help says how
-
-Options:
-${runFlags.map(flagHelp).join("\n")}
-  --url URL           of the gateway's WebSocket (chat, mcp, hooks, tasks)
-  --version           print the version
-  --help              print this help
-
-Everything else is set in the environment or in a .env file; README.md lists it all.`;
+/** As that of a program that the signal SIGPIPE has ended. */
+const exitPipe = 141;
 
 /** Runs a command line; resolves with the exit code when the command is over. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    return await runWords(args);
+  } catch (error) {
+    // Whoever reads the output has seen enough.
+    if (error instanceof Deno.errors.BrokenPipe) return exitPipe;
+    throw error;
+  }
+}
+
+async function runWords(args: readonly string[]): Promise<number> {
   // The compiled program starts itself for code that nobody has read; it is no command for people.
   if (args[0] === "sandbox") {
     const { runSandboxChild } = await import("../tools/sandbox/sandbox_child.ts");
     return await runSandboxChild();
   }
+  let command: Command | undefined;
   let flags: Flags;
-  let command: string;
-  let rest: readonly string[];
+  let words: readonly string[];
   try {
-    ({ flags, command, rest } = parse(args));
+    ({ command, flags, words } = parseCommandLine(args));
   } catch (error) {
-    // Deno's own advice about positional arguments does not fit.
-    const what = errorText(error).split(". To specify")[0];
-    console.error(`${what}\nTry: clara-gateway --help`);
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(`${error.message}\nTry: clara-gateway --help`);
     return exitUsage;
   }
-  if (flags.help) return print(help);
   if (flags.version) return print(version);
+  if (!command) return print(programHelp());
+  const [first] = words;
+  const lost = command.actions && (first === undefined || first === "help");
+  if (flags.help || lost) return print(commandHelp(command));
   try {
-    switch (command) {
-      case "chat":
-        return await chat(flags);
-      case "mcp": {
-        const { mcp } = await import("./mcp_command.ts");
-        return await mcp(rest, flags);
-      }
-      case "hooks": {
-        const { hooks } = await import("./hooks_command.ts");
-        return await hooks(rest, flags);
-      }
-      case "tasks": {
-        const { tasks } = await import("./tasks_command.ts");
-        return await tasks(rest, flags);
-      }
-      default:
-        return await run(flags);
-    }
+    const run = await command.load();
+    return await run(flags, words);
   } catch (error) {
     if (error instanceof ConfigError) {
       console.error(error.message);
@@ -83,43 +57,10 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       console.error(error.message);
       return exitFailure;
     }
-    throw error;
+    // A mistake of the program's own: with its stack. Thrown on, it could end with exit code 0.
+    console.error(error);
+    return exitFailure;
   }
-}
-
-interface CommandLine {
-  readonly flags: Flags;
-  readonly command: string;
-  readonly rest: readonly string[];
-}
-
-function parse(args: readonly string[]): CommandLine {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      version: { type: "boolean", short: "V" },
-      url: { type: "string" },
-      name: { type: "string" },
-      json: { type: "boolean" },
-      event: { type: "string" },
-      ...Object.fromEntries(
-        runFlags.map(({ flag, boolean }) => [flag!, { type: boolean ? "boolean" : "string" }]),
-      ) as Record<string, { type: "boolean" | "string" }>,
-    },
-  });
-  const [command = "run", ...rest] = positionals;
-  if (!commands.includes(command) || (rest.length > 0 && !withWords.includes(command))) {
-    const found = JSON.stringify(positionals.join(" "));
-    throw new ConfigError(`Unknown command ${found}; there are ${commands.join(", ")}.`);
-  }
-  return { flags: values as Flags, command, rest };
-}
-
-function flagHelp({ flag, env, help, shown, boolean }: Setting<unknown>): string {
-  const usage = `--${flag}${boolean ? "" : " …"}`;
-  return `  ${usage.padEnd(20)}${help} (${env}; ${shown})`;
 }
 
 function print(text: string): number {

@@ -2,6 +2,7 @@
 
 import { GatewayError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
+import { closeSocket } from "./close_socket.ts";
 
 /** Where the gateway is. */
 export interface GatewayClientOptions {
@@ -59,7 +60,6 @@ export async function askGateway(options: GatewayClientOptions, frame: Frame): P
     return await promise;
   } finally {
     clearTimeout(timer);
-    socket.onclose = null;
-    socket.close();
+    await closeSocket(socket);
   }
 }

@@ -6,35 +6,29 @@
 import { join } from "node:path";
 import { hookView } from "../admin/hook_routes.ts";
 import { resultView } from "../admin/run_view.ts";
+import { commandSurroundings } from "../automation.ts";
 import { type Flags, readConfig } from "../config.ts";
 import { ConfigError, errorText } from "../errors.ts";
+import type { GatewayEvent } from "../events.ts";
 import type { Hook } from "../hooks/hook.ts";
 import { callHook } from "../hooks/hook_call.ts";
 import { toHookEvent } from "../hooks/hook_event.ts";
 import { parseHooksFile } from "../hooks/hooks_file.ts";
 import { sampleEvent } from "../hooks/sample_event.ts";
 import { readIfPresent } from "../yaml_file.ts";
-import { type AdminAnswer, askAdmin } from "./admin_client.ts";
+import { type AdminAnswer, askAdmin, sayRefusal } from "./admin_client.ts";
 import { NotRunningError } from "./gateway_client.ts";
-import { runLines, table } from "./run_lines.ts";
+import { jsonText, runLines, table } from "./run_lines.ts";
 import { storedRuns } from "./stored_runs.ts";
 
-const help = `Usage:
-  clara-gateway hooks list [--json]                     hooks, their events, and whether they keep up
-  clara-gateway hooks test NAME [--event E] [--json]    runs one with an event made up for it
-  clara-gateway hooks results [NAME] [--json]           how they went, the newest last
-  clara-gateway hooks reload                            has hooks.yaml and scheduler.yaml read again
-
-Hooks stand in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), beside plugins.
-Without a running gateway the file alone is looked at.`;
-
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
-export async function hooks(args: readonly string[], flags: Flags): Promise<number> {
-  const [action = "help", name] = args;
+export function hooks(args: readonly string[], flags: Flags): Promise<number> {
+  return sayRefusal(() => act(args, flags));
+}
+
+async function act(args: readonly string[], flags: Flags): Promise<number> {
+  const [action, name] = args;
   switch (action) {
-    case "help":
-      console.log(help);
-      return 0;
     case "list":
       return await list(flags);
     case "test":
@@ -51,16 +45,10 @@ export async function hooks(args: readonly string[], flags: Flags): Promise<numb
   }
 }
 
-/** Has the running gateway read its files again. */
-export async function reload(flags: Flags): Promise<number> {
-  try {
-    await askAdmin(flags, { path: "/reload", body: {} });
-    console.log("Read again; what is in the files is in force.");
-    return 0;
-  } catch (error) {
-    console.error(errorText(error));
-    return 1;
-  }
+async function reload(flags: Flags): Promise<number> {
+  await askAdmin(flags, { path: "/reload", body: {} });
+  console.log("Read again; what is in the files is in force.");
+  return 0;
 }
 
 async function list(flags: Flags): Promise<number> {
@@ -73,7 +61,7 @@ async function list(flags: Flags): Promise<number> {
     }),
   );
   const rows = found.hooks as readonly AdminAnswer[];
-  if (flags.json) console.log(JSON.stringify(rows, null, 2));
+  if (flags.json) console.log(jsonText(rows));
   else if (rows.length === 0) console.log("There are no hooks.");
   else {
     const head = ["NAME", "EVENT", "STATE", "WAITING", "DROPPED", "FROM", "DESCRIPTION"];
@@ -99,7 +87,7 @@ async function test(name: string, flags: Flags): Promise<number> {
     () => askAdmin(flags, { path: `/hooks/${encodeURIComponent(name)}/test`, body: { event } }),
     () => testFromFile(name, event, flags),
   );
-  if (flags.json) console.log(JSON.stringify(result, null, 2));
+  if (flags.json) console.log(jsonText(result));
   else console.log(runLines({ ...result, trigger: result.event }));
   return result.ok ? 0 : 1;
 }
@@ -111,14 +99,21 @@ async function testFromFile(
 ): Promise<AdminAnswer> {
   const hook = (await fileHooks(flags)).find((hook) => hook.name === name);
   if (!hook) throw new ConfigError(`There is no hook "${name}" in hooks.yaml`);
-  const event = sampleEvent(hook, { name: eventName });
+  const event = sampleFor(hook, eventName);
   const { signal } = new AbortController();
-  const { childEnvironment, environment } = readConfig(flags);
   const result = await callHook(
     { hook, event: toHookEvent(event) },
-    { childEnvironment, environment, signal },
+    { ...commandSurroundings(readConfig(flags)), signal },
   );
   return { name, event: event.name, ...resultView(result) };
+}
+
+function sampleFor(hook: Hook, name: string | undefined): GatewayEvent {
+  try {
+    return sampleEvent(hook, { name });
+  } catch (error) {
+    throw new ConfigError(errorText(error), { cause: error });
+  }
 }
 
 async function results(name: string | undefined, flags: Flags): Promise<number> {
@@ -128,7 +123,7 @@ async function results(name: string | undefined, flags: Flags): Promise<number> 
     () => storedRuns(flags, { kind: "hook", name }),
   );
   const runs = (found.results as readonly AdminAnswer[]).toReversed();
-  if (flags.json) console.log(JSON.stringify(runs, null, 2));
+  if (flags.json) console.log(jsonText(runs));
   else if (runs.length === 0) console.log("No hook has run yet.");
   else runs.forEach((run) => console.log(runLines(run)));
   return 0;

@@ -3,26 +3,14 @@
  * file; shows their tools and calls one, with a server started for it.
  */
 
-import { type Flags, readChatConfig, readConfig } from "../config.ts";
+import { type Flags, readConfig } from "../config.ts";
 import { ConfigError, errorText } from "../errors.ts";
 import type { McpRequest, McpServerInfo } from "../protocol/mcp_frames.ts";
 import { infoOf, serveMcp } from "../server/mcp_desk.ts";
 import { formatContent } from "../tools/mcp/mcp_content.ts";
 import { McpManager } from "../tools/mcp/mcp_manager.ts";
 import { askGateway, NotRunningError } from "./gateway_client.ts";
-
-const help = `Usage:
-  clara-gateway mcp list [--json]              servers, whether they run, how many tools they have
-  clara-gateway mcp add SOURCE [--name NAME]   SOURCE: an npm package, a command line, or a URL
-  clara-gateway mcp remove NAME
-  clara-gateway mcp enable NAME
-  clara-gateway mcp disable NAME
-  clara-gateway mcp restart NAME
-  clara-gateway mcp tools [NAME]               the tools of one server or of all
-  clara-gateway mcp call NAME TOOL [JSON]      calls a tool and prints what it gives
-
-The servers stand in the file of CLARA_MCP_CONFIG (--mcp-config, ./mcp.json). A running gateway (--url)
-is told of a change; without one the file alone is changed.`;
+import { gatewayPlace } from "./gateway_place.ts";
 
 /** Installing may download a package. */
 const timeoutMs = 180_000;
@@ -40,7 +28,7 @@ export async function mcp(args: readonly string[], flags: Flags): Promise<number
 }
 
 async function run(args: readonly string[], flags: Flags): Promise<number> {
-  const [action = "help", ...rest] = args;
+  const [action, ...rest] = args;
   const requestId = crypto.randomUUID();
   const [first, second, third] = rest;
   const need = (value: string | undefined, what: string): string => {
@@ -49,9 +37,6 @@ async function run(args: readonly string[], flags: Flags): Promise<number> {
   };
   const server = () => ({ request_id: requestId, server_name: need(first, "the server's name") });
   switch (action) {
-    case "help":
-      console.log(help);
-      return 0;
     case "list":
       return await list(flags, requestId);
     case "add": {
@@ -91,7 +76,7 @@ async function run(args: readonly string[], flags: Flags): Promise<number> {
 /** Asks the running gateway, or serves the frame here where none runs. */
 async function ask(flags: Flags, frame: McpRequest): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return await askGateway({ ...readChatConfig(flags), timeoutMs }, frame);
+    return await askGateway({ ...await gatewayPlace(flags), timeoutMs }, frame);
   } catch (error) {
     if (!(error instanceof NotRunningError)) throw error;
     if (frame.type === "mcp_restart") throw new ConfigError(`${error.message}: nothing to restart`);

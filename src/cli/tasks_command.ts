@@ -6,31 +6,23 @@
 import { join } from "node:path";
 import { taskView } from "../admin/task_routes.ts";
 import { type Flags, readConfig } from "../config.ts";
-import { ConfigError, errorText } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { ScheduledTask } from "../scheduler/scheduled_task.ts";
 import { parseSchedulerFile } from "../scheduler/scheduler_file.ts";
 import { readIfPresent } from "../yaml_file.ts";
-import { type AdminAnswer, askAdmin } from "./admin_client.ts";
+import { type AdminAnswer, askAdmin, sayRefusal } from "./admin_client.ts";
 import { ifRunning } from "./hooks_command.ts";
-import { runLines, table } from "./run_lines.ts";
+import { jsonText, runLines, table } from "./run_lines.ts";
 import { storedRuns } from "./stored_runs.ts";
 
-const help = `Usage:
-  clara-gateway tasks list [--json]             tasks, when they ran and when they come
-  clara-gateway tasks next [--json]             the next fire times
-  clara-gateway tasks run NAME [--json]         runs one now (in the running gateway)
-  clara-gateway tasks results [NAME] [--json]   how they went, the newest last
-
-Tasks stand in scheduler.yaml in the folder of CLARA_SCHEDULER_DIR (--scheduler-dir, .), or in plugins.
-Without a running gateway the file alone is looked at.`;
-
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
-export async function tasks(args: readonly string[], flags: Flags): Promise<number> {
-  const [action = "help", name] = args;
+export function tasks(args: readonly string[], flags: Flags): Promise<number> {
+  return sayRefusal(() => act(args, flags));
+}
+
+async function act(args: readonly string[], flags: Flags): Promise<number> {
+  const [action, name] = args;
   switch (action) {
-    case "help":
-      console.log(help);
-      return 0;
     case "list":
       return await list(flags);
     case "next":
@@ -55,7 +47,7 @@ async function list(flags: Flags): Promise<number> {
     }),
   );
   const rows = found.tasks as readonly AdminAnswer[];
-  if (flags.json) console.log(JSON.stringify(rows, null, 2));
+  if (flags.json) console.log(jsonText(rows));
   else if (rows.length === 0) console.log("There are no tasks.");
   else {
     const head = ["NAME", "SCHEDULE", "STATE", "RUNS", "LAST RUN", "NEXT RUN", "DESCRIPTION"];
@@ -88,23 +80,18 @@ async function next(flags: Flags): Promise<number> {
     },
   );
   const times = found.next as readonly { readonly name: string; readonly fire_at: string }[];
-  if (flags.json) console.log(JSON.stringify(times, null, 2));
+  if (flags.json) console.log(jsonText(times));
   else if (times.length === 0) console.log("No task comes.");
   else console.log(table(times.map(({ name, fire_at }) => [fire_at, localTime(fire_at), name])));
   return 0;
 }
 
 async function run(name: string, flags: Flags): Promise<number> {
-  try {
-    const path = `/tasks/${encodeURIComponent(name)}/run`;
-    const result = await askAdmin(flags, { path, body: {} });
-    if (flags.json) console.log(JSON.stringify(result, null, 2));
-    else console.log(runLines(result));
-    return result.ok ? 0 : 1;
-  } catch (error) {
-    console.error(errorText(error));
-    return 1;
-  }
+  const path = `/tasks/${encodeURIComponent(name)}/run`;
+  const result = await askAdmin(flags, { path, body: {} });
+  if (flags.json) console.log(jsonText(result));
+  else console.log(runLines(result));
+  return result.ok ? 0 : 1;
 }
 
 async function results(name: string | undefined, flags: Flags): Promise<number> {
@@ -114,7 +101,7 @@ async function results(name: string | undefined, flags: Flags): Promise<number> 
     () => storedRuns(flags, { kind: "task", name }),
   );
   const runs = (found.results as readonly AdminAnswer[]).toReversed();
-  if (flags.json) console.log(JSON.stringify(runs, null, 2));
+  if (flags.json) console.log(jsonText(runs));
   else if (runs.length === 0) console.log("No task has run yet.");
   else runs.forEach((run) => console.log(runLines(run)));
   return 0;

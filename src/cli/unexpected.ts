@@ -1,6 +1,7 @@
 /**
- * What nobody waited for and nobody caught. One such mistake must not end a service that holds other
- * people's messages: it is logged, loudly, and the rest goes on. Set up by `run`.
+ * What nobody waited for and nobody caught, such as what a plugin throws in a timer of its own. One such
+ * mistake must not end a service that holds other people's messages: it is logged, loudly, and the rest
+ * goes on. Set up by `run`.
  */
 
 import { errorText } from "../errors.ts";
@@ -8,14 +9,18 @@ import { logger } from "../log.ts";
 
 const log = logger("unexpected");
 
-/** Logs unhandled rejections instead of dying of them. */
-export function surviveUnhandledRejections(): void {
+/** Logs unhandled rejections and uncaught exceptions instead of dying of them. */
+export function surviveTheUnexpected(): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    const { reason } = event;
-    log.error("A promise was rejected unheard: {error}", {
-      error: errorText(reason),
-      stack: reason instanceof Error ? reason.stack : undefined,
-    });
+    log.error("A promise was rejected unheard: {error}", detailsOf(event.reason));
   });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("Nobody caught: {error}", detailsOf(event.error));
+  });
+}
+
+function detailsOf(thrown: unknown) {
+  return { error: errorText(thrown), stack: thrown instanceof Error ? thrown.stack : undefined };
 }

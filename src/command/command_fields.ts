@@ -1,6 +1,6 @@
 /** The fields that `hooks.yaml` and `scheduler.yaml` share, as zod schemas. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { maxTimerSeconds } from "../wait.ts";
 
 /** The name of a hook or task: it is shown, typed and logged. */
@@ -12,7 +12,8 @@ export const name = z.string().regex(
 /** Variables of a command, by name. */
 export const env = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "expected the name of a variable"),
-  z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  z.union([z.string(), z.number(), z.boolean()], "expected a text, a number, true or false")
+    .transform(String),
 );
 
 /** A command's text. */
@@ -23,7 +24,10 @@ export const command = z.string().refine((text) => text.trim() !== "", "expected
 export const seconds = z.number().positive().max(maxTimerSeconds);
 
 /** One word, or a list. */
-export const words = z.union([z.string(), z.array(z.string())])
+export const words = z.union(
+  [z.string(), z.array(z.string())],
+  "expected a text or a list of texts; numbers in quotes",
+)
   .transform((value) => typeof value === "string" ? [value] : value);
 
 /** A name says which hook or task is meant: there is one of each. */

@@ -16,12 +16,13 @@ const windows = Deno.build.os === "windows";
 
 /**
  * Runs the command, and beside it a watch that ends the group when the gateway ($1) is gone or the
- * command is; TERM does not end it, as it may not end the command. Data comes by arguments, never as
- * code.
+ * command is; TERM does not end it, as it may not end the command. What outlives the command is first
+ * left to the gateway, which knows how long it may. Data comes by arguments, never as code.
  */
 const guarded = `gateway=$1; shift
 ( trap "" TERM
   while kill -0 "$gateway" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 1; done
+  kill -0 "$gateway" 2>/dev/null && sleep 3
   kill -KILL -$$ ) </dev/null >/dev/null 2>&1 &
 exec "$@"`;
 

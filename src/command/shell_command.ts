@@ -4,7 +4,7 @@
  */
 
 import { errorText } from "../errors.ts";
-import { pause } from "../wait.ts";
+import { pause, waitAtMost } from "../wait.ts";
 import { OutputCap } from "./output_cap.ts";
 import { ProcessGroup } from "./process_group.ts";
 
@@ -76,8 +76,10 @@ async function run(
   signal?.addEventListener("abort", onAbort);
   const { code, signal: by } = await child.status;
   clearTimeout(timer);
-  clearTimeout(killTimer);
   signal?.removeEventListener("abort", onAbort);
+  // What its shell has started may need all of the grace, too: it holds the pipes until its end.
+  if (error !== undefined) await waitAtMost(read, graceMs);
+  clearTimeout(killTimer);
   // The command is its shell: what that has left behind ends with it.
   group.kill("SIGKILL");
   // A process that has left the group may hold the pipes for as long as it likes.

@@ -7,7 +7,7 @@ import type { Hook } from "./hook.ts";
 export interface HookJob {
   readonly seq: number;
   readonly event: GatewayEvent;
-  /** Characters of its texts. */
+  /** See {@linkcode sizeOf}. */
   readonly size: number;
 }
 
@@ -66,4 +66,10 @@ export class HookQueue {
     this.#size = this.#jobs.reduce((sum, job) => sum + job.size, 0);
     return before - this.#jobs.length;
   }
+}
+
+/** About what an event takes up: the characters of its texts. */
+export function sizeOf({ data }: GatewayEvent): number {
+  return Object.values(data).flat()
+    .reduce((sum, value) => sum + (typeof value === "string" ? value.length : 0), 0);
 }

@@ -14,7 +14,7 @@ import type { Hook } from "./hook.ts";
 import { callHook } from "./hook_call.ts";
 import { toHookEvent } from "./hook_event.ts";
 import { matchesEvent } from "./hook_match.ts";
-import { type HookCall, type HookJob, HookQueue } from "./hook_queue.ts";
+import { type HookCall, type HookJob, HookQueue, sizeOf } from "./hook_queue.ts";
 
 const log = logger("hooks");
 
@@ -60,7 +60,7 @@ export class HookRunner {
   readonly #unsubscribe: () => void;
   /** By name, in the order in which they get an event. */
   #queues: readonly HookQueue[] = [];
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   readonly #calls = new Set<HookCall>();
   #commands = 0;
   #queuedChars = 0;
@@ -92,6 +92,8 @@ export class HookRunner {
       const queue = old.find((queue) => queue.hook.name === hook.name);
       if (!queue) return new HookQueue(hook, source);
       queue.hook = hook;
+      // Who switches off a hook that goes wrong wants no more of it.
+      if (!hook.enabled) this.#forget(queue);
       return queue;
     });
     for (const queue of old) if (!own.includes(queue)) this.#forget(queue);
@@ -123,7 +125,13 @@ export class HookRunner {
   /** Calls a hook for an event of the caller's; undefined where there is no such hook. */
   async test(name: string, event: GatewayEvent): Promise<RunResult | undefined> {
     const hook = this.#queues.find(({ hook }) => hook.name === name)?.hook;
-    return hook && await this.#call(hook, event, new AbortController().signal);
+    if (!hook) return undefined;
+    if (this.#stopped) throw new Error("The gateway is stopping");
+    // Beside the queue, but not beyond the gateway's end.
+    const run = this.#call(hook, event, { seq: 0, abort: new AbortController() })
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
+    return await run;
   }
 
   /**
@@ -152,7 +160,7 @@ export class HookRunner {
     let job: HookJob | undefined;
     for (const queue of this.#queues) {
       if (!matchesEvent(queue.hook, event)) continue;
-      job ??= { seq, event, size: charsOf(event) };
+      job ??= { seq, event, size: sizeOf(event) };
       this.#enqueue(queue, job);
     }
     if (job) this.#pump();
@@ -160,7 +168,9 @@ export class HookRunner {
 
   #enqueue(queue: HookQueue, job: HookJob): void {
     const { queuedHookEvents, queuedChars = 32 * 1024 * 1024 } = this.#options;
-    if (queue.length >= queuedHookEvents || this.#queuedChars + job.size > queuedChars) {
+    const full = queue.length >= queuedHookEvents || this.#queuedChars + job.size > queuedChars;
+    // At the end the backlog is given up, and so is in nobody's way.
+    if (full && job.event.name !== "gateway:shutdown") {
       // Told at 1, 10, 100 …: the log must not drown with the hook.
       if (/^10*$/.test(String(++queue.dropped))) {
         log.warn("Hook {hook} does not keep up: {count} events were dropped, {queued} wait", {
@@ -200,27 +210,25 @@ export class HookRunner {
     this.#queuedChars -= size;
     const command = hook.action.type === "command" ? 1 : 0;
     this.#commands += command;
-    const abort = new AbortController();
-    const call = { seq, abort };
-    queue.current = call;
-    // Beside the queue, which may go while its hook runs.
-    this.#calls.add(call);
+    queue.current = { seq, abort: new AbortController() };
     try {
-      await this.#call(hook, event, abort.signal);
+      await this.#call(hook, event, queue.current);
     } finally {
       this.#commands -= command;
-      this.#calls.delete(call);
       queue.current = undefined;
     }
   }
 
-  async #call(hook: Hook, event: GatewayEvent, signal: AbortSignal): Promise<RunResult> {
+  async #call(hook: Hook, event: GatewayEvent, call: HookCall): Promise<RunResult> {
     const startedAt = this.#now();
+    // Beside the queue, which may go while its hook runs.
+    this.#calls.add(call);
     const { childEnvironment, environment, runs } = this.#options;
     const result = await callHook(
       { hook, event: toHookEvent(event) },
-      { childEnvironment, environment, signal },
+      { childEnvironment, environment, signal: call.abort.signal },
     );
+    this.#calls.delete(call);
     if (result.error !== undefined) this.#report(hook, event, result, result.error);
     else log.debug("Hook {hook} ran for {event}", { hook: hook.name, event: event.name });
     const run = { kind: "hook", name: hook.name, trigger: event.name, startedAt, result } as const;
@@ -270,7 +278,7 @@ export class HookRunner {
   #forget(queue: HookQueue): void {
     const lost = this.#drop(queue);
     if (lost > 0) {
-      log.warn("Hook {hook} is gone, and {count} events that waited for it", {
+      log.warn("Hook {hook} is gone or off, and {count} events that waited for it are given up", {
         hook: queue.hook.name,
         count: lost,
       });
@@ -283,11 +291,4 @@ export class HookRunner {
     this.#queuedChars -= size - queue.size;
     return count;
   }
-}
-
-/** About what an event takes up: the characters of its texts. */
-function charsOf({ data }: GatewayEvent): number {
-  let chars = 0;
-  for (const value of Object.values(data)) if (typeof value === "string") chars += value.length;
-  return chars;
 }

@@ -1,7 +1,7 @@
 /** Reads `hooks.yaml`. Pure: a wrong file is told with file, line and key. */
 
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import * as fields from "../command/command_fields.ts";
 import { eventNames } from "../events.ts";
 import { parseYaml } from "../yaml_file.ts";
@@ -38,7 +38,8 @@ const entry = z.strictObject({
   type: z.literal("shell").optional(),
 });
 
-const schema = z.strictObject({
+/** What the file may hold. */
+export const hooksFileSchema = z.strictObject({
   hooks: z.array(entry).nullish().transform((hooks) => hooks ?? []).superRefine(fields.refuseTwins),
 });
 
@@ -50,7 +51,7 @@ const schema = z.strictObject({
  */
 export async function parseHooksFile(text: string, path: string): Promise<readonly Hook[]> {
   const folder = dirname(resolve(path));
-  const { hooks } = await parseYaml(text, { schema, path });
+  const { hooks } = await parseYaml(text, { schema: hooksFileSchema, path });
   return hooks.map(({ command, working_dir, env, timeout, type: _, ...hook }) => ({
     ...hook,
     timeoutMs: timeout * 1000,

@@ -4,6 +4,7 @@
  */
 
 import { pathToFileURL } from "node:url";
+import { errorText } from "../errors.ts";
 
 /** A module's exports. */
 export type Module = Readonly<Record<string, unknown>>;
@@ -13,7 +14,7 @@ export async function importModule(path: string): Promise<Module> {
   if (!Deno.build.standalone || !path.endsWith(".ts")) {
     return await import(pathToFileURL(path).href);
   }
-  const { transform } = await import("sucrase");
+  const { transform } = await import("./typescript_library.ts");
   const { code } = transform(await Deno.readTextFile(path), {
     transforms: ["typescript"],
     disableESTransforms: true,
@@ -21,5 +22,12 @@ export async function importModule(path: string): Promise<Module> {
   });
   // Lines are where they were; the URL's end names the file in errors.
   const source = `${code}\n//# sourceURL=${pathToFileURL(path).href}`;
-  return await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`);
+  const url = `data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`;
+  try {
+    return await import(url);
+  } catch (error) {
+    const text = errorText(error);
+    // Such a URL is the whole module: nobody wants to read it in the log.
+    throw text.includes(url) ? new Error(text.replaceAll(url, path)) : error;
+  }
 }

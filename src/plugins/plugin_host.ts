@@ -49,20 +49,20 @@ export class PluginHost {
     hook: (event, handler, options = {}) => {
       const count = this.#hooks.filter((hook) => hook.event === event).length;
       const name = options.name ?? `${this.name} ${event}${count > 0 ? ` ${count + 1}` : ""}`;
+      refuseTwin("hook", name, this.#hooks);
       this.#hooks.push(readPluginHook({ ...options, name, event }, handler as never));
       this.#changed();
     },
     scheduled: (task, handler) => {
-      this.#tasks.push(readPluginTask(task, handler));
+      const read = readPluginTask(task, handler);
+      refuseTwin("task", read.name, this.#tasks);
+      this.#tasks.push(read);
       this.#changed();
     },
     tool: (definition) => {
       const tool = pluginTool(definition);
-      if (
-        this.#options.registry.get(tool.name) || this.#tools.some(({ name }) => name === tool.name)
-      ) {
-        throw new Error(`Cannot add tool "${tool.name}": there is one of this name`);
-      }
+      const taken = this.#options.registry.get(tool.name);
+      refuseTwin("tool", tool.name, taken ? [taken] : this.#tools);
       this.#tools.push(tool);
       this.#changed();
     },
@@ -101,4 +101,14 @@ export class PluginHost {
   #log() {
     return logger("plugins", this.name);
   }
+}
+
+/** A name says which one is meant: there is one of each. */
+function refuseTwin(
+  what: string,
+  name: string,
+  others: readonly { readonly name: string }[],
+): void {
+  if (!others.some((other) => other.name === name)) return;
+  throw new Error(`Cannot add ${what} "${name}": there is one of this name`);
 }

@@ -56,14 +56,16 @@ export class Plugins implements ToolSource {
     const { loadMs = 10_000 } = this.#options;
     const host = new PluginHost(name, this.#options);
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isLate = false;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`it took longer than ${loadMs / 1000} seconds to load`)),
-        loadMs,
-      );
+      timer = setTimeout(() => {
+        isLate = true;
+        reject(new Error(`it took longer than ${loadMs / 1000} seconds to load`));
+      }, loadMs);
     });
     const running = (async () => {
       const { default: plugin } = await importModule(path);
+      if (isLate) return;
       if (typeof plugin !== "function") throw new Error("it has no default export to call");
       await plugin(host.gateway);
     })();

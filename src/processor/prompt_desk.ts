@@ -3,6 +3,7 @@
  * unasked. Takes the same way in as every message.
  */
 
+import { GatewayError } from "../errors.ts";
 import type { Channel, User, UserMessage } from "../protocol/message.ts";
 import { platformKey } from "../protocol/platform_key.ts";
 import type { Intake } from "../router/intake.ts";
@@ -36,7 +37,7 @@ export class PromptDesk implements PromptPort {
     this.#options = options;
   }
 
-  /** @throws {GatewayError} what the intake throws; {@linkcode Error} where no adapter is known. */
+  /** @throws {GatewayError} where the intake refuses it; {@linkcode Error} where no adapter is known. */
   async submit({ requestId, task, text, to, fallback }: Prompt): Promise<void> {
     const { nodeId, platform, user, channel } = "nodeId" in to ? to : await this.#addressOf(to);
     const message: UserMessage = {
@@ -53,7 +54,12 @@ export class PromptDesk implements PromptPort {
       metadata: {},
       task: { name: task, fallback },
     };
-    await this.#options.intake.submit({ nodeId, platform }, message);
+    try {
+      await this.#options.intake.submit({ nodeId, platform }, message);
+    } catch (error) {
+      // It was taken in before its text was changed; the store's claim did not follow in time.
+      if (!(error instanceof GatewayError && error.code === "duplicate_conflict")) throw error;
+    }
   }
 
   async #addressOf({ platform, channel, user, node }: PromptTarget): Promise<Address> {

@@ -3,7 +3,7 @@
  * gets. Field names are those of the wire. Unknown fields are ignored; `null` stands for absent.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { errorCodes } from "../errors.ts";
 import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
 

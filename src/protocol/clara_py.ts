@@ -3,7 +3,7 @@
  * for every optional field, reject a `type` that they do not know, and require every field below.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { attachment, id, metadata, replyChainEntry } from "./clara1.ts";
 import { channelTypes, priorities, tiers } from "./message.ts";
 

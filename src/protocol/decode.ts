@@ -3,7 +3,7 @@
  * server calls it with what the socket brought.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { GatewayError } from "../errors.ts";
 import * as clara1 from "./clara1.ts";
 import * as claraPy from "./clara_py.ts";

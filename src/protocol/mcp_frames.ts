@@ -3,7 +3,7 @@
  * answers it gets. Optional fields of an answer are there, as `null`, as the Python system has them.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { id } from "./clara1.ts";
 
 const request = { request_id: id };

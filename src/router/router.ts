@@ -44,6 +44,8 @@ export interface RouterFigures {
   readonly active: number;
   readonly queued: number;
   readonly channels: number;
+  /** Channels that wait for more of what they collect. */
+  readonly held: number;
 }
 
 interface Channel {
@@ -158,7 +160,9 @@ export class Router {
   }
 
   figures(): RouterFigures {
-    return { active: this.#active, queued: this.#queued, channels: this.#channels.size };
+    let held = 0;
+    for (const { hold } of this.#channels.values()) if (hold.on) held++;
+    return { active: this.#active, queued: this.#queued, channels: this.#channels.size, held };
   }
 
   /**

@@ -1,7 +1,8 @@
 /**
- * When a schedule fires. Pure; croner reads the cron expressions. Where the clocks change, a time of
- * day that does not exist fires right after the gap, one that comes twice fires the first time, and
- * what runs every so many minutes goes on evenly.
+ * When a schedule fires. Pure; croner reads the cron expressions. Where the clocks change, one time of
+ * day that does not exist fires right after the gap, and one that comes twice fires the first time.
+ * What has several hours or minutes goes on evenly: those in the gap are left out, those of the hour
+ * that comes twice fire twice.
  */
 
 import { Cron } from "croner";

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { TaskKey, TaskState } from "../store/task_store.ts";
 import { FireTimes } from "./fire_times.ts";
-import type { Task } from "./task.ts";
+import type { Schedule, Task } from "./task.ts";
 import { TaskLine, type TaskLineOptions } from "./task_line.ts";
 
 /** A task, and where it stands. Times are milliseconds since the epoch. */
@@ -64,9 +64,7 @@ export class ScheduledTask {
     this.line = new TaskLine(line);
     this.#task = task;
     this.#times = new FireTimes(task.schedule, state);
-    // A single time may lie before the task was first seen; of many, those from then on count.
-    this.#cursor = state.cursorAt ??
-      (task.schedule.type === "one_shot" ? -Infinity : state.anchorAt);
+    this.#cursor = state.cursorAt ?? before(task.schedule, state.anchorAt);
     this.#lastRunAt = state.lastRunAt;
     this.#runCount = state.runCount;
   }
@@ -168,5 +166,19 @@ export class ScheduledTask {
       after = fireAt;
     }
     return found;
+  }
+}
+
+/** What of a task that is seen for the first time counts as handled. */
+function before({ type }: Schedule, anchorAt: number): number {
+  switch (type) {
+    case "one_shot":
+      // Its time may lie in the past.
+      return -Infinity;
+    case "interval":
+      // Its first time may be now.
+      return anchorAt - 1;
+    case "cron":
+      return anchorAt;
   }
 }

@@ -16,7 +16,7 @@ import type { PromptPort } from "./prompt.ts";
 import { ScheduledTask, type TaskStatus } from "./scheduled_task.ts";
 import type { Task } from "./task.ts";
 import { executeTask } from "./task_execution.ts";
-import type { Fire } from "./task_line.ts";
+import type { Fire, TaskLine } from "./task_line.ts";
 
 const log = logger("scheduler");
 
@@ -43,8 +43,8 @@ export class Scheduler {
   readonly #clock: Clock;
   readonly #alarm: Alarm;
   #tasks: readonly ScheduledTask[] = [];
-  /** Those that were taken out of a file while they ran. */
-  readonly #leaving = new Set<Promise<void>>();
+  /** The lines of those that were taken out of a file while they ran. */
+  readonly #leaving = new Set<TaskLine>();
   /** Changes of the tasks, one after the other. */
   #changing: Promise<void> = Promise.resolve();
   #started = false;
@@ -98,9 +98,10 @@ export class Scheduler {
   /**
    * Runs a task now, beside its schedule; undefined where there is no such task.
    *
-   * @throws {Error} where it runs already.
+   * @throws {Error} where it runs already, or the scheduler has stopped.
    */
   async runNow(name: string): Promise<RunResult | undefined> {
+    if (this.#stopped) throw new Error("The gateway is stopping");
     const entry = this.#tasks.find(({ task }) => task.name === name);
     if (!entry) return undefined;
     if (entry.line.running) throw new Error(`Task "${name}" runs already`);
@@ -132,9 +133,10 @@ export class Scheduler {
   async stop({ drainMs }: { readonly drainMs: number }): Promise<void> {
     this.#stopped = true;
     this.#alarm[Symbol.dispose]();
-    const idle = Promise.all([...this.#tasks.map(({ line }) => line.stop()), ...this.#leaving]);
+    const lines = [...this.#tasks.map(({ line }) => line), ...this.#leaving];
+    const idle = Promise.all(lines.map((line) => line.stop()));
     await waitAtMost(idle, drainMs);
-    this.#tasks.forEach(({ line }) => line.stop(new Error("the gateway is stopping")));
+    lines.forEach((line) => line.stop(new Error("the gateway is stopping")));
     await idle;
   }
 
@@ -144,12 +146,14 @@ export class Scheduler {
       const other = others.find(({ task }) => task.name === name);
       if (other) throw new Error(`There is a task "${name}" already, of ${other.source}`);
     }
-    const old = this.#tasks.filter((entry) => entry.source === source);
+    const old = this.#tasks.filter((entry) => !others.includes(entry));
     const now = this.#clock.now();
     const own: ScheduledTask[] = [];
     for (const task of tasks) {
       const before = old.find((entry) => entry.task.name === task.name);
+      const wasOff = before?.task.enabled === false;
       if (before?.change(task, { now })) {
+        if (wasOff && task.enabled) this.#skip(before, now);
         own.push(before);
         continue;
       }
@@ -174,16 +178,17 @@ export class Scheduler {
             task: task.name,
             at: isoTime(fireAt),
           });
-          if (fireAt !== undefined) this.#skip(entry, fireAt);
+          // Noted, it would count those before it as handled: also those that wait.
+          if (fireAt !== undefined && entry.line.waiting === 0) this.#skip(entry, fireAt);
         },
       },
     });
     return entry;
   }
 
-  #leave(entry: ScheduledTask): void {
-    const leaving = entry.line.stop().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+  #leave({ line }: ScheduledTask): void {
+    this.#leaving.add(line);
+    line.stop().finally(() => this.#leaving.delete(line));
   }
 
   /** Claims and runs one fire time; undefined where somebody else has it, or it must wait. */
@@ -257,12 +262,8 @@ export class Scheduler {
       error,
       output: output && `; it printed:\n${output.slice(-500).trimEnd()}`,
     });
-    const { events } = this.#options;
-    events.emit("scheduler:task_error", {
-      ...originOf(task, fireAt),
-      duration_ms: durationMs,
-      error,
-    });
+    const failed = { ...originOf(task, fireAt), duration_ms: durationMs, error };
+    this.#options.events.emit("scheduler:task_error", failed);
   }
 
   #reportInterrupted({ kind, name, trigger, result }: Run): void {

@@ -1,14 +1,18 @@
 /** Reads `scheduler.yaml`. Pure: a wrong file is told with file, line and key. */
 
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import * as fields from "../command/command_fields.ts";
 import { parseYaml } from "../yaml_file.ts";
 import { parseCron } from "./fire_times.ts";
 import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
 
 const seconds = z.number().positive().max(10 * 365 * 86_400);
-const id = z.union([z.string().min(1).max(256), z.number().transform(String)]);
+/** Numbers are taken where they are what stands in the file: a longer one would be another channel's. */
+const id = z.union([
+  z.string().min(1).max(256),
+  z.number().refine(Number.isSafeInteger).transform(String),
+], "expected a text of at most 256 characters; a long number in quotes");
 
 const common = {
   name: fields.name,
@@ -78,7 +82,8 @@ const entry = z.discriminatedUnion("type", [interval, cron, oneShot]).superRefin
   },
 );
 
-const schema = z.strictObject({
+/** What the file may hold. */
+export const schedulerFileSchema = z.strictObject({
   tasks: z.array(entry).nullish().transform((tasks) => tasks ?? []).superRefine(fields.refuseTwins),
 });
 
@@ -95,8 +100,12 @@ export function readPluginTask(
   const result = entry.safeParse({ ...definition as object, command: "function" });
   if (!result.success) {
     const [{ path, message }] = result.error.issues as [z.core.$ZodIssue];
-    throw new Error(`"${path.join(".")}": ${message.replace(/^Invalid input: /, "")}`);
+    const { name } = { ...definition as { readonly name?: unknown } };
+    const which = typeof name === "string" ? ` "${name}"` : "";
+    const key = path.length > 0 ? `"${path.join(".")}": ` : "";
+    throw new Error(`Cannot add task${which}: ${key}${message.replace(/^Invalid input: /, "")}`);
   }
+  if (typeof run !== "function") throw new Error("Cannot add task: expected a function");
   return { ...toTask(result.data, "."), action: { type: "function", run } };
 }
 
@@ -108,7 +117,9 @@ export function readPluginTask(
  */
 export async function parseSchedulerFile(text: string, path: string): Promise<readonly Task[]> {
   const folder = dirname(resolve(path));
-  return (await parseYaml(text, { schema, path })).tasks.map((entry) => toTask(entry, folder));
+  return (await parseYaml(text, { schema: schedulerFileSchema, path })).tasks.map((entry) =>
+    toTask(entry, folder)
+  );
 }
 
 function toTask(entry: Entry, folder: string): Task {
@@ -143,8 +154,8 @@ function scheduleOf(entry: Entry): Schedule {
       const { interval, delay } = entry;
       return {
         type: "interval",
-        intervalMs: interval * 1000,
-        delayMs: delay === undefined ? undefined : delay * 1000,
+        intervalMs: Math.round(interval * 1000),
+        delayMs: delay === undefined ? undefined : Math.round(delay * 1000),
       };
     }
     case "cron":
@@ -152,6 +163,6 @@ function scheduleOf(entry: Entry): Schedule {
     case "one_shot":
       return entry.run_at !== undefined
         ? { type: "one_shot", runAt: new Date(entry.run_at).getTime() }
-        : { type: "one_shot", delayMs: entry.delay! * 1000 };
+        : { type: "one_shot", delayMs: Math.round(entry.delay! * 1000) };
   }
 }

@@ -38,6 +38,7 @@ export function healthApp(options: HealthOptions): Hono {
     return context.json({
       status,
       version,
+      pid: Deno.pid,
       uptime_seconds: options.uptimeSeconds(),
       llm: { kind: llm.kind, model: llm.modelOf("mid") },
       store: store ?? { error: "does not answer; see the log" },

@@ -57,6 +57,10 @@ export class SqliteStore implements Store {
     });
   }
 
+  async probe(): Promise<void> {
+    await this.#sql.write(() => this.#sql.get("SELECT 1"));
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#sql[Symbol.dispose]();
     return Promise.resolve();

@@ -31,4 +31,6 @@ export interface Store extends AsyncDisposable {
   readonly reminders: ReminderStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
+  /** Resolves when a write that changes nothing has gone the way of all writes. */
+  probe(): Promise<void>;
 }

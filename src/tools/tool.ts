@@ -1,6 +1,6 @@
 /** What a tool is: the built-in ones and those of MCP servers take this form. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { ChannelType, UserMessage } from "../protocol/message.ts";
 import type { ReplyFile } from "../protocol/reply_frame.ts";
 

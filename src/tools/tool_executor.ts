@@ -4,7 +4,7 @@
  * the model; only an aborted turn throws.
  */
 
-import { errorText } from "../errors.ts";
+import { errorText, GatewayError } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { logger } from "../log.ts";
 import type { ReplyFile } from "../protocol/reply_frame.ts";
@@ -109,7 +109,12 @@ export class ToolExecutor {
       durationMs,
     };
     if (signal.aborted) {
-      events.emit("tool:error", { ...origin, duration_ms: durationMs, error: "cancelled" });
+      // A turn that is put back tells of the call when it is taken up again; once is enough.
+      const putBack = signal.reason instanceof GatewayError &&
+        signal.reason.code === "shutting_down";
+      if (!putBack) {
+        events.emit("tool:error", { ...origin, duration_ms: durationMs, error: "cancelled" });
+      }
       signal.throwIfAborted();
     } else if (isError) {
       log.info("Tool {tool} failed: {error}", { tool: call.name, error: content.slice(0, 500) });

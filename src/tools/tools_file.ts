@@ -3,7 +3,7 @@
  * with file, line and key.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { parseYaml, readIfPresent } from "../yaml_file.ts";
 import { toolRisks } from "./tool.ts";
 import { policyActions, type PolicyRule } from "./tool_policy.ts";

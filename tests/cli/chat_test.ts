@@ -115,6 +115,8 @@ Deno.test("lines that are piped in are answered one after the other before the e
   for (const line of ["first words", "", "second words"]) await chat.type(line);
   await chat.endInput();
   assert.equal(await chat.exitCode(), 0);
+  const { data } = await gateway.waitFor("adapter:disconnected");
+  assert.equal("reason" in data && data.reason, "closed with 1000");
   assert.match(chat.screen, /clara> first words\n[^]*clara> second words\n/);
 });
 

@@ -92,6 +92,8 @@ Deno.test("a running gateway is told of a change at once", async () => {
     (await mcp(other, ["list"], running)).out,
     /^everything: running, \d+ tools \(stdio\)$/,
   );
+  const { data } = await gateway.waitFor("adapter:disconnected");
+  assert.equal("reason" in data && data.reason, "closed with 1000");
   assert.equal((await mcp(other, ["restart", "everything"], running)).out, "everything: restarted");
   assert.equal((await mcp(other, ["disable", "everything"], running)).out, "everything: disabled");
   const unknown = await mcp(other, ["remove", "nobody"], running);

@@ -24,15 +24,16 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   for (const hidden of [secret, apiKey, "user-1", "channel-1", gateway.dataDir]) {
     assert.ok(!text.includes(hidden), hidden);
   }
-  const { version, uptime_seconds, ...health } = JSON.parse(text);
+  const { version, pid, uptime_seconds, ...health } = JSON.parse(text);
   assert.match(version, /^\d+\.\d+\.\d+/);
   assert.ok(Number.isInteger(uptime_seconds));
+  assert.equal(pid, Deno.pid);
   assert.deepEqual(health, {
     status: "ok",
     llm: { kind: "openai", model: "test-model" },
     store: { kind: "sqlite", queued: 1, running: 1, undelivered: 0 },
     adapters: { connected: 1, platforms: { discord: 1 } },
-    queue: { active: 1, queued: 1, channels: 1 },
+    queue: { active: 1, queued: 1, channels: 1, held: 0 },
     hooks: { hooks: 0, queued: 0, running: 0, dropped: 0 },
     tasks: { tasks: 0, running: 0 },
   });
@@ -40,7 +41,7 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   for (const id of ids) await adapter.replyTo(id);
   await gateway.allDelivered();
   const { queue, store } = await gateway.health();
-  assert.deepEqual(queue, { active: 0, queued: 0, channels: 0 });
+  assert.deepEqual(queue, { active: 0, queued: 0, channels: 0, held: 0 });
   assert.deepEqual(store, { kind: "sqlite", queued: 0, running: 0, undelivered: 0 });
 });
 

@@ -90,4 +90,23 @@ export function testSessions(promises: Promises): void {
     const idle = await store.sessions.endIdle({ idleBefore: 5001, now: 9000, limit: 9 });
     assert.equal(idle[0]?.activeAt, 5000);
   });
+
+  promises("a channel's node is the one that carried its newest session", async (store) => {
+    const { sessions } = store;
+    assert.equal(await sessions.nodeOf("channel-1"), undefined);
+    await sessions.open(sessionOf("a", { nodeId: "node-1", now: 1000 }));
+    await sessions.open(sessionOf("b", { nodeId: "node-2", userId: "user-2", now: 2000 }));
+    await sessions.open(sessionOf("c", {
+      nodeId: "node-3",
+      conversation: { channelKey: "channel-2", threadId: "" },
+      now: 3000,
+    }));
+    assert.equal(await sessions.nodeOf("channel-1"), "node-2");
+    assert.equal(await sessions.nodeOf("channel-2"), "node-3");
+    // One that has ended still says who reaches the channel.
+    await sessions.endIdle({ idleBefore: 9000, now: 9000, limit: 9 });
+    assert.equal(await sessions.nodeOf("channel-1"), "node-2");
+    await sessions.open(sessionOf("d", { nodeId: "node-1", now: 9001 }));
+    assert.equal(await sessions.nodeOf("channel-1"), "node-1");
+  });
 }

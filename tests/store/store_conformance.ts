@@ -9,8 +9,11 @@ import { testDelivery } from "./delivery_conformance.ts";
 import { testHistory } from "./history_conformance.ts";
 import { testAbsorbed } from "./absorb_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
+import { reminderOf, testReminders } from "./reminders_conformance.ts";
 import { testRequests } from "./requests_conformance.ts";
+import { newRun, testRuns } from "./runs_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
+import { testTasks } from "./tasks_conformance.ts";
 import { accepted, claimed, finished, request, sessionOf, toolResult } from "./samples.ts";
 
 /** Where an implementation keeps its data: an empty place, gone with the test. */
@@ -36,6 +39,9 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testAbsorbed(promises);
   testSessions(promises);
   testHistory(promises);
+  testRuns(promises);
+  testTasks(promises);
+  testReminders(promises);
 
   promises("the figures count what waits, what runs and what is undelivered", async (store) => {
     const kind = (await store.figures()).kind;
@@ -87,5 +93,22 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
     assert.equal((await accepting).type, "accepted");
     await using again = await place.open();
     assert.equal((await again.requests.unfinished()).length, 1);
+  });
+
+  Deno.test(`${name}: runs, tasks and reminders outlive the store's end`, async () => {
+    await using place = await makePlace();
+    const key = { name: "task", digest: "digest" };
+    {
+      await using store = await place.open();
+      await store.tasks.open(key, { now: 1000 });
+      await store.tasks.claim(key, { fireAt: 2000, run: newRun("task"), keep: 9 });
+      await store.reminders.add(reminderOf("a"), { cap: 9 });
+    }
+    await using store = await place.open();
+    const { anchorAt, cursorAt } = await store.tasks.open(key, { now: 9000 });
+    assert.deepEqual({ anchorAt, cursorAt }, { anchorAt: 1000, cursorAt: 2000 });
+    const cutOff = { durationMs: 0, output: "", error: "cut off" };
+    assert.equal((await store.runs.closeInterrupted(cutOff)).length, 1);
+    assert.deepEqual(await store.reminders.due({ now: 9000, limit: 9 }), [reminderOf("a")]);
   });
 }

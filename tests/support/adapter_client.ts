@@ -113,7 +113,7 @@ export class AdapterClient implements AsyncDisposable {
 
   /** Sends `register`, as `connect` does. */
   register(options: RegisterOptions = {}): void {
-    this.send(registerFrame(options));
+    this.send(registerFrame({ ...options, dialect: this.dialect }));
   }
 
   /** Sends a frame. */
@@ -158,6 +158,12 @@ export class AdapterClient implements AsyncDisposable {
   /** All frames of a request so far. */
   framesOf(requestId: string): readonly ReceivedFrame[] {
     return this.frames.filter(({ request_id }) => request_id === requestId);
+  }
+
+  /** The first message from frame number `from` on that nobody has asked for. */
+  unasked(options: WaitOptions = {}): Promise<ReceivedFrame> {
+    const what = "a proactive message";
+    return this.waitFor(({ type }) => type === "proactive_message", { what, ...options });
   }
 
   /** Waits for the end of a request, the first one from frame number `from` on. */

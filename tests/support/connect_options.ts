@@ -32,8 +32,10 @@ export interface ConnectOptions extends SocketOptions, RegisterOptions {
   readonly url: string;
 }
 
-/** The `register` frame, the same in both dialects. */
-export function registerFrame(options: RegisterOptions): Readonly<Record<string, unknown>> {
+/** The `register` frame; only a Python adapter's does not tell the protocol's version. */
+export function registerFrame(
+  options: RegisterOptions & { readonly dialect?: Dialect },
+): Readonly<Record<string, unknown>> {
   const { nodeId = `node-${crypto.randomUUID()}`, platform = "test", secret, resume } = options;
   return {
     type: "register",
@@ -41,6 +43,7 @@ export function registerFrame(options: RegisterOptions): Readonly<Record<string,
     platform,
     capabilities: options.capabilities ?? ["streaming"],
     metadata: options.metadata ?? {},
+    ...(options.dialect !== "clara-py" && { protocol: 1 }),
     ...(secret !== undefined && { secret }),
     ...(resume && { session_id: resume.sessionId, last_seq: resume.lastSeq }),
   };

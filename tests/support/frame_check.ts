@@ -5,7 +5,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import * as clara1 from "../../src/protocol/clara1.ts";
 import * as claraPy from "../../src/protocol/clara_py.ts";
 import { mcpResponses } from "../../src/protocol/mcp_frames.ts";
@@ -28,7 +28,7 @@ const schemas: Readonly<Record<Dialect, Readonly<Record<string, z.ZodObject>>>> 
   "clara-py": { ...claraPyFrames, ...mcpResponses },
 };
 
-const terminals = new Set(["response_end", "cancelled", "error"]);
+const terminals = new Set(["response_end", "cancelled", "error", "proactive_message"]);
 /** Frames that may come about a request that has ended: answers to a resend or a late cancel. */
 const afterwards = new Set(["status", "error"]);
 

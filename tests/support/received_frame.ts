@@ -30,13 +30,15 @@ export interface ReceivedReply {
   readonly frames: readonly ReceivedFrame[];
   /** The chunks since the last `response_start`, put together. */
   readonly text: string;
-  /** `response_end`, `cancelled` or `error`. */
+  /** `response_end`, `cancelled`, `error` or `proactive_message`. */
   readonly terminal: ReceivedFrame;
 }
 
+const terminals = new Set(["response_end", "cancelled", "error", "proactive_message"]);
+
 /** Whether a frame ends its request. */
 export function isTerminal({ type }: ReceivedFrame): boolean {
-  return type === "response_end" || type === "cancelled" || type === "error";
+  return terminals.has(type);
 }
 
 /** The chunks since the last `response_start`, put together, in either dialect. */

@@ -1,7 +1,7 @@
 /** One call of a tool: whatever goes wrong with it becomes a result that tells the model. */
 
 import assert from "node:assert/strict";
-import { z } from "zod";
+import * as z from "zod";
 import { EventBus, type GatewayEvent } from "../../src/events.ts";
 import { defineTool, type Tool, type ToolOutput, type ToolRun } from "../../src/tools/tool.ts";
 import { ToolExecutor } from "../../src/tools/tool_executor.ts";

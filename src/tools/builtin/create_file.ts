@@ -1,7 +1,7 @@
 /** The tool `create_file`. */
 
 import { Buffer } from "node:buffer";
-import { z } from "zod";
+import * as z from "zod";
 import { mediaTypeOf } from "../files/media_type.ts";
 import { defineTool, type Tool } from "../tool.ts";
 

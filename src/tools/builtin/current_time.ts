@@ -1,6 +1,6 @@
 /** The tool `current_time`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 
 /** Tells the time in any time zone. */

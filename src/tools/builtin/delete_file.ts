@@ -1,6 +1,6 @@
 /** The tool `delete_file`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { UserFiles } from "../files/user_files.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";

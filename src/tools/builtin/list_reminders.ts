@@ -1,6 +1,6 @@
 /** The tool `list_reminders`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import type { ReminderBook } from "./reminder_book.ts";
 import { userKeyOf } from "./user_key.ts";

@@ -1,6 +1,6 @@
 /** The tool `recall`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Memory, MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";

@@ -1,6 +1,6 @@
 /** The tool `remember`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";

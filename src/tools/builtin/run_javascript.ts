@@ -1,6 +1,6 @@
 /** The tool `run_javascript`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { JavaScriptSandbox } from "../sandbox/javascript_sandbox.ts";
 import { labelText } from "./label_text.ts";
 import { defineTool, type Tool } from "../tool.ts";

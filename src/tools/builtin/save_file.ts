@@ -1,6 +1,6 @@
 /** The tool `save_file`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { byteSize } from "../files/byte_size.ts";
 import type { UserFiles } from "../files/user_files.ts";
 import { defineTool, type Tool } from "../tool.ts";

@@ -1,6 +1,6 @@
 /** The tool `schedule_reminder`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
 import type { ReminderBook } from "./reminder_book.ts";
@@ -18,7 +18,7 @@ export interface ScheduleReminderOptions {
 /** Reminds the user who speaks, in this channel, at a later time. */
 export function scheduleReminder(
   book: Pick<ReminderBook, "add">,
-  { now = Date.now, newId = () => crypto.randomUUID().slice(0, 8) }: ScheduleReminderOptions = {},
+  { now = Date.now, newId = () => crypto.randomUUID().slice(0, 13) }: ScheduleReminderOptions = {},
 ): Tool {
   return defineTool({
     name: "schedule_reminder",
@@ -38,7 +38,9 @@ export function scheduleReminder(
     describe: ({ text }) => `Setting a reminder: “${labelText(text, 60)}”`,
     run: async ({ text, in_seconds, at }, run) => {
       if (run.message.task) return failure("A reminder or task cannot set a reminder.");
-      const dueAt = at === undefined ? now() + in_seconds! * 1000 : new Date(at).getTime();
+      const dueAt = at === undefined
+        ? now() + Math.round(in_seconds! * 1000)
+        : new Date(at).getTime();
       const aheadMs = dueAt - now();
       if (aheadMs <= 0) return failure(`${at} has passed. It is ${isoTime(now())} now.`);
       if (aheadMs > maxSeconds * 1000) return failure("That is more than five years ahead.");

@@ -1,6 +1,6 @@
 /** The tool `search_history`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { HistoryStore } from "../../store/history_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { historyLine } from "./history_line.ts";

@@ -1,7 +1,7 @@
 /** The tool `send_file`. */
 
 import { Buffer } from "node:buffer";
-import { z } from "zod";
+import * as z from "zod";
 import { byteSize } from "../files/byte_size.ts";
 import { mediaTypeOf } from "../files/media_type.ts";
 import type { UserFiles } from "../files/user_files.ts";

@@ -27,8 +27,42 @@ export function sourceToEntry(source: string): InstallSource {
   if (args.length === 0 && packagePattern.test(command)) {
     return { name: nameOf(command), entry: { command: "npx", args: ["-y", command] } };
   }
-  const telling = args.findLast((arg) => packagePattern.test(arg) && !arg.startsWith("-"));
-  return { name: nameOf(telling ?? command), entry: { command, args } };
+  return { name: nameOf(tellingWord(command, args)), entry: { command, args } };
+}
+
+const ofContainers =
+  /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/;
+
+/** Programs that run what they are told to: words of their own, options of theirs that take a value. */
+const runners = new Map<string, readonly [words: RegExp, valued: RegExp]>(Object.entries({
+  npx: [/^$/, /^(?:-p|--package|-c|--call)$/],
+  bunx: [/^$/, /^(?:-p|--package)$/],
+  uvx: [/^$/, /^(?:--from|--with|-p|--python)$/],
+  npm: [/^(?:exec|x)$/, /^(?:-p|--package)$/],
+  pnpm: [/^(?:dlx|exec)$/, /^--package$/],
+  yarn: [/^(?:dlx|exec)$/, /^(?:-p|--package)$/],
+  pipx: [/^run$/, /^(?:--spec|--python)$/],
+  uv: [/^(?:tool|run)$/, /^(?:--from|--with|-p|--python|--directory|--project)$/],
+  bun: [/^(?:run|x)$/, /^$/],
+  deno: [/^run$/, /^(?:-c|--config|--lock|--import-map)$/],
+  node: [/^$/, /^(?:-r|--require|--import|--env-file)$/],
+  python: [/^$/, /^$/],
+  python3: [/^$/, /^$/],
+  docker: [/^run$/, ofContainers],
+  podman: [/^run$/, ofContainers],
+}));
+
+/** The word of a command line that says which server it is: the package, the script, the image. */
+function tellingWord(command: string, args: readonly string[]): string {
+  const runner = runners.get(command.split(/[/\\]/).at(-1)!.replace(/\.(?:exe|cmd)$/i, ""));
+  if (!runner) return command;
+  const [words, valued] = runner;
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!;
+    if (valued.test(arg)) at++;
+    else if (!arg.startsWith("-") && !words.test(arg)) return arg;
+  }
+  return command;
 }
 
 /** Splits at spaces outside quotes. @throws {ConfigError} when a quote has no end. */
@@ -55,10 +89,11 @@ export function splitCommandLine(text: string): readonly string[] {
 
 /** `@modelcontextprotocol/server-everything@1.0` is `everything`; `/usr/bin/my tool` is `my-tool`. */
 function nameOf(text: string): string {
-  const [last = ""] = text.replace(/^@/, "").replace(/(.)@.*$/, "$1").split(/[/\\]/).slice(-1);
+  const [last = ""] = text.replace(/^(?:npm|jsr):/, "").replace(/^@/, "").replace(/(.)@.*$/, "$1")
+    .split(/[/\\]/).slice(-1);
   const bare = last
-    .replace(/\.(?:js|mjs|py|sh|exe)$/i, "")
-    .replace(/^(?:mcp-)?server-|-mcp(?:-server)?$|^mcp-/g, "");
+    .replace(/\.(?:js|mjs|ts|py|sh|exe)$|:[\w.-]+$/i, "")
+    .replace(/^(?:mcp[-_])?server[-_]|[-_]mcp(?:[-_]server)?$|^mcp[-_]/g, "");
   return (bare || last).replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 63) ||
     "server";
 }

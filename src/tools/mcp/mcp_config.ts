@@ -3,7 +3,7 @@
  * added, removed or switched at run time. What this program does not know in it is kept.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../../errors.ts";
 import { maxTimerSeconds } from "../../wait.ts";
 

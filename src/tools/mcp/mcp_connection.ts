@@ -158,22 +158,22 @@ export type McpLoss = "refused" | "unreachable";
  */
 export function lossOf(error: unknown): McpLoss | undefined {
   if (error instanceof TypeError) return "unreachable";
-  const { code } = error as { readonly code?: unknown };
-  const name = (error as Error).constructor?.name;
-  if (name !== "StreamableHTTPError" && name !== "SseError") return undefined;
+  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
+  // By their texts, since classes have other names in the compiled program.
+  if (!/^(?:Streamable HTTP|SSE) error: /.test(message ?? "")) return undefined;
   return code === 400 || code === 404 ? "refused" : "unreachable";
 }
 
 /** Whether a call's error is the server's own answer, and so a sign of life. */
 export function isAnswer(error: unknown): boolean {
-  if ((error as Error).constructor?.name !== "McpError") return false;
+  if ((error as Error).name !== "McpError") return false;
   // The SDK's own: the connection closed, the time is over.
   return ![-32000, -32001].includes((error as { readonly code: number }).code);
 }
 
 /** Whether an error of a transport says that nothing will come from the server any more. */
 function isLoss(error: Error): boolean {
-  return error.constructor.name === "SseError" ||
+  return error.message.startsWith("SSE error: ") ||
     error.message.startsWith("Maximum reconnection attempts");
 }
 

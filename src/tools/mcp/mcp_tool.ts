@@ -1,7 +1,7 @@
 /** A tool of an MCP server as the executor knows tools. Made by `mcp_server.ts`. */
 
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { readWith, type Tool, type ToolOutput, type ToolRisk, type ToolRun } from "../tool.ts";
 import { formatContent } from "./mcp_content.ts";
 import { schemaForModel, schemaForReading } from "./mcp_schema.ts";

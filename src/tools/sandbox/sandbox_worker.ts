@@ -1,14 +1,13 @@
 /**
  * What runs in the sandbox's worker, around the code. `sandbox_child.ts` sends it there as text, so
- * each function stands for itself and uses nothing of this module but the other ones.
+ * each function stands for itself and uses nothing of this module; what one needs of the other it is
+ * given, since in the compiled program they have other names.
  */
 
 import type { WorkerMessage } from "./sandbox_job.ts";
 
 /** The text of the worker's module. */
-export const workerSource = [compileProgram, sandboxWorker]
-  .map((part) => part.toString())
-  .join("\n") + "\nsandboxWorker();";
+export const workerSource = `(${sandboxWorker})(${compileProgram});`;
 
 /** A program, ready to run; gives the value of its last expression. */
 type Program = () => Promise<unknown>;
@@ -45,7 +44,7 @@ export function compileProgram(code: string): Program {
 }
 
 /** Waits for code, runs it once, and tells what it prints and what comes of it. */
-export function sandboxWorker(): void {
+export function sandboxWorker(compile: typeof compileProgram): void {
   interface Scope {
     postMessage?: (message: WorkerMessage) => void;
     addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
@@ -116,7 +115,7 @@ export function sandboxWorker(): void {
     const { code, maxOutputChars } = data as { code: string; maxOutputChars: number };
     room = maxOutputChars;
     try {
-      const value = await compileProgram(code)();
+      const value = await compile(code)();
       end(() => value === undefined ? {} : { value: show(value).slice(0, maxOutputChars + 1) });
     } catch (error) {
       end(() => ({ error: showError(error).slice(0, maxOutputChars + 1) }));

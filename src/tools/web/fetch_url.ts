@@ -1,6 +1,6 @@
 /** The tool `fetch_url`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import type { EgressGuard } from "./egress_guard.ts";
 import { pageText } from "./page_text.ts";

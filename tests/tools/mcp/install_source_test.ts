@@ -21,6 +21,25 @@ const sources: readonly (readonly [source: string, name: string, entry: object])
   ["uvx mcp-server-git", "git", { command: "uvx", args: ["mcp-server-git"] }],
 ];
 
+const names: readonly (readonly [source: string, name: string])[] = [
+  ["npx -y @scope/server-name dir", "name"],
+  ["npx -y @modelcontextprotocol/server-filesystem@1.2.3 notes", "filesystem"],
+  ["npx --package some-package tool-mcp", "tool"],
+  ["uvx --from git+https://example.com/x.git mcp-server-time --local UTC", "time"],
+  ["uv --directory work run weather.py", "weather"],
+  ["python3 -m mcp_server_git --repository .", "git"],
+  ["deno run --allow-all npm:@scope/files-mcp notes", "files"],
+  ["node --import hook.js server.js notes", "server"],
+  ["docker run -i --rm -e TOKEN mcp/fetch:latest", "fetch"],
+  ["/usr/local/bin/clock-mcp-server notes", "clock"],
+];
+
+for (const [source, name] of names) {
+  Deno.test(`"${source}" is called "${name}"`, () => {
+    assert.equal(sourceToEntry(source).name, name);
+  });
+}
+
 for (const [source, name, entry] of sources) {
   Deno.test(`${source.trim()} is server "${name}"`, () => {
     assert.deepEqual(sourceToEntry(source), { name, entry });

@@ -1,0 +1,53 @@
+/** Checks the files that the configuration names: of tools, MCP servers, hooks, tasks, the persona. Called by `doctor`. */
+
+import { join } from "node:path";
+import { errorText } from "../../errors.ts";
+import { parseHooksFile } from "../../hooks/hooks_file.ts";
+import { parseSchedulerFile } from "../../scheduler/scheduler_file.ts";
+import { McpConfigFile } from "../../tools/mcp/mcp_config.ts";
+import { readToolsFile } from "../../tools/tools_file.ts";
+import { readIfPresent } from "../../yaml_file.ts";
+import { type CheckContext, error, type Finding, ok, withoutConfig } from "./check.ts";
+
+export async function checkFiles({ config }: CheckContext): Promise<readonly Finding[]> {
+  if (!config) return withoutConfig;
+  const { toolsFile, mcpFile, personaFile } = config;
+  const hooksFile = join(config.hooksDir, "hooks.yaml");
+  const schedulerFile = join(config.schedulerDir, "scheduler.yaml");
+  return [
+    ...await look(toolsFile, async () => `${(await readToolsFile(toolsFile)).length} rules`),
+    ...await look(mcpFile, () => `${new McpConfigFile(mcpFile).read().size} servers`),
+    ...await look(hooksFile, async () => {
+      return `${(await parseHooksFile(await readOrNothing(hooksFile), hooksFile)).length} hooks`;
+    }),
+    ...await look(schedulerFile, async () => {
+      const text = await readOrNothing(schedulerFile);
+      return `${(await parseSchedulerFile(text, schedulerFile)).length} tasks`;
+    }),
+    ...personaFile ? await look(personaFile, () => size(personaFile)) : [],
+  ];
+}
+
+async function look(
+  path: string,
+  read: () => string | Promise<string>,
+): Promise<readonly Finding[]> {
+  try {
+    const found = await read();
+    return ok(await isThere(path) ? `${path}: ${found}` : `${path}: not there, and need not be`);
+  } catch (thrown) {
+    return error(errorText(thrown));
+  }
+}
+
+async function readOrNothing(path: string): Promise<string> {
+  return await readIfPresent(path) ?? "";
+}
+
+function size(path: string): string {
+  return `${Deno.readTextFileSync(path).length} characters`;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -1,0 +1,100 @@
+/**
+ * Copies a database row by row within one read transaction: others go on writing, the copy is of one
+ * moment. SQLite's own ways are closed here: Deno refuses ATTACH, and so `VACUUM INTO`, to a program
+ * without all permissions, and Deno 2.4 has no `backup()`. Used by `snapshot.ts`.
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+
+type Value = null | number | bigint | string | Uint8Array;
+
+interface SchemaObject {
+  readonly type: "table" | "index" | "trigger" | "view";
+  readonly name: string;
+  readonly sql: string;
+  /** Of a table, whether it is `virtual`, or a `shadow` that a virtual one makes for itself. */
+  readonly kind: "table" | "virtual" | "shadow" | "view" | null;
+  /** Of a table, 1 where it is `WITHOUT ROWID`. */
+  readonly keyed: number | null;
+}
+
+/** Rows that are in memory at once. */
+const partRows = 1_000;
+/** Less than any row's number. */
+const firstRow = -(2n ** 63n);
+/** A name that no column has. */
+const rowNumber = "row number";
+
+/** Copies everything into an empty database. @throws {Error} as SQLite does. */
+export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
+  target.exec("PRAGMA foreign_keys = OFF; BEGIN");
+  // From the first read on it is one moment.
+  source.exec("BEGIN");
+  const objects = source.prepare(
+    `SELECT schema.type, schema.name, schema.sql, list.type AS kind, list.wr AS keyed
+     FROM sqlite_schema AS schema
+     LEFT JOIN pragma_table_list AS list ON list.schema = 'main' AND list.name = schema.name
+     WHERE schema.sql IS NOT NULL AND schema.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+     ORDER BY schema.rowid`,
+  ).all() as unknown as readonly SchemaObject[];
+  const tables = objects.filter(({ type, kind }) => type === "table" && kind !== "shadow");
+  for (const { sql } of tables) target.exec(sql);
+  for (const { name, sql, kind, keyed } of tables) {
+    if (kind === "virtual") fillVirtual(target, { name, sql });
+    else copyRows({ name, keyed: keyed === 1 }, { source, target });
+  }
+  const counted = source.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
+    .get();
+  if (counted) {
+    target.exec("DELETE FROM sqlite_sequence");
+    copyRows({ name: "sqlite_sequence", keyed: false }, { source, target });
+  }
+  // After the rows, which would set off the triggers.
+  for (const { type, sql } of objects) if (type !== "table") target.exec(sql);
+  for (const pragma of ["user_version", "application_id"]) {
+    const [value] = Object.values(source.prepare(`PRAGMA ${pragma}`).get()!);
+    target.exec(`PRAGMA ${pragma} = ${value}`);
+  }
+  source.exec("COMMIT");
+  target.exec("COMMIT");
+}
+
+function copyRows(
+  { name, keyed }: { readonly name: string; readonly keyed: boolean },
+  { source, target }: { readonly source: DatabaseSync; readonly target: DatabaseSync },
+): void {
+  const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all()
+    .map((column) => quoted(String(column.name)));
+  const names = columns.join(", ");
+  // In parts: Deno 2.4 crashes on `iterate`. A table without row numbers is a small one here.
+  const select = source.prepare(
+    keyed
+      ? `SELECT 0, ${names} FROM ${quoted(name)} WHERE ? IS NULL LIMIT -1`
+      : `SELECT rowid AS "${rowNumber}", ${names} FROM ${quoted(name)}
+         WHERE rowid > ? ORDER BY rowid LIMIT ${partRows}`,
+  );
+  select.setReadBigInts(true);
+  const marks = columns.map(() => "?").join(", ");
+  const insert = target.prepare(`INSERT INTO ${quoted(name)} (${names}) VALUES (${marks})`);
+  for (let last: Value = keyed ? null : firstRow, rows: Value[][];;) {
+    rows = select.all(last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
+    for (const [, ...values] of rows) insert.run(...values);
+    if (keyed || rows.length < partRows) return;
+    last = rows.at(-1)![0]!;
+  }
+}
+
+/** An index of words over another table is made anew from that table. */
+function fillVirtual(
+  target: DatabaseSync,
+  { name, sql }: { readonly name: string; readonly sql: string },
+): void {
+  if (!/\bfts5\b[\s\S]*\bcontent\s*=/i.test(sql)) {
+    throw new Error(`table "${name}" is of a kind that cannot be copied`);
+  }
+  target.exec(`INSERT INTO ${quoted(name)} (${quoted(name)}) VALUES ('rebuild')`);
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,93 @@
+/** Who may use the admin interface. */
+
+import assert from "node:assert/strict";
+import { AdminGate } from "../../src/access/admin_gate.ts";
+import { Authenticator } from "../../src/access/authenticator.ts";
+
+const local = "127.0.0.1";
+const host = "127.0.0.1:18789";
+
+const cases: readonly {
+  readonly who: string;
+  readonly secret?: string;
+  readonly address?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly access: string;
+}[] = [
+  { who: "a program on this machine", headers: { host }, access: "ok" },
+  { who: "one that says localhost", headers: { host: "localhost:18789" }, access: "ok" },
+  { who: "one over IPv6", address: "::1", headers: { host: "[::1]:18789" }, access: "ok" },
+  { who: "one over both", address: "::ffff:127.0.0.1", headers: { host }, access: "ok" },
+  { who: "another machine", address: "192.168.1.5", headers: { host }, access: "forbidden" },
+  {
+    who: "another machine over both",
+    address: "::ffff:10.0.0.1",
+    headers: { host },
+    access: "forbidden",
+  },
+  { who: "one without a Host", headers: {}, access: "forbidden" },
+  {
+    who: "a page whose name was made to point here",
+    headers: { host: "evil.example:18789" },
+    access: "forbidden",
+  },
+  {
+    who: "a name that begins like an address",
+    headers: { host: "127.0.0.1.evil.example" },
+    access: "forbidden",
+  },
+  {
+    who: "a page of another site",
+    headers: { host, origin: "https://evil.example" },
+    access: "forbidden",
+  },
+  { who: "a page without an origin", headers: { host, origin: "null" }, access: "forbidden" },
+  { who: "a page that was allowed", headers: { host, origin: "https://ok.example" }, access: "ok" },
+  {
+    who: "somebody who knows the secret",
+    secret: "s3cret",
+    address: "203.0.113.9",
+    headers: { host: "gateway.example", authorization: "Bearer s3cret" },
+    access: "ok",
+  },
+  {
+    who: "somebody who knows one with a space and letters",
+    secret: "sésame, ouvre toi",
+    headers: { host, authorization: "Bearer sésame, ouvre toi" },
+    access: "ok",
+  },
+  {
+    who: "somebody with a wrong secret",
+    secret: "s3cret",
+    headers: { host, authorization: "Bearer s3cre" },
+    access: "unauthorized",
+  },
+  {
+    who: "this machine without the secret",
+    secret: "s3cret",
+    headers: { host },
+    access: "unauthorized",
+  },
+  {
+    who: "somebody with the secret in another form",
+    secret: "s3cret",
+    headers: { host, authorization: "Basic s3cret" },
+    access: "unauthorized",
+  },
+  {
+    who: "a page of another site with the secret",
+    secret: "s3cret",
+    headers: { host, origin: "https://evil.example", authorization: "Bearer s3cret" },
+    access: "forbidden",
+  },
+];
+
+for (const { who, secret, address = local, headers, access } of cases) {
+  Deno.test(`${who}: ${access}`, () => {
+    const gate = new AdminGate({
+      authenticator: new Authenticator(secret),
+      allowedOrigins: ["https://ok.example"],
+    });
+    assert.equal(gate.check(new Headers(headers), address), access);
+  });
+}

@@ -1,0 +1,221 @@
+/** Prompts of scheduler.yaml: a text that nobody sent, whose reply goes out unasked. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { lastText, textOf } from "../support/chat_request.ts";
+import { Gate } from "../support/gate.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+import { historyRows } from "./history_rows.ts";
+import { unaskedFrames } from "./reminder_scene.ts";
+
+const question = "What was talked about?";
+
+/** A gateway whose scheduler.yaml is written while it runs. */
+class TaskScene implements AsyncDisposable {
+  readonly #folder: TempFolder;
+
+  static async open(): Promise<TaskScene> {
+    const folder = new TempFolder("clara_scheduler_");
+    return new TaskScene(
+      folder,
+      await TestGateway.start({ config: { schedulerDir: folder.path } }),
+    );
+  }
+
+  private constructor(folder: TempFolder, readonly gateway: TestGateway) {
+    this.#folder = folder;
+    gateway.llm.when((request) => lastText(request).endsWith(question), {
+      text: ["The ", "digest"],
+    });
+  }
+
+  /** Puts a prompt into a channel, once and now. */
+  async prompt(fields: Readonly<Record<string, string>> = {}): Promise<void> {
+    const lines = { platform: "test", channel: "news", ...fields };
+    const text = [
+      "tasks:",
+      "  - name: digest",
+      "    type: one_shot",
+      "    delay: 0",
+      `    prompt: ${question}`,
+      ...Object.entries(lines).map(([key, value]) => `    ${key}: ${value}`),
+    ].join("\n");
+    Deno.writeTextFileSync(join(this.#folder.path, "scheduler.yaml"), text);
+    assert.deepEqual(await this.gateway.gateway.reload(), []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gateway[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("a prompt's reply goes to the platform's only adapter, and history holds it", async () => {
+  await using scene = await TaskScene.open();
+  const { gateway } = scene;
+  await using adapter = await gateway.connect();
+  await using elsewhere = await gateway.connect({ platform: "elsewhere" });
+  await scene.prompt();
+  const { at: _, seq: __, request_id, ...frame } = await adapter.unasked();
+  assert.match(String(request_id), /^task-digest-20/);
+  assert.deepEqual(frame, {
+    type: "proactive_message",
+    user_id: "scheduler",
+    channel_id: "news",
+    content: "The digest",
+    priority: "normal",
+  });
+  await gateway.allDelivered();
+  assert.deepEqual(historyRows(gateway.dataDir), [["user", question], ["assistant", "The digest"]]);
+  // A user's next message there is answered with it in mind.
+  await adapter.replyTo(adapter.say("And then?", { channelId: "news" }));
+  const shown = gateway.llm.requests.at(-1)!.body.messages.map(textOf);
+  assert.ok(shown.includes("The digest"));
+  // The bot has not answered itself: one request of the task, one of the user.
+  assert.equal(gateway.llm.requests.length, 2);
+  await elsewhere.ping();
+  assert.equal(unaskedFrames(adapter, elsewhere).length, 1);
+  const run = await gateway.waitFor("scheduler:task_run");
+  assert.ok("task_type" in run.data && run.data.task_type === "one_shot");
+});
+
+Deno.test("a prompt's reply goes to the adapter that it names, for the user that it names", async () => {
+  await using scene = await TaskScene.open();
+  await using one = await scene.gateway.connect({ nodeId: "one" });
+  await using two = await scene.gateway.connect({ nodeId: "two" });
+  await one.replyTo(one.say("Hello", { channelId: "news" }));
+  await scene.prompt({ node: "two", user: "ada" });
+  assert.equal((await two.unasked()).user_id, "ada");
+  await one.ping();
+  assert.deepEqual(unaskedFrames(one), []);
+});
+
+Deno.test("a prompt's reply goes to the adapter of the channel's newest session", async () => {
+  await using scene = await TaskScene.open();
+  await using one = await scene.gateway.connect({ nodeId: "one" });
+  await using two = await scene.gateway.connect({ nodeId: "two" });
+  await one.replyTo(one.say("Hello", { channelId: "news" }));
+  await two.replyTo(two.say("Hello", { channelId: "news", userId: "user-2" }));
+  await one.replyTo(one.say("Hello", { channelId: "other" }));
+  await scene.prompt();
+  await two.unasked();
+  await one.ping();
+  assert.deepEqual(unaskedFrames(one), []);
+});
+
+Deno.test("a prompt for an adapter that is away arrives when it is back", async () => {
+  await using scene = await TaskScene.open();
+  await scene.prompt({ node: "away" });
+  await scene.gateway.waitFor("message:sent");
+  await using adapter = await scene.gateway.connect({ nodeId: "away", dialect: "clara-py" });
+  const { at: _, ...frame } = await adapter.unasked();
+  assert.deepEqual(frame, {
+    type: "proactive_message",
+    user: {
+      id: "scheduler",
+      platform_id: "scheduler",
+      name: "Scheduler",
+      display_name: "Scheduler",
+    },
+    channel: { id: "news", type: "server", name: null, guild_id: null, guild_name: null },
+    content: "The digest",
+    priority: "normal",
+  });
+});
+
+Deno.test("a prompt without an adapter is told as failed, and put in when there is one", async () => {
+  await using scene = await TaskScene.open();
+  const { gateway } = scene;
+  await scene.prompt();
+  const { data } = await gateway.waitFor("scheduler:task_error");
+  assert.ok("error" in data);
+  assert.match(data.error, /No adapter of platform "test" is connected.*Name it with "node"/);
+  await using adapter = await gateway.connect();
+  // It is tried again after ten seconds.
+  await adapter.unasked({ timeoutMs: 20_000 });
+  await adapter.ping();
+  assert.equal(unaskedFrames(adapter).length, 1);
+});
+
+Deno.test("a prompt that two adapters could carry wants one to be named", async () => {
+  await using scene = await TaskScene.open();
+  await using one = await scene.gateway.connect();
+  await using two = await scene.gateway.connect();
+  await scene.prompt();
+  const { data } = await scene.gateway.waitFor("scheduler:task_error");
+  assert.ok("error" in data);
+  assert.match(data.error, /2 adapters of platform "test" are connected.*Name it with "node"/);
+  for (const adapter of [one, two]) await adapter.ping();
+  assert.deepEqual(unaskedFrames(one, two), []);
+});
+
+Deno.test("a prompt waits its turn in its channel and disturbs no other", async () => {
+  await using scene = await TaskScene.open();
+  const { gateway } = scene;
+  const gate = new Gate();
+  gateway.llm.when((request) => lastText(request).endsWith("slow"), {
+    text: "slowly",
+    gate: gate.opened,
+  });
+  await using adapter = await gateway.connect();
+  const slow = adapter.say("slow", { channelId: "news" });
+  await gateway.llm.request(0);
+  await scene.prompt();
+  await gateway.waitFor("scheduler:task_run");
+  const behind = adapter.say("behind", { channelId: "news" });
+  assert.equal((await adapter.replyTo(adapter.say("quick", { channelId: "b" }))).text, "quick");
+  assert.equal(gateway.llm.requests.length, 2, "the prompt waits");
+  gate.open();
+  await adapter.replyTo(slow);
+  await adapter.unasked();
+  await adapter.replyTo(behind);
+  const ends = adapter.frames.filter(({ type }) =>
+    type === "response_end" || type === "proactive_message"
+  );
+  assert.deepEqual(ends.map(({ content }) => content!.replace(/^user-1: /, "")), [
+    "quick",
+    "slowly",
+    "The digest",
+    "behind",
+  ]);
+});
+
+for (const dialect of ["clara-1", "clara-py"] as const) {
+  Deno.test(`of a prompt that is cancelled with its channel nothing leaves (${dialect})`, async () => {
+    await using gateway = await TestGateway.start();
+    const folder = gateway.dataDir;
+    gateway.llm.when((request) => lastText(request) === question, {
+      text: ["half ", "of it"],
+      hang: "mid-stream",
+    });
+    await using adapter = await gateway.connect({ dialect });
+    const task = `type: one_shot, delay: 0, prompt: "${question}", platform: test, channel: news`;
+    Deno.writeTextFileSync(join(folder, "scheduler.yaml"), `tasks: [{ name: t, ${task} }]`);
+    assert.deepEqual(await gateway.gateway.reload(), []);
+    const { closedByClient } = await gateway.llm.request(0);
+    adapter.cancel({ channelId: "news" });
+    await closedByClient;
+    await gateway.waitFor("message:cancelled");
+    await gateway.allDelivered();
+    await adapter.ping();
+    const types = adapter.frames.map(({ type }) => type);
+    assert.deepEqual(types.filter((type) => type !== "pong" && type !== "registered"), []);
+    // The channel goes on.
+    const reply = await adapter.replyTo(adapter.say("Hello", { channelId: "news" }));
+    assert.match(reply.text, /Hello/);
+  });
+}
+
+Deno.test("of a prompt whose model fails nothing leaves", async () => {
+  await using gateway = await TestGateway.start();
+  gateway.llm.reply({ status: 401 });
+  await using adapter = await gateway.connect();
+  const task = `type: one_shot, delay: 0, prompt: "x", platform: test, channel: news`;
+  Deno.writeTextFileSync(join(gateway.dataDir, "scheduler.yaml"), `tasks: [{ name: t, ${task} }]`);
+  assert.deepEqual(await gateway.gateway.reload(), []);
+  await gateway.waitFor("message:error");
+  await gateway.allDelivered();
+  await adapter.ping();
+  assert.deepEqual(adapter.frames.map(({ type }) => type), ["registered", "pong"]);
+});

@@ -1,0 +1,45 @@
+/** What reminder tests share: a model that sets reminders, and what comes of it. */
+
+import assert from "node:assert/strict";
+import type { AdapterClient } from "../support/adapter_client.ts";
+import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
+import type { LlmServer } from "../support/llm_server.ts";
+import type { MessageOptions } from "../support/message_frame.ts";
+import type { ReceivedFrame } from "../support/received_frame.ts";
+
+/** Whether the model is asked because a reminder is due. */
+export function isReminder(request: ChatRequest): boolean {
+  return lastText(request).includes("(A reminder that is due now.");
+}
+
+/** Has the model set a reminder when somebody says "remind me …", and say it when it is due. */
+export function scriptReminders(llm: LlmServer, { seconds }: { readonly seconds: number }): void {
+  llm.when((request) => isReminder(request) && request.messages.at(-1)!.role === "user", {
+    text: ["Time to ", "stretch!"],
+  });
+  const wish = (request: ChatRequest) => lastText(request).includes("remind me");
+  llm.when((request) => wish(request) && request.messages.at(-1)!.role === "user", {
+    toolCalls: [{
+      name: "schedule_reminder",
+      arguments: { text: "stretch", in_seconds: seconds },
+    }],
+  });
+  llm.when(wish, { text: "I will." });
+}
+
+/** Says "remind me …" and waits until that is promised; gives what the tool told the model. */
+export async function askForReminder(
+  adapter: AdapterClient,
+  { llm, ...options }: MessageOptions & { readonly llm: LlmServer },
+): Promise<string> {
+  const id = adapter.say("remind me in 2 seconds to stretch", options);
+  const { terminal } = await adapter.replyTo(id);
+  assert.equal(terminal.content ?? terminal.full_text, "I will.");
+  return textOf(llm.requests.at(-1)!.body.messages.at(-1)!);
+}
+
+/** All that came unasked. */
+export function unaskedFrames(...adapters: readonly AdapterClient[]): readonly ReceivedFrame[] {
+  return adapters.flatMap(({ frames }) => frames)
+    .filter(({ type }) => type === "proactive_message");
+}

@@ -1,0 +1,113 @@
+/** The examples of scheduler.yaml, as the documentation has them, in a real gateway and the terminal. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SchedulerPlace } from "../faults/scheduler_process.ts";
+import { within } from "../support/deadline.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** As the Python system documents them. */
+const documented = `tasks:
+  - name: cleanup-sessions
+    type: interval
+    interval: 3600  # Every hour
+    command: python -m scripts.cleanup_sessions
+
+  - name: daily-summary
+    type: cron
+    cron: "0 9 * * *"  # 9 AM daily
+    command: python -m scripts.daily_summary
+
+  - name: startup-check
+    type: one_shot
+    delay: 30  # 30 seconds after gateway starts
+    command: curl http://localhost:8000/health
+`;
+
+/** Puts programs in the place of those that the examples call: they write down what they were told. */
+function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
+  const bin = join(place.folder, "bin");
+  Deno.mkdirSync(bin);
+  for (const name of ["python", "curl"]) {
+    const script = `#!/bin/sh\necho "${name} $*" >> calls\necho "${name} was here"\n`;
+    Deno.writeTextFileSync(join(bin, name), script, { mode: 0o755 });
+  }
+  return { PATH: `${bin}:${Deno.env.get("PATH")}`, TZ: "UTC" };
+}
+
+/** Runs `tasks` with these words against a gateway. */
+async function tasks(gateway: GatewayProcess, ...words: readonly string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--allow-all", "--config", join(root, "deno.json"), join(root, "main.ts")],
+      ...["tasks", "--url", gateway.url, ...words],
+    ],
+    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "" },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("the documented tasks are listed with their times, and run by hand", async () => {
+  await using place = new SchedulerPlace();
+  place.write(documented);
+  const before = Date.now();
+  await using gateway = await place.start({ env: programs(place) });
+  const next = JSON.parse((await tasks(gateway, "next", "--json")).out) as readonly {
+    readonly name: string;
+    readonly fire_at: string;
+  }[];
+  const firstOf = (name: string) =>
+    Date.parse(next.find((entry) => entry.name === name)?.fire_at ?? "");
+  const near = (at: number, aheadMs: number) => Math.abs(at - before - aheadMs) < 15_000;
+  assert.ok(near(firstOf("cleanup-sessions"), 3_600_000));
+  assert.ok(near(firstOf("startup-check"), 30_000));
+  const { out } = await tasks(gateway, "list");
+  assert.match(out, /daily-summary +0 9 \* \* \* +on +0 +- +20\d\d-\d\d-\d\dT09:00:00\.000Z/);
+  const calls = {
+    "cleanup-sessions": "python -m scripts.cleanup_sessions",
+    "daily-summary": "python -m scripts.daily_summary",
+    "startup-check": "curl http://localhost:8000/health",
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const run = await tasks(gateway, "run", name);
+    assert.equal(run.code, 0, run.err);
+    assert.match(run.out, new RegExp(`${name} .*ok .*exit code 0`));
+    assert.match(run.out, /\n {4}(python|curl) was here/);
+    assert.equal(place.lines("calls").at(-1), call);
+  }
+  const { out: results } = await tasks(gateway, "results");
+  for (const name of Object.keys(calls)) assert.match(results, new RegExp(`${name} +for manual`));
+  const unknown = await tasks(gateway, "run", "no-such-task");
+  assert.deepEqual([unknown.code, unknown.err], [1, 'There is no task "no-such-task"']);
+});
+
+Deno.test("the documented tasks run by themselves, in seconds instead of hours", async () => {
+  await using place = new SchedulerPlace();
+  place.write(
+    documented.replace("interval: 3600", "interval: 1").replace("delay: 30", "delay: 1")
+      .replace('"0 9 * * *"', '"* * * * * *"'),
+  );
+  await using gateway = await place.start({ env: programs(place) });
+  await within(place.written("calls", 9), { what: "three runs of each" });
+  await gateway.kill("SIGTERM");
+  const calls = place.lines("calls");
+  const count = (call: string) => calls.filter((line) => line === call).length;
+  assert.ok(count("python -m scripts.cleanup_sessions") >= 2);
+  assert.ok(count("python -m scripts.daily_summary") >= 2);
+  assert.equal(count("curl http://localhost:8000/health"), 1);
+});
+
+Deno.test("the scheduler.yaml that comes with the gateway works as it is", async () => {
+  await using place = new SchedulerPlace();
+  place.write(Deno.readTextFileSync(join(root, "scheduler.yaml")));
+  await using gateway = await place.start();
+  const run = await tasks(gateway, "run", "disk-space");
+  assert.match(run.out, /disk-space .*\n {4}\d+% of the disk are in use, \d+ KiB are free/);
+  const { out } = await tasks(gateway, "list");
+  assert.match(out, /daily-digest +0 8 \* \* \* \(Europe\/Berlin\) +off/);
+});
