@@ -1,8 +1,9 @@
 /** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
 
 import { setImmediate } from "node:timers";
+import { GatewayError } from "../errors.ts";
 import { estimateTokens } from "./token_estimate.ts";
-import type { LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 
 /** Answers with the last user message, word by word. */
 export class EchoClient implements LlmClient {
@@ -27,6 +28,12 @@ export class EchoClient implements LlmClient {
     );
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
     yield { type: "finish", reason: "stop", usage };
+  }
+
+  /** It knows no answers. */
+  complete(): Promise<Completion> {
+    const message = "The echo model answers no questions. Set OPENAI_API_KEY or OPENAI_BASE_URL.";
+    return Promise.reject(new GatewayError("llm_unavailable", message));
   }
 }
 

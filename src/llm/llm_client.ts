@@ -64,6 +64,33 @@ export type LlmEvent =
   }
   | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
 
+/** Who asks, for the usage that is kept: keys of `protocol/platform_key.ts`. */
+export interface Account {
+  readonly userKey: string;
+  readonly channelKey: string;
+}
+
+/** One question beside the conversation: no tools, the answer whole. */
+export interface CompletionRequest {
+  readonly tier: Tier;
+  readonly messages: readonly LlmMessage[];
+  /** What it is for, as the usage tells it: `tier`, `memory`, `summary`. */
+  readonly purpose: string;
+  /** Whose usage it is; the client keeps it in the store by itself. */
+  readonly account?: Account;
+  /** The longest answer, tokens. Default: the model's own. */
+  readonly maxTokens?: number;
+  readonly signal: AbortSignal;
+}
+
+/** The answer to a {@linkcode CompletionRequest}. */
+export interface Completion {
+  readonly text: string;
+  readonly usage: Usage;
+  /** The model that answered: it may be a fallback. */
+  readonly model: string;
+}
+
 /** A language model behind some API. */
 export interface LlmClient {
   /** `openai` or `echo`, for the log and /health. */
@@ -77,4 +104,12 @@ export interface LlmClient {
    * reason when it aborts, after the request upstream was ended.
    */
   stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent>;
+
+  /**
+   * Asks for one short text: a classification, facts, a summary. Never shown as it is.
+   *
+   * @throws {GatewayError} as `stream`; `llm_unavailable` always from the echo model, whose callers
+   * go on without.
+   */
+  complete(request: CompletionRequest): Promise<Completion>;
 }

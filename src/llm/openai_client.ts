@@ -8,7 +8,15 @@ import { errorText, GatewayError } from "../errors.ts";
 import type { LlmConfig } from "../config_types.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { FinishReason, Usage } from "../protocol/reply_frame.ts";
-import type { LlmClient, LlmEvent, LlmMessage, LlmRequest, LlmTool } from "./llm_client.ts";
+import type {
+  Completion,
+  CompletionRequest,
+  LlmClient,
+  LlmEvent,
+  LlmMessage,
+  LlmRequest,
+  LlmTool,
+} from "./llm_client.ts";
 import { Watchdog } from "./watchdog.ts";
 
 type Params = OpenAI.ChatCompletionCreateParamsStreaming;
@@ -57,6 +65,16 @@ export class OpenAiClient implements LlmClient {
       );
     }
     yield { type: "finish", reason, usage };
+  }
+
+  async complete({ tier, messages, signal }: CompletionRequest): Promise<Completion> {
+    let text = "";
+    let usage: Usage = { inputTokens: 0, outputTokens: 0 };
+    for await (const event of this.stream({ tier, messages, tools: [] }, signal)) {
+      if (event.type === "text") text += event.text;
+      if (event.type === "finish") usage = event.usage;
+    }
+    return { text, usage, model: this.modelOf(tier) };
   }
 }
 
