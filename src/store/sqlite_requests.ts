@@ -2,9 +2,10 @@
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import * as rows from "./sqlite_rows.ts";
+import { addUsage } from "./sqlite_usage.ts";
 import type * as domain from "./request_store.ts";
 
-/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to `history`. */
+/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
 export class SqliteRequests implements domain.RequestStore {
   readonly #sql: SqliteConnection;
 
@@ -134,6 +135,7 @@ export class SqliteRequests implements domain.RequestStore {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
       this.#end(claim.seq, outcome, now);
+      for (const entry of end.usage ?? []) addUsage(this.#sql, entry);
       if (sessionId === undefined) return true;
       this.#sql.run(
         "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",

@@ -10,6 +10,7 @@ import { testHistory } from "./history_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
 import { testRequests } from "./requests_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
+import { testUsage } from "./usage_conformance.ts";
 import { accepted, claimed, finished, request, sessionOf, toolResult } from "./samples.ts";
 
 /** Where an implementation keeps its data: an empty place, gone with the test. */
@@ -34,6 +35,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testJournal(promises);
   testSessions(promises);
   testHistory(promises);
+  testUsage(promises);
 
   promises("the figures count what waits, what runs and what is undelivered", async (store) => {
     const kind = (await store.figures()).kind;
