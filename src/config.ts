@@ -24,6 +24,7 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
 export function readConfig(flags: Flags): GatewayConfig {
   const dotEnv = readDotEnv();
   const values = readSettings(flags, dotEnv);
+  refuseMissing(settings.modelsFile, values.modelsFile);
   refuseMissing(settings.toolsFile, values.toolsFile);
   refuseMissing(settings.hooksDir, values.hooksDir);
   refuseMissing(settings.schedulerDir, values.schedulerDir);
@@ -36,6 +37,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     allowedOrigins,
     personaFile,
     autoProceed,
+    modelsFile: values.modelsFile,
     toolsFile: values.toolsFile,
     mcpFile: values.mcpFile,
     hooksDir: values.hooksDir,
@@ -47,6 +49,9 @@ export function readConfig(flags: Flags): GatewayConfig {
       baseUrl: values.baseUrl,
       model: values.model,
       tierModels: { high: values.modelHigh, mid: values.modelMid, low: values.modelLow },
+      fallbacks: values.modelFallbacks,
+      showReasoning: values.showReasoning,
+      autoTier: values.autoTier,
       stallMs: values.llmStallSeconds * 1000,
       totalMs: values.llmTotalSeconds * 1000,
     },
@@ -80,6 +85,8 @@ function limitsOf(values: Values): Limits {
     concurrentHooks: values.concurrentHooks,
     queuedHookEvents: values.queuedHookEvents,
     historyTokens: values.historyTokens,
+    userTokensPerDay: values.userTokensPerDay,
+    userCostPerDay: values.userCostPerDay,
   };
 }
 

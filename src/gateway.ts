@@ -7,6 +7,8 @@ import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import type { ModelCatalog } from "./llm/model_catalog.ts";
+import { readModels } from "./llm/models_file.ts";
 import { logger } from "./log.ts";
 import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
@@ -27,6 +29,7 @@ interface Foundations {
   readonly store: Store;
   readonly persona: string;
   readonly policy: ToolPolicy;
+  readonly models?: ModelCatalog;
   readonly events: EventBus;
 }
 
@@ -61,11 +64,12 @@ export class Gateway implements AsyncDisposable {
       });
     }
     const policy = new ToolPolicy(rules);
+    const models = await readModels(config);
     const store = SqliteStore.open(config.dataDir);
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {
-      gateway = new Gateway(config, { store, persona, policy, events });
+      gateway = new Gateway(config, { store, persona, policy, models, events });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -192,7 +196,7 @@ export class Gateway implements AsyncDisposable {
     log.info("Clara gateway {version} listens on {address}", { version, address });
     if (llm.kind === "echo") {
       log.warn(
-        "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): the built-in echo model answers " +
+        "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL, models.yaml): the built-in echo model answers " +
           "every message with its own text",
       );
     } else {

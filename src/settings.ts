@@ -67,6 +67,22 @@ export const settings = {
     shown: "CLARA_MODEL",
     help: "Model of the tier low",
   }),
+  modelFallbacks: kind.list("CLARA_MODEL_FALLBACKS", {
+    help: "Models that stand in where one of these fails, with commas between",
+  }),
+  modelsFile: kind.text("CLARA_MODELS_CONFIG", {
+    flag: "models-config",
+    fallback: "./models.yaml",
+    help:
+      "Providers, models, prices and budgets (docs/models.md), in place of the settings above; " +
+      "the file may be missing",
+  }),
+  autoTier: kind.flag("CLARA_AUTO_TIER", {
+    help: "Let the low tier decide which tier a message is worth",
+  }),
+  showReasoning: kind.flag("CLARA_SHOW_REASONING", {
+    help: "Show what a model thinks before its answer, where it tells",
+  }),
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
@@ -79,7 +95,7 @@ export const settings = {
     min: 0.1,
     max: maxTimerSeconds,
     whole: false,
-    help: "Longest time of one answer of a model",
+    help: "Longest time of one answer of a model, with all tries",
   }),
   personaFile: kind.text("CLARA_PERSONA_FILE", {
     fallback: undefined,
@@ -223,6 +239,18 @@ export const settings = {
     fallback: 16_000,
     min: 0,
     help: "Tokens of history in a request to the model (estimated)",
+  }),
+  userTokensPerDay: kind.number("CLARA_MAX_USER_TOKENS_PER_DAY", {
+    fallback: 0,
+    min: 0,
+    help: "Tokens that one user may use in a day (UTC); 0 is no limit",
+  }),
+  userCostPerDay: kind.number("CLARA_MAX_USER_COST_PER_DAY", {
+    fallback: 0,
+    min: 0,
+    whole: false,
+    help:
+      "Dollars that one user may cost in a day (UTC), by the prices of models.yaml; 0 is no limit",
   }),
   logLevel: kind.choice("CLARA_LOG_LEVEL", logLevels, {
     flag: "log-level",

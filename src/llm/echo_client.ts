@@ -13,6 +13,10 @@ export class EchoClient implements LlmClient {
     return "echo";
   }
 
+  contextTokensOf(): undefined {
+    return undefined;
+  }
+
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
     const text = textOf(request.messages.findLast(({ role }) => role === "user"));
     for (const word of text.match(/\s*\S+\s*$|\s*\S+/g) ?? []) {
@@ -27,7 +31,14 @@ export class EchoClient implements LlmClient {
       0,
     );
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
-    yield { type: "finish", reason: "stop", usage };
+    request.onUsage?.({
+      ...usage,
+      model: this.modelOf(),
+      cachedTokens: 0,
+      costNanos: 0,
+      estimated: true,
+    });
+    yield { type: "finish", reason: "stop", usage, model: this.modelOf() };
   }
 
   /** It knows no answers. */

@@ -10,19 +10,21 @@ import { logger } from "../log.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { TurnEvent, TurnResult } from "../orchestrator/turn_event.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { Conversation } from "../store/history_store.ts";
 import type {
   ClaimedRequest,
   Outcome,
   QueuedRequest,
   RequestStore,
 } from "../store/request_store.ts";
+import type { UsageStore } from "../store/usage_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
 import { originOf, toolContextOf } from "./turn_context.ts";
+import type { TurnPlan, TurnPlanner } from "./turn_plan.ts";
+import { type TurnState, turnStateOf, usageOf } from "./turn_state.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
 
@@ -35,6 +37,8 @@ export interface ProcessorOptions {
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
+  readonly planner: Pick<TurnPlanner, "plan">;
+  readonly usage: Pick<UsageStore, "add">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -48,13 +52,8 @@ export interface ProcessorOptions {
   readonly now?: () => number;
 }
 
-/** What a turn has come to know, for its end. */
-interface TurnState {
-  sessionId?: string;
-  /** The user's message as history keeps it. */
-  userText: string;
-  readonly conversation: Conversation;
-}
+/** A claimed request with what was settled for it. */
+type PlannedTurn = ClaimedRequest & TurnPlan;
 
 export class Processor {
   readonly #options: ProcessorOptions;
@@ -73,8 +72,11 @@ export class Processor {
       givenUp,
     ).catch((error) => this.#leave(queued, error));
     if (!claimed) return;
-    const { message } = claimed;
-    const tier = message.tier ?? "mid";
+    const state = turnStateOf(claimed, claimed.message);
+    const plan = await this.#options.planner.plan(claimed.message, state.account, signal);
+    const { message, tier } = plan;
+    state.userText = message.content;
+    const turn: PlannedTurn = { ...claimed, ...plan };
     const model = this.#options.llm.modelOf(tier);
     const { nodeId, requestId } = queued;
     const { dialect } = message;
@@ -86,17 +88,10 @@ export class Processor {
       tier,
       proactive: message.task !== undefined,
     });
-    const state: TurnState = {
-      userText: message.content,
-      conversation: {
-        channelKey: queued.channelKey,
-        threadId: message.channel.threadId ?? "",
-      },
-    };
     try {
-      const outcome = await this.#outcome(claimed, reply, state, signal);
+      const outcome = await this.#outcome(turn, reply, state, signal);
       if (outcome) await this.#finish(claimed, reply, state, outcome);
-      else await this.#putBack(claimed);
+      else await this.#putBack(claimed, state);
     } catch (error) {
       this.#leave(queued, error);
     }
@@ -133,7 +128,7 @@ export class Processor {
 
   /** The request's outcome; undefined when it is to be put back. */
   async #outcome(
-    claimed: ClaimedRequest,
+    claimed: PlannedTurn,
     reply: Reply,
     state: TurnState,
     signal: AbortSignal,
@@ -141,10 +136,11 @@ export class Processor {
     try {
       signal.throwIfAborted();
       if (claimed.attempt > this.#options.attempts) throw setAside(claimed.attempt - 1);
+      if (claimed.refusal) throw claimed.refusal;
       reply.start();
       const result = await this.#run(claimed, reply, state, signal);
-      const { model, tier, text } = reply;
-      return { type: "reply", text, model, tier, ...result };
+      const { tier, text } = reply;
+      return { type: "reply", text, tier, ...result };
     } catch (error) {
       if (error instanceof ClaimLostError) throw error;
       if (signal.aborted) {
@@ -167,7 +163,7 @@ export class Processor {
   }
 
   async #run(
-    claimed: ClaimedRequest,
+    claimed: PlannedTurn,
     reply: Reply,
     state: TurnState,
     signal: AbortSignal,
@@ -186,11 +182,12 @@ export class Processor {
     const context = await this.#options.context.build({ platform, message, conversation });
     state.userText = context.userText;
     const turn = this.#options.orchestrator.run({
-      tier: message.tier ?? "mid",
+      tier: claimed.tier,
       messages: context.messages,
       rounds: claimed.rounds,
       journal: new ClaimJournal(this.#options.requests, claim),
       context: toolContextOf(claimed, { sessionId: session.id }),
+      onUsage: (usage) => state.taken.push(usage),
       signal,
     });
     for (;;) {
@@ -219,7 +216,8 @@ export class Processor {
       partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
     });
-    const end = { outcome: sent, now, sessionId, conversation, history };
+    const usage = usageOf(state, now);
+    const end = { outcome: sent, now, sessionId, conversation, history, usage };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
@@ -228,9 +226,11 @@ export class Processor {
     replies.finish(seq, sent);
   }
 
-  async #putBack({ claim }: ClaimedRequest): Promise<void> {
-    const { replies, requests, givenUp } = this.#options;
+  async #putBack({ claim }: ClaimedRequest, state: TurnState): Promise<void> {
+    const { replies, requests, usage, givenUp } = this.#options;
     replies.abandon(claim.seq);
+    // It will be asked for once more, and was paid for all the same.
+    await untilStored(() => usage.add(usageOf(state, this.#now())), givenUp);
     await untilStored(() => requests.release(claim), givenUp);
   }
 

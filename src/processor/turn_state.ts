@@ -1,0 +1,38 @@
+/** What a turn has come to know and to cost, for its end. Made by the processor for each turn. */
+
+import type { Account, RequestUsage } from "../llm/llm_client.ts";
+import type { UserMessage } from "../protocol/message.ts";
+import { platformKey } from "../protocol/platform_key.ts";
+import type { Conversation } from "../store/history_store.ts";
+import type { ClaimedRequest } from "../store/request_store.ts";
+import type { UsageEntry } from "../store/usage_store.ts";
+
+export interface TurnState {
+  /** Missing while no session was opened. */
+  sessionId?: string;
+  /** The user's message as history keeps it. */
+  userText: string;
+  readonly conversation: Conversation;
+  /** Whose usage it is. */
+  readonly account: Account;
+  /** What the requests to models took so far. */
+  readonly taken: RequestUsage[];
+}
+
+/** The state at the beginning of a turn. */
+export function turnStateOf(
+  { platform, claim: { channelKey } }: Pick<ClaimedRequest, "platform" | "claim">,
+  { content, channel, user }: UserMessage,
+): TurnState {
+  return {
+    userText: content,
+    conversation: { channelKey, threadId: channel.threadId ?? "" },
+    account: { userKey: platformKey(platform, user.id), channelKey },
+    taken: [],
+  };
+}
+
+/** What a turn took, as the store keeps it. */
+export function usageOf({ taken, account }: TurnState, at: number): readonly UsageEntry[] {
+  return taken.map((usage) => ({ ...usage, ...account, purpose: "reply", at }));
+}
