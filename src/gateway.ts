@@ -3,6 +3,7 @@
 import { AdminGate } from "./access/admin_gate.ts";
 import { Authenticator } from "./access/authenticator.ts";
 import { adminApp } from "./admin/admin_app.ts";
+import { usageTotals } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
@@ -160,8 +161,11 @@ export class Gateway implements AsyncDisposable {
     const { hooks, scheduler } = this.#automation;
     const { llm, router } = this.#engine;
     const { allowedOrigins } = this.#config;
+    const gate = new AdminGate({ authenticator, allowedOrigins });
     const app = healthApp({
       llm,
+      usage: () => usageTotals(this.#store.usage, Date.now()),
+      gate,
       store: this.#store,
       router,
       hub,
@@ -171,10 +175,11 @@ export class Gateway implements AsyncDisposable {
       stopping: () => this.#stopped !== undefined,
     });
     const admin = adminApp({
-      gate: new AdminGate({ authenticator, allowedOrigins }),
+      gate,
       hooks,
       scheduler,
       runs: this.#store.runs,
+      usage: this.#store.usage,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);
