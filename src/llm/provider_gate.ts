@@ -5,7 +5,6 @@
 
 import { GatewayError } from "../errors.ts";
 
-const minuteMs = 60_000;
 /** Requests that may wait for one provider. */
 const defaultWaiting = 200;
 
@@ -14,6 +13,8 @@ export interface ProviderGateOptions {
   readonly maxConcurrent?: number;
   readonly requestsPerMinute?: number;
   readonly maxWaiting?: number;
+  /** What counts as a minute, milliseconds. */
+  readonly minuteMs?: number;
   readonly now?: () => number;
 }
 
@@ -25,6 +26,7 @@ export class ProviderGate {
   readonly #maxConcurrent: number;
   readonly #requestsPerMinute: number;
   readonly #maxWaiting: number;
+  readonly #minuteMs: number;
   readonly #now: () => number;
   readonly #waiting = new Set<Waiter>();
   /** When the requests of the last minute began, the oldest first. */
@@ -36,6 +38,7 @@ export class ProviderGate {
     this.#maxConcurrent = options.maxConcurrent ?? Infinity;
     this.#requestsPerMinute = options.requestsPerMinute ?? Infinity;
     this.#maxWaiting = options.maxWaiting ?? defaultWaiting;
+    this.#minuteMs = options.minuteMs ?? 60_000;
     this.#now = options.now ?? Date.now;
   }
 
@@ -98,9 +101,9 @@ export class ProviderGate {
   #delayMs(): number {
     if (this.#running >= this.#maxConcurrent) return Infinity;
     const now = this.#now();
-    while (this.#begun.length > 0 && this.#begun[0]! <= now - minuteMs) this.#begun.shift();
+    while (this.#begun.length > 0 && this.#begun[0]! <= now - this.#minuteMs) this.#begun.shift();
     if (this.#begun.length < this.#requestsPerMinute) return 0;
-    return this.#begun[0]! + minuteMs - now;
+    return this.#begun[0]! + this.#minuteMs - now;
   }
 }
 
