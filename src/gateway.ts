@@ -3,7 +3,7 @@
 import { AdminGate } from "./access/admin_gate.ts";
 import { Authenticator } from "./access/authenticator.ts";
 import { adminApp } from "./admin/admin_app.ts";
-import { usageTotals } from "./admin/usage_routes.ts";
+import { usageOfDay } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
@@ -164,7 +164,7 @@ export class Gateway implements AsyncDisposable {
     const gate = new AdminGate({ authenticator, allowedOrigins });
     const app = healthApp({
       llm,
-      usage: () => usageTotals(this.#store.usage, Date.now()),
+      usage: () => usageOfDay(this.#store.usage, Date.now()),
       gate,
       store: this.#store,
       router,

@@ -42,14 +42,11 @@ export async function usageView(
   return { by, ...range, rows: rows.map(rowView), total: rowView(total) };
 }
 
-/** What models took today and ever, for /health. */
-export async function usageTotals(usage: UsageRoutesOptions["usage"], now: number) {
-  const today = dayOf(now);
-  const [ofToday, ofAll] = await Promise.all([
-    usage.total({ from: today, to: today }),
-    usage.total(),
-  ]);
-  return { today: rowView(ofToday), total: rowView(ofAll) };
+/** What models took on the day of `now`, for /health: all time would be too much for each look. */
+export async function usageOfDay(usage: UsageRoutesOptions["usage"], now: number) {
+  const day = dayOf(now);
+  const { key: _, ...sums } = rowView(await usage.total({ from: day, to: day }));
+  return { day, ...sums };
 }
 
 /** A row as it is shown; costs in dollars. */

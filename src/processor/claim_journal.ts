@@ -2,6 +2,7 @@
 
 import type { TurnJournal } from "../orchestrator/tool_round.ts";
 import type { Claim, RequestStore, ToolCall, ToolResult } from "../store/request_store.ts";
+import type { TurnUsage } from "./turn_usage.ts";
 
 /** Another process has claimed the channel: this one must not go on with the turn. */
 export class ClaimLostError extends Error {
@@ -15,16 +16,26 @@ export class ClaimLostError extends Error {
 export class ClaimJournal implements TurnJournal {
   readonly #requests: Pick<RequestStore, "recordRound" | "recordResult">;
   readonly #claim: Claim;
+  readonly #usage: TurnUsage;
 
-  constructor(requests: Pick<RequestStore, "recordRound" | "recordResult">, claim: Claim) {
+  constructor(
+    requests: Pick<RequestStore, "recordRound" | "recordResult">,
+    { claim, usage }: { readonly claim: Claim; readonly usage: TurnUsage },
+  ) {
     this.#requests = requests;
     this.#claim = claim;
+    this.#usage = usage;
   }
 
   async recordRound(
     round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
   ): Promise<void> {
-    if (!await this.#requests.recordRound(this.#claim, round)) throw new ClaimLostError();
+    // A crash later in the turn loses none of what was used up to here.
+    const usage = this.#usage.open();
+    if (!await this.#requests.recordRound(this.#claim, { ...round, usage })) {
+      throw new ClaimLostError();
+    }
+    this.#usage.kept(usage);
   }
 
   async recordResult(

@@ -24,7 +24,7 @@ import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
 import { originOf, toolContextOf } from "./turn_context.ts";
 import type { TurnPlan, TurnPlanner } from "./turn_plan.ts";
-import { type TurnState, turnStateOf, usageOf } from "./turn_state.ts";
+import { type TurnState, turnStateOf } from "./turn_state.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
 
@@ -72,7 +72,7 @@ export class Processor {
       givenUp,
     ).catch((error) => this.#leave(queued, error));
     if (!claimed) return;
-    const state = turnStateOf(claimed, claimed.message);
+    const state = turnStateOf(claimed, claimed.message, { now: this.#now });
     const plan = await this.#options.planner.plan(claimed.message, state.account, signal);
     const { message, tier } = plan;
     state.userText = message.content;
@@ -185,9 +185,9 @@ export class Processor {
       tier: claimed.tier,
       messages: context.messages,
       rounds: claimed.rounds,
-      journal: new ClaimJournal(this.#options.requests, claim),
+      journal: new ClaimJournal(this.#options.requests, { claim, usage: state.usage }),
       context: toolContextOf(claimed, { sessionId: session.id }),
-      onUsage: (usage) => state.taken.push(usage),
+      onUsage: state.usage.add,
       signal,
     });
     for (;;) {
@@ -216,7 +216,7 @@ export class Processor {
       partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
     });
-    const usage = usageOf(state, now);
+    const usage = state.usage.open();
     const end = { outcome: sent, now, sessionId, conversation, history, usage };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
@@ -230,7 +230,7 @@ export class Processor {
     const { replies, requests, usage, givenUp } = this.#options;
     replies.abandon(claim.seq);
     // It will be asked for once more, and was paid for all the same.
-    await untilStored(() => usage.add(usageOf(state, this.#now())), givenUp);
+    await untilStored(() => usage.add(state.usage.open()), givenUp);
     await untilStored(() => requests.release(claim), givenUp);
   }
 

@@ -1,11 +1,11 @@
 /** What a turn has come to know and to cost, for its end. Made by the processor for each turn. */
 
-import type { Account, RequestUsage } from "../llm/llm_client.ts";
+import type { Account } from "../llm/llm_client.ts";
 import type { UserMessage } from "../protocol/message.ts";
 import { platformKey } from "../protocol/platform_key.ts";
 import type { Conversation } from "../store/history_store.ts";
 import type { ClaimedRequest } from "../store/request_store.ts";
-import type { UsageEntry } from "../store/usage_store.ts";
+import { TurnUsage } from "./turn_usage.ts";
 
 export interface TurnState {
   /** Missing while no session was opened. */
@@ -15,24 +15,20 @@ export interface TurnState {
   readonly conversation: Conversation;
   /** Whose usage it is. */
   readonly account: Account;
-  /** What the requests to models took so far. */
-  readonly taken: RequestUsage[];
+  readonly usage: TurnUsage;
 }
 
 /** The state at the beginning of a turn. */
 export function turnStateOf(
   { platform, claim: { channelKey } }: Pick<ClaimedRequest, "platform" | "claim">,
   { content, channel, user }: UserMessage,
+  options: { readonly now?: () => number } = {},
 ): TurnState {
+  const account = { userKey: platformKey(platform, user.id), channelKey };
   return {
     userText: content,
     conversation: { channelKey, threadId: channel.threadId ?? "" },
-    account: { userKey: platformKey(platform, user.id), channelKey },
-    taken: [],
+    account,
+    usage: new TurnUsage(account, options),
   };
-}
-
-/** What a turn took, as the store keeps it. */
-export function usageOf({ taken, account }: TurnState, at: number): readonly UsageEntry[] {
-  return taken.map((usage) => ({ ...usage, ...account, purpose: "reply", at }));
 }

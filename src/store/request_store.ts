@@ -133,10 +133,18 @@ export interface RequestStore {
   /** Puts a claimed request back at its place, as if it had not been tried. */
   release(claim: Claim): Promise<void>;
 
-  /** Journals a round before its tools run. False when the claim is no longer held. */
+  /**
+   * Journals a round before its tools run, and keeps what was used up to it, in one transaction. False
+   * when the claim is no longer held: nothing was written then.
+   */
   recordRound(
     claim: Claim,
-    round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
+    round: {
+      readonly index: number;
+      readonly text: string;
+      readonly calls: readonly ToolCall[];
+      readonly usage?: readonly UsageEntry[];
+    },
   ): Promise<boolean>;
 
   /** Journals the result of one call. False when the claim is no longer held. */

@@ -90,7 +90,7 @@ export class SqliteRequests implements domain.RequestStore {
 
   recordRound(
     claim: domain.Claim,
-    round: { readonly index: number; readonly text: string; readonly calls: readonly unknown[] },
+    round: Parameters<domain.RequestStore["recordRound"]>[1],
   ): Promise<boolean> {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
@@ -101,6 +101,7 @@ export class SqliteRequests implements domain.RequestStore {
         round.text,
         JSON.stringify(round.calls),
       );
+      for (const entry of round.usage ?? []) addUsage(this.#sql, entry);
       return true;
     });
   }

@@ -1,11 +1,13 @@
 /** What turns took and cost: the sums equal what the provider reported, however the turns ended. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
 import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const prices = {
@@ -208,10 +210,34 @@ Deno.test("after a thousand mixed turns the sums are what the provider reported"
   const purposes = (await view("purpose")).rows.map(({ key, requests }) => [key, requests]);
   assert.deepEqual(new Map(purposes as [string, number][]).get("tier"), channels * turns);
 
-  const { usage } = await gateway.health() as { usage: { total: Row } };
-  assert.deepEqual(reported(usage.total), ledger.sums.get("total"));
+  const { usage } = await gateway.health() as { usage: Row };
+  assert.deepEqual(reported(usage), ledger.sums.get("total"));
   await gateway.restart();
   assert.deepEqual(reported((await view("day")).total), ledger.sums.get("total"));
+});
+
+Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {
+  await using llm = LlmServer.start();
+  await using folder = new TempFolder();
+  const env = { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url };
+  llm.reply(
+    { toolCalls: [{ name: "current_time", arguments: {} }] },
+    { text: "It is", hang: "mid-stream" },
+    { text: "It is late" },
+  );
+  await using killed = await GatewayProcess.start({ dataDir: folder.path, env });
+  const before = await AdapterClient.connect({ url: killed.url, nodeId: "node-1" });
+  const id = before.say("What time is it?");
+  await before.waitFor(({ type }) => type === "response_chunk");
+  await killed.kill();
+  await before.close();
+  await using gateway = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
+  assert.equal((await adapter.replyTo(id)).terminal.content, "It is late");
+  const response = await fetch(`${gateway.httpUrl}/admin/usage`);
+  const { total } = await response.json();
+  // The answer that the kill cut off is the one that nobody could note.
+  assert.deepEqual([total.requests, total.input_tokens, total.output_tokens], [2, 22, 14]);
 });
 
 Deno.test("/health tells of costs only who knows the secret, and of nobody by name", async () => {
@@ -228,8 +254,8 @@ Deno.test("/health tells of costs only who knows the secret, and of nobody by na
   assert.equal(JSON.parse(await health({ authorization: "Bearer guess" })).usage, undefined);
   const text = await health({ authorization: `Bearer ${secret}` });
   const { usage } = JSON.parse(text);
-  assert.deepEqual(usage.total, {
-    key: "total",
+  assert.deepEqual(usage, {
+    day: new Date().toISOString().slice(0, 10),
     requests: 1,
     input_tokens: 11,
     cached_tokens: 0,

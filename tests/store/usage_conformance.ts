@@ -48,6 +48,16 @@ export function testUsage(promises: Promises): void {
     });
   });
 
+  promises("usage is kept with a round of tools, or not at all", async (store) => {
+    const { claim } = await claimed(store, await accepted(store, request("a")));
+    const round = { index: 0, text: "", calls: [], usage: [entry()] };
+    const lost = { ...claim, fence: claim.fence - 1 };
+    assert.equal(await store.requests.recordRound(lost, round), false);
+    assert.equal((await store.usage.total()).requests, 0);
+    assert.equal(await store.requests.recordRound(claim, round), true);
+    assert.equal((await store.usage.total()).requests, 1);
+  });
+
   promises("usage is summed up by what is asked for, estimates apart", async (store) => {
     await store.usage.add([
       entry(),
