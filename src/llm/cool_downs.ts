@@ -6,18 +6,16 @@ import type { CoolDownTimes } from "./model_catalog.ts";
 interface Rest {
   readonly since: number;
   readonly until: number;
+  /** The part of it that the provider asked for: it is kept even where there is no other model. */
+  readonly askedUntil: number;
   readonly failures: number;
-  /** Whether the provider asked for it: then it is kept even where there is no other model. */
-  readonly asked: boolean;
 }
 
-/** How a model rests: for how long yet, milliseconds, and whether its provider asked for it. */
+/** What is left of a rest, and of the part of it that the provider asked for, milliseconds. */
 export interface Remaining {
   readonly ms: number;
-  readonly asked: boolean;
+  readonly askedMs: number;
 }
-
-const rested: Remaining = { ms: 0, asked: false };
 
 /** The rests of models, by name. Times are in milliseconds, of the clock of whoever calls. */
 export class CoolDowns {
@@ -31,8 +29,8 @@ export class CoolDowns {
   /** What is left of a model's rest. */
   remaining(name: string, now: number): Remaining {
     const rest = this.#rests.get(name);
-    if (!rest || rest.until <= now) return rested;
-    return { ms: rest.until - now, asked: rest.asked };
+    const left = (until = 0) => Math.max(until - now, 0);
+    return { ms: left(rest?.until), askedMs: left(rest?.askedUntil) };
   }
 
   /**
@@ -57,8 +55,8 @@ export class CoolDowns {
     this.#rests.set(name, {
       since: sameOutage ? before.since : now,
       until: Math.max(before?.until ?? 0, now + ms),
+      askedUntil: Math.max(before?.askedUntil ?? 0, retryAfterMs === undefined ? 0 : now + ms),
       failures,
-      asked: retryAfterMs !== undefined,
     });
     return ms;
   }

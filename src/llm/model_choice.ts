@@ -78,9 +78,9 @@ export class ModelChoice {
 
   /** What a provider asked for is kept; a rest of our own is no reason to fail without a try. */
   #waitMs(name: string, now: number): number {
-    const { ms, asked } = this.#coolDowns.remaining(name, now);
+    const { ms, askedMs } = this.#coolDowns.remaining(name, now);
     const tries = this.#triesOf(name);
-    return asked ? ms : Math.min(ms, tries === 0 ? 0 : firstWaitMs * 2 ** (tries - 1));
+    return Math.max(askedMs, Math.min(ms, tries === 0 ? 0 : firstWaitMs * 2 ** (tries - 1)));
   }
 
   #triesOf(name: string): number {

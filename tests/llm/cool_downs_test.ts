@@ -52,9 +52,9 @@ Deno.test("a provider's word on how long to wait is kept, a refused key rests fo
   const coolDowns = new CoolDowns(times);
   const busy = failure("rest", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
-  assert.deepEqual(coolDowns.remaining("a", 0), { ms: 30_000, asked: true });
+  assert.deepEqual(coolDowns.remaining("a", 0), { ms: 30_000, askedMs: 30_000 });
   coolDowns.failed("b", { failure: failure("refused"), startedAt: 0, now: 0 });
-  assert.deepEqual(coolDowns.remaining("b", 0), { ms: 60_000, asked: false });
+  assert.deepEqual(coolDowns.remaining("b", 0), { ms: 60_000, askedMs: 0 });
   for (const verdict of ["fatal", "skip"] as const) {
     assert.equal(
       coolDowns.failed("c", { failure: failure(verdict), startedAt: 0, now: 0 }),
@@ -107,6 +107,19 @@ Deno.test("a provider that asked for a long rest is not asked, and the error say
   assert.equal(choice.next({ now: 1000, elapsedMs: 0 }), undefined);
   assert.match(choice.error.message, /Try again in 29 seconds/);
   assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
+});
+
+Deno.test("a rest of our own and one that was asked for do not pass for each other", () => {
+  const coolDowns = new CoolDowns(times);
+  const fail = (fields: Partial<LlmFailure>, now: number) =>
+    coolDowns.failed("a", { failure: failure("rest", fields), startedAt: now, now });
+  fail({}, 0);
+  fail({ retryAfterMs: 1 }, 0);
+  assert.deepEqual(coolDowns.remaining("a", 0), { ms: 1000, askedMs: 1 });
+  fail({ retryAfterMs: 30_000 }, 10);
+  fail({}, 10);
+  assert.deepEqual(coolDowns.remaining("a", 10), { ms: 30_000, askedMs: 30_000 });
+  assert.equal(new ModelChoice([a], coolDowns).next({ now: 10, elapsedMs: 0 }), undefined);
 });
 
 Deno.test("a model that was silent, refused or cannot is not asked again for the same request", () => {
