@@ -20,6 +20,7 @@ const order: readonly (readonly string[])[] = [
   ["automation", "engine", "start_checks"],
   ["gateway"],
   ["setting"],
+  ["limit_settings"],
   ["settings"],
   ["config"],
   ["config_report"],

@@ -26,6 +26,7 @@ type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name
 export function readConfig(flags: Flags): GatewayConfig {
   const surroundings = readSurroundings(flags);
   const values = readSettings(surroundings, Object.keys(settings) as (keyof Values)[]);
+  refuseMissing(settings.modelsFile, values.modelsFile);
   refuseMissing(settings.toolsFile, values.toolsFile);
   refuseMissing(settings.hooksDir, values.hooksDir);
   refuseMissing(settings.schedulerDir, values.schedulerDir);
@@ -38,6 +39,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     allowedOrigins,
     personaFile,
     autoProceed,
+    modelsFile: values.modelsFile,
     toolsFile: values.toolsFile,
     mcpFile: values.mcpFile,
     hooksDir: values.hooksDir,
@@ -59,6 +61,9 @@ export function readConfig(flags: Flags): GatewayConfig {
       baseUrl: values.baseUrl,
       model: values.model,
       tierModels: { high: values.modelHigh, mid: values.modelMid, low: values.modelLow },
+      fallbacks: values.modelFallbacks,
+      showReasoning: values.showReasoning,
+      autoTier: values.autoTier,
       stallMs: values.llmStallSeconds * 1000,
       totalMs: values.llmTotalSeconds * 1000,
     },
@@ -94,6 +99,8 @@ function limitsOf(values: Values): Limits {
     concurrentHooks: values.concurrentHooks,
     queuedHookEvents: values.queuedHookEvents,
     historyTokens: values.historyTokens,
+    userTokensPerDay: values.userTokensPerDay,
+    userCostPerDay: values.userCostPerDay,
   };
 }
 

@@ -33,6 +33,10 @@ export interface Limits {
   readonly queuedHookEvents: number;
   /** Tokens of history in a request to the model (estimated). */
   readonly historyTokens: number;
+  /** Tokens that one user may use in a day (UTC); 0: no limit. */
+  readonly userTokensPerDay: number;
+  /** Dollars that one user may cost in a day (UTC); 0: no limit. */
+  readonly userCostPerDay: number;
 }
 
 /** How the gateway reaches its models. With neither key nor base URL the echo model answers. */
@@ -42,9 +46,15 @@ export interface LlmConfig {
   readonly model: string;
   /** The models of the tiers; a tier without one uses `model`. */
   readonly tierModels: Partial<Readonly<Record<Tier, string>>>;
+  /** Models that stand in for any of these, in this order. */
+  readonly fallbacks: readonly string[];
+  /** Whether what a model thinks is shown before its answer. */
+  readonly showReasoning: boolean;
+  /** Whether the low tier decides which tier a message is worth. */
+  readonly autoTier: boolean;
   /** Longest silence within a stream, milliseconds. */
   readonly stallMs: number;
-  /** Longest time of one request to the model, milliseconds. */
+  /** Longest time of one answer of a model with all its tries, milliseconds. */
   readonly totalMs: number;
 }
 
@@ -60,6 +70,8 @@ export interface GatewayConfig {
   readonly allowedOrigins: readonly string[];
   readonly dataDir: string;
   readonly personaFile?: string;
+  /** Providers, models, tiers and budgets (YAML); it may be missing. */
+  readonly modelsFile: string;
   /** The policy of the tools (YAML); it may be missing. */
   readonly toolsFile: string;
   /** The folder of `hooks.yaml` and of the plugins; it may be missing. */

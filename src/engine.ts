@@ -8,14 +8,17 @@ import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
 import { EchoClient } from "./llm/echo_client.ts";
 import type { LlmClient } from "./llm/llm_client.ts";
+import type { ModelCatalog } from "./llm/model_catalog.ts";
 import { OpenAiClient } from "./llm/openai_client.ts";
 import { logger } from "./log.ts";
 import { Orchestrator } from "./orchestrator/orchestrator.ts";
 import { Approvals } from "./processor/approvals.ts";
+import { Budget } from "./processor/budget.ts";
 import { ContextBuilder } from "./processor/context_builder.ts";
 import type { Outlet } from "./processor/outlet.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
+import { TurnPlanner } from "./processor/turn_plan.ts";
 import { Intake } from "./router/intake.ts";
 import { overlapIn } from "./router/overlap_rules.ts";
 import { Router } from "./router/router.ts";
@@ -46,6 +49,8 @@ export interface EngineOptions {
   readonly events: EventBus;
   readonly outlet: Outlet;
   readonly reminders: ReminderBook;
+  /** Undefined where none is configured: then the echo model answers. */
+  readonly models?: ModelCatalog;
   /** Gets the built-in tools and those of MCP servers. */
   readonly registry: ToolRegistry;
 }
@@ -69,7 +74,7 @@ export class Engine {
     const { requests } = store;
     this.#config = config;
     this.#store = store;
-    this.llm = llmOf(config);
+    this.llm = llmOf(config, options);
     this.replies = new Replies({ requests, outlet });
     this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
     this.#sessions = new Sessions({
@@ -109,6 +114,19 @@ export class Engine {
         autoProceed: config.autoProceed,
       }),
       llm: this.llm,
+      planner: new TurnPlanner({
+        llm: this.llm,
+        budget: new Budget({
+          usage: store.usage,
+          limits: {
+            tokens: limits.userTokensPerDay,
+            costNanos: Math.round(limits.userCostPerDay * 1e9),
+          },
+          overrides: options.models?.budgets ?? new Map(),
+        }),
+        autoTier: config.llm.autoTier,
+      }),
+      usage: store.usage,
       toolsReady: () => this.mcp.ready(),
       replies: this.replies,
       events,
@@ -176,6 +194,14 @@ export class Engine {
   }
 }
 
-function llmOf({ llm }: GatewayConfig): LlmClient {
-  return llm.apiKey || llm.baseUrl ? new OpenAiClient(llm) : new EchoClient();
+function llmOf(
+  { llm }: GatewayConfig,
+  { models, store }: Pick<EngineOptions, "models" | "store">,
+): LlmClient {
+  if (!models) return new EchoClient();
+  return new OpenAiClient({
+    catalog: models,
+    showReasoning: llm.showReasoning,
+    keepUsage: (entries) => store.usage.add(entries),
+  });
 }

@@ -3,10 +3,13 @@
 import { AdminGate } from "./access/admin_gate.ts";
 import { Authenticator } from "./access/authenticator.ts";
 import { adminApp } from "./admin/admin_app.ts";
+import { usageOfDay } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import type { ModelCatalog } from "./llm/model_catalog.ts";
+import { readModels } from "./llm/models_file.ts";
 import { logger } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { PromptDesk } from "./processor/prompt_desk.ts";
@@ -28,6 +31,7 @@ interface Foundations {
   readonly store: Store;
   readonly persona: string;
   readonly policy: ToolPolicy;
+  readonly models?: ModelCatalog;
   readonly events: EventBus;
 }
 
@@ -64,11 +68,12 @@ export class Gateway implements AsyncDisposable {
       });
     }
     const policy = new ToolPolicy(rules);
+    const models = await readModels(config);
     const store = SqliteStore.open(config.dataDir);
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {
-      gateway = new Gateway(config, { store, persona, policy, events });
+      gateway = new Gateway(config, { store, persona, policy, models, events });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -163,8 +168,11 @@ export class Gateway implements AsyncDisposable {
     const { hooks, scheduler } = this.#automation;
     const { llm, router } = this.#engine;
     const { allowedOrigins } = this.#config;
+    const gate = new AdminGate({ authenticator, allowedOrigins });
     const app = healthApp({
       llm,
+      usage: () => usageOfDay(this.#store.usage, Date.now()),
+      gate,
       store: this.#store,
       router,
       hub,
@@ -174,10 +182,11 @@ export class Gateway implements AsyncDisposable {
       stopping: () => this.#stopped !== undefined,
     });
     const admin = adminApp({
-      gate: new AdminGate({ authenticator, allowedOrigins }),
+      gate,
       hooks,
       scheduler,
       runs: this.#store.runs,
+      usage: this.#store.usage,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);
@@ -199,7 +208,7 @@ export class Gateway implements AsyncDisposable {
     log.info("Clara gateway {version} listens on {address}", { version, address });
     if (llm.kind === "echo") {
       log.warn(
-        "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL): the built-in echo model answers " +
+        "No model is configured (OPENAI_API_KEY, OPENAI_BASE_URL, models.yaml): the built-in echo model answers " +
           "every message with its own text",
       );
     } else {

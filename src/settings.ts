@@ -3,13 +3,12 @@
  * README's table are made from them.
  */
 
+import { limitSettings } from "./limit_settings.ts";
 import { logFormats, logLevels } from "./log.ts";
 import * as kind from "./setting.ts";
 import { overlaps } from "./protocol/message.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { maxTimerSeconds } from "./wait.ts";
-
-const MiB = 1024 * 1024;
 
 /** All settings, by the name that the program has for them. */
 export const settings = {
@@ -69,6 +68,22 @@ export const settings = {
     shown: "CLARA_MODEL",
     help: "Model of the tier low",
   }),
+  modelFallbacks: kind.list("CLARA_MODEL_FALLBACKS", {
+    help: "Models that stand in where one of these fails, with commas between",
+  }),
+  modelsFile: kind.text("CLARA_MODELS_CONFIG", {
+    flag: "models-config",
+    fallback: "./models.yaml",
+    help:
+      "Providers, models, prices and budgets (docs/models.md), in place of the settings above; " +
+      "the file may be missing",
+  }),
+  autoTier: kind.flag("CLARA_AUTO_TIER", {
+    help: "Let the low tier decide which tier a message is worth",
+  }),
+  showReasoning: kind.flag("CLARA_SHOW_REASONING", {
+    help: "Show what a model thinks before its answer, where it tells",
+  }),
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
@@ -81,7 +96,7 @@ export const settings = {
     min: 0.1,
     max: maxTimerSeconds,
     whole: false,
-    help: "Longest time of one answer of a model",
+    help: "Longest time of one answer of a model, with all tries",
   }),
   personaFile: kind.text("CLARA_PERSONA_FILE", {
     fallback: undefined,
@@ -170,88 +185,6 @@ export const settings = {
     whole: false,
     help: "How long replies are kept for absent adapters and repeated requests",
   }),
-  frameBytes: kind.number("CLARA_MAX_FRAME_BYTES", {
-    fallback: 16 * MiB,
-    min: 1024,
-    max: 64 * MiB,
-    help: "Largest frame that an adapter may send",
-  }),
-  queuedPerChannel: kind.number("CLARA_MAX_QUEUED_PER_CHANNEL", {
-    fallback: 100,
-    min: 1,
-    help: "Messages that may wait in one channel",
-  }),
-  concurrentTurns: kind.number("CLARA_MAX_CONCURRENT_TURNS", {
-    fallback: 100,
-    min: 1,
-    help: "Turns that may run at once, over all channels",
-  }),
-  connections: kind.number("CLARA_MAX_CONNECTIONS", {
-    fallback: 10_000,
-    min: 1,
-    help: "Sockets that may be open at once",
-  }),
-  sendBufferBytes: kind.number("CLARA_MAX_SEND_BUFFER_BYTES", {
-    fallback: 32 * MiB,
-    min: 64 * 1024,
-    help: "Unsent bytes past which a slow reader's socket is cut (its replies are kept)",
-  }),
-  toolRounds: kind.number("CLARA_MAX_TOOL_ROUNDS", {
-    fallback: 75,
-    min: 1,
-    help: "Rounds of tool calls in one turn",
-  }),
-  toolOutputChars: kind.number("CLARA_MAX_TOOL_OUTPUT_CHARS", {
-    fallback: 50_000,
-    min: 100,
-    help: "Characters of a tool's result that the model gets",
-  }),
-  mcpMessageBytes: kind.number("CLARA_MAX_MCP_MESSAGE_BYTES", {
-    fallback: 8 * MiB,
-    min: 1024,
-    help: "Largest message of an MCP server; one that sends more is restarted",
-  }),
-  userFileBytes: kind.number("CLARA_MAX_USER_FILE_BYTES", {
-    fallback: 100 * MiB,
-    min: 1024,
-    help: "Bytes of files that one user may keep",
-  }),
-  continuations: kind.number("CLARA_MAX_CONTINUATIONS", {
-    fallback: 5,
-    min: 0,
-    help: "Times a reply that was cut for its length is continued",
-  }),
-  attempts: kind.number("CLARA_MAX_ATTEMPTS", {
-    fallback: 3,
-    min: 1,
-    help: "Times a message is tried that ends the process",
-  }),
-  concurrentHooks: kind.number("CLARA_MAX_CONCURRENT_HOOKS", {
-    fallback: 4,
-    min: 1,
-    help: "Commands of hooks that may run at once",
-  }),
-  queuedHookEvents: kind.number("CLARA_MAX_QUEUED_HOOK_EVENTS", {
-    fallback: 1000,
-    min: 1,
-    help: "Events that may wait for one hook; more are dropped, and counted",
-  }),
-  historyTokens: kind.number("CLARA_MAX_HISTORY_TOKENS", {
-    fallback: 16_000,
-    min: 0,
-    help: "Tokens of history in a request to the model (estimated)",
-  }),
-  logFileBytes: kind.number("CLARA_MAX_LOG_FILE_BYTES", {
-    fallback: 10 * MiB,
-    min: 1024,
-    help: "Size at which the log file is set aside and a new one begun",
-  }),
-  logFiles: kind.number("CLARA_MAX_LOG_FILES", {
-    fallback: 5,
-    min: 1,
-    max: 1000,
-    help: "Log files that are kept beside the current one",
-  }),
   logFile: kind.text("CLARA_LOG_FILE", {
     flag: "logfile",
     fallback: undefined,
@@ -264,6 +197,7 @@ export const settings = {
     shown: "(gateway.pid in the data folder)",
     help: "File that tells status, stop, chat… which process runs, and where it listens",
   }),
+  ...limitSettings,
   logLevel: kind.choice("CLARA_LOG_LEVEL", logLevels, {
     flag: "log-level",
     fallback: "info",

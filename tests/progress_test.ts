@@ -45,7 +45,7 @@ Deno.test("a store that never answers does not get on", async () => {
 
 Deno.test("messages that wait while no turn runs are a standstill at the second look", async () => {
   let active = 0;
-  const router = { figures: () => ({ active, queued: 3 }) };
+  const router = { figures: () => ({ active, queued: 3, held: 0 }) };
   const progress = new Progress({ store, router, events: new EventBus(), silenceMs: 1000 });
   assert.equal(await progress.standstill(), undefined);
   active = 1;

@@ -23,6 +23,11 @@ export class AdminGate {
     this.#options = options;
   }
 
+  /** Whether there is a secret to know. */
+  get hasSecret(): boolean {
+    return this.#options.authenticator.hasSecret;
+  }
+
   /** @param address of the peer. */
   check(headers: Headers, address: string): AdminAccess {
     const { authenticator, allowedOrigins } = this.#options;

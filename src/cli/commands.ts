@@ -169,6 +169,27 @@ Without a running gateway the file alone is looked at.`,
     },
   },
   {
+    name: "usage",
+    summary: "Tokens and cost by user, channel, model or day",
+    usage: "[user|channel|model|day|purpose] [options]",
+    details:
+      `Tokens and cost by day, or by what is named; days in UTC. Estimated requests are those whose
+provider did not say what they took.`,
+    words: ["user", "channel", "model", "day", "purpose"],
+    options: [
+      url,
+      json,
+      { flag: "from", value: "DAY", help: "First day, such as 2030-01-31 (UTC)" },
+      { flag: "to", value: "DAY", help: "Last day" },
+    ],
+    settings: place,
+    maxWords: 1,
+    load: async () => {
+      const { usage } = await import("./usage_command.ts");
+      return (flags, args) => usage(args, flags);
+    },
+  },
+  {
     name: "service",
     summary: "The gateway as a systemd service",
     usage: "ACTION [--system] [options]",

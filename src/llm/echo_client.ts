@@ -1,8 +1,9 @@
 /** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
 
 import { setImmediate } from "node:timers";
+import { GatewayError } from "../errors.ts";
 import { estimateTokens } from "./token_estimate.ts";
-import type { LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 
 /** Answers with the last user message, word by word. */
 export class EchoClient implements LlmClient {
@@ -10,6 +11,10 @@ export class EchoClient implements LlmClient {
 
   modelOf(): string {
     return "echo";
+  }
+
+  contextTokensOf(): undefined {
+    return undefined;
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
@@ -26,7 +31,20 @@ export class EchoClient implements LlmClient {
       0,
     );
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
-    yield { type: "finish", reason: "stop", usage };
+    request.onUsage?.({
+      ...usage,
+      model: this.modelOf(),
+      cachedTokens: 0,
+      costNanos: 0,
+      estimated: true,
+    });
+    yield { type: "finish", reason: "stop", usage, model: this.modelOf() };
+  }
+
+  /** It knows no answers. */
+  complete(): Promise<Completion> {
+    const message = "The echo model answers no questions. Set OPENAI_API_KEY or OPENAI_BASE_URL.";
+    return Promise.reject(new GatewayError("llm_unavailable", message));
   }
 }
 

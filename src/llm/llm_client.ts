@@ -5,6 +5,7 @@
 
 import type { FinishReason, Usage } from "../protocol/reply_frame.ts";
 import type { Tier } from "../protocol/message.ts";
+import type { UsageEntry } from "../store/usage_store.ts";
 
 /** One part of what a user says. */
 export type ContentPart =
@@ -49,11 +50,20 @@ export interface LlmRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
   readonly tools: readonly LlmTool[];
+  /** The longest answer, tokens. Default: the model's own. */
+  readonly maxTokens?: number;
+  /** Is told what each request to a provider took, also those that failed; several for one call. */
+  readonly onUsage?: (usage: RequestUsage) => void;
 }
+
+/** What one request to a provider took. */
+export type RequestUsage = Omit<UsageEntry, "userKey" | "channelKey" | "purpose" | "at">;
 
 /** What a model's stream brings. A `finish` comes last, once. */
 export type LlmEvent =
   | { readonly type: "text"; readonly text: string }
+  /** What the model thinks; only where the operator wants to see it. */
+  | { readonly type: "reasoning"; readonly text: string }
   /** A piece of a tool call; pieces with one index belong together. */
   | {
     readonly type: "tool_call";
@@ -62,19 +72,62 @@ export type LlmEvent =
     readonly name?: string;
     readonly arguments?: string;
   }
-  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+    readonly type: "finish";
+    readonly reason: FinishReason;
+    readonly usage: Usage;
+    /** The model that answered: it may be a fallback. */
+    readonly model: string;
+  };
+
+/** Who asks, for the usage that is kept: keys of `protocol/platform_key.ts`. */
+export interface Account {
+  readonly userKey: string;
+  readonly channelKey: string;
+}
+
+/** One question beside the conversation: no tools, the answer whole. */
+export interface CompletionRequest {
+  readonly tier: Tier;
+  readonly messages: readonly LlmMessage[];
+  /** What it is for, as the usage tells it: `tier`, `memory`, `summary`. */
+  readonly purpose: string;
+  /** Whose usage it is; the client keeps it in the store by itself. */
+  readonly account?: Account;
+  /** The longest answer, tokens. Default: the model's own. */
+  readonly maxTokens?: number;
+  readonly signal: AbortSignal;
+}
+
+/** The answer to a {@linkcode CompletionRequest}. */
+export interface Completion {
+  readonly text: string;
+  readonly usage: Usage;
+  /** The model that answered: it may be a fallback. */
+  readonly model: string;
+}
 
 /** A language model behind some API. */
 export interface LlmClient {
   /** `openai` or `echo`, for the log and /health. */
   readonly kind: string;
-  /** The model that answers in a tier. */
+  /** The model that answers in a tier, if it can. */
   modelOf(tier: Tier): string;
+  /** The smallest window of a tier's models, tokens; undefined where it is not known. */
+  contextTokensOf(tier: Tier): number | undefined;
   /**
-   * Streams one answer.
+   * Streams one answer. Until the first event other models may be asked; after it none.
    *
-   * @throws {GatewayError} `llm_unavailable`, `llm_timeout` or `context_too_long`; the signal's
+   * @throws {GatewayError} `llm_unavailable`, `llm_timeout`, `rate_limited` or `context_too_long`; the signal's
    * reason when it aborts, after the request upstream was ended.
    */
   stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent>;
+
+  /**
+   * Asks for one short text: a classification, facts, a summary. Never shown as it is.
+   *
+   * @throws {GatewayError} as `stream`; `llm_unavailable` always from the echo model, whose callers
+   * go on without.
+   */
+  complete(request: CompletionRequest): Promise<Completion>;
 }

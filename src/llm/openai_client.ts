@@ -1,219 +1,170 @@
 /**
- * Models behind an OpenAI-compatible API, by the `openai` SDK. The SDK is loaded with the first
- * request, so that the port opens without it.
+ * The client of all OpenAI-compatible models: a request goes to the first model of its tier; where
+ * that fails before anything was shown, to the next one, or to the same a little later.
  */
 
-import type OpenAI from "openai";
-import { errorText, GatewayError } from "../errors.ts";
-import type { LlmConfig } from "../config_types.ts";
+import { errorText } from "../errors.ts";
+import { logger } from "../log.ts";
 import type { Tier } from "../protocol/message.ts";
-import type { FinishReason, Usage } from "../protocol/reply_frame.ts";
-import type { LlmClient, LlmEvent, LlmMessage, LlmRequest, LlmTool } from "./llm_client.ts";
-import { Watchdog } from "./watchdog.ts";
+import type { Usage } from "../protocol/reply_frame.ts";
+import type { UsageEntry } from "../store/usage_store.ts";
+import { pause } from "../wait.ts";
+import { CoolDowns } from "./cool_downs.ts";
+import type {
+  Account,
+  Completion,
+  CompletionRequest,
+  LlmClient,
+  LlmEvent,
+  LlmRequest,
+  RequestUsage,
+} from "./llm_client.ts";
+import { filtered, halfWay, type LlmFailure, toFailure } from "./llm_failure.ts";
+import type { Model, ModelCatalog, Provider } from "./model_catalog.ts";
+import { ModelChoice } from "./model_choice.ts";
+import { OpenAiProvider } from "./openai_provider.ts";
 
-type Params = OpenAI.ChatCompletionCreateParamsStreaming;
+const log = logger("llm");
 
-/** Streams chat completions. */
+/** What an {@linkcode OpenAiClient} is given. */
+export interface OpenAiClientOptions {
+  readonly catalog: ModelCatalog;
+  /** Whether what a model thinks is passed on. Default: false. */
+  readonly showReasoning?: boolean;
+  /** Keeps the usage of questions beside the conversation. */
+  readonly keepUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
+  readonly now?: () => number;
+}
+
 export class OpenAiClient implements LlmClient {
   readonly kind = "openai";
-  readonly #config: LlmConfig;
-  #sdk?: Promise<OpenAI>;
+  readonly #options: OpenAiClientOptions;
+  readonly #now: () => number;
+  readonly #coolDowns: CoolDowns;
+  readonly #providers = new Map<Provider, OpenAiProvider>();
 
-  constructor(config: LlmConfig) {
-    this.#config = config;
+  constructor(options: OpenAiClientOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#coolDowns = new CoolDowns(options.catalog.coolDown);
   }
 
   modelOf(tier: Tier): string {
-    return this.#config.tierModels[tier] ?? this.#config.model;
+    return this.#modelsOf(tier)[0]!.name;
+  }
+
+  contextTokensOf(tier: Tier): number | undefined {
+    const windows = this.#modelsOf(tier).map(({ contextTokens }) => contextTokens)
+      .filter((tokens) => tokens !== undefined);
+    return windows.length > 0 ? Math.min(...windows) : undefined;
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
-    using watchdog = new Watchdog(signal, this.#config);
-    let reason: FinishReason | undefined;
-    let usage: Usage = { inputTokens: 0, outputTokens: 0 };
-    try {
-      const sdk = await (this.#sdk ??= connect(this.#config));
-      const params = toParams(request, this.modelOf(request.tier));
-      const stream = await sdk.chat.completions.create(params, { signal: watchdog.signal });
-      for await (const chunk of stream) {
-        watchdog.progress();
-        if (chunk.usage) usage = toUsage(chunk.usage);
-        const choice = chunk.choices?.[0];
-        if (!choice) continue;
-        yield* toEvents(choice.delta);
-        if (choice.finish_reason) reason = toFinishReason(choice.finish_reason);
+    const choice = new ModelChoice(this.#modelsOf(request.tier), this.#coolDowns);
+    const startedAt = this.#now();
+    for (;;) {
+      const model = await this.#wait(choice, { startedAt, signal });
+      const triedAt = this.#now();
+      let begun = false;
+      try {
+        for await (const event of this.#try(model, { request, startedAt, signal })) {
+          begun ||= event.type !== "finish";
+          yield event;
+        }
+        this.#coolDowns.succeeded(model.name, { startedAt: triedAt });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = await toFailure(error, { model, now: this.#now() });
+        this.#note(model, failure, triedAt);
+        if (begun) throw halfWay(failure.error);
+        if (failure.verdict === "fatal") throw failure.error;
+        choice.failed(model, failure);
       }
-      // The SDK ends its iteration quietly when the request is aborted.
-      watchdog.signal.throwIfAborted();
-    } catch (error) {
-      signal.throwIfAborted();
-      throw watchdog.timeout ?? await toGatewayError(error, this.modelOf(request.tier));
     }
-    if (!reason) {
-      throw new GatewayError(
-        "llm_unavailable",
-        "The model's answer broke off before its end. Send the message again.",
-        { recoverable: true },
-      );
+  }
+
+  async complete(request: CompletionRequest): Promise<Completion> {
+    const { account, purpose, signal, ...rest } = request;
+    const taken: RequestUsage[] = [];
+    let text = "";
+    let usage: Usage = { inputTokens: 0, outputTokens: 0 };
+    let model = this.modelOf(request.tier);
+    try {
+      const onUsage = (entry: RequestUsage) => taken.push(entry);
+      for await (const event of this.stream({ ...rest, tools: [], onUsage }, signal)) {
+        if (event.type === "text") text += event.text;
+        if (event.type !== "finish") continue;
+        ({ usage, model } = event);
+        if (event.reason === "content_filter" && text === "") throw filtered().error;
+      }
+      return { text, usage, model };
+    } finally {
+      if (account) this.#keep(taken, { purpose, account });
     }
-    yield { type: "finish", reason, usage };
   }
-}
 
-async function connect(config: LlmConfig): Promise<OpenAI> {
-  const { default: OpenAI } = await import("openai");
-  return new OpenAI({
-    // Local servers take any key, but the SDK wants one.
-    apiKey: config.apiKey ?? "none",
-    baseURL: config.baseUrl,
-    timeout: config.totalMs,
-    maxRetries: 2,
-    // It would print pieces of answers past our log.
-    logLevel: "off",
-  });
-}
-
-function toParams(request: LlmRequest, model: string): Params {
-  return {
-    model,
-    messages: request.messages.map(toMessage),
-    stream: true,
-    stream_options: { include_usage: true },
-    ...(request.tools.length > 0 && { tools: request.tools.map(toTool) }),
-  };
-}
-
-function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
-  switch (message.role) {
-    case "system":
-      return message;
-    case "user":
-      return { role: "user", content: toContent(message) };
-    case "assistant":
-      return {
-        role: "assistant",
-        content: message.content || null,
-        ...(message.toolCalls?.length && {
-          tool_calls: message.toolCalls.map((call) => ({
-            id: call.id,
-            type: "function" as const,
-            function: { name: call.name || "unnamed", arguments: readable(call.arguments) },
-          })),
-        }),
-      };
-    case "tool":
-      return { role: "tool", tool_call_id: message.callId, content: message.content };
+  #modelsOf(tier: Tier): readonly Model[] {
+    return this.#options.catalog.tiers[tier];
   }
-}
 
-/** Arguments that are no JSON object would make some servers refuse all that follows. */
-function readable(json: string): string {
-  try {
-    const value = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? json : "{}";
-  } catch {
-    return "{}";
+  /** The next model, after the wait that it needs. @throws {GatewayError} when there is none. */
+  async #wait(
+    choice: ModelChoice,
+    { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
+  ): Promise<Model> {
+    const now = this.#now();
+    const next = choice.next({ now, elapsedMs: now - startedAt });
+    if (!next) throw choice.error;
+    if (next.waitMs > 0) await pause(next.waitMs, signal);
+    signal.throwIfAborted();
+    return next.model;
   }
-}
 
-/** The speaker goes into the text: few servers know the API's field for it. */
-function toContent({ content, speaker }: Extract<LlmMessage, { role: "user" }>) {
-  const prefix = speaker === undefined ? "" : `${speaker}: `;
-  if (typeof content === "string") return prefix + content;
-  return content.map((part, index) =>
-    part.type === "text"
-      ? { type: "text" as const, text: (index === 0 ? prefix : "") + part.text }
-      : { type: "image_url" as const, image_url: { url: part.url } }
-  );
-}
+  #try(
+    model: Model,
+    { request, startedAt, signal }: {
+      readonly request: LlmRequest;
+      readonly startedAt: number;
+      readonly signal: AbortSignal;
+    },
+  ): AsyncIterable<LlmEvent> {
+    let provider = this.#providers.get(model.provider);
+    if (!provider) {
+      this.#providers.set(model.provider, provider = new OpenAiProvider(model.provider));
+    }
+    const { showReasoning = false } = this.#options;
+    const leftMs = Math.max(model.provider.totalMs - (this.#now() - startedAt), 1);
+    return provider.stream({ model, request, leftMs, showReasoning, signal });
+  }
 
-function toTool(tool: LlmTool): OpenAI.ChatCompletionFunctionTool {
-  const { name, description, parameters } = tool;
-  return { type: "function", function: { name, description, parameters: { ...parameters } } };
-}
-
-/** A delta may be missing or hold what this program does not know: servers differ. */
-function* toEvents(
-  delta: OpenAI.ChatCompletionChunk.Choice.Delta | undefined,
-): Generator<LlmEvent> {
-  if (delta?.content) yield { type: "text", text: delta.content };
-  for (const call of delta?.tool_calls ?? []) {
-    yield {
-      type: "tool_call",
-      index: call.index ?? 0,
-      id: call.id || undefined,
-      name: call.function?.name || undefined,
-      arguments: call.function?.arguments || undefined,
+  /** Has the model rest where it should, and tells the operator. */
+  #note(model: Model, failure: LlmFailure, startedAt: number): void {
+    const now = this.#now();
+    const restMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
+    const { error } = failure;
+    const facts = {
+      model: model.name,
+      provider: model.provider.name,
+      error: errorText(error.cause instanceof Error ? error.cause : error),
+      rest: restMs === undefined ? 0 : restMs / 1000,
     };
+    const text = "Model {model} of provider {provider} failed ({error})" +
+      (restMs === undefined ? "" : "; it rests for {rest} s");
+    if (failure.verdict === "refused") log.error(text, facts);
+    else log.warn(text, facts);
   }
-}
 
-function toUsage(usage: OpenAI.CompletionUsage): Usage {
-  return { inputTokens: usage.prompt_tokens ?? 0, outputTokens: usage.completion_tokens ?? 0 };
-}
-
-function toFinishReason(reason: string): FinishReason {
-  switch (reason) {
-    case "stop":
-    case "length":
-    case "tool_calls":
-    case "content_filter":
-      return reason;
-    case "function_call":
-      return "tool_calls";
-    default:
-      return "other";
-  }
-}
-
-/** What went wrong upstream, in words for the one who asked; the log gets the cause. */
-async function toGatewayError(error: unknown, model: string): Promise<GatewayError> {
-  if (error instanceof GatewayError) return error;
-  const sdk = await import("openai");
-  if (error instanceof sdk.APIConnectionTimeoutError) {
-    return new GatewayError("llm_timeout", "The model did not answer in time. Try again.", {
-      recoverable: true,
-      cause: error,
-    });
-  }
-  if (error instanceof SyntaxError) {
-    return new GatewayError("llm_unavailable", "The model's answer cannot be read. Try again.", {
-      recoverable: true,
-      cause: error,
-    });
-  }
-  const status = error instanceof sdk.APIError ? error.status : undefined;
-  const code = error instanceof sdk.APIError ? error.code : undefined;
-  if (code === "context_length_exceeded") {
-    return new GatewayError(
-      "context_too_long",
-      `The conversation is too long for model "${model}". Send a shorter message.`,
-      { cause: error },
+  /** Kept on the side: the question was answered, whatever the store says. */
+  #keep(
+    taken: readonly RequestUsage[],
+    { purpose, account }: { readonly purpose: string; readonly account: Account },
+  ): void {
+    const at = this.#now();
+    const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
+    if (entries.length === 0) return;
+    this.#options.keepUsage?.(entries).catch((error) =>
+      log.warn("Cannot keep what a question took: {error}", { error: errorText(error) })
     );
   }
-  const [message, recoverable] = explain(status, model, error);
-  return new GatewayError("llm_unavailable", message, {
-    recoverable,
-    cause: error,
-    ...(status !== undefined && { details: { status } }),
-  });
-}
-
-function explain(
-  status: number | undefined,
-  model: string,
-  error: unknown,
-): readonly [message: string, recoverable: boolean] {
-  if (status === 401 || status === 403) {
-    return [`The model's provider refused the gateway's key (${status}).`, false];
-  }
-  if (status === 404) return [`The model's provider knows no model "${model}" (404).`, false];
-  if (status === 429) {
-    return ["The model's provider takes no more requests just now (429). Try again later.", true];
-  }
-  if (status !== undefined && status < 500) {
-    return [`The model's provider refused the request (${status}: ${errorText(error)}).`, false];
-  }
-  const found = status === undefined ? "no connection" : String(status);
-  return [`The model cannot be reached (${found}). Try again later.`, true];
 }

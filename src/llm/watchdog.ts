@@ -1,6 +1,14 @@
-/** Ends a request to a model that has gone silent or goes on for ever. Used by the clients. */
+/** Ends a request to a model that has gone silent or goes on for ever. Used by the provider's client. */
 
 import { GatewayError } from "../errors.ts";
+
+/** The times of a request, milliseconds. */
+export interface WatchdogOptions {
+  readonly stallMs: number;
+  readonly totalMs: number;
+  /** What earlier tries have left of the total. Default: all. */
+  readonly leftMs?: number;
+}
 
 /** A signal that aborts with the caller's, after a silence, and after a total time. */
 export class Watchdog implements Disposable {
@@ -8,28 +16,30 @@ export class Watchdog implements Disposable {
   readonly #caller: AbortSignal;
   readonly #stallMs: number;
   readonly #total: ReturnType<typeof setTimeout>;
-  #stall: ReturnType<typeof setTimeout>;
-  #lastProgress = Date.now();
+  #stall?: ReturnType<typeof setTimeout>;
+  #lastProgress = 0;
   /** Why it ended the request, when it did. */
   timeout?: GatewayError;
 
-  constructor(
-    caller: AbortSignal,
-    options: { readonly stallMs: number; readonly totalMs: number },
-  ) {
+  constructor(caller: AbortSignal, options: WatchdogOptions) {
     this.#caller = caller;
     this.#stallMs = options.stallMs;
     if (caller.aborted) this.#abort.abort(caller.reason);
     caller.addEventListener("abort", this.#onCallerAbort);
-    this.#stall = setTimeout(this.#onStall, options.stallMs);
     this.#total = setTimeout(
       () => this.#end(`The model took longer than ${seconds(options.totalMs)} to answer.`),
-      options.totalMs,
+      options.leftMs ?? options.totalMs,
     );
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** The request leaves: from now on silence counts. */
+  begin(): void {
+    this.progress();
+    this.#stall = setTimeout(this.#onStall, this.#stallMs);
   }
 
   /** Notes that the model said something. Cheap: it is called for each delta. */

@@ -4,7 +4,8 @@
  */
 
 import { GatewayError } from "../errors.ts";
-import type { LlmClient, LlmMessage } from "../llm/llm_client.ts";
+import type { LlmClient, LlmMessage, RequestUsage } from "../llm/llm_client.ts";
+import { filtered } from "../llm/llm_failure.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { FinishReason, ReplyFile } from "../protocol/reply_frame.ts";
 import type { ToolCall, ToolRound } from "../store/request_store.ts";
@@ -24,6 +25,8 @@ const toolLimitPrompt = "The limit of tool calls for this message is reached. " 
   "Answer now with what you have, without calling a tool.";
 /** Base64 characters of all files of one reply: it must fit through a socket. */
 const maxFileChars = 16 * 1024 * 1024;
+/** Stands before what a model thinks, where that is shown. */
+const reasoningMark = "💭 ";
 /** How often a trailing question is answered with yes in one turn. */
 const maxProceeds = 3;
 
@@ -49,6 +52,8 @@ export interface Turn {
   readonly rounds: readonly ToolRound[];
   readonly journal: TurnJournal;
   readonly context: ToolContext;
+  /** Is told what each request to a model took. */
+  readonly onUsage?: (usage: RequestUsage) => void;
   readonly signal: AbortSignal;
 }
 
@@ -66,6 +71,8 @@ interface Progress {
   toolCount: number;
   inputTokens: number;
   outputTokens: number;
+  /** The model that answered last. */
+  model: string;
   /** Whether text was shown: the next answer is set apart from it. */
   shown: boolean;
 }
@@ -92,6 +99,7 @@ export class Orchestrator {
       toolCount: 0,
       inputTokens: 0,
       outputTokens: 0,
+      model: this.#options.llm.modelOf(turn.tier),
       shown: false,
     };
     yield* this.#takeOver(turn, progress);
@@ -165,7 +173,7 @@ export class Orchestrator {
       // A model may have said all before its last tool.
       const enough = text !== "" || progress.files.length > 0 || emptyAnswers > 0 && progress.shown;
       if (enough) return { ...part, text };
-      if (part.reason === "content_filter") throw refused();
+      if (part.reason === "content_filter") throw filtered().error;
       if (emptyAnswers++ > 0) throw empty();
     }
   }
@@ -187,21 +195,27 @@ export class Orchestrator {
         { role: "user", content: continuePrompt } as const,
       ],
       tools: mayCall ? tools.declarations(turn.context) : [],
+      onUsage: turn.onUsage,
     };
     let text = "";
     let reason: FinishReason = "other";
+    let thinks = false;
     for await (const event of llm.stream(request, turn.signal)) {
       turn.signal.throwIfAborted();
       if (event.type === "text") {
         const delta = seam ? seam.add(event.text) : event.text;
         yield* this.#show(progress, delta, text === "" && before === "");
         text += delta;
+      } else if (event.type === "reasoning") {
+        yield* this.#show(progress, thinks ? event.text : `${reasoningMark}${event.text}`, !thinks);
+        thinks = true;
       } else if (event.type === "tool_call") {
         assembler.add(event);
       } else {
         reason = event.reason;
         progress.inputTokens += event.usage.inputTokens;
         progress.outputTokens += event.usage.outputTokens;
+        progress.model = event.model;
       }
     }
     const rest = seam?.flush() ?? "";
@@ -218,8 +232,8 @@ export class Orchestrator {
   }
 
   #result(progress: Progress, finishReason: FinishReason): TurnResult {
-    const { files, toolCount, inputTokens, outputTokens } = progress;
-    return { files, toolCount, usage: { inputTokens, outputTokens }, finishReason };
+    const { files, toolCount, inputTokens, outputTokens, model } = progress;
+    return { files, toolCount, usage: { inputTokens, outputTokens }, model, finishReason };
   }
 }
 
@@ -250,12 +264,6 @@ function toolLimit(rounds: number): GatewayError {
       "Ask for less at a time.",
     { recoverable: true },
   );
-}
-
-function refused(): GatewayError {
-  return new GatewayError("llm_unavailable", "The model's provider withheld the answer.", {
-    details: { finish_reason: "content_filter" },
-  });
 }
 
 function empty(): GatewayError {

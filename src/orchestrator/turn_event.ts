@@ -28,5 +28,7 @@ export interface TurnResult {
   readonly toolCount: number;
   /** Summed over all requests to the model. */
   readonly usage: Usage;
+  /** The model that answered last: it may be a fallback. */
+  readonly model: string;
   readonly finishReason: FinishReason;
 }

@@ -2,6 +2,7 @@
 
 import type { TurnJournal } from "../orchestrator/tool_round.ts";
 import type { Claim, RequestStore, ToolCall, ToolResult } from "../store/request_store.ts";
+import type { TurnUsage } from "./turn_usage.ts";
 
 /** Another process has claimed the channel: this one must not go on with the turn. */
 export class ClaimLostError extends Error {
@@ -16,21 +17,32 @@ export class ClaimJournal implements TurnJournal {
   readonly join: TurnJournal["join"];
   readonly #requests: Pick<RequestStore, "recordRound" | "recordResult">;
   readonly #claim: Claim;
+  readonly #usage: TurnUsage;
 
   /** @param options.join brings in what has come meanwhile. */
   constructor(
     requests: Pick<RequestStore, "recordRound" | "recordResult">,
-    { claim, join }: { readonly claim: Claim; readonly join: TurnJournal["join"] },
+    { claim, usage, join }: {
+      readonly claim: Claim;
+      readonly usage: TurnUsage;
+      readonly join: TurnJournal["join"];
+    },
   ) {
     this.#requests = requests;
     this.#claim = claim;
+    this.#usage = usage;
     this.join = join;
   }
 
   async recordRound(
     round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
   ): Promise<void> {
-    if (!await this.#requests.recordRound(this.#claim, round)) throw new ClaimLostError();
+    // A crash later in the turn loses none of what was used up to here.
+    const usage = this.#usage.open();
+    if (!await this.#requests.recordRound(this.#claim, { ...round, usage })) {
+      throw new ClaimLostError();
+    }
+    this.#usage.kept(usage);
   }
 
   async recordResult(

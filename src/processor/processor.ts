@@ -12,13 +12,13 @@ import type { TurnJournal } from "../orchestrator/tool_round.ts";
 import type { TurnResult } from "../orchestrator/turn_event.ts";
 import type { TakeWaiting } from "../router/router.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { Conversation } from "../store/history_store.ts";
 import type {
   ClaimedRequest,
   Outcome,
   QueuedRequest,
   RequestStore,
 } from "../store/request_store.ts";
+import type { UsageStore } from "../store/usage_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { Companions } from "./companions.ts";
@@ -27,6 +27,8 @@ import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
 import { showStep } from "./turn_display.ts";
 import { originOf, toolContextOf } from "./turn_context.ts";
+import type { TurnPlan, TurnPlanner } from "./turn_plan.ts";
+import { type TurnState, turnStateOf } from "./turn_state.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
 
@@ -39,6 +41,8 @@ export interface ProcessorOptions {
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
+  readonly planner: Pick<TurnPlanner, "plan">;
+  readonly usage: Pick<UsageStore, "add">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -52,15 +56,8 @@ export interface ProcessorOptions {
   readonly now?: () => number;
 }
 
-/** What a turn has come to know, for its end. */
-interface TurnState {
-  sessionId?: string;
-  /** The user's message as history keeps it. */
-  userText: string;
-  readonly conversation: Conversation;
-  /** What else is answered with it. */
-  readonly companions: Companions;
-}
+/** A claimed request with what was settled for it, and what else is answered with it. */
+type PlannedTurn = ClaimedRequest & TurnPlan & { readonly companions: Companions };
 
 export class Processor {
   readonly #options: ProcessorOptions;
@@ -83,8 +80,13 @@ export class Processor {
       givenUp,
     ).catch((error) => this.#leave(queued, error));
     if (!claimed) return;
-    const { message } = claimed;
-    const tier = message.tier ?? "mid";
+    const state = turnStateOf(claimed, claimed.message, { now: this.#now });
+    const plan = await this.#options.planner.plan(claimed.message, state.account, signal);
+    const { message, tier } = plan;
+    state.userText = message.content;
+    const options = { ...this.#options, takeWaiting, now: this.#now };
+    const companions = new Companions(queued, claimed, options);
+    const turn: PlannedTurn = { ...claimed, ...plan, companions };
     const model = this.#options.llm.modelOf(tier);
     const { nodeId, requestId } = queued;
     const { dialect } = message;
@@ -96,22 +98,10 @@ export class Processor {
       tier,
       proactive: message.task !== undefined,
     });
-    const state: TurnState = {
-      companions: new Companions(queued, claimed, {
-        ...this.#options,
-        takeWaiting,
-        now: this.#now,
-      }),
-      userText: message.content,
-      conversation: {
-        channelKey: queued.channelKey,
-        threadId: message.channel.threadId ?? "",
-      },
-    };
     try {
-      const outcome = await this.#outcome(claimed, reply, state, signal);
-      if (outcome) await this.#finish(claimed, reply, state, outcome);
-      else await this.#putBack(claimed);
+      const outcome = await this.#outcome(turn, reply, state, signal);
+      if (outcome) await this.#finish(turn, reply, state, outcome);
+      else await this.#putBack(claimed, state);
     } catch (error) {
       this.#leave(queued, error);
     }
@@ -148,7 +138,7 @@ export class Processor {
 
   /** The request's outcome; undefined when it is to be put back. */
   async #outcome(
-    claimed: ClaimedRequest,
+    claimed: PlannedTurn,
     reply: Reply,
     state: TurnState,
     signal: AbortSignal,
@@ -156,10 +146,11 @@ export class Processor {
     try {
       signal.throwIfAborted();
       if (claimed.attempt > this.#options.attempts) throw setAside(claimed.attempt - 1);
+      if (claimed.refusal) throw claimed.refusal;
       reply.start();
       const result = await this.#run(claimed, reply, state, signal);
-      const { model, tier, text } = reply;
-      return { type: "reply", text, model, tier, ...result };
+      const { tier, text } = reply;
+      return { type: "reply", text, tier, ...result };
     } catch (error) {
       if (error instanceof ClaimLostError) throw error;
       if (signal.aborted) {
@@ -182,7 +173,7 @@ export class Processor {
   }
 
   async #run(
-    claimed: ClaimedRequest,
+    claimed: PlannedTurn,
     reply: Reply,
     state: TurnState,
     signal: AbortSignal,
@@ -198,7 +189,7 @@ export class Processor {
     );
     state.sessionId = session.id;
     await this.#options.toolsReady();
-    const { companions } = state;
+    const { companions } = claimed;
     await companions.collect();
     const context = await this.#options.context.build({ platform, message, conversation });
     state.userText = context.userText;
@@ -209,11 +200,12 @@ export class Processor {
       return companions.messages(round, { named });
     };
     const turn = this.#options.orchestrator.run({
-      tier: message.tier ?? "mid",
+      tier: claimed.tier,
       messages: [...context.messages, ...companions.messages(-1, { named })],
       rounds: claimed.rounds,
-      journal: new ClaimJournal(this.#options.requests, { claim, join }),
+      journal: new ClaimJournal(this.#options.requests, { claim, usage: state.usage, join }),
       context: toolContextOf(claimed, { sessionId: session.id }),
+      onUsage: state.usage.add,
       signal,
     });
     for (;;) {
@@ -225,7 +217,7 @@ export class Processor {
 
   /** Commits the outcome with its history, then sends it. */
   async #finish(
-    claimed: ClaimedRequest,
+    claimed: PlannedTurn,
     reply: Reply,
     state: TurnState,
     outcome: Outcome,
@@ -233,17 +225,18 @@ export class Processor {
     const { requests, replies, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
-    const { sessionId, conversation, userText, companions } = state;
+    const { sessionId, conversation, userText } = state;
     const sent = asUnasked(claimed.message, outcome);
     const text = sent.type === "proactive" ? sent.text : reply.text;
     const history = sessionId === undefined ? [] : historyLines(claimed, {
       userText,
-      absorbed: companions.all,
+      absorbed: claimed.companions.all,
       replyText: text,
       partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
     });
-    const end = { outcome: sent, now, sessionId, conversation, history };
+    const usage = state.usage.open();
+    const end = { outcome: sent, now, sessionId, conversation, history, usage };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
@@ -252,9 +245,11 @@ export class Processor {
     replies.finish(seq, sent);
   }
 
-  async #putBack({ claim }: ClaimedRequest): Promise<void> {
-    const { replies, requests, givenUp } = this.#options;
+  async #putBack({ claim }: ClaimedRequest, state: TurnState): Promise<void> {
+    const { replies, requests, usage, givenUp } = this.#options;
     replies.abandon(claim.seq);
+    // It will be asked for once more, and was paid for all the same.
+    await untilStored(() => usage.add(state.usage.open()), givenUp);
     await untilStored(() => requests.release(claim), givenUp);
   }
 

@@ -1,6 +1,10 @@
-/** `GET /health`: whether the gateway works, and how busy it is. Nothing secret, nobody's names. */
+/**
+ * `GET /health`: whether the gateway works, and how busy it is; to admins also what its models cost.
+ * Nothing secret, nobody's names.
+ */
 
 import { Hono } from "hono";
+import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText } from "../errors.ts";
 import type { HookFigures } from "../hooks/hook_runner.ts";
 import { logger } from "../log.ts";
@@ -13,8 +17,19 @@ import type { AdapterLink } from "./adapter_link.ts";
 
 const log = logger("server", "health");
 
+/** What comes with each request beside itself. */
+interface HealthBindings {
+  readonly Bindings: {
+    /** Where the peer is. */
+    readonly address: string;
+  };
+}
+
 /** Where the figures come from. */
 export interface HealthOptions {
+  /** What models took, for admins. */
+  readonly usage: () => Promise<unknown>;
+  readonly gate: Pick<AdminGate, "check" | "hasSecret">;
   readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
   readonly store: { figures(): Promise<StoreFigures> };
   readonly router: { figures(): RouterFigures };
@@ -26,8 +41,8 @@ export interface HealthOptions {
 }
 
 /** The HTTP side of the port. */
-export function healthApp(options: HealthOptions): Hono {
-  const app = new Hono();
+export function healthApp(options: HealthOptions): Hono<HealthBindings> {
+  const app = new Hono<HealthBindings>();
   app.get("/health", async (context) => {
     const store = await options.store.figures().catch((error) => {
       log.error("The store does not answer: {error}", { error: errorText(error) });
@@ -46,6 +61,7 @@ export function healthApp(options: HealthOptions): Hono {
       queue: options.router.figures(),
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),
+      ...await usageFigures(options, context.req.raw.headers, context.env.address),
     }, status === "ok" ? 200 : 503);
   });
   app.get("/", (context) =>
@@ -58,6 +74,21 @@ export function healthApp(options: HealthOptions): Hono {
   app.get("/ws", (context) => context.text("Connect with a WebSocket.\n", 426));
   app.notFound((context) => context.json({ error: "not found" }, 404));
   return app;
+}
+
+/**
+ * What models took today and ever, for those who may see it. A secret that nobody has offered is not a
+ * wrong one: whoever asks without gets the rest.
+ */
+async function usageFigures({ usage, gate }: HealthOptions, headers: Headers, address: string) {
+  if (gate.hasSecret && !headers.has("authorization")) return {};
+  if (gate.check(headers, address) !== "ok") return {};
+  try {
+    return { usage: await usage() };
+  } catch {
+    // That the store does not answer stands there already.
+    return {};
+  }
 }
 
 function adapterFigures(links: readonly AdapterLink[]) {

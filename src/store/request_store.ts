@@ -6,6 +6,7 @@
 import type { Dialect, Overlap, Priority, Tier, UserMessage } from "../protocol/message.ts";
 import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
+import type { UsageEntry } from "./usage_store.ts";
 
 /** The number of a request, in order of acceptance. */
 export type RequestSeq = number;
@@ -158,10 +159,18 @@ export interface RequestStore {
     others: { readonly seqs: readonly RequestSeq[]; readonly round: number; readonly now: number },
   ): Promise<readonly AbsorbedRequest[] | undefined>;
 
-  /** Journals a round before its tools run. False when the claim is no longer held. */
+  /**
+   * Journals a round before its tools run, and keeps what was used up to it, in one transaction. False
+   * when the claim is no longer held: nothing was written then.
+   */
   recordRound(
     claim: Claim,
-    round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
+    round: {
+      readonly index: number;
+      readonly text: string;
+      readonly calls: readonly ToolCall[];
+      readonly usage?: readonly UsageEntry[];
+    },
   ): Promise<boolean>;
 
   /** Journals the result of one call. False when the claim is no longer held. */
@@ -171,8 +180,9 @@ export interface RequestStore {
   ): Promise<boolean>;
 
   /**
-   * Gives a claimed request its outcome, and its history to the session, in one transaction. False
-   * when it has one already or the claim is no longer held: nothing was written then.
+   * Gives a claimed request its outcome, its history to the session, and keeps what it took, in one
+   * transaction. False when it has one already or the claim is no longer held: nothing was written
+   * then.
    */
   finish(
     claim: Claim,
@@ -182,6 +192,7 @@ export interface RequestStore {
       readonly sessionId?: string;
       readonly conversation: Conversation;
       readonly history: readonly NewHistoryEntry[];
+      readonly usage?: readonly UsageEntry[];
     },
   ): Promise<boolean>;
 

@@ -176,6 +176,23 @@ const migrations: readonly string[] = [
     PRIMARY KEY (request_seq, seq)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE usage (
+    user_key TEXT NOT NULL,
+    day TEXT NOT NULL,
+    channel_key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    estimated INTEGER NOT NULL CHECK (estimated IN (0, 1)),
+    requests INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cost_nanos INTEGER NOT NULL,
+    PRIMARY KEY (user_key, day, channel_key, model, purpose, estimated)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX usage_of_day ON usage (day);
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

@@ -3,9 +3,10 @@
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
 import * as rows from "./sqlite_rows.ts";
+import { addUsage } from "./sqlite_usage.ts";
 import type * as domain from "./request_store.ts";
 
-/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to `history`. */
+/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
 export class SqliteRequests implements domain.RequestStore {
   readonly #sql: SqliteConnection;
 
@@ -115,7 +116,7 @@ export class SqliteRequests implements domain.RequestStore {
 
   recordRound(
     claim: domain.Claim,
-    round: { readonly index: number; readonly text: string; readonly calls: readonly unknown[] },
+    round: Parameters<domain.RequestStore["recordRound"]>[1],
   ): Promise<boolean> {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
@@ -126,6 +127,7 @@ export class SqliteRequests implements domain.RequestStore {
         round.text,
         JSON.stringify(round.calls),
       );
+      for (const entry of round.usage ?? []) addUsage(this.#sql, entry);
       return true;
     });
   }
@@ -160,6 +162,7 @@ export class SqliteRequests implements domain.RequestStore {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
       this.#end(claim.seq, outcome, now);
+      for (const entry of end.usage ?? []) addUsage(this.#sql, entry);
       if (sessionId === undefined) return true;
       this.#sql.run(
         "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",

@@ -8,6 +8,7 @@ import { SqliteRequests } from "./sqlite_requests.ts";
 import { SqliteRuns } from "./sqlite_runs.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
 import { SqliteTasks } from "./sqlite_tasks.ts";
+import { SqliteUsage } from "./sqlite_usage.ts";
 import type { Store, StoreFigures } from "./store.ts";
 
 export class SqliteStore implements Store {
@@ -18,6 +19,7 @@ export class SqliteStore implements Store {
   readonly runs: SqliteRuns;
   readonly tasks: SqliteTasks;
   readonly reminders: SqliteReminders;
+  readonly usage: SqliteUsage;
   readonly #sql: SqliteConnection;
 
   /**
@@ -38,6 +40,7 @@ export class SqliteStore implements Store {
     this.runs = new SqliteRuns(sql);
     this.tasks = new SqliteTasks(sql);
     this.reminders = new SqliteReminders(sql);
+    this.usage = new SqliteUsage(sql);
   }
 
   figures(): Promise<StoreFigures> {

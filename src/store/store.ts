@@ -11,6 +11,7 @@ import type { RequestStore } from "./request_store.ts";
 import type { RunStore } from "./run_store.ts";
 import type { SessionStore } from "./session_store.ts";
 import type { TaskStore } from "./task_store.ts";
+import type { UsageStore } from "./usage_store.ts";
 
 /** The store's figures for /health. */
 export interface StoreFigures {
@@ -29,6 +30,7 @@ export interface Store extends AsyncDisposable {
   readonly runs: RunStore;
   readonly tasks: TaskStore;
   readonly reminders: ReminderStore;
+  readonly usage: UsageStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
   /** Resolves when a write that changes nothing has gone the way of all writes. */

@@ -101,7 +101,7 @@ for (const seed of [1, 2, 3, 4]) {
       await Promise.resolve();
     }
     assert.deepEqual(faults, []);
-    assert.deepEqual(router.figures(), { active: 0, queued: 0, channels: 0 });
+    assert.deepEqual(router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
     for (let number = 1; number <= seq; number++) {
       assert.equal(outcomes.get(number), 1, `request ${number}`);
     }

@@ -84,11 +84,11 @@ Deno.test("a channel runs one request at a time, in order, and another one besid
   const stage = new Stage();
   assert.deepEqual(["a 1", "a 2", "a 3", "b 1"].map((id) => stage.add(id)), [0, 1, 2, 0]);
   assert.deepEqual(stage.started, ["a 1", "b 1"]);
-  assert.deepEqual(stage.router.figures(), { active: 2, queued: 2, channels: 2 });
+  assert.deepEqual(stage.router.figures(), { active: 2, queued: 2, channels: 2, held: 0 });
   for (const id of ["a 1", "a 2", "b 1", "a 3"]) await stage.end(id);
   assert.deepEqual(stage.started, ["a 1", "b 1", "a 2", "a 3"]);
   assert.deepEqual(stage.overlaps, []);
-  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0 });
+  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
 });
 
 Deno.test("priorities go first, and none is overtaken more than eight times", async () => {
@@ -160,7 +160,7 @@ Deno.test("a handler that throws does not stop its channel", async () => {
   stage.add("a 2");
   await settled();
   assert.equal(calls, 2);
-  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0 });
+  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
 });
 
 Deno.test("stopping starts nothing more and waits for what runs", async () => {

@@ -14,6 +14,7 @@ import { testRequests } from "./requests_conformance.ts";
 import { newRun, testRuns } from "./runs_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
 import { testTasks } from "./tasks_conformance.ts";
+import { testUsage } from "./usage_conformance.ts";
 import { accepted, claimed, finished, request, sessionOf, toolResult } from "./samples.ts";
 
 /** Where an implementation keeps its data: an empty place, gone with the test. */
@@ -42,6 +43,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testRuns(promises);
   testTasks(promises);
   testReminders(promises);
+  testUsage(promises);
 
   promises("the figures count what waits, what runs and what is undelivered", async (store) => {
     const kind = (await store.figures()).kind;

@@ -11,6 +11,13 @@ export interface ScriptedCall {
   readonly arguments: unknown;
 }
 
+/** What an answer took. */
+export interface ScriptedUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly prompt_tokens_details?: { readonly cached_tokens: number };
+}
+
 /** One scripted answer. The default of every field is what a healthy provider does. */
 export interface Reply {
   /** A string is one delta, an array one delta an element. */
@@ -18,10 +25,15 @@ export interface Reply {
   /** Pause before each delta of text (or raw piece) but the first, milliseconds. */
   readonly chunkDelayMs?: number;
   readonly toolCalls?: readonly ScriptedCall[];
+  /** What it thinks: deltas of `reasoning_content` (or the field of `reasoningField`) before the text. */
+  readonly reasoning?: string | readonly string[];
+  readonly reasoningField?: "reasoning_content" | "reasoning";
+  /** Its own words of refusal, as deltas of `refusal`. */
+  readonly refusal?: string | readonly string[];
   /** Default: `tool_calls` with tool calls, else `stop`. */
   readonly finish?: "stop" | "length" | "content_filter" | "tool_calls";
   /** Default: 11 and 7. Null: no usage, even if asked for. */
-  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
+  readonly usage?: ScriptedUsage | null;
   /** An HTTP status other than 200: the answer is `body`, or an error as OpenAI words it. */
   readonly status?: number;
   /** The body of an HTTP error: a string as it is, all else as its JSON. */

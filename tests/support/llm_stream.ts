@@ -8,6 +8,7 @@ import {
   chunk,
   type Completion,
   finishOf,
+  listOf,
   sse,
   textDeltas,
   toolDeltas,
@@ -36,6 +37,10 @@ export async function writeStream(
   const send = (delta: Readonly<Record<string, unknown>>, finish?: string) =>
     write(sse(chunk(completion, delta, finish)));
   send({ role: "assistant", content: "", refusal: null });
+  for (const delta of listOf(reply.reasoning)) {
+    send({ [reply.reasoningField ?? "reasoning_content"]: delta });
+  }
+  for (const refusal of listOf(reply.refusal)) send({ refusal });
   for (const [index, content] of textDeltas(reply).entries()) {
     await pace(reply, { index, signal });
     send({ content });

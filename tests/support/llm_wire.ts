@@ -83,8 +83,13 @@ export function errorBody(status: number) {
 }
 
 /** The deltas of text. */
-export function textDeltas({ text = [] }: Reply): readonly string[] {
-  return typeof text === "string" ? [text] : text;
+export function textDeltas({ text }: Reply): readonly string[] {
+  return listOf(text);
+}
+
+/** The deltas of a field: one, several or none. */
+export function listOf(field: string | readonly string[] = []): readonly string[] {
+  return typeof field === "string" ? [field] : field;
 }
 
 /** Why the reply ends. */

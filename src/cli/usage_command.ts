@@ -1,0 +1,76 @@
+/**
+ * The command `usage`: what models were used for and what it cost; of a running gateway if there is
+ * one, else from its store.
+ */
+
+import { join } from "node:path";
+import { usageView } from "../admin/usage_routes.ts";
+import { type Flags, readConfig } from "../config.ts";
+import { ConfigError } from "../errors.ts";
+import { SqliteStore } from "../store/sqlite_store.ts";
+import { type UsageGroup, usageGroups } from "../store/usage_store.ts";
+import { type AdminAnswer, askAdmin } from "./admin_client.ts";
+import { ifRunning } from "./hooks_command.ts";
+import { table } from "./run_lines.ts";
+
+/** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
+export async function usage(args: readonly string[], flags: Flags): Promise<number> {
+  const [by = "day"] = args;
+  const group = usageGroups.find((known) => known === by);
+  if (!group) throw new ConfigError(`Unknown: usage ${by}. clara-gateway usage --help says more.`);
+  const range = { from: dayFlag(flags, "from"), to: dayFlag(flags, "to") };
+  const query = new URLSearchParams({
+    by: group,
+    ...(range.from && { from: range.from }),
+    ...(range.to && { to: range.to }),
+  });
+  const found = await ifRunning(
+    () => askAdmin(flags, { path: `/usage?${query}` }),
+    () => stored(flags, { by: group, ...range }),
+  );
+  if (flags.json) console.log(JSON.stringify(found, null, 2));
+  else console.log(usageTable(group, found));
+  return 0;
+}
+
+function dayFlag(flags: Flags, name: "from" | "to"): string | undefined {
+  const value = flags[name]?.toString();
+  if (value === undefined || /^\d{4}-\d{2}-\d{2}$/.test(value)) return value;
+  throw new ConfigError(`Cannot use --${name}=${value}: expected a day such as 2026-01-31`);
+}
+
+/** What the store of a gateway that does not run has; nothing where there is no store. */
+async function stored(
+  flags: Flags,
+  query: { readonly by: UsageGroup; readonly from?: string; readonly to?: string },
+): Promise<AdminAnswer> {
+  const { dataDir } = readConfig(flags);
+  try {
+    Deno.statSync(join(dataDir, "gateway.db"));
+  } catch (error) {
+    // Looking must not make a store.
+    if (error instanceof Deno.errors.NotFound) return { rows: [] };
+    throw error;
+  }
+  await using store = SqliteStore.open(dataDir);
+  return await usageView(store.usage, query);
+}
+
+function usageTable(by: UsageGroup, { rows, total }: AdminAnswer): string {
+  const list = rows as readonly AdminAnswer[];
+  if (list.length === 0) return "No model was used.";
+  const head = [by.toUpperCase(), "REQUESTS", "INPUT", "CACHED", "OUTPUT", "COST", "ESTIMATED"];
+  return table([head, ...[...list, total as AdminAnswer].map(cells)]);
+}
+
+function cells(row: AdminAnswer): readonly string[] {
+  return [
+    String(row.key),
+    String(row.requests),
+    String(row.input_tokens),
+    String(row.cached_tokens),
+    String(row.output_tokens),
+    `$${Number(row.cost).toFixed(4)}`,
+    String((row.estimated as AdminAnswer).requests),
+  ];
+}

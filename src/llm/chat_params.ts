@@ -1,0 +1,73 @@
+/** A request in the words of OpenAI's chat completions. Pure; used by the provider's client. */
+
+import type OpenAI from "openai";
+import type { LlmMessage, LlmRequest, LlmTool } from "./llm_client.ts";
+import type { Model } from "./model_catalog.ts";
+
+/** The body of a request that streams. */
+export type ChatParams = OpenAI.ChatCompletionCreateParamsStreaming;
+
+export function toChatParams(request: LlmRequest, model: Model): ChatParams {
+  const limits = [request.maxTokens, model.maxOutput].filter((limit) => limit !== undefined);
+  const maxTokens = limits.length > 0 ? Math.min(...limits) : undefined;
+  return {
+    model: model.id,
+    messages: request.messages.map(toMessage),
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(request.tools.length > 0 && { tools: request.tools.map(toTool) }),
+    ...(model.reasoning && { reasoning_effort: model.reasoning }),
+    // Models that reason take the new name only; most other servers know the old one only.
+    ...(maxTokens !== undefined &&
+      (model.reasoning ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens })),
+  };
+}
+
+function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
+  switch (message.role) {
+    case "system":
+      return message;
+    case "user":
+      return { role: "user", content: toContent(message) };
+    case "assistant":
+      return {
+        role: "assistant",
+        content: message.content || null,
+        ...(message.toolCalls?.length && {
+          tool_calls: message.toolCalls.map((call) => ({
+            id: call.id,
+            type: "function" as const,
+            function: { name: call.name || "unnamed", arguments: readable(call.arguments) },
+          })),
+        }),
+      };
+    case "tool":
+      return { role: "tool", tool_call_id: message.callId, content: message.content };
+  }
+}
+
+/** Arguments that are no JSON object would make some servers refuse all that follows. */
+function readable(json: string): string {
+  try {
+    const value = JSON.parse(json);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? json : "{}";
+  } catch {
+    return "{}";
+  }
+}
+
+/** The speaker goes into the text: few servers know the API's field for it. */
+function toContent({ content, speaker }: Extract<LlmMessage, { role: "user" }>) {
+  const prefix = speaker === undefined ? "" : `${speaker}: `;
+  if (typeof content === "string") return prefix + content;
+  return content.map((part, index) =>
+    part.type === "text"
+      ? { type: "text" as const, text: (index === 0 ? prefix : "") + part.text }
+      : { type: "image_url" as const, image_url: { url: part.url } }
+  );
+}
+
+function toTool(tool: LlmTool): OpenAI.ChatCompletionFunctionTool {
+  const { name, description, parameters } = tool;
+  return { type: "function", function: { name, description, parameters: { ...parameters } } };
+}

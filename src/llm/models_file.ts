@@ -1,0 +1,192 @@
+/**
+ * Reads `models.yaml` (docs/models.md): providers, models, tiers, budgets. Pure but for the reading; a
+ * wrong file stops the start with file, line and key.
+ */
+
+import * as z from "zod";
+import type { GatewayConfig } from "../config_types.ts";
+import { errorText } from "../errors.ts";
+import { type Tier, tiers } from "../protocol/message.ts";
+import type { Spending } from "../store/usage_store.ts";
+import { expandVariables } from "../variables.ts";
+import { maxTimerSeconds } from "../wait.ts";
+import { parseYaml, readIfPresent } from "../yaml_file.ts";
+import {
+  catalogOf,
+  defaultCoolDown,
+  type Model,
+  type ModelCatalog,
+  type Provider,
+  reasoningEfforts,
+} from "./model_catalog.ts";
+
+/** What a catalog is made from. */
+export type ModelSettings = Pick<GatewayConfig, "modelsFile" | "environment" | "llm">;
+
+type File = z.output<ReturnType<typeof fileSchema>>;
+
+/**
+ * The models of `models.yaml`; where there is no such file, those of the environment; undefined where
+ * nothing tells of a provider.
+ *
+ * @throws {ConfigError} with file, line, key and what was expected.
+ */
+export async function readModels(settings: ModelSettings): Promise<ModelCatalog | undefined> {
+  const text = await readIfPresent(settings.modelsFile);
+  return text === undefined ? catalogOf(settings.llm) : await parseModels(text, settings);
+}
+
+/** Parses the text of a `models.yaml`. @throws {ConfigError} as above. */
+export async function parseModels(text: string, settings: ModelSettings): Promise<ModelCatalog> {
+  const { modelsFile: path, environment, llm } = settings;
+  const file = await parseYaml(text, { schema: fileSchema(environment), path });
+  const providers = new Map(
+    Object.entries(file.providers).map(([name, found]) => [name, toProvider(name, found, llm)]),
+  );
+  const models = new Map(
+    Object.entries(file.models).map(([name, found]) => [
+      name,
+      toModel(name, found, providers.get(found.provider)!),
+    ]),
+  );
+  const usual = file.tiers.mid ?? [...models.keys()];
+  const modelsOf = (tier: Tier) => (file.tiers[tier] ?? usual).map((name) => models.get(name)!);
+  const { first_seconds, longest_seconds, refused_seconds } = file.cool_down;
+  return {
+    tiers: { high: modelsOf("high"), mid: modelsOf("mid"), low: modelsOf("low") },
+    coolDown: {
+      firstMs: first_seconds * 1000,
+      longestMs: longest_seconds * 1000,
+      refusedMs: refused_seconds * 1000,
+    },
+    budgets: new Map(
+      Object.entries(file.budgets).map(([user, budget]) => [user, toBudget(budget)]),
+    ),
+  };
+}
+
+const seconds = z.number().positive().max(maxTimerSeconds);
+const count = z.number().int().positive();
+const dollars = z.number().min(0);
+
+const modelSchema = z.strictObject({
+  provider: z.string(),
+  model: z.string().min(1).optional(),
+  context_tokens: count.optional(),
+  max_output: count.optional(),
+  price: z.strictObject({ input: dollars, cached: dollars.optional(), output: dollars }).optional(),
+  reasoning: z.enum(reasoningEfforts).optional(),
+});
+
+const coolDownSchema = z.strictObject({
+  first_seconds: seconds.default(defaultCoolDown.firstMs / 1000),
+  longest_seconds: seconds.default(defaultCoolDown.longestMs / 1000),
+  refused_seconds: seconds.default(defaultCoolDown.refusedMs / 1000),
+});
+
+const budgetSchema = z.strictObject({
+  tokens_per_day: z.number().int().min(0).optional(),
+  cost_per_day: dollars.optional(),
+});
+
+/** A text in which `${NAME}` stands for the environment's value. */
+function expanded(environment: (name: string) => string | undefined) {
+  return z.string().transform((text, context) => {
+    try {
+      return expandVariables(text, environment);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: errorText(error) });
+      return z.NEVER;
+    }
+  });
+}
+
+function fileSchema(environment: (name: string) => string | undefined) {
+  const text = expanded(environment);
+  const provider = z.strictObject({
+    base_url: text.refine((url) => URL.canParse(url) && /^https?:/.test(url), {
+      error: "expected an http:// or https:// URL",
+    }).optional(),
+    api_key: text.optional(),
+    headers: z.record(z.string(), text).default({}),
+    max_concurrent: count.optional(),
+    requests_per_minute: count.optional(),
+    stall_seconds: seconds.optional(),
+    total_seconds: seconds.optional(),
+  });
+  const names = z.union([z.string(), z.array(z.string()).min(1)])
+    .transform((value) => [value].flat());
+  return z.strictObject({
+    providers: z.record(z.string(), provider),
+    models: z.record(z.string(), modelSchema),
+    tiers: z.strictObject({ high: names.optional(), mid: names.optional(), low: names.optional() })
+      .default({}),
+    cool_down: coolDownSchema.default(coolDownSchema.parse({})),
+    budgets: z.record(z.string(), budgetSchema).default({}),
+  }).superRefine(checkNames);
+}
+
+/** Every name must stand for something: a slip of the pen would be found in the first outage only. */
+function checkNames(
+  file: {
+    readonly providers: object;
+    readonly models: Readonly<Record<string, { readonly provider: string }>>;
+    readonly tiers: Partial<Readonly<Record<Tier, readonly string[]>>>;
+  },
+  context: z.RefinementCtx,
+): void {
+  const problem = (path: string[], message: string) =>
+    context.addIssue({ code: "custom", path, message });
+  if (Object.keys(file.models).length === 0) problem(["models"], "expected at least one model");
+  for (const [name, { provider }] of Object.entries(file.models)) {
+    if (Object.hasOwn(file.providers, provider)) continue;
+    problem(["models", name, "provider"], `there is no provider "${provider}"`);
+  }
+  for (const tier of tiers) {
+    for (const name of file.tiers[tier] ?? []) {
+      if (!Object.hasOwn(file.models, name)) {
+        problem(["tiers", tier], `there is no model "${name}"`);
+      }
+    }
+  }
+}
+
+function toProvider(
+  name: string,
+  found: File["providers"][string],
+  defaults: { readonly stallMs: number; readonly totalMs: number },
+): Provider {
+  const { stall_seconds: stall, total_seconds: total } = found;
+  return {
+    name,
+    apiKey: found.api_key,
+    baseUrl: found.base_url,
+    headers: found.headers,
+    maxConcurrent: found.max_concurrent,
+    requestsPerMinute: found.requests_per_minute,
+    stallMs: stall === undefined ? defaults.stallMs : stall * 1000,
+    totalMs: total === undefined ? defaults.totalMs : total * 1000,
+  };
+}
+
+function toModel(name: string, found: File["models"][string], provider: Provider): Model {
+  const { model: id = name, price, reasoning } = found;
+  return {
+    name,
+    id,
+    provider,
+    contextTokens: found.context_tokens,
+    maxOutput: found.max_output,
+    price: price && { ...price, cached: price.cached ?? price.input },
+    reasoning,
+  };
+}
+
+/** A zero lifts the limit, as it does in the settings. */
+function toBudget({ tokens_per_day: tokens, cost_per_day: cost }: z.output<typeof budgetSchema>) {
+  const budget: Partial<Spending> = {
+    ...(tokens !== undefined && { tokens }),
+    ...(cost !== undefined && { costNanos: Math.round(cost * 1e9) }),
+  };
+  return budget;
+}

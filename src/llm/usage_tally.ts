@@ -1,0 +1,93 @@
+/**
+ * What one request to a model took: as its provider said, or an estimate of what went to and fro where
+ * it could not say. Made by the provider's client for each try.
+ */
+
+import type OpenAI from "openai";
+import type { Usage } from "../protocol/reply_frame.ts";
+import type { LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+import { costNanos, type Model } from "./model_catalog.ts";
+import { estimateTokens } from "./token_estimate.ts";
+
+interface Tokens {
+  readonly inputTokens: number;
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+}
+
+export class UsageTally {
+  readonly #model: Model;
+  readonly #request: LlmRequest;
+  #opened = false;
+  #told?: Tokens;
+  #output = "";
+
+  constructor(model: Model, request: LlmRequest) {
+    this.#model = model;
+    this.#request = request;
+  }
+
+  /** The provider has begun to answer: from here on it counts. */
+  opened(): void {
+    this.#opened = true;
+  }
+
+  /** The provider says how much it was; its last word holds. */
+  told(usage: OpenAI.CompletionUsage): void {
+    const inputTokens = usage.prompt_tokens ?? 0;
+    const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
+    this.#told = {
+      inputTokens,
+      cachedTokens: Math.min(cached, inputTokens),
+      outputTokens: usage.completion_tokens ?? 0,
+    };
+  }
+
+  /** Notes what came, for an estimate. */
+  said(event: LlmEvent): void {
+    if (event.type === "text" || event.type === "reasoning") this.#output += event.text;
+    if (event.type === "tool_call") this.#output += `${event.name ?? ""}${event.arguments ?? ""}`;
+  }
+
+  /** What the provider said; zeros where it did not. */
+  get usage(): Usage {
+    const { inputTokens = 0, outputTokens = 0 } = this.#told ?? {};
+    return { inputTokens, outputTokens };
+  }
+
+  /** Tells the request's listener, once, at the end, however it came. */
+  report(): void {
+    const { onUsage } = this.#request;
+    if (!onUsage || !this.#opened) return;
+    const tokens = this.#told ?? this.#estimate();
+    onUsage({
+      ...tokens,
+      model: this.#model.name,
+      costNanos: costNanos(this.#model.price, tokens),
+      estimated: this.#told === undefined,
+    });
+  }
+
+  #estimate(): Tokens {
+    return {
+      inputTokens: estimateInput(this.#request),
+      cachedTokens: 0,
+      outputTokens: estimateTokens(this.#output),
+    };
+  }
+}
+
+/** The tokens of a request, roughly; an image counts little. */
+function estimateInput({ messages, tools }: LlmRequest): number {
+  const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
+  return messages.reduce((sum, message) => sum + estimateTokens(textOf(message)), declarations);
+}
+
+function textOf(message: LlmMessage): string {
+  const { content } = message;
+  const text = typeof content === "string"
+    ? content
+    : content.map((part) => part.type === "text" ? part.text : "").join("");
+  if (message.role !== "assistant" || !message.toolCalls) return text;
+  return text + message.toolCalls.map((call) => call.name + call.arguments).join("");
+}

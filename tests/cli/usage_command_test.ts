@@ -1,0 +1,65 @@
+/** `clara-gateway usage`, in a process of its own: of a gateway that runs and of one that does not. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TempFolder } from "../support/temp_folder.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+async function usage(args: readonly string[], env: Readonly<Record<string, string>>) {
+  await using folder = new TempFolder();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-all",
+      "--config",
+      join(root, "deno.json"),
+      join(root, "main.ts"),
+      "usage",
+      ...args,
+    ],
+    cwd: folder.path,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+Deno.test("usage shows tokens and cost, whether the gateway runs or not", async () => {
+  await using gateway = await TestGateway.start();
+  {
+    await using adapter = await gateway.connect({ platform: "test" });
+    await adapter.replyTo(adapter.say("Hello"));
+  }
+  const url = ["--url", `${gateway.url}/ws`];
+  const running = await usage(["user", ...url], {});
+  assert.deepEqual([running.code, running.err], [0, ""]);
+  const [head, row, total] = running.out.split("\n");
+  assert.match(head!, /^USER +REQUESTS +INPUT +CACHED +OUTPUT +COST +ESTIMATED$/);
+  assert.match(row!, /^test:user-1 +1 +11 +0 +7 +\$0\.0000 +0$/);
+  assert.match(total!, /^total +1 +11 +0 +7 /);
+
+  await gateway.stop();
+  const env = { CLARA_DATA_DIR: gateway.dataDir };
+  const stored = await usage(["model", "--json", ...url], env);
+  assert.equal(stored.code, 0, stored.err);
+  const { rows } = JSON.parse(stored.out);
+  assert.deepEqual(rows.map(({ key, requests }: Record<string, unknown>) => [key, requests]), [
+    ["test-model", 1],
+  ]);
+  const later = await usage(["--from", "2999-01-01", ...url], env);
+  assert.deepEqual([later.code, later.out], [0, "No model was used.\n"]);
+});
+
+Deno.test("usage says what is wrong with its words", async () => {
+  await using folder = new TempFolder();
+  const env = { CLARA_DATA_DIR: folder.path };
+  for (const args of [["colour"], ["day", "--from", "yesterday"]]) {
+    const { code, err } = await usage(args, env);
+    assert.equal(code, 2);
+    assert.match(err, /colour|yesterday/);
+  }
+});

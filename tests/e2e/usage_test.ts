@@ -1,0 +1,284 @@
+/** What turns took and cost: the sums equal what the provider reported, however the turns ended. */
+
+import assert from "node:assert/strict";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import type { Reply } from "../support/llm_reply.ts";
+import { LlmServer } from "../support/llm_server.ts";
+import { ModelsFolder } from "../support/models_folder.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+
+const prices = {
+  main: { input: 2.5, cached: 0.25, output: 10 },
+  backup: { input: 0.3, cached: 0.3, output: 0.9 },
+  small: { input: 0.05, cached: 0.005, output: 0.4 },
+} as const;
+type ModelName = keyof typeof prices;
+
+interface Sums {
+  requests: number;
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  nanos: number;
+}
+
+/** Sums by what they are of: `user:…`, `channel:…`, `model:…`, `total`. */
+class Ledger {
+  readonly sums = new Map<string, Sums>();
+
+  add(key: string, { requests, input_tokens, cached_tokens, output_tokens, nanos }: Sums): void {
+    const found = this.sums.get(key) ??
+      { requests: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, nanos: 0 };
+    found.requests += requests;
+    found.input_tokens += input_tokens;
+    found.cached_tokens += cached_tokens;
+    found.output_tokens += output_tokens;
+    found.nanos += nanos;
+    this.sums.set(key, found);
+  }
+}
+
+type Row = Readonly<Record<keyof Sums | "key", number | string>> & {
+  readonly cost: number;
+  readonly estimated: Omit<Row, "key" | "estimated">;
+};
+
+/** What a row has that is no estimate. */
+function reported({ estimated, ...row }: Row): Sums {
+  const part = (name: "requests" | "input_tokens" | "cached_tokens" | "output_tokens") =>
+    Number(row[name]) - Number(estimated[name]);
+  return {
+    requests: part("requests"),
+    input_tokens: part("input_tokens"),
+    cached_tokens: part("cached_tokens"),
+    output_tokens: part("output_tokens"),
+    nanos: Math.round(row.cost * 1e9) - Math.round(estimated.cost * 1e9),
+  };
+}
+
+/** A provider that answers as the message says, and keeps its own books. */
+function bookkeeper() {
+  const ledger = new Ledger();
+  let count = 0;
+  const book = (request: ChatRequest, reply: Reply): Reply => {
+    const n = ++count;
+    const [, user, channel] = words(request);
+    const model = request.model as ModelName;
+    const [input, cached, output] = [1000 + n * 7 % 900, n * 13 % 500, 1 + n * 11 % 300];
+    const usage = {
+      prompt_tokens: input,
+      completion_tokens: output,
+      prompt_tokens_details: { cached_tokens: cached },
+    };
+    const { input: perInput, cached: perCached, output: perOutput } = prices[model];
+    const dollarsTimesMillion = (input - cached) * perInput + cached * perCached +
+      output * perOutput;
+    const sums = {
+      requests: 1,
+      input_tokens: input,
+      cached_tokens: cached,
+      output_tokens: output,
+      nanos: Math.round(dollarsTimesMillion * 1000),
+    };
+    for (const key of [`user:${user}`, `channel:${channel}`, `model:${model}`, "total"]) {
+      ledger.add(key, sums);
+    }
+    return { ...reply, usage };
+  };
+  return { ledger, book };
+}
+
+/** "kind user channel", as the test's messages say. */
+function words({ messages }: ChatRequest): readonly string[] {
+  const said = messages.map(textOf).findLast((text) => /user-\d+ channel-\d+/.test(text))!;
+  return said.match(/(\w+) (user-\d+) (channel-\d+)/)!.slice(1);
+}
+
+const kinds = [
+  "plain",
+  "tool",
+  "plain",
+  "long",
+  "refused",
+  "other",
+  "cut",
+  "plain",
+  "cancel",
+  "busy",
+] as const;
+
+/** How the models answer a message of a kind; only what is booked was reported. */
+function script(book: (request: ChatRequest, reply: Reply) => Reply) {
+  const busy = new Set<string>();
+  return (request: ChatRequest): Reply => {
+    const [kind, user, channel] = words(request);
+    const { model, messages } = request;
+    if (model === "small") return book(request, { text: "mid" });
+    const last = messages.at(-1)!;
+    switch (kind) {
+      case "tool":
+        return last.role === "tool"
+          ? book(request, { text: "It is late" })
+          : book(request, { toolCalls: [{ name: "current_time", arguments: {} }] });
+      case "long":
+        return textOf(last).startsWith("Your last message was cut off")
+          ? book(request, { text: " and the rest" })
+          : book(request, { text: "The first part", finish: "length" });
+      case "refused":
+        return book(request, { refusal: "No." });
+      case "other":
+        return model === "main" ? { status: 422 } : book(request, { text: "From the backup" });
+      case "cut":
+        return { text: "Half an ans", cut: true };
+      case "cancel":
+        return { text: "Going on and on", hang: "mid-stream" };
+      case "busy": {
+        const key = `${user} ${channel} ${messages.length} ${textOf(last)}`;
+        if (busy.has(key)) return book(request, { text: "Now" });
+        busy.add(key);
+        return { status: 429, headers: { "retry-after-ms": "1" } };
+      }
+      default:
+        return book(request, { text: "Sure" });
+    }
+  };
+}
+
+const terminals: Readonly<Record<string, string>> = {
+  refused: "error",
+  cut: "error",
+  cancel: "cancelled",
+};
+
+/** One turn after the other in one channel. */
+async function talk(adapter: AdapterClient, channel: number, turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    const kind = kinds[(turn + channel) % kinds.length]!;
+    const [userId, channelId] = [`user-${turn % 4}`, `channel-${channel}`];
+    const id = adapter.say(`${kind} ${userId} ${channelId} #${turn}`, { userId, channelId });
+    if (kind === "cancel") {
+      await adapter.waitFor(({ type, request_id }) =>
+        type === "response_chunk" && request_id === id
+      );
+      adapter.cancel(id);
+    }
+    const { terminal } = await adapter.replyTo(id, { timeoutMs: 30_000 });
+    assert.equal(terminal.type, terminals[kind] ?? "response_end", `${kind} ${terminal.message}`);
+  }
+}
+
+Deno.test("after a thousand mixed turns the sums are what the provider reported", async () => {
+  const { ledger, book } = bookkeeper();
+  await using server = LlmServer.start({ script: script(book) });
+  const of = (model: ModelName) => ({ server, model: { price: prices[model] } });
+  await using folder = new ModelsFolder(
+    { main: of("main"), backup: of("backup"), small: of("small") },
+    { tiers: { mid: ["main", "backup"], low: "small" } },
+  );
+  await using gateway = await TestGateway.start({
+    llm: server,
+    config: { ...folder.config, llm: { autoTier: true }, limits: { historyTokens: 500 } },
+  });
+  await using adapter = await gateway.connect({ platform: "test" });
+  const [channels, turns] = [20, 50];
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: channels }, (_, at) => talk(adapter, at, turns)));
+  console.log(`  1000 turns in ${Math.round(performance.now() - startedAt)} ms`);
+
+  const view = async (by: string) => {
+    const response = await fetch(`${gateway.httpUrl}/admin/usage?by=${by}`);
+    assert.equal(response.status, 200);
+    return await response.json() as { readonly rows: readonly Row[]; readonly total: Row };
+  };
+  for (const by of ["user", "channel", "model"] as const) {
+    const { rows, total } = await view(by);
+    const prefix = by === "model" ? "" : "test:";
+    const expected = [...ledger.sums].filter(([key]) => key.startsWith(`${by}:`));
+    assert.equal(rows.length, expected.length);
+    for (const [key, sums] of expected) {
+      const row = rows.find((found) => found.key === prefix + key.slice(by.length + 1));
+      assert.deepEqual(row && reported(row), sums, key);
+    }
+    assert.deepEqual(reported(total), ledger.sums.get("total"));
+    // A cut and a cancelled one in each ten: nobody told what those took.
+    assert.equal(total.estimated.requests, 200);
+    assert.ok(Number(total.estimated.output_tokens) > 0 && total.estimated.cost > 0);
+  }
+  const purposes = (await view("purpose")).rows.map(({ key, requests }) => [key, requests]);
+  assert.deepEqual(new Map(purposes as [string, number][]).get("tier"), channels * turns);
+
+  const { usage } = await gateway.health() as { usage: Row };
+  assert.deepEqual(reported(usage), ledger.sums.get("total"));
+  await gateway.restart();
+  assert.deepEqual(reported((await view("day")).total), ledger.sums.get("total"));
+});
+
+Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {
+  await using llm = LlmServer.start();
+  await using folder = new TempFolder();
+  const env = { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url };
+  llm.reply(
+    { toolCalls: [{ name: "current_time", arguments: {} }] },
+    { text: "It is", hang: "mid-stream" },
+    { text: "It is late" },
+  );
+  await using killed = await GatewayProcess.start({ dataDir: folder.path, env });
+  const before = await AdapterClient.connect({ url: killed.url, nodeId: "node-1" });
+  const id = before.say("What time is it?");
+  await before.waitFor(({ type }) => type === "response_chunk");
+  await killed.kill();
+  await before.close();
+  await using gateway = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
+  assert.equal((await adapter.replyTo(id)).terminal.content, "It is late");
+  const response = await fetch(`${gateway.httpUrl}/admin/usage`);
+  const { total } = await response.json();
+  // The answer that the kill cut off is the one that nobody could note.
+  assert.deepEqual([total.requests, total.input_tokens, total.output_tokens], [2, 22, 14]);
+});
+
+Deno.test("/health tells of costs only who knows the secret, and of nobody by name", async () => {
+  const secret = "hidden-secret";
+  await using gateway = await TestGateway.start({ config: { secret } });
+  await using adapter = await gateway.connect({ secret });
+  await adapter.replyTo(adapter.say("Hello"));
+  const health = async (headers: Record<string, string>) => {
+    const response = await fetch(`${gateway.httpUrl}/health`, { headers });
+    assert.equal(response.status, 200);
+    return await response.text();
+  };
+  assert.equal(JSON.parse(await health({})).usage, undefined);
+  assert.equal(JSON.parse(await health({ authorization: "Bearer guess" })).usage, undefined);
+  const text = await health({ authorization: `Bearer ${secret}` });
+  const { usage } = JSON.parse(text);
+  assert.deepEqual(usage, {
+    day: new Date().toISOString().slice(0, 10),
+    requests: 1,
+    input_tokens: 11,
+    cached_tokens: 0,
+    output_tokens: 7,
+    cost: 0,
+    estimated: { requests: 0, input_tokens: 0, cached_tokens: 0, output_tokens: 0, cost: 0 },
+  });
+  assert.ok(!text.includes("user-1"), text);
+});
+
+Deno.test("/admin/usage refuses what it does not know, and shows the days that are asked for", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  await adapter.replyTo(adapter.say("Hello"));
+  const ask = (query: string) => fetch(`${gateway.httpUrl}/admin/usage?${query}`);
+  for (const query of ["by=colour", "from=yesterday", "to=2026-13-01"]) {
+    const response = await ask(query);
+    assert.equal(response.status, 400, query);
+    assert.ok((await response.json()).error);
+  }
+  const today = new Date().toISOString().slice(0, 10);
+  const all = await (await ask(`from=${today}`)).json();
+  assert.equal(all.total.requests, 1);
+  const none = await (await ask("to=2020-01-01")).json();
+  assert.deepEqual([none.rows, none.total.requests], [[], 0]);
+});
