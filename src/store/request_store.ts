@@ -5,6 +5,7 @@
 
 import type { Dialect, Priority, Tier, UserMessage } from "../protocol/message.ts";
 import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
+import type { Exchange } from "./exchange_store.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
 
 /** The number of a request, in order of acceptance. */
@@ -145,8 +146,9 @@ export interface RequestStore {
   ): Promise<boolean>;
 
   /**
-   * Gives a claimed request its outcome, and its history to the session, in one transaction. False
-   * when it has one already or the claim is no longer held: nothing was written then.
+   * Gives a claimed request its outcome, and its history to the session, and what was said to the
+   * memory's outbox, in one transaction. False when it has one already or the claim is no longer
+   * held: nothing was written then.
    */
   finish(
     claim: Claim,
@@ -156,6 +158,8 @@ export interface RequestStore {
       readonly sessionId?: string;
       readonly conversation: Conversation;
       readonly history: readonly NewHistoryEntry[];
+      /** What the memory is to learn from. */
+      readonly exchange?: Exchange;
     },
   ): Promise<boolean>;
 

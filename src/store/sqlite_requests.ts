@@ -1,8 +1,9 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
-import type { SqliteConnection } from "./sqlite_connection.ts";
-import * as rows from "./sqlite_rows.ts";
 import type * as domain from "./request_store.ts";
+import type { SqliteConnection } from "./sqlite_connection.ts";
+import { addExchange } from "./sqlite_exchanges.ts";
+import * as rows from "./sqlite_rows.ts";
 
 /** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to `history`. */
 export class SqliteRequests implements domain.RequestStore {
@@ -134,6 +135,7 @@ export class SqliteRequests implements domain.RequestStore {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
       this.#end(claim.seq, outcome, now);
+      if (end.exchange) addExchange(this.#sql, { seq: claim.seq, exchange: end.exchange });
       if (sessionId === undefined) return true;
       this.#sql.run(
         "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",
