@@ -154,7 +154,7 @@ export class Gateway implements AsyncDisposable {
 
   #http(hub: AdapterHub, authenticator: Authenticator) {
     const { hooks, scheduler } = this.#automation;
-    const { llm, router } = this.#engine;
+    const { llm, router, memory } = this.#engine;
     const { allowedOrigins } = this.#config;
     const app = healthApp({
       llm,
@@ -163,6 +163,7 @@ export class Gateway implements AsyncDisposable {
       hub,
       hooks,
       scheduler,
+      memory,
       uptimeSeconds: () => this.#uptimeSeconds(),
       stopping: () => this.#stopped !== undefined,
     });

@@ -7,6 +7,7 @@ import { errorText, GatewayError, toGatewayError } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { LlmClient } from "../llm/llm_client.ts";
 import { logger } from "../log.ts";
+import type { UserMemory } from "../memory/user_memory.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { TurnEvent, TurnResult } from "../orchestrator/turn_event.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -19,10 +20,11 @@ import type {
 } from "../store/request_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
+import { exchangeOf } from "./exchange.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
-import { originOf, toolContextOf } from "./turn_context.ts";
+import { originOf, recallOf, toolContextOf } from "./turn_context.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
 
@@ -35,6 +37,7 @@ export interface ProcessorOptions {
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
+  readonly memory: Pick<UserMemory, "on" | "recall" | "wake">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -177,13 +180,22 @@ export class Processor {
     const userId = message.user.id;
     const channelId = message.channel.id;
     const { sessions, givenUp } = this.#options;
+    // It goes on while the rest is fetched, and never rejects.
+    const recalled = this.#options.memory.recall(recallOf(claimed, signal));
     const session = await untilStored(
       () => sessions.open({ nodeId, platform, userId, channelId, conversation }),
       givenUp,
     );
     state.sessionId = session.id;
     await this.#options.toolsReady();
-    const context = await this.#options.context.build({ platform, message, conversation });
+    const memories = await recalled;
+    signal.throwIfAborted();
+    const context = await this.#options.context.build({
+      platform,
+      message,
+      conversation,
+      memories,
+    });
     state.userText = context.userText;
     const turn = this.#options.orchestrator.run({
       tier: message.tier ?? "mid",
@@ -207,7 +219,7 @@ export class Processor {
     state: TurnState,
     outcome: Outcome,
   ): Promise<void> {
-    const { requests, replies, givenUp } = this.#options;
+    const { requests, replies, memory, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
     const { sessionId, conversation, userText } = state;
@@ -219,11 +231,13 @@ export class Processor {
       partial: outcome.type !== "reply" && sent.type !== "proactive",
       now,
     });
-    const end = { outcome: sent, now, sessionId, conversation, history };
+    const exchange = memory.on ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
+    const end = { outcome: sent, now, sessionId, conversation, history, exchange };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
     this.#emitEnd(claimed, outcome);
+    if (exchange) memory.wake();
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, sent);
   }

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { errorText } from "../errors.ts";
 import type { HookFigures } from "../hooks/hook_runner.ts";
 import { logger } from "../log.ts";
+import type { MemoryFigures } from "../memory/user_memory.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { RouterFigures } from "../router/router.ts";
 import type { TaskFigures } from "../scheduler/scheduler.ts";
@@ -21,6 +22,7 @@ export interface HealthOptions {
   readonly hub: { links(): readonly AdapterLink[] };
   readonly hooks: { figures(): HookFigures };
   readonly scheduler: { figures(): TaskFigures };
+  readonly memory: { figures(): Promise<MemoryFigures> };
   readonly uptimeSeconds: () => number;
   readonly stopping: () => boolean;
 }
@@ -29,9 +31,10 @@ export interface HealthOptions {
 export function healthApp(options: HealthOptions): Hono {
   const app = new Hono();
   app.get("/health", async (context) => {
-    const store = await options.store.figures().catch((error) => {
+    const figures = Promise.all([options.store.figures(), options.memory.figures()]);
+    const [store, memory] = await figures.catch((error) => {
       log.error("The store does not answer: {error}", { error: errorText(error) });
-      return undefined;
+      return [];
     });
     const status = !store ? "error" : options.stopping() ? "stopping" : "ok";
     const { llm } = options;
@@ -45,6 +48,7 @@ export function healthApp(options: HealthOptions): Hono {
       queue: options.router.figures(),
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),
+      memory,
     }, status === "ok" ? 200 : 503);
   });
   app.get("/", (context) =>
