@@ -143,7 +143,7 @@ Deno.test("a mem0 that takes half a minute costs a turn its budget, then nothing
   const times: number[] = [];
   for (const word of ["one", "two", "three", "four"]) {
     const start = performance.now();
-    const { terminal } = await adapter.replyTo(adapter.say(word, server));
+    const { terminal } = await adapter.replyTo(adapter.say(word, dm));
     assert.equal(terminal.content, word);
     times.push(performance.now() - start);
   }
@@ -170,7 +170,7 @@ for (
     mem0.fail({ applies: isSearch, ...fault });
     await using gateway = await TestGateway.start({ config: config(mem0, "self-hosted") });
     await using adapter = await gateway.connect();
-    const { terminal } = await adapter.replyTo(adapter.say("Hello", server));
+    const { terminal } = await adapter.replyTo(adapter.say("Hello", dm));
     assert.equal(terminal.content, "Hello");
     const { state, last_error } = await memoryHealth(gateway);
     assert.equal(state, "down");
@@ -178,7 +178,7 @@ for (
     assert.doesNotMatch(String(last_error), /user-1|127\.0\.0\.1/);
     mem0.well();
     await mem0.request(isAdd);
-    await adapter.replyTo(adapter.say("Again", server));
+    await adapter.replyTo(adapter.say("Again", dm));
     assert.match(system(gateway.llm.requests[1]!), /Hello/);
     assert.equal((await memoryHealth(gateway)).state, "ok");
   });
