@@ -172,6 +172,7 @@ export class Gateway implements AsyncDisposable {
       hooks,
       scheduler,
       runs: this.#store.runs,
+      memory,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);
