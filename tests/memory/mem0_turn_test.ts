@@ -217,3 +217,13 @@ Deno.test("what a tool was asked to remember is found beside mem0, and without i
     assert.match(system(gateway.llm.requests[index]!), /Ada has a cat/);
   }
 });
+
+Deno.test("nobody at mem0's address: the turn goes on, and the address is not told", async () => {
+  const mem0 = { baseUrl: "http://127.0.0.1:9", api: "self-hosted", timeoutMs: 60_000 } as const;
+  await using gateway = await TestGateway.start({ config: { memory: { kind: "mem0", mem0 } } });
+  await using adapter = await gateway.connect();
+  const { terminal } = await adapter.replyTo(adapter.say("Hello", dm));
+  assert.equal(terminal.content, "Hello");
+  const { state, last_error } = await memoryHealth(gateway);
+  assert.deepEqual([state, last_error], ["down", "Cannot search mem0: no connection"]);
+});
