@@ -6,7 +6,7 @@
 import { parse as parseDotEnv } from "dotenv";
 import { dirname, join, resolve } from "node:path";
 import { homedir, userInfo } from "node:os";
-import type { GatewayConfig, Limits } from "./config_types.ts";
+import type { GatewayConfig, Limits, MemoryConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
@@ -67,6 +67,7 @@ export function readConfig(flags: Flags): GatewayConfig {
       stallMs: values.llmStallSeconds * 1000,
       totalMs: values.llmTotalSeconds * 1000,
     },
+    memory: memoryOf(values),
     limits: limitsOf(values),
     overlap: { fallback: values.overlap, rules: values.overlapRules.map(parseOverlapRule) },
     collectMs: values.collectSeconds * 1000,
@@ -79,6 +80,39 @@ export function readConfig(flags: Flags): GatewayConfig {
     approvalTimeoutMs: values.approvalTimeoutSeconds * 1000,
     toolTimeoutMs: values.toolTimeoutSeconds * 1000,
     keepRequestsMs: values.keepRequestsDays * 86_400_000,
+  };
+}
+
+/** mem0 itself decides how long it takes to learn: its own client waits a minute. */
+const mem0TimeoutMs = 60_000;
+const openAiUrl = "https://api.openai.com/v1";
+
+function memoryOf(values: Values): MemoryConfig {
+  const { mem0ApiKey, mem0BaseUrl, mem0Api, mem0AgentId, embeddingModel } = values;
+  const mem0IsSet = Boolean(mem0ApiKey || mem0BaseUrl);
+  if (values.memory === "mem0" && !mem0IsSet) {
+    throw new ConfigError(
+      'Cannot use CLARA_MEMORY="mem0" without mem0: set MEM0_API_KEY, MEM0_BASE_URL, or both',
+    );
+  }
+  const { memory } = values;
+  return {
+    kind: memory === "auto" ? mem0IsSet ? "mem0" : "embedded" : memory,
+    budgetMs: values.memoryBudgetSeconds * 1000,
+    ...(embeddingModel && {
+      embedding: {
+        model: embeddingModel,
+        baseUrl: values.baseUrl ?? openAiUrl,
+        apiKey: values.apiKey,
+      },
+    }),
+    mem0: {
+      apiKey: mem0ApiKey,
+      baseUrl: mem0BaseUrl,
+      api: mem0Api,
+      agentId: mem0AgentId,
+      timeoutMs: mem0TimeoutMs,
+    },
   };
 }
 
@@ -101,6 +135,9 @@ function limitsOf(values: Values): Limits {
     historyTokens: values.historyTokens,
     userTokensPerDay: values.userTokensPerDay,
     userCostPerDay: values.userCostPerDay,
+    memoryTokens: values.memoryTokens,
+    userMemories: values.userMemories,
+    waitingExchanges: values.waitingExchanges,
   };
 }
 

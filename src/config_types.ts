@@ -37,6 +37,12 @@ export interface Limits {
   readonly userTokensPerDay: number;
   /** Dollars that one user may cost in a day (UTC); 0: no limit. */
   readonly userCostPerDay: number;
+  /** Tokens of memories in a request to the model (estimated). */
+  readonly memoryTokens: number;
+  /** Memories of turns that are kept of one user. */
+  readonly userMemories: number;
+  /** Exchanges that may wait to be remembered. */
+  readonly waitingExchanges: number;
 }
 
 /** How the gateway reaches its models. With neither key nor base URL the echo model answers. */
@@ -56,6 +62,36 @@ export interface LlmConfig {
   readonly stallMs: number;
   /** Longest time of one answer of a model with all its tries, milliseconds. */
   readonly totalMs: number;
+}
+
+/** Where vectors come from: an OpenAI-compatible API. */
+export interface EmbeddingConfig {
+  readonly model: string;
+  readonly baseUrl: string;
+  readonly apiKey?: string;
+}
+
+/** How mem0 is reached. */
+export interface Mem0Config {
+  readonly apiKey?: string;
+  /** Default: the hosted service. */
+  readonly baseUrl?: string;
+  /** Which API is spoken; `auto` goes by the host. */
+  readonly api: "auto" | "hosted" | "self-hosted";
+  /** Keeps the memories of several agents in one mem0 apart. */
+  readonly agentId?: string;
+  /** Longest time of one request, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What is remembered of users beyond their sessions. */
+export interface MemoryConfig {
+  readonly kind: "embedded" | "mem0" | "off";
+  /** How long a turn waits for its memories, milliseconds. */
+  readonly budgetMs: number;
+  /** Without it facts are found by their words alone. */
+  readonly embedding?: EmbeddingConfig;
+  readonly mem0: Mem0Config;
 }
 
 /** All settings of a gateway. */
@@ -86,6 +122,7 @@ export interface GatewayConfig {
   readonly childEnvironment: Readonly<Record<string, string>>;
   readonly log: Pick<LogOptions, "level" | "format" | "file">;
   readonly llm: LlmConfig;
+  readonly memory: MemoryConfig;
   readonly limits: Limits;
   /** What a message does that meets a running turn, by channel. */
   readonly overlap: {

@@ -11,6 +11,8 @@ import type { LlmClient } from "./llm/llm_client.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
 import { OpenAiClient } from "./llm/openai_client.ts";
 import { logger } from "./log.ts";
+import type { Ask } from "./memory/embedded_memory.ts";
+import { UserMemory } from "./memory/user_memory.ts";
 import { Orchestrator } from "./orchestrator/orchestrator.ts";
 import { Approvals } from "./processor/approvals.ts";
 import { Budget } from "./processor/budget.ts";
@@ -62,6 +64,7 @@ export class Engine {
   readonly replies: Replies;
   readonly approvals: Approvals;
   readonly mcp: McpManager;
+  readonly memory: UserMemory;
   readonly #config: GatewayConfig;
   readonly #store: Store;
   readonly #sessions: Sessions;
@@ -75,6 +78,7 @@ export class Engine {
     this.#config = config;
     this.#store = store;
     this.llm = llmOf(config, options);
+    this.memory = new UserMemory(config, { store, ask: askOf(this.llm) });
     this.replies = new Replies({ requests, outlet });
     this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
     this.#sessions = new Sessions({
@@ -98,7 +102,7 @@ export class Engine {
         history: store.history,
         persona: options.persona,
         toolNotes: () => this.mcp.instructions(),
-        historyTokens: limits.historyTokens,
+        ...limits,
       }),
       orchestrator: new Orchestrator({
         llm: this.llm,
@@ -127,6 +131,7 @@ export class Engine {
         autoTier: config.llm.autoTier,
       }),
       usage: store.usage,
+      memory: this.memory,
       toolsReady: () => this.mcp.ready(),
       replies: this.replies,
       events,
@@ -153,6 +158,7 @@ export class Engine {
   async start(): Promise<void> {
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
     this.#sessions.startSweeping(housekeepingMs);
+    this.memory.start();
     await this.intake.recover();
   }
 
@@ -167,7 +173,7 @@ export class Engine {
 
   /** Ends what else there is: MCP servers, connections. */
   async stop(): Promise<void> {
-    await this.mcp[Symbol.asyncDispose]();
+    await Promise.all([this.mcp[Symbol.asyncDispose](), this.memory[Symbol.asyncDispose]()]);
     this.#guard[Symbol.dispose]();
   }
 
@@ -204,4 +210,20 @@ function llmOf(
     showReasoning: llm.showReasoning,
     keepUsage: (entries) => store.usage.add(entries),
   });
+}
+
+/** How the memory asks the small model for facts; the echo model knows none. */
+function askOf(llm: LlmClient): Ask | undefined {
+  if (llm.kind === "echo") return undefined;
+  return async ({ instructions, text }, { exchange, signal }) => {
+    const { userKey, channelKey } = exchange;
+    const answer = await llm.complete({
+      tier: "low",
+      purpose: "memory",
+      messages: [{ role: "system", content: instructions }, { role: "user", content: text }],
+      account: { userKey, channelKey },
+      signal,
+    });
+    return answer.text;
+  };
 }

@@ -166,7 +166,7 @@ export class Gateway implements AsyncDisposable {
 
   #http(hub: AdapterHub, authenticator: Authenticator) {
     const { hooks, scheduler } = this.#automation;
-    const { llm, router } = this.#engine;
+    const { llm, router, memory } = this.#engine;
     const { allowedOrigins } = this.#config;
     const gate = new AdminGate({ authenticator, allowedOrigins });
     const app = healthApp({
@@ -178,6 +178,7 @@ export class Gateway implements AsyncDisposable {
       hub,
       hooks,
       scheduler,
+      memory,
       uptimeSeconds: () => this.#uptimeSeconds(),
       stopping: () => this.#stopped !== undefined,
     });
@@ -187,6 +188,7 @@ export class Gateway implements AsyncDisposable {
       scheduler,
       runs: this.#store.runs,
       usage: this.#store.usage,
+      memory,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);

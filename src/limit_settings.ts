@@ -100,4 +100,19 @@ export const limitSettings = {
     max: 1000,
     help: "Log files that are kept beside the current one",
   }),
+  memoryTokens: kind.number("CLARA_MAX_MEMORY_TOKENS", {
+    fallback: 1_000,
+    min: 0,
+    help: "Tokens of memories in a request to the model (estimated)",
+  }),
+  userMemories: kind.number("CLARA_MAX_USER_MEMORIES", {
+    fallback: 5_000,
+    min: 1,
+    help: "Memories of turns that the embedded memory keeps of one user",
+  }),
+  waitingExchanges: kind.number("CLARA_MAX_WAITING_EXCHANGES", {
+    fallback: 1_000,
+    min: 1,
+    help: "Exchanges that may wait to be remembered, as while mem0 is down",
+  }),
 } as const;

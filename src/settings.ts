@@ -98,6 +98,40 @@ export const settings = {
     whole: false,
     help: "Longest time of one answer of a model, with all tries",
   }),
+  memory: kind.choice("CLARA_MEMORY", ["auto", "embedded", "mem0", "off"], {
+    fallback: "auto",
+    help: "Where users are remembered (docs/memory.md); auto is mem0 if it is set, else embedded",
+  }),
+  memoryBudgetSeconds: kind.number("CLARA_MEMORY_BUDGET_SECONDS", {
+    fallback: 1.5,
+    min: 0.05,
+    max: maxTimerSeconds,
+    whole: false,
+    help: "How long a turn waits for what is remembered",
+  }),
+  embeddingModel: kind.text("CLARA_EMBEDDING_MODEL", {
+    fallback: undefined,
+    help: "Model at OPENAI_BASE_URL with which the embedded memory searches by meaning, too",
+  }),
+  mem0ApiKey: kind.text("MEM0_API_KEY", {
+    fallback: undefined,
+    secret: true,
+    help: "Key of mem0, hosted or self-hosted",
+  }),
+  mem0BaseUrl: kind.text("MEM0_BASE_URL", {
+    fallback: undefined,
+    shown: "https://api.mem0.ai",
+    check: checkUrl,
+    help: "Where mem0 is",
+  }),
+  mem0Api: kind.choice("MEM0_API", ["auto", "hosted", "self-hosted"], {
+    fallback: "auto",
+    help: "Which API of mem0 is spoken; auto goes by the host",
+  }),
+  mem0AgentId: kind.text("MEM0_AGENT_ID", {
+    fallback: undefined,
+    help: "Keeps the memories of several agents in one mem0 apart",
+  }),
   personaFile: kind.text("CLARA_PERSONA_FILE", {
     fallback: undefined,
     help: "File with who the assistant is (the system prompt)",

@@ -8,6 +8,7 @@ import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText, StoreError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
+import { memoryRoutes, type MemoryRoutesOptions } from "./memory_routes.ts";
 import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
 import { usageRoutes, type UsageRoutesOptions } from "./usage_routes.ts";
 
@@ -22,7 +23,8 @@ export interface RequestBindings {
 }
 
 /** What the admin interface is given. */
-export interface AdminOptions extends HookRoutesOptions, TaskRoutesOptions, UsageRoutesOptions {
+export interface AdminOptions
+  extends HookRoutesOptions, TaskRoutesOptions, UsageRoutesOptions, MemoryRoutesOptions {
   readonly gate: AdminGate;
   /** Reads the files again; gives what is wrong with them. */
   readonly reload: () => Promise<readonly string[]>;
@@ -56,6 +58,7 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   app.route("/hooks", hookRoutes(options));
   app.route("/tasks", taskRoutes(options));
   app.route("/usage", usageRoutes(options));
+  app.route("/memory", memoryRoutes(options));
   app.post("/reload", async (context) => {
     const problems = await options.reload();
     return context.json({ problems }, problems.length > 0 ? 422 : 200);

@@ -169,6 +169,35 @@ Without a running gateway the file alone is looked at.`,
     },
   },
   {
+    name: "memory",
+    summary: "What is remembered of a user",
+    usage: "ACTION --user USER …",
+    details: `Actions:
+  list --user USER [--json]             the newest first
+  search QUERY --user USER [--json]     as a turn would find them
+  forget --user USER --id ID            one
+  forget --user USER --text TEXT        those that hold a text
+  forget --user USER --all              all of them, and what waits to be learned
+
+USER is PLATFORM:ID, as in discord:4711. Without a running gateway the store is looked at, and mem0
+where it is set.`,
+    options: [
+      url,
+      json,
+      { flag: "user", value: "PLATFORM:ID", help: "Whose memories" },
+      { flag: "id", value: "ID", help: "The memory to forget" },
+      { flag: "text", value: "WORDS", help: "Forget what holds these words" },
+      { flag: "all", help: "Forget all of this user" },
+    ],
+    settings: place,
+    actions: ["list", "search", "forget"],
+    maxWords: Infinity,
+    load: async () => {
+      const { memory } = await import("./memory_command.ts");
+      return (flags, args) => memory(args, flags);
+    },
+  },
+  {
     name: "usage",
     summary: "Tokens and cost by user, channel, model or day",
     usage: "[user|channel|model|day|purpose] [options]",

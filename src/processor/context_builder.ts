@@ -8,6 +8,7 @@ import { estimateTokens } from "../llm/token_estimate.ts";
 import type { UserMessage } from "../protocol/message.ts";
 import type { Conversation, HistoryEntry, HistoryStore } from "../store/history_store.ts";
 import { imageUrl, renderAttachments } from "./attachment_text.ts";
+import { memorySection } from "./memory_section.ts";
 
 /** How many lines of history are looked at, whatever the budget: the cost of a turn stays flat. */
 const historyLines = 400;
@@ -25,6 +26,8 @@ export interface ContextBuilderOptions {
   readonly toolNotes?: () => readonly string[];
   /** Tokens that history may take up (estimated). */
   readonly historyTokens: number;
+  /** Tokens that memories may take up (estimated). Default: 1000. */
+  readonly memoryTokens?: number;
   readonly now?: () => number;
 }
 
@@ -33,6 +36,8 @@ export interface ContextRequest {
   readonly platform: string;
   readonly message: UserMessage;
   readonly conversation: Conversation;
+  /** What is remembered of the user, a line each, the most helpful first. */
+  readonly memories?: readonly string[];
 }
 
 /** What the model is shown, and what of it history keeps. */
@@ -93,6 +98,9 @@ export class ContextBuilder {
       `Participants: ${participants(request.message, entries).join(", ")}`,
     ];
     const sections = [`# Context\n${lines.filter(Boolean).join("\n")}`];
+    const { memoryTokens = 1000 } = this.#options;
+    const remembered = memorySection(request.memories ?? [], memoryTokens);
+    if (remembered) sections.push(remembered);
     const notes = this.#options.toolNotes?.() ?? [];
     if (notes.length > 0) sections.push(`# Tools\n${notes.join("\n\n")}`);
     return [this.#options.persona.trim(), ...sections].join("\n\n");

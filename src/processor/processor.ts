@@ -7,6 +7,7 @@ import { errorText, GatewayError, toGatewayError } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { LlmClient } from "../llm/llm_client.ts";
 import { logger } from "../log.ts";
+import type { UserMemory } from "../memory/user_memory.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { TurnJournal } from "../orchestrator/tool_round.ts";
 import type { TurnResult } from "../orchestrator/turn_event.ts";
@@ -22,11 +23,12 @@ import type { UsageStore } from "../store/usage_store.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { Companions } from "./companions.ts";
+import { exchangeOf } from "./exchange.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
+import { originOf, recallOf, toolContextOf } from "./turn_context.ts";
 import { showStep } from "./turn_display.ts";
-import { originOf, toolContextOf } from "./turn_context.ts";
 import type { TurnPlan, TurnPlanner } from "./turn_plan.ts";
 import { type TurnState, turnStateOf } from "./turn_state.ts";
 import { asUnasked } from "./unasked.ts";
@@ -43,6 +45,7 @@ export interface ProcessorOptions {
   readonly llm: Pick<LlmClient, "modelOf">;
   readonly planner: Pick<TurnPlanner, "plan">;
   readonly usage: Pick<UsageStore, "add">;
+  readonly memory: Pick<UserMemory, "on" | "recall" | "wake">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -183,6 +186,8 @@ export class Processor {
     const userId = message.user.id;
     const channelId = message.channel.id;
     const { sessions, givenUp } = this.#options;
+    // It goes on while the rest is fetched, and never rejects.
+    const recalled = this.#options.memory.recall(recallOf(claimed, signal));
     const session = await untilStored(
       () => sessions.open({ nodeId, platform, userId, channelId, conversation }),
       givenUp,
@@ -191,7 +196,14 @@ export class Processor {
     await this.#options.toolsReady();
     const { companions } = claimed;
     await companions.collect();
-    const context = await this.#options.context.build({ platform, message, conversation });
+    const memories = await recalled;
+    signal.throwIfAborted();
+    const context = await this.#options.context.build({
+      platform,
+      message,
+      conversation,
+      memories,
+    });
     state.userText = context.userText;
     const asked = context.messages.at(-1);
     const named = asked?.role === "user" && asked.speaker !== undefined;
@@ -222,7 +234,7 @@ export class Processor {
     state: TurnState,
     outcome: Outcome,
   ): Promise<void> {
-    const { requests, replies, givenUp } = this.#options;
+    const { requests, replies, memory, givenUp } = this.#options;
     const { seq } = claimed.claim;
     const now = this.#now();
     const { sessionId, conversation, userText } = state;
@@ -236,11 +248,13 @@ export class Processor {
       now,
     });
     const usage = state.usage.open();
-    const end = { outcome: sent, now, sessionId, conversation, history, usage };
+    const exchange = memory.on ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
+    const end = { outcome: sent, now, sessionId, conversation, history, usage, exchange };
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
     this.#emitEnd(claimed, outcome);
+    if (exchange) memory.wake();
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, sent);
   }

@@ -1,6 +1,8 @@
-/** Who a turn is for: as events tell it, and as tools see it. Used by the processor. */
+/** Who a turn is for: as events tell it, as tools and the memory see it. Used by the processor. */
 
 import type { EventOrigin } from "../events.ts";
+import type { RecallRequest } from "../memory/recollection.ts";
+import { platformKey } from "../protocol/platform_key.ts";
 import type { ClaimedRequest } from "../store/request_store.ts";
 import type { ToolContext } from "../tools/tool.ts";
 
@@ -33,5 +35,19 @@ export function toolContextOf(
     channelType: message.channel.type,
     sessionId,
     message,
+  };
+}
+
+/** What the memory is asked for a turn. */
+export function recallOf(
+  { platform, message, claim }: ClaimedRequest,
+  signal: AbortSignal,
+): RecallRequest {
+  return {
+    userKey: platformKey(platform, message.user.id),
+    channelKey: claim.channelKey,
+    channelType: message.channel.type,
+    query: message.content,
+    signal,
   };
 }

@@ -8,6 +8,7 @@ import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText } from "../errors.ts";
 import type { HookFigures } from "../hooks/hook_runner.ts";
 import { logger } from "../log.ts";
+import type { MemoryFigures } from "../memory/user_memory.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { RouterFigures } from "../router/router.ts";
 import type { TaskFigures } from "../scheduler/scheduler.ts";
@@ -36,6 +37,7 @@ export interface HealthOptions {
   readonly hub: { links(): readonly AdapterLink[] };
   readonly hooks: { figures(): HookFigures };
   readonly scheduler: { figures(): TaskFigures };
+  readonly memory: { figures(): Promise<MemoryFigures> };
   readonly uptimeSeconds: () => number;
   readonly stopping: () => boolean;
 }
@@ -44,9 +46,10 @@ export interface HealthOptions {
 export function healthApp(options: HealthOptions): Hono<HealthBindings> {
   const app = new Hono<HealthBindings>();
   app.get("/health", async (context) => {
-    const store = await options.store.figures().catch((error) => {
+    const figures = Promise.all([options.store.figures(), options.memory.figures()]);
+    const [store, memory] = await figures.catch((error) => {
       log.error("The store does not answer: {error}", { error: errorText(error) });
-      return undefined;
+      return [];
     });
     const status = !store ? "error" : options.stopping() ? "stopping" : "ok";
     const { llm } = options;
@@ -62,6 +65,7 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),
       ...await usageFigures(options, context.req.raw.headers, context.env.address),
+      memory,
     }, status === "ok" ? 200 : 503);
   });
   app.get("/", (context) =>

@@ -1,6 +1,6 @@
 /**
- * The part of the store that keeps what users asked to be remembered. Used by the tools `remember`
- * and `recall`.
+ * The part of the store that keeps what is remembered of users: what they asked for, and what was
+ * learned from their turns. Used by the tools `remember` and `recall` and by the embedded memory.
  */
 
 /** A fact to be kept. */
@@ -14,10 +14,14 @@ export interface NewMemory {
   readonly channelKey: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** Who kept it: a tool that was asked to (the default), or the gateway after a turn. */
+  readonly source?: "tool" | "turn";
+  /** A fact (the default), or what was said as it was said. */
+  readonly kind?: "fact" | "exchange";
 }
 
 /** A fact that is kept. */
-export interface Memory extends NewMemory {
+export interface Memory extends Required<NewMemory> {
   readonly id: number;
 }
 
@@ -30,11 +34,21 @@ export interface MemoryView {
   readonly channelKey?: string;
 }
 
+/** What was learned from an exchange. */
+export interface Lesson {
+  /** The exchange's number in the outbox. */
+  readonly seq: number;
+  readonly userKey: string;
+  readonly add: readonly NewMemory[];
+  /** Facts that no longer hold; those that the user asked for stay all the same. */
+  readonly drop: readonly number[];
+}
+
 /** Facts of users. Every method is one transaction, durable when its promise resolves. */
 export interface MemoryStore {
   /**
-   * Keeps a fact, and drops the user's oldest ones past `cap`. A fact that is known is not kept
-   * twice; told where others listen, it is no longer private.
+   * Keeps a fact, and drops the user's oldest ones of that source past `cap`. A fact that is known
+   * is not kept twice; told where others listen, it is no longer private.
    */
   add(
     fact: NewMemory,
@@ -46,9 +60,20 @@ export interface MemoryStore {
     options: MemoryView & { readonly query: string; readonly limit: number },
   ): Promise<readonly Memory[]>;
 
-  /** The newest facts, newest first. */
-  recent(options: MemoryView & { readonly limit: number }): Promise<readonly Memory[]>;
+  /** The newest facts, newest first; of one kind only, if asked for. */
+  recent(
+    options: MemoryView & { readonly limit: number; readonly kind?: Memory["kind"] },
+  ): Promise<readonly Memory[]>;
 
   /** Drops a fact of a user; false where there is none of this id. */
   remove(options: { readonly userKey: string; readonly id: number }): Promise<boolean>;
+
+  /** Drops all facts of a user, and what waits in the outbox to become some; gives their count. */
+  removeAll(userKey: string): Promise<number>;
+
+  /**
+   * Keeps what an exchange taught, as `add` does, and drops it from the outbox. False, and nothing
+   * done, where it is no longer there: it was learned from before, or is to be forgotten.
+   */
+  learn(lesson: Lesson, options: { readonly cap: number }): Promise<boolean>;
 }

@@ -5,6 +5,7 @@
 
 import type { Dialect, Overlap, Priority, Tier, UserMessage } from "../protocol/message.ts";
 import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
+import type { Exchange } from "./exchange_store.ts";
 import type { Conversation, NewHistoryEntry } from "./history_store.ts";
 import type { UsageEntry } from "./usage_store.ts";
 
@@ -180,9 +181,9 @@ export interface RequestStore {
   ): Promise<boolean>;
 
   /**
-   * Gives a claimed request its outcome, its history to the session, and keeps what it took, in one
-   * transaction. False when it has one already or the claim is no longer held: nothing was written
-   * then.
+   * Gives a claimed request its outcome, its history to the session, keeps what it took, and puts what
+   * was said into the memory's outbox, in one transaction. False when it has one already or the claim
+   * is no longer held: nothing was written then.
    */
   finish(
     claim: Claim,
@@ -193,6 +194,8 @@ export interface RequestStore {
       readonly conversation: Conversation;
       readonly history: readonly NewHistoryEntry[];
       readonly usage?: readonly UsageEntry[];
+      /** What the memory is to learn from. */
+      readonly exchange?: Exchange;
     },
   ): Promise<boolean>;
 

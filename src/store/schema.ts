@@ -193,6 +193,55 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX usage_of_day ON usage (day);
   `,
+  `
+  -- Who kept it: a tool that was asked to, or the gateway after a turn.
+  ALTER TABLE memories ADD COLUMN source TEXT NOT NULL DEFAULT 'tool'
+    CHECK (source IN ('tool', 'turn'));
+  -- A fact, or what was said as it was said.
+  ALTER TABLE memories ADD COLUMN kind TEXT NOT NULL DEFAULT 'fact'
+    CHECK (kind IN ('fact', 'exchange'));
+  -- The user's key as one word: the search for a phrase of several costs more than all the rest.
+  ALTER TABLE memories ADD COLUMN owner TEXT GENERATED ALWAYS AS (hex(user_key)) VIRTUAL;
+  DROP TRIGGER memories_added;
+  DROP TRIGGER memories_removed;
+  DROP TABLE memories_words;
+  CREATE VIRTUAL TABLE memories_words USING fts5 (
+    owner, text, content = 'memories', content_rowid = 'id',
+    tokenize = 'porter unicode61 remove_diacritics 2'
+  );
+  CREATE TRIGGER memories_added AFTER INSERT ON memories BEGIN
+    INSERT INTO memories_words (rowid, owner, text) VALUES (new.id, new.owner, new.text);
+  END;
+  CREATE TRIGGER memories_removed AFTER DELETE ON memories BEGIN
+    INSERT INTO memories_words (memories_words, rowid, owner, text)
+    VALUES ('delete', old.id, old.owner, old.text);
+  END;
+  INSERT INTO memories_words (memories_words) VALUES ('rebuild');
+
+  CREATE INDEX memories_by_age ON memories (user_key, created_at);
+
+  -- 32-bit floats, little-endian, of length one.
+  CREATE TABLE memory_vectors (
+    memory_id INTEGER PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+  ) STRICT;
+  -- A bit for each float: enough to tell which vectors are worth a look. Apart, since all are read.
+  CREATE TABLE memory_signs (
+    memory_id INTEGER PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE,
+    model TEXT NOT NULL,
+    signs BLOB NOT NULL
+  ) STRICT;
+
+  -- No reference to the request: that may be dropped before its exchange is remembered.
+  CREATE TABLE memory_outbox (
+    seq INTEGER PRIMARY KEY,
+    user_key TEXT NOT NULL,
+    exchange TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX memory_outbox_of_user ON memory_outbox (user_key);
+  CREATE INDEX memory_outbox_next ON memory_outbox (attempts, seq);
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

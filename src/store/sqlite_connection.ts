@@ -11,7 +11,7 @@ import { InstanceLock } from "./instance_lock.ts";
 import { migrate, refuseNewer } from "./schema.ts";
 import type { Row } from "./sqlite_rows.ts";
 
-type Value = string | number | null;
+type Value = string | number | null | Uint8Array;
 
 export class SqliteConnection implements Disposable {
   readonly #database: DatabaseSync;

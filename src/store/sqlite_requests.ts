@@ -2,6 +2,7 @@
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
+import { addExchange } from "./sqlite_exchanges.ts";
 import * as rows from "./sqlite_rows.ts";
 import { addUsage } from "./sqlite_usage.ts";
 import type * as domain from "./request_store.ts";
@@ -163,6 +164,7 @@ export class SqliteRequests implements domain.RequestStore {
       if (!this.#holds(claim)) return false;
       this.#end(claim.seq, outcome, now);
       for (const entry of end.usage ?? []) addUsage(this.#sql, entry);
+      if (end.exchange) addExchange(this.#sql, { seq: claim.seq, exchange: end.exchange });
       if (sessionId === undefined) return true;
       this.#sql.run(
         "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",

@@ -118,6 +118,8 @@ export function toMemory(row: Row): Memory {
     private: row.private === 1,
     channelKey: row.channel_key as string,
     createdAt: row.created_at as number,
+    source: row.source as Memory["source"],
+    kind: row.kind as Memory["kind"],
   };
 }
 

@@ -1,6 +1,7 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
 import { SqliteConnection } from "./sqlite_connection.ts";
+import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteReminders } from "./sqlite_reminders.ts";
@@ -9,6 +10,7 @@ import { SqliteRuns } from "./sqlite_runs.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
 import { SqliteTasks } from "./sqlite_tasks.ts";
 import { SqliteUsage } from "./sqlite_usage.ts";
+import { SqliteVectors } from "./sqlite_vectors.ts";
 import type { Store, StoreFigures } from "./store.ts";
 
 export class SqliteStore implements Store {
@@ -16,6 +18,8 @@ export class SqliteStore implements Store {
   readonly sessions: SqliteSessions;
   readonly history: SqliteHistory;
   readonly memories: SqliteMemories;
+  readonly vectors: SqliteVectors;
+  readonly exchanges: SqliteExchanges;
   readonly runs: SqliteRuns;
   readonly tasks: SqliteTasks;
   readonly reminders: SqliteReminders;
@@ -37,6 +41,8 @@ export class SqliteStore implements Store {
     this.sessions = new SqliteSessions(sql);
     this.history = new SqliteHistory(sql);
     this.memories = new SqliteMemories(sql);
+    this.vectors = new SqliteVectors(sql);
+    this.exchanges = new SqliteExchanges(sql);
     this.runs = new SqliteRuns(sql);
     this.tasks = new SqliteTasks(sql);
     this.reminders = new SqliteReminders(sql);

@@ -4,6 +4,7 @@
  * conformance suite in tests/store holds every implementation to these texts.
  */
 
+import type { ExchangeStore } from "./exchange_store.ts";
 import type { HistoryStore } from "./history_store.ts";
 import type { MemoryStore } from "./memory_store.ts";
 import type { ReminderStore } from "./reminder_store.ts";
@@ -12,6 +13,7 @@ import type { RunStore } from "./run_store.ts";
 import type { SessionStore } from "./session_store.ts";
 import type { TaskStore } from "./task_store.ts";
 import type { UsageStore } from "./usage_store.ts";
+import type { VectorStore } from "./vector_store.ts";
 
 /** The store's figures for /health. */
 export interface StoreFigures {
@@ -27,6 +29,8 @@ export interface Store extends AsyncDisposable {
   readonly sessions: SessionStore;
   readonly history: HistoryStore;
   readonly memories: MemoryStore;
+  readonly vectors: VectorStore;
+  readonly exchanges: ExchangeStore;
   readonly runs: RunStore;
   readonly tasks: TaskStore;
   readonly reminders: ReminderStore;

@@ -36,6 +36,7 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
     queue: { active: 1, queued: 1, channels: 1, held: 0 },
     hooks: { hooks: 0, queued: 0, running: 0, dropped: 0 },
     tasks: { tasks: 0, running: 0 },
+    memory: { kind: "off" },
   });
   gate.open();
   for (const id of ids) await adapter.replyTo(id);

@@ -11,7 +11,7 @@ import { TempFolder } from "./temp_folder.ts";
 
 /** How a gateway is started. */
 export interface GatewayProcessOptions {
-  /** All of its environment beside what Deno itself needs; CLARA_LOG_FORMAT is json by default. */
+  /** All of its environment beside what Deno itself needs; CLARA_LOG_FORMAT is json and CLARA_MEMORY off by default. */
   readonly env?: Readonly<Record<string, string>>;
   /** Default: `data` in the gateway's own temporary folder, which goes with it. */
   readonly dataDir?: string;
@@ -30,6 +30,9 @@ const inherited = [
   "DENO_DIR",
   "DENO_TLS_CA_STORE",
 ];
+
+/** What a test gets that says nothing else. The memory would ask the model after each turn. */
+const quiet = { NO_COLOR: "1", CLARA_LOG_FORMAT: "json", CLARA_MEMORY: "off" };
 
 /** The log line that says where it listens, whatever else that line has. */
 const addressPattern = /"address":"([^"]+)"/;
@@ -72,7 +75,7 @@ export class GatewayProcess implements AsyncDisposable {
       args: [...run, join(root, "main.ts"), ...serve, ...args],
       cwd: cwd ?? this.#folder.path,
       clearEnv: true,
-      env: { ...ownEnvironment(), NO_COLOR: "1", CLARA_LOG_FORMAT: "json", ...env },
+      env: { ...ownEnvironment(), ...quiet, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

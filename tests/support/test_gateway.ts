@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { settings } from "../../src/settings.ts";
-import type { GatewayConfig, Limits, LlmConfig } from "../../src/config_types.ts";
+import type { GatewayConfig, Limits, LlmConfig, MemoryConfig } from "../../src/config_types.ts";
 import { EventBus, type EventName, type GatewayEvent } from "../../src/events.ts";
 import { Gateway } from "../../src/gateway.ts";
 import { AdapterClient } from "./adapter_client.ts";
@@ -16,10 +16,13 @@ import { Recording } from "./recording.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** What a test wants other than the defaults. */
-export type ConfigOverrides = Partial<Omit<GatewayConfig, "limits" | "llm" | "dataDir">> & {
-  readonly limits?: Partial<Limits>;
-  readonly llm?: Partial<LlmConfig>;
-};
+export type ConfigOverrides =
+  & Partial<Omit<GatewayConfig, "limits" | "llm" | "memory" | "dataDir">>
+  & {
+    readonly limits?: Partial<Limits>;
+    readonly llm?: Partial<LlmConfig>;
+    readonly memory?: Partial<MemoryConfig>;
+  };
 
 /** How a gateway is started. */
 export interface TestGatewayOptions {
@@ -157,6 +160,7 @@ function withOverrides(config: GatewayConfig, overrides: ConfigOverrides): Gatew
     ...overrides,
     limits: { ...config.limits, ...overrides.limits },
     llm: { ...config.llm, ...overrides.llm },
+    memory: { ...config.memory, ...overrides.memory },
   };
 }
 
@@ -186,6 +190,12 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
       stallMs: settings.llmStallSeconds.fallback * 1000,
       totalMs: settings.llmTotalSeconds.fallback * 1000,
     },
+    memory: {
+      // It would ask the model after each turn, and take the replies that a test has meant for turns.
+      kind: "off",
+      budgetMs: settings.memoryBudgetSeconds.fallback * 1000,
+      mem0: { api: "auto", timeoutMs: 60_000 },
+    },
     limits: {
       frameBytes: settings.frameBytes.fallback,
       queuedPerChannel: settings.queuedPerChannel.fallback,
@@ -203,6 +213,9 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
       historyTokens: settings.historyTokens.fallback,
       userTokensPerDay: settings.userTokensPerDay.fallback,
       userCostPerDay: settings.userCostPerDay.fallback,
+      memoryTokens: settings.memoryTokens.fallback,
+      userMemories: settings.userMemories.fallback,
+      waitingExchanges: settings.waitingExchanges.fallback,
     },
     overlap: { fallback: "queue", rules: [] },
     collectMs: 0,

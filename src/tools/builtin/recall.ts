@@ -1,6 +1,7 @@
 /** The tool `recall`. */
 
 import * as z from "zod";
+import { viewFrom } from "../../store/memory_scope.ts";
 import type { Memory, MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";
@@ -20,12 +21,7 @@ export function recall(memories: Pick<MemoryStore, "search" | "recent">): Tool {
     describe: ({ query }) =>
       query.trim() ? `Recalling what I know about “${query.trim()}”` : "Recalling what I know",
     run: async ({ query, limit }, run) => {
-      const view = {
-        userKey: userKeyOf(run),
-        includePrivate: run.channelType === "dm",
-        // A channel of unknown kind gets back what was said in it, and no more.
-        channelKey: run.channelType === undefined ? run.channelKey : undefined,
-      };
+      const view = { userKey: userKeyOf(run), ...viewFrom(run) };
       const found = query.trim()
         ? await memories.search({ ...view, query, limit })
         : await memories.recent({ ...view, limit });

@@ -1,6 +1,7 @@
 /** The tool `remember`. */
 
 import * as z from "zod";
+import { isPrivate } from "../../store/memory_scope.ts";
 import type { MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
@@ -34,8 +35,7 @@ export function remember(
       const { created } = await memories.add({
         userKey: userKeyOf(run),
         text,
-        // Where the adapter does not say what kind of channel it is, it may be a private one.
-        private: run.channelType === "dm" || run.channelType === undefined,
+        private: isPrivate(run),
         channelKey: run.channelKey,
         createdAt: now(),
       }, { cap });

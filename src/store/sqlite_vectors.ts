@@ -1,0 +1,108 @@
+/** Embeddings of facts on SQLite. See vector_store.ts for what each method promises. */
+
+import type { Memory, MemoryView } from "./memory_store.ts";
+import type { SqliteConnection } from "./sqlite_connection.ts";
+import { halfWeightAgeMs, visibility, visible } from "./sqlite_memories.ts";
+import { toMemory } from "./sqlite_rows.ts";
+import { cosine, signDistances, vectorBytes } from "./vector.ts";
+import type { VectorStore } from "./vector_store.ts";
+
+/** Vectors that are compared in full, by their signs the most promising. */
+const maxCandidates = 100;
+
+/** The tables `memory_vectors` and `memory_signs`. */
+export class SqliteVectors implements VectorStore {
+  readonly #sql: SqliteConnection;
+
+  constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+  }
+
+  closest(
+    { model, vector, limit, ...view }: MemoryView & {
+      readonly model: string;
+      readonly vector: Float32Array;
+      readonly limit: number;
+    },
+  ): Promise<readonly Memory[]> {
+    return this.#sql.read(() => {
+      const wanted = vectorBytes(vector);
+      const found = this.#candidates(view, { model, signs: wanted.signs })
+        .map((id) => {
+          const row = this.#sql.get(
+            `SELECT memories.*, vector FROM memory_vectors JOIN memories ON id = memory_id
+             WHERE memory_id = ?`,
+            id,
+          )!;
+          return { memory: toMemory(row), near: cosine(wanted.vector, row.vector as Uint8Array) };
+        })
+        .filter(({ near }) => near > 0);
+      const newest = Math.max(0, ...found.map(({ memory }) => memory.createdAt));
+      const weight = ({ memory, near }: typeof found[number]) =>
+        near / (1 + (newest - memory.createdAt) / halfWeightAgeMs);
+      return found.sort((a, b) => weight(b) - weight(a)).slice(0, limit)
+        .map(({ memory }) => memory);
+    });
+  }
+
+  missing(
+    { model, limit }: { readonly model: string; readonly limit: number },
+  ): Promise<readonly Pick<Memory, "id" | "text">[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT id, text FROM memories WHERE NOT EXISTS (
+           SELECT 1 FROM memory_signs WHERE memory_id = id AND model = ?
+         ) ORDER BY id DESC LIMIT ?`,
+        model,
+        limit,
+      ).map(({ id, text }) => ({ id: id as number, text: text as string }))
+    );
+  }
+
+  keep(
+    model: string,
+    vectors: readonly { readonly id: number; readonly vector: Float32Array }[],
+  ): Promise<void> {
+    return this.#sql.write(() => {
+      for (const { id, vector: values } of vectors) {
+        const { signs, vector } = vectorBytes(values);
+        this.#sql.run(
+          `INSERT OR REPLACE INTO memory_signs (memory_id, model, signs)
+           SELECT id, ?, ? FROM memories WHERE id = ?`,
+          model,
+          signs,
+          id,
+        );
+        this.#sql.run(
+          `INSERT OR REPLACE INTO memory_vectors (memory_id, vector)
+           SELECT id, ? FROM memories WHERE id = ?`,
+          vector,
+          id,
+        );
+      }
+    });
+  }
+
+  #candidates(
+    view: MemoryView,
+    { model, signs }: { readonly model: string; readonly signs: Uint8Array },
+  ): readonly number[] {
+    // All in one row: ten thousand rows would cost more than the comparisons.
+    const { ids, all } = this.#sql.get(
+      `SELECT json_group_array(memory_id) AS ids, CAST(group_concat(signs, '') AS BLOB) AS "all"
+       FROM memories JOIN memory_signs ON memory_id = memories.id
+       WHERE user_key = ? AND ${visible} AND model = ? AND length(signs) = ?`,
+      view.userKey,
+      ...visibility(view),
+      model,
+      signs.length,
+    )!;
+    if (!all) return [];
+    const distances = signDistances(signs, all as Uint8Array);
+    return (JSON.parse(ids as string) as number[])
+      .map((id, index) => ({ id, distance: distances[index]! }))
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, maxCandidates)
+      .map(({ id }) => id);
+  }
+}

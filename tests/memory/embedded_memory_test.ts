@@ -1,0 +1,154 @@
+/** The embedded memory by itself: what it finds by words, by meaning and by age, and what it learns. */
+
+import assert from "node:assert/strict";
+import { EmbeddedMemory, type EmbeddedMemoryOptions } from "../../src/memory/embedded_memory.ts";
+import { Embedder } from "../../src/memory/embedder.ts";
+import { readFacts } from "../../src/memory/lesson.ts";
+import type { Exchange } from "../../src/store/exchange_store.ts";
+import type { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { accepted, claimed, ending, request } from "../store/samples.ts";
+import { SqlitePlace } from "../store/sqlite_place.ts";
+import { EmbeddingServer } from "./embedding_server.ts";
+
+const { signal } = new AbortController();
+const view = { userKey: "test:user-1", includePrivate: true, limit: 3, signal };
+
+function exchange(question: string, fields: Partial<Exchange> = {}): Exchange {
+  return {
+    key: `node-1/${question}`,
+    userKey: "test:user-1",
+    channelKey: "channel-1",
+    channelType: "server",
+    question,
+    answer: "I see.",
+    at: 1000,
+    ...fields,
+  };
+}
+
+/** Puts an exchange into the outbox, as a finished turn does. */
+async function said(store: SqliteStore, given: Exchange): Promise<void> {
+  const seq = await accepted(store, request(given.key));
+  const { claim } = await claimed(store, seq);
+  assert.ok(await store.requests.finish(claim, { ...ending(), exchange: given }));
+}
+
+async function learnAll(memory: EmbeddedMemory, store: SqliteStore): Promise<void> {
+  for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
+    await memory.add(waiting, { repeated: false, signal });
+  }
+}
+
+function memoryOf(store: SqliteStore, options: Partial<EmbeddedMemoryOptions> = {}) {
+  const ask: EmbeddedMemoryOptions["ask"] = (_, { exchange: { question } }) =>
+    Promise.resolve(JSON.stringify({ facts: [{ text: question }] }));
+  return new EmbeddedMemory({
+    ...store,
+    ask,
+    embedMs: 5_000,
+    cap: 100,
+    ...pick(store),
+    ...options,
+  });
+}
+
+function pick({ memories, vectors }: SqliteStore) {
+  return { memories, vectors };
+}
+
+Deno.test("facts are found by meaning, without a common word; those of tools, too", async () => {
+  await using embeddings = new EmbeddingServer();
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
+  const memory = memoryOf(store, { embedder });
+  await store.memories.add({
+    userKey: "test:user-1",
+    text: "She keeps a Katze",
+    private: false,
+    channelKey: "channel-1",
+    createdAt: 1,
+  }, { cap: 100 });
+  for (const text of ["tea at five", "rows on weekends", "was in Rome"]) {
+    await said(store, exchange(text));
+  }
+  await learnAll(memory, store);
+  const found = await memory.search({ ...view, query: "Which animals?" });
+  assert.equal(found[0]!.text, "She keeps a Katze");
+  assert.equal((await memory.search({ ...view, query: "Any beverage?" }))[0]!.text, "tea at five");
+  // What is said in private stays so among vectors, too.
+  await said(store, exchange("a secret pet", { channelType: "dm", channelKey: "dm-1" }));
+  await learnAll(memory, store);
+  const open = await memory.search({ ...view, includePrivate: false, query: "animals?" });
+  assert.ok(!open.some(({ text }) => text.includes("secret")));
+});
+
+Deno.test("without vectors in time words find facts; they get their vectors later", async () => {
+  await using embeddings = new EmbeddingServer();
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
+  const memory = memoryOf(store, { embedder });
+  embeddings.broken = 500;
+  await said(store, exchange("has a cat"));
+  await learnAll(memory, store);
+  assert.equal((await memory.search({ ...view, query: "cats" }))[0]!.text, "has a cat");
+  assert.equal((await store.vectors.missing({ model: "m", limit: 9 })).length, 1);
+  embeddings.broken = undefined;
+  await said(store, exchange("has a boat"));
+  await learnAll(memory, store);
+  assert.deepEqual(await store.vectors.missing({ model: "m", limit: 9 }), []);
+  assert.equal((await store.vectors.missing({ model: "another", limit: 9 })).length, 2);
+});
+
+Deno.test("an exchange teaches once, and not at all once its user is forgotten", async () => {
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const memory = memoryOf(store);
+  await said(store, exchange("has a cat"));
+  const [waiting] = await store.exchanges.waiting({ limit: 1 });
+  await memory.add(waiting!, { repeated: false, signal });
+  await memory.remove("test:user-1", (await memory.list("test:user-1", { limit: 9 }))[0]!.id);
+  await memory.add(waiting!, { repeated: true, signal });
+  assert.deepEqual(await memory.list("test:user-1", { limit: 9 }), []);
+
+  await said(store, exchange("has a dog"));
+  const [forgotten] = await store.exchanges.waiting({ limit: 1 });
+  await memory.removeAll("test:user-1");
+  assert.equal(await store.exchanges.count(), 0);
+  await memory.add(forgotten!, { repeated: false, signal });
+  assert.deepEqual(await memory.list("test:user-1", { limit: 9 }), []);
+});
+
+Deno.test("what a tool was asked to remember is not dropped for what a turn seems to say", async () => {
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const { memory: kept } = await store.memories.add({
+    userKey: "test:user-1",
+    text: "lives in Rome",
+    private: false,
+    channelKey: "channel-1",
+    createdAt: 1,
+  }, { cap: 1 });
+  const memory = memoryOf(store, {
+    ask: () =>
+      Promise.resolve(JSON.stringify({ facts: [{ text: "lives in Oslo", replaces: kept.id }] })),
+    cap: 1,
+  });
+  await said(store, exchange("I live in Oslo"));
+  await learnAll(memory, store);
+  const texts = (await memory.list("test:user-1", { limit: 9 })).map(({ text }) => text);
+  assert.deepEqual(texts, ["lives in Oslo", "lives in Rome"], "each source has a cap of its own");
+});
+
+Deno.test("facts are read from what models write around them", () => {
+  const facts = '{"facts": [{"text": " has\\n a cat ", "replaces": null}, {"text": ""}]}';
+  const read = [{ text: "has a cat", replaces: undefined }];
+  for (const answer of [facts, `Sure!\n\`\`\`json\n${facts}\n\`\`\`\nAnything else?`]) {
+    assert.deepEqual(readFacts(answer), read);
+  }
+  assert.deepEqual(readFacts('{"facts": []}'), []);
+  for (const answer of ["", "none", "[]", '{"facts": "none"}', '{"facts": [7]}', "} {"]) {
+    assert.throws(() => readFacts(answer), /not the JSON asked for/);
+  }
+});
