@@ -12,7 +12,7 @@ const order: readonly (readonly string[])[] = [
   ["config_types"],
   ["store"],
   ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler"],
-  ["orchestrator", "plugins"],
+  ["orchestrator", "plugins", "summaries"],
   ["processor"],
   ["server", "admin"],
   ["automation", "engine", "start_checks"],

@@ -42,6 +42,8 @@ export interface LlmConfig {
   readonly model: string;
   /** The models of the tiers; a tier without one uses `model`. */
   readonly tierModels: Partial<Readonly<Record<Tier, string>>>;
+  /** Tokens that every model takes, answer included; by the model's name where it is missing. */
+  readonly contextTokens?: number;
   /** Longest silence within a stream, milliseconds. */
   readonly stallMs: number;
   /** Longest time of one request to the model, milliseconds. */
@@ -76,6 +78,10 @@ export interface GatewayConfig {
   readonly llm: LlmConfig;
   readonly limits: Limits;
   readonly sessionIdleMs: number;
+  /** The time of day at which all sessions end, such as `04:00`; they do not where it is missing. */
+  readonly sessionResetAt?: string;
+  /** The time zone of times of day; the machine's where it is missing. */
+  readonly timeZone?: string;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
   /** How long running turns may go on after the first signal. */

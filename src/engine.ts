@@ -6,6 +6,7 @@
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
+import { contextWindow, inputTokens } from "./llm/context_window.ts";
 import { EchoClient } from "./llm/echo_client.ts";
 import type { LlmClient } from "./llm/llm_client.ts";
 import { OpenAiClient } from "./llm/openai_client.ts";
@@ -16,10 +17,13 @@ import { ContextBuilder } from "./processor/context_builder.ts";
 import type { Outlet } from "./processor/outlet.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
+import type { Tier } from "./protocol/message.ts";
 import { Intake } from "./router/intake.ts";
 import { Router } from "./router/router.ts";
+import { DailyReset } from "./sessions/daily_reset.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import type { Store } from "./store/store.ts";
+import { Summaries } from "./summaries/summaries.ts";
 import { builtinTools } from "./tools/builtin_tools.ts";
 import type { ReminderBook } from "./tools/builtin/reminder_book.ts";
 import { McpManager } from "./tools/mcp/mcp_manager.ts";
@@ -58,7 +62,9 @@ export class Engine {
   readonly mcp: McpManager;
   readonly #config: GatewayConfig;
   readonly #store: Store;
-  readonly #sessions: Sessions;
+  readonly sessions: Sessions;
+  readonly #summaries?: Summaries;
+  readonly #endListening: () => void;
   readonly #guard = new EgressGuard();
   #housekeeping?: ReturnType<typeof setInterval>;
 
@@ -71,10 +77,27 @@ export class Engine {
     this.llm = llmOf(config);
     this.replies = new Replies({ requests, outlet });
     this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
-    this.#sessions = new Sessions({
+    this.sessions = new Sessions({
       store: store.sessions,
       events,
       idleMs: config.sessionIdleMs,
+      dailyReset: config.sessionResetAt === undefined
+        ? undefined
+        : new DailyReset(config.sessionResetAt, config.timeZone),
+    });
+    const roomOf = (tier: Tier) => this.#inputTokens(tier);
+    // Half of the window: what else there is must have its place.
+    const historyTokens = Math.min(limits.historyTokens, Math.floor(roomOf("mid") / 2));
+    // The echo model sums nothing up: there, old lines leave the context and that is all.
+    this.#summaries = this.llm.kind === "echo" ? undefined : new Summaries({
+      store: store.summaries,
+      history: store.history,
+      llm: this.llm,
+      inputTokens: () => roomOf("low"),
+      historyTokens,
+    });
+    this.#endListening = events.subscribe(({ name }) => {
+      if (name === "session:end") this.#summaries?.look();
     });
     this.mcp = new McpManager({
       path: config.mcpFile,
@@ -87,12 +110,13 @@ export class Engine {
     const giveUp = new AbortController();
     const processor = new Processor({
       requests,
-      sessions: this.#sessions,
+      sessions: this.sessions,
       context: new ContextBuilder({
         history: store.history,
+        summaries: store.summaries,
         persona: options.persona,
         toolNotes: () => this.mcp.instructions(),
-        historyTokens: limits.historyTokens,
+        historyTokens,
       }),
       orchestrator: new Orchestrator({
         llm: this.llm,
@@ -105,11 +129,13 @@ export class Engine {
           outputChars: limits.toolOutputChars,
         }),
         ...limits,
+        inputTokens: roomOf,
         autoProceed: config.autoProceed,
       }),
       llm: this.llm,
       toolsReady: () => this.mcp.ready(),
       replies: this.replies,
+      summaries: this.#summaries,
       events,
       owner: crypto.randomUUID(),
       givenUp: giveUp.signal,
@@ -127,14 +153,15 @@ export class Engine {
   /** Takes up what the last run left, and begins to keep house. */
   async start(): Promise<void> {
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
-    this.#sessions.startSweeping(housekeepingMs);
+    this.sessions.startSweeping(housekeepingMs);
+    this.#summaries?.look();
     await this.intake.recover();
   }
 
   /** Takes no more messages; running turns end within the drain time or are put back. */
   async drain(): Promise<void> {
     clearInterval(this.#housekeeping);
-    this.#sessions[Symbol.dispose]();
+    this.sessions[Symbol.dispose]();
     this.intake.close();
     await this.router.stop({ drainMs: this.#config.drainMs });
     await this.replies.settle(settleMs);
@@ -142,6 +169,8 @@ export class Engine {
 
   /** Ends what else there is: MCP servers, connections. */
   async stop(): Promise<void> {
+    this.#endListening();
+    await this.#summaries?.[Symbol.asyncDispose]();
     await this.mcp[Symbol.asyncDispose]();
     this.#guard[Symbol.dispose]();
   }
@@ -159,7 +188,14 @@ export class Engine {
     registry.addSource(this.mcp);
   }
 
+  /** Tokens (estimated) that a request to the model of a tier may have. */
+  #inputTokens(tier: Tier): number {
+    if (this.llm.kind === "echo") return Number.MAX_SAFE_INTEGER;
+    return inputTokens(this.#config.llm.contextTokens ?? contextWindow(this.llm.modelOf(tier)));
+  }
+
   async #keepHouse(): Promise<void> {
+    this.#summaries?.look();
     const before = Date.now() - this.#config.keepRequestsMs;
     try {
       while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);

@@ -4,6 +4,7 @@
  */
 
 import { logFormats, logLevels } from "./log.ts";
+import { parseTimeOfDay } from "./sessions/daily_reset.ts";
 import * as kind from "./setting.ts";
 import { maxTimerSeconds } from "./wait.ts";
 
@@ -67,6 +68,12 @@ export const settings = {
     shown: "CLARA_MODEL",
     help: "Model of the tier low",
   }),
+  contextTokens: kind.number("CLARA_CONTEXT_TOKENS", {
+    fallback: 0,
+    shown: "(by model)",
+    min: 2_000,
+    help: "Tokens that the model takes, its answer included (docs/context.md)",
+  }),
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
@@ -90,6 +97,17 @@ export const settings = {
     min: 1,
     max: maxTimerSeconds,
     help: "Idle time after which a session ends and its history leaves the context",
+  }),
+  sessionResetAt: kind.text("CLARA_SESSION_RESET_AT", {
+    fallback: undefined,
+    check: parseTimeOfDay,
+    help: "Time of day at which all sessions end, such as 04:00",
+  }),
+  timeZone: kind.text("CLARA_TIME_ZONE", {
+    fallback: undefined,
+    shown: "(the machine's)",
+    check: checkTimeZone,
+    help: "Time zone of CLARA_SESSION_RESET_AT, such as Europe/Berlin",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
     help: 'Answer a trailing "Shall I proceed?" of the model with yes',
@@ -239,5 +257,13 @@ export const settings = {
 function checkUrl(value: string): void {
   if (!URL.canParse(value) || !/^https?:/.test(value)) {
     throw new Error("expected an http:// or https:// URL");
+  }
+}
+
+function checkTimeZone(value: string): void {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: value });
+  } catch {
+    throw new Error("expected an IANA time zone such as Europe/Berlin");
   }
 }

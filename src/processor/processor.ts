@@ -17,11 +17,14 @@ import type {
   QueuedRequest,
   RequestStore,
 } from "../store/request_store.ts";
+import { platformKey } from "../protocol/platform_key.ts";
+import type { Summaries } from "../summaries/summaries.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
+import { isOnlyReset, resetModel, resetReply, resetResult } from "./session_reset.ts";
 import { originOf, toolContextOf } from "./turn_context.ts";
 import { asUnasked } from "./unasked.ts";
 import { untilStored } from "./until_stored.ts";
@@ -31,13 +34,15 @@ const log = logger("processor");
 /** What a {@linkcode Processor} is given. */
 export interface ProcessorOptions {
   readonly requests: RequestStore;
-  readonly sessions: Pick<Sessions, "open">;
+  readonly sessions: Pick<Sessions, "open" | "reset">;
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
+  /** Told of each turn that was answered, to sum up what grows too long. */
+  readonly summaries?: Pick<Summaries, "afterTurn">;
   readonly events: EventBus;
   /** This process, for the claims in the store. */
   readonly owner: string;
@@ -54,6 +59,8 @@ interface TurnState {
   /** The user's message as history keeps it. */
   userText: string;
   readonly conversation: Conversation;
+  /** Tokens of history that the context had room for. */
+  historyRoom?: number;
 }
 
 export class Processor {
@@ -75,7 +82,7 @@ export class Processor {
     if (!claimed) return;
     const { message } = claimed;
     const tier = message.tier ?? "mid";
-    const model = this.#options.llm.modelOf(tier);
+    const model = isOnlyReset(message) ? resetModel : this.#options.llm.modelOf(tier);
     const { nodeId, requestId } = queued;
     const { dialect } = message;
     const reply = this.#options.replies.open(queued.seq, {
@@ -177,6 +184,11 @@ export class Processor {
     const userId = message.user.id;
     const channelId = message.channel.id;
     const { sessions, givenUp } = this.#options;
+    if (message.reset) await untilStored(() => sessions.reset({ conversation, userId }), givenUp);
+    if (isOnlyReset(message)) {
+      reply.add(resetReply);
+      return resetResult;
+    }
     const session = await untilStored(
       () => sessions.open({ nodeId, platform, userId, channelId, conversation }),
       givenUp,
@@ -187,7 +199,8 @@ export class Processor {
     state.userText = context.userText;
     const turn = this.#options.orchestrator.run({
       tier: message.tier ?? "mid",
-      messages: context.messages,
+      parts: context.parts,
+      onHistoryRoom: (tokens) => state.historyRoom ??= tokens,
       rounds: claimed.rounds,
       journal: new ClaimJournal(this.#options.requests, claim),
       context: toolContextOf(claimed, { sessionId: session.id }),
@@ -224,6 +237,10 @@ export class Processor {
       throw new ClaimLostError();
     }
     this.#emitEnd(claimed, outcome);
+    if (state.historyRoom !== undefined) {
+      const userKey = platformKey(claimed.platform, claimed.message.user.id);
+      this.#options.summaries?.afterTurn({ ...state, userKey, historyRoom: state.historyRoom });
+    }
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, sent);
   }

@@ -25,7 +25,8 @@ export class SqliteRequests implements domain.RequestStore {
       if (!request.room) return { type: "full" };
       const seq = this.#sql.run(
         `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key,
-           priority, state, message, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,
+           priority, state, message, accepted_at, user_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`,
         nodeId,
         message.requestId,
         digest,
@@ -35,6 +36,7 @@ export class SqliteRequests implements domain.RequestStore {
         message.priority,
         JSON.stringify(message),
         request.now,
+        message.user.id,
       ).lastInsertRowid as number;
       const { requestId, priority } = message;
       return { type: "accepted", request: { seq, nodeId, requestId, channelKey, priority } };

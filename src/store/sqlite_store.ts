@@ -1,12 +1,14 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
 import { SqliteConnection } from "./sqlite_connection.ts";
+import { SqliteForget } from "./sqlite_forget.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteReminders } from "./sqlite_reminders.ts";
 import { SqliteRequests } from "./sqlite_requests.ts";
 import { SqliteRuns } from "./sqlite_runs.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
+import { SqliteSummaries } from "./sqlite_summaries.ts";
 import { SqliteTasks } from "./sqlite_tasks.ts";
 import type { Store, StoreFigures } from "./store.ts";
 
@@ -18,6 +20,8 @@ export class SqliteStore implements Store {
   readonly runs: SqliteRuns;
   readonly tasks: SqliteTasks;
   readonly reminders: SqliteReminders;
+  readonly summaries: SqliteSummaries;
+  readonly forget: SqliteForget;
   readonly #sql: SqliteConnection;
 
   /**
@@ -38,6 +42,8 @@ export class SqliteStore implements Store {
     this.runs = new SqliteRuns(sql);
     this.tasks = new SqliteTasks(sql);
     this.reminders = new SqliteReminders(sql);
+    this.summaries = new SqliteSummaries(sql);
+    this.forget = new SqliteForget(sql);
   }
 
   figures(): Promise<StoreFigures> {

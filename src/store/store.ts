@@ -4,12 +4,14 @@
  * conformance suite in tests/store holds every implementation to these texts.
  */
 
+import type { ForgetStore } from "./forget_store.ts";
 import type { HistoryStore } from "./history_store.ts";
 import type { MemoryStore } from "./memory_store.ts";
 import type { ReminderStore } from "./reminder_store.ts";
 import type { RequestStore } from "./request_store.ts";
 import type { RunStore } from "./run_store.ts";
 import type { SessionStore } from "./session_store.ts";
+import type { SummaryStore } from "./summary_store.ts";
 import type { TaskStore } from "./task_store.ts";
 
 /** The store's figures for /health. */
@@ -29,6 +31,8 @@ export interface Store extends AsyncDisposable {
   readonly runs: RunStore;
   readonly tasks: TaskStore;
   readonly reminders: ReminderStore;
+  readonly summaries: SummaryStore;
+  readonly forget: ForgetStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
 }
