@@ -3,6 +3,7 @@
  * It knows adapters by the outlet only. A part of the gateway's wiring, used by it alone.
  */
 
+import { join } from "node:path";
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
@@ -17,7 +18,9 @@ import { ContextBuilder } from "./processor/context_builder.ts";
 import type { Outlet } from "./processor/outlet.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
+import { UserEraser } from "./processor/user_eraser.ts";
 import type { Tier } from "./protocol/message.ts";
+import { platformKey } from "./protocol/platform_key.ts";
 import { Intake } from "./router/intake.ts";
 import { Router } from "./router/router.ts";
 import { DailyReset } from "./sessions/daily_reset.ts";
@@ -26,6 +29,7 @@ import type { Store } from "./store/store.ts";
 import { Summaries } from "./summaries/summaries.ts";
 import { builtinTools } from "./tools/builtin_tools.ts";
 import type { ReminderBook } from "./tools/builtin/reminder_book.ts";
+import { UserFiles } from "./tools/files/user_files.ts";
 import { McpManager } from "./tools/mcp/mcp_manager.ts";
 import { ToolExecutor } from "./tools/tool_executor.ts";
 import type { ToolPolicy } from "./tools/tool_policy.ts";
@@ -65,6 +69,8 @@ export class Engine {
   readonly sessions: Sessions;
   readonly #summaries?: Summaries;
   readonly #endListening: () => void;
+  readonly eraser: UserEraser;
+  readonly #files: UserFiles;
   readonly #guard = new EgressGuard();
   #housekeeping?: ReturnType<typeof setInterval>;
 
@@ -105,6 +111,10 @@ export class Engine {
       childEnvironment: config.childEnvironment,
       maxMessageBytes: limits.mcpMessageBytes,
       callTimeoutMs: config.toolTimeoutMs,
+    });
+    this.#files = new UserFiles({
+      root: join(config.dataDir, "files"),
+      quotaBytes: limits.userFileBytes,
     });
     this.#addTools(options);
     const giveUp = new AbortController();
@@ -147,6 +157,13 @@ export class Engine {
       giveUp,
       ...limits,
     });
+    this.eraser = new UserEraser({
+      store: store.forget,
+      router: this.router,
+      elsewhere: {
+        files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
+      },
+    });
     this.intake = new Intake({ requests, router: this.router, events });
   }
 
@@ -180,8 +197,7 @@ export class Engine {
       history: store.history,
       memories: store.memories,
       reminders,
-      dataDir: this.#config.dataDir,
-      userFileBytes: this.#config.limits.userFileBytes,
+      files: this.#files,
       guard: this.#guard,
     });
     for (const tool of tools) registry.add(tool);

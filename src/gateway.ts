@@ -154,7 +154,7 @@ export class Gateway implements AsyncDisposable {
 
   #http(hub: AdapterHub, authenticator: Authenticator) {
     const { hooks, scheduler } = this.#automation;
-    const { llm, router } = this.#engine;
+    const { llm, router, sessions, eraser } = this.#engine;
     const { allowedOrigins } = this.#config;
     const app = healthApp({
       llm,
@@ -171,6 +171,10 @@ export class Gateway implements AsyncDisposable {
       hooks,
       scheduler,
       runs: this.#store.runs,
+      sessions: this.#store.sessions,
+      history: this.#store.history,
+      endSession: (id) => sessions.resetById(id),
+      eraser,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);

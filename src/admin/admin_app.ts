@@ -8,7 +8,9 @@ import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText, StoreError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
+import { sessionRoutes, type SessionRoutesOptions } from "./session_routes.ts";
 import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
+import { userRoutes, type UserRoutesOptions } from "./user_routes.ts";
 
 const log = logger("admin");
 
@@ -21,7 +23,8 @@ export interface RequestBindings {
 }
 
 /** What the admin interface is given. */
-export interface AdminOptions extends HookRoutesOptions, TaskRoutesOptions {
+export interface AdminOptions
+  extends HookRoutesOptions, TaskRoutesOptions, SessionRoutesOptions, UserRoutesOptions {
   readonly gate: AdminGate;
   /** Reads the files again; gives what is wrong with them. */
   readonly reload: () => Promise<readonly string[]>;
@@ -53,6 +56,8 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   });
   app.route("/hooks", hookRoutes(options));
   app.route("/tasks", taskRoutes(options));
+  app.route("/sessions", sessionRoutes(options));
+  app.route("/users", userRoutes(options));
   app.post("/reload", async (context) => {
     const problems = await options.reload();
     return context.json({ problems }, problems.length > 0 ? 422 : 200);

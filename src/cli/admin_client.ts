@@ -10,22 +10,36 @@ const timeoutMs = 3_600_000;
 /** An answer's body. */
 export type AdminAnswer = Readonly<Record<string, unknown>>;
 
+/** What is asked. */
+export interface AdminRequest {
+  /** The path under `/admin`. */
+  readonly path: string;
+  /** With one it is a POST, unless `method` says otherwise. */
+  readonly body?: unknown;
+  readonly method?: "GET" | "POST" | "DELETE";
+}
+
 /**
- * Asks for a path under `/admin`; with a body it is a POST.
+ * Asks for a path under `/admin`.
  *
  * @throws {NotRunningError} when no gateway is there; {@linkcode Error} with its words when it refuses.
  */
-export async function askAdmin(
+export async function askAdmin(flags: Flags, request: AdminRequest): Promise<AdminAnswer> {
+  return parse(await askAdminText(flags, request));
+}
+
+/** As {@linkcode askAdmin}, but gives the answer's text as it is. */
+export async function askAdminText(
   flags: Flags,
-  { path, body }: { readonly path: string; readonly body?: unknown },
-): Promise<AdminAnswer> {
+  { path, body, method = body === undefined ? "GET" : "POST" }: AdminRequest,
+): Promise<string> {
   const { url, secret } = readChatConfig(flags);
   const base = new URL(url.replace(/^ws/, "http"));
   const target = new URL(`/admin${path}`, base);
   let response: Response;
   try {
     response = await fetch(target, {
-      method: body === undefined ? "GET" : "POST",
+      method,
       headers: {
         ...(secret && { authorization: `Bearer ${secret}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
@@ -37,10 +51,14 @@ export async function askAdmin(
     const message = `No gateway runs at ${base.host}`;
     throw new NotRunningError(`${message} (${errorText(error)})`, { cause: error });
   }
+  return await answerOf(response);
+}
+
+/** The text of an answer. @throws {Error} with its words where it is a refusal. */
+export async function answerOf(response: Response): Promise<string> {
   const text = await response.text();
-  const answer = parse(text);
-  if (response.ok) return answer;
-  throw new Error(String(answer.error ?? `The gateway answered ${response.status}`));
+  if (response.ok) return text;
+  throw new Error(String(parse(text).error ?? `The gateway answered ${response.status}`));
 }
 
 function parse(text: string): AdminAnswer {

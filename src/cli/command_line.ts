@@ -13,9 +13,9 @@ import { run } from "./run.ts";
 const exitUsage = 2;
 const exitFailure = 1;
 
-const commands = ["run", "chat", "mcp", "hooks", "tasks"];
+const commands = ["run", "chat", "mcp", "hooks", "tasks", "sessions", "forget"];
 /** Those that have words of their own after them. */
-const withWords = ["mcp", "hooks", "tasks"];
+const withWords = ["mcp", "hooks", "tasks", "sessions"];
 const runFlags = (Object.values(settings) as Setting<unknown>[]).filter(({ flag }) => flag);
 
 const help = `clara-gateway ${version}: between chat platforms and language models
@@ -26,10 +26,12 @@ Usage:
   clara-gateway mcp …             manage MCP servers; clara-gateway mcp help says how
   clara-gateway hooks …           look at hooks and try them; clara-gateway hooks help says how
   clara-gateway tasks …           look at tasks and run them; clara-gateway tasks help says how
+  clara-gateway sessions …        look at sessions; clara-gateway sessions help says how
+  clara-gateway forget --user PLATFORM:ID   delete all that is kept of a user
 
 Options:
 ${runFlags.map(flagHelp).join("\n")}
-  --url URL           of the gateway's WebSocket (chat, mcp, hooks, tasks)
+  --url URL           of the gateway's WebSocket (all commands but run)
   --version           print the version
   --help              print this help
 
@@ -71,6 +73,14 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
         const { tasks } = await import("./tasks_command.ts");
         return await tasks(rest, flags);
       }
+      case "sessions": {
+        const { sessions } = await import("./sessions_command.ts");
+        return await sessions(rest, flags);
+      }
+      case "forget": {
+        const { forget } = await import("./forget_command.ts");
+        return await forget(flags);
+      }
       default:
         return await run(flags);
     }
@@ -104,6 +114,11 @@ function parse(args: readonly string[]): CommandLine {
       name: { type: "string" },
       json: { type: "boolean" },
       event: { type: "string" },
+      user: { type: "string" },
+      channel: { type: "string" },
+      platform: { type: "string" },
+      limit: { type: "string" },
+      format: { type: "string" },
       ...Object.fromEntries(
         runFlags.map(({ flag, boolean }) => [flag!, { type: boolean ? "boolean" : "string" }]),
       ) as Record<string, { type: "boolean" | "string" }>,

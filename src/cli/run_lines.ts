@@ -15,8 +15,8 @@ export function runLines(run: AdminAnswer): string {
     run.running ? undefined : `${run.duration_ms} ms`,
   ].filter(Boolean).join("  ");
   const output = String(run.output ?? "").trimEnd();
-  if (output === "") return plain(head);
-  return plain(`${head}\n${output.split("\n").map((line) => `    ${line}`).join("\n")}`);
+  if (output === "") return plainLines(head);
+  return plainLines(`${head}\n${output.split("\n").map((line) => `    ${line}`).join("\n")}`);
 }
 
 /** Lines in columns, the first row underlined by nothing but its place. */
@@ -25,12 +25,12 @@ export function table(rows: readonly (readonly string[])[]): string {
     Math.max(...rows.map((row) => [...row[column] ?? ""].length))
   );
   return rows.map((row) =>
-    plain(row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    plainLines(row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
   ).join("\n");
 }
 
 /** Without what would steer the terminal: output may come from anywhere. */
-function plain(text: string): string {
+export function plainLines(text: string): string {
   return text.replace(
     /[\p{Cc}]/gu,
     (character) => character === "\n" || character === "\t" ? character : "�",

@@ -25,9 +25,13 @@ export interface ForgetStore {
 
   /**
    * Deletes all of a user's, and the summaries of conversations that the user had a part in.
-   * Undefined, and nothing is deleted, while requests of the user wait or run.
+   * Undefined, and nothing is deleted, while requests of the user wait or run, unless these are to be
+   * deleted, too.
    */
-  forget(user: PlatformUser): Promise<ForgottenRows | undefined>;
+  forget(
+    user: PlatformUser,
+    options?: { readonly unfinishedToo?: boolean },
+  ): Promise<ForgottenRows | undefined>;
 
   /** Takes what was deleted off the disk, too, as far as the database can. */
   scrub(): Promise<void>;

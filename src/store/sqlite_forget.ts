@@ -28,9 +28,12 @@ export class SqliteForget implements ForgetStore {
     );
   }
 
-  forget({ platform, userId }: PlatformUser): Promise<ForgottenRows | undefined> {
+  forget(
+    { platform, userId }: PlatformUser,
+    { unfinishedToo = false }: { readonly unfinishedToo?: boolean } = {},
+  ): Promise<ForgottenRows | undefined> {
     return this.#sql.write(() => {
-      const busy = this.#sql.get(
+      const busy = !unfinishedToo && this.#sql.get(
         "SELECT 1 FROM requests WHERE platform = ? AND user_id = ? AND state <> 'done'",
         platform,
         userId,
