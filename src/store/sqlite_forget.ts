@@ -39,8 +39,6 @@ export class SqliteForget implements ForgetStore {
         userId,
       );
       if (busy) return undefined;
-      // What is deleted is overwritten, not only marked as free.
-      this.#sql.all("PRAGMA secure_delete = ON");
       const channels = this.#sql.all(
         `SELECT DISTINCT channel_key FROM requests WHERE platform = ? AND user_id = ?
          UNION SELECT channel_key FROM sessions WHERE platform = ? AND user_id = ?`,
@@ -76,10 +74,7 @@ export class SqliteForget implements ForgetStore {
         this.#sql.run(`INSERT INTO ${index} (${index}) VALUES ('optimize')`);
       }
     });
-    await this.#sql.read(() => {
-      this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)");
-      this.#sql.all("PRAGMA secure_delete = OFF");
-    });
+    await this.#sql.read(() => this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
   /** Those of other people's sessions in the same place may tell of the user, too. */
