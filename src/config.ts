@@ -6,17 +6,16 @@
 import { parse as parseDotEnv } from "dotenv";
 import { dirname, join, resolve } from "node:path";
 import { homedir, userInfo } from "node:os";
-import type { GatewayConfig, Limits, MemoryConfig } from "./config_types.ts";
+import type { GatewayConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
+import { limitsOf, memoryOf, type Values } from "./config_values.ts";
 import { settings } from "./settings.ts";
 import type { Supervision } from "./systemd/service_manager.ts";
 
 /** The flags of the command line, by their name without dashes. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
-
-type Values = { [Name in keyof typeof settings]: ReturnType<typeof settings[Name]["parse"]> };
 
 /**
  * Reads the configuration of the gateway.
@@ -64,6 +63,7 @@ export function readConfig(flags: Flags): GatewayConfig {
       fallbacks: values.modelFallbacks,
       showReasoning: values.showReasoning,
       autoTier: values.autoTier,
+      contextTokens: values.contextTokens || undefined,
       stallMs: values.llmStallSeconds * 1000,
       totalMs: values.llmTotalSeconds * 1000,
     },
@@ -71,6 +71,8 @@ export function readConfig(flags: Flags): GatewayConfig {
     limits: limitsOf(values),
     overlap: { fallback: values.overlap, rules: values.overlapRules.map(parseOverlapRule) },
     collectMs: values.collectSeconds * 1000,
+    sessionResetAt: values.sessionResetAt,
+    timeZone: values.timeZone,
     sessionIdleMs: values.sessionIdleSeconds * 1000,
     heartbeatMs: values.heartbeatSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,
@@ -80,64 +82,6 @@ export function readConfig(flags: Flags): GatewayConfig {
     approvalTimeoutMs: values.approvalTimeoutSeconds * 1000,
     toolTimeoutMs: values.toolTimeoutSeconds * 1000,
     keepRequestsMs: values.keepRequestsDays * 86_400_000,
-  };
-}
-
-/** mem0 itself decides how long it takes to learn: its own client waits a minute. */
-const mem0TimeoutMs = 60_000;
-const openAiUrl = "https://api.openai.com/v1";
-
-function memoryOf(values: Values): MemoryConfig {
-  const { mem0ApiKey, mem0BaseUrl, mem0Api, mem0AgentId, embeddingModel } = values;
-  const mem0IsSet = Boolean(mem0ApiKey || mem0BaseUrl);
-  if (values.memory === "mem0" && !mem0IsSet) {
-    throw new ConfigError(
-      'Cannot use CLARA_MEMORY="mem0" without mem0: set MEM0_API_KEY, MEM0_BASE_URL, or both',
-    );
-  }
-  const { memory } = values;
-  return {
-    kind: memory === "auto" ? mem0IsSet ? "mem0" : "embedded" : memory,
-    budgetMs: values.memoryBudgetSeconds * 1000,
-    ...(embeddingModel && {
-      embedding: {
-        model: embeddingModel,
-        baseUrl: values.baseUrl ?? openAiUrl,
-        apiKey: values.apiKey,
-      },
-    }),
-    mem0: {
-      apiKey: mem0ApiKey,
-      baseUrl: mem0BaseUrl,
-      api: mem0Api,
-      agentId: mem0AgentId,
-      timeoutMs: mem0TimeoutMs,
-    },
-  };
-}
-
-/** The limits alone: they are handed far around, and no secret goes with them. */
-function limitsOf(values: Values): Limits {
-  return {
-    frameBytes: values.frameBytes,
-    queuedPerChannel: values.queuedPerChannel,
-    concurrentTurns: values.concurrentTurns,
-    connections: values.connections,
-    sendBufferBytes: values.sendBufferBytes,
-    toolRounds: values.toolRounds,
-    toolOutputChars: values.toolOutputChars,
-    mcpMessageBytes: values.mcpMessageBytes,
-    userFileBytes: values.userFileBytes,
-    continuations: values.continuations,
-    attempts: values.attempts,
-    concurrentHooks: values.concurrentHooks,
-    queuedHookEvents: values.queuedHookEvents,
-    historyTokens: values.historyTokens,
-    userTokensPerDay: values.userTokensPerDay,
-    userCostPerDay: values.userCostPerDay,
-    memoryTokens: values.memoryTokens,
-    userMemories: values.userMemories,
-    waitingExchanges: values.waitingExchanges,
   };
 }
 

@@ -58,6 +58,8 @@ export interface LlmConfig {
   readonly showReasoning: boolean;
   /** Whether the low tier decides which tier a message is worth. */
   readonly autoTier: boolean;
+  /** Tokens that every model takes, answer included; by the model's name where it is missing. */
+  readonly contextTokens?: number;
   /** Longest silence within a stream, milliseconds. */
   readonly stallMs: number;
   /** Longest time of one answer of a model with all its tries, milliseconds. */
@@ -132,6 +134,10 @@ export interface GatewayConfig {
   /** How long a channel must be quiet before what it collects is answered. */
   readonly collectMs: number;
   readonly sessionIdleMs: number;
+  /** The time of day at which all sessions end, such as `04:00`; they do not where it is missing. */
+  readonly sessionResetAt?: string;
+  /** The time zone of times of day; the machine's where it is missing. */
+  readonly timeZone?: string;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
   /** How long running turns may go on after the first signal. */

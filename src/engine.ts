@@ -3,9 +3,11 @@
  * It knows adapters by the outlet only. A part of the gateway's wiring, used by it alone.
  */
 
+import { join } from "node:path";
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
+import { contextWindow, inputTokens } from "./llm/context_window.ts";
 import { EchoClient } from "./llm/echo_client.ts";
 import type { LlmClient } from "./llm/llm_client.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
@@ -21,13 +23,19 @@ import type { Outlet } from "./processor/outlet.ts";
 import { Processor } from "./processor/processor.ts";
 import { Replies } from "./processor/replies.ts";
 import { TurnPlanner } from "./processor/turn_plan.ts";
+import { UserEraser } from "./processor/user_eraser.ts";
+import type { Tier } from "./protocol/message.ts";
+import { platformKey } from "./protocol/platform_key.ts";
 import { Intake } from "./router/intake.ts";
 import { overlapIn } from "./router/overlap_rules.ts";
 import { Router } from "./router/router.ts";
+import { DailyReset } from "./sessions/daily_reset.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import type { Store } from "./store/store.ts";
+import { Summaries } from "./summaries/summaries.ts";
 import { builtinTools } from "./tools/builtin_tools.ts";
 import type { ReminderBook } from "./tools/builtin/reminder_book.ts";
+import { UserFiles } from "./tools/files/user_files.ts";
 import { McpManager } from "./tools/mcp/mcp_manager.ts";
 import { ToolExecutor } from "./tools/tool_executor.ts";
 import type { ToolPolicy } from "./tools/tool_policy.ts";
@@ -67,7 +75,11 @@ export class Engine {
   readonly memory: UserMemory;
   readonly #config: GatewayConfig;
   readonly #store: Store;
-  readonly #sessions: Sessions;
+  readonly sessions: Sessions;
+  readonly #summaries?: Summaries;
+  readonly #endListening: () => void;
+  readonly eraser: UserEraser;
+  readonly #files: UserFiles;
   readonly #guard = new EgressGuard();
   #housekeeping?: ReturnType<typeof setInterval>;
 
@@ -81,10 +93,27 @@ export class Engine {
     this.memory = new UserMemory(config, { store, ask: askOf(this.llm) });
     this.replies = new Replies({ requests, outlet });
     this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
-    this.#sessions = new Sessions({
+    this.sessions = new Sessions({
       store: store.sessions,
       events,
       idleMs: config.sessionIdleMs,
+      dailyReset: config.sessionResetAt === undefined
+        ? undefined
+        : new DailyReset(config.sessionResetAt, config.timeZone),
+    });
+    const roomOf = (tier: Tier) => this.#inputTokens(tier);
+    // Half of the window: what else there is must have its place.
+    const historyTokens = Math.min(limits.historyTokens, Math.floor(roomOf("mid") / 2));
+    // The echo model sums nothing up: there, old lines leave the context and that is all.
+    this.#summaries = this.llm.kind === "echo" ? undefined : new Summaries({
+      store: store.summaries,
+      history: store.history,
+      llm: this.llm,
+      inputTokens: () => roomOf("low"),
+      historyTokens,
+    });
+    this.#endListening = events.subscribe(({ name }) => {
+      if (name === "session:end") this.#summaries?.look();
     });
     this.mcp = new McpManager({
       path: config.mcpFile,
@@ -93,16 +122,22 @@ export class Engine {
       maxMessageBytes: limits.mcpMessageBytes,
       callTimeoutMs: config.toolTimeoutMs,
     });
+    this.#files = new UserFiles({
+      root: join(config.dataDir, "files"),
+      quotaBytes: limits.userFileBytes,
+    });
     this.#addTools(options);
     const giveUp = new AbortController();
     const processor = new Processor({
       requests,
-      sessions: this.#sessions,
+      sessions: this.sessions,
       context: new ContextBuilder({
         history: store.history,
+        summaries: store.summaries,
         persona: options.persona,
         toolNotes: () => this.mcp.instructions(),
         ...limits,
+        historyTokens,
       }),
       orchestrator: new Orchestrator({
         llm: this.llm,
@@ -115,6 +150,7 @@ export class Engine {
           outputChars: limits.toolOutputChars,
         }),
         ...limits,
+        inputTokens: roomOf,
         autoProceed: config.autoProceed,
       }),
       llm: this.llm,
@@ -134,6 +170,7 @@ export class Engine {
       memory: this.memory,
       toolsReady: () => this.mcp.ready(),
       replies: this.replies,
+      summaries: this.#summaries,
       events,
       owner: crypto.randomUUID(),
       givenUp: giveUp.signal,
@@ -146,6 +183,17 @@ export class Engine {
       ...limits,
       collectMs: config.collectMs,
     });
+    this.eraser = new UserEraser({
+      store: store.forget,
+      router: this.router,
+      elsewhere: {
+        files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
+        // What the memory keeps elsewhere, and what waits to be learned.
+        memory: ({ platform, userId }) =>
+          this.memory.memory.removeAll(platformKey(platform, userId)),
+        usage: ({ platform, userId }) => store.usage.forget(platformKey(platform, userId)),
+      },
+    });
     this.intake = new Intake({
       requests,
       router: this.router,
@@ -157,15 +205,16 @@ export class Engine {
   /** Takes up what the last run left, and begins to keep house. */
   async start(): Promise<void> {
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
-    this.#sessions.startSweeping(housekeepingMs);
+    this.sessions.startSweeping(housekeepingMs);
     this.memory.start();
+    this.#summaries?.look();
     await this.intake.recover();
   }
 
   /** Takes no more messages; running turns end within the drain time or are put back. */
   async drain(): Promise<void> {
     clearInterval(this.#housekeeping);
-    this.#sessions[Symbol.dispose]();
+    this.sessions[Symbol.dispose]();
     this.intake.close();
     await this.router.stop({ drainMs: this.#config.drainMs });
     await this.replies.settle(settleMs);
@@ -173,7 +222,12 @@ export class Engine {
 
   /** Ends what else there is: MCP servers, connections. */
   async stop(): Promise<void> {
-    await Promise.all([this.mcp[Symbol.asyncDispose](), this.memory[Symbol.asyncDispose]()]);
+    this.#endListening();
+    await Promise.all([
+      this.mcp[Symbol.asyncDispose](),
+      this.memory[Symbol.asyncDispose](),
+      this.#summaries?.[Symbol.asyncDispose](),
+    ]);
     this.#guard[Symbol.dispose]();
   }
 
@@ -182,15 +236,23 @@ export class Engine {
       history: store.history,
       memories: store.memories,
       reminders,
-      dataDir: this.#config.dataDir,
-      userFileBytes: this.#config.limits.userFileBytes,
+      files: this.#files,
       guard: this.#guard,
     });
     for (const tool of tools) registry.add(tool);
     registry.addSource(this.mcp);
   }
 
+  /** Tokens (estimated) that a request to the model of a tier may have. */
+  #inputTokens(tier: Tier): number {
+    if (this.llm.kind === "echo") return Number.MAX_SAFE_INTEGER;
+    const { contextTokens } = this.#config.llm;
+    const known = contextTokens ?? this.llm.contextTokensOf(tier);
+    return inputTokens(known ?? contextWindow(this.llm.modelOf(tier)));
+  }
+
   async #keepHouse(): Promise<void> {
+    this.#summaries?.look();
     const before = Date.now() - this.#config.keepRequestsMs;
     try {
       while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);

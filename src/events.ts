@@ -31,7 +31,7 @@ export interface EventMap {
   "session:start": EventOrigin & { readonly session_id: string };
   /** A session was idle for too long; `session:end` follows. */
   "session:timeout": EventOrigin & { readonly session_id: string; readonly idle_seconds: number };
-  /** A session is over. */
+  /** A session is over: `timeout`, `daily_reset`, or `reset` where somebody asked for it. */
   "session:end": EventOrigin & { readonly session_id: string; readonly reason: string };
   /** A message was accepted: it is committed and will be answered. */
   "message:received": EventOrigin & { readonly content: string };

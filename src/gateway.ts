@@ -166,7 +166,7 @@ export class Gateway implements AsyncDisposable {
 
   #http(hub: AdapterHub, authenticator: Authenticator) {
     const { hooks, scheduler } = this.#automation;
-    const { llm, router, memory } = this.#engine;
+    const { llm, router, memory, sessions, eraser } = this.#engine;
     const { allowedOrigins } = this.#config;
     const gate = new AdminGate({ authenticator, allowedOrigins });
     const app = healthApp({
@@ -189,6 +189,10 @@ export class Gateway implements AsyncDisposable {
       runs: this.#store.runs,
       usage: this.#store.usage,
       memory,
+      sessions: this.#store.sessions,
+      history: this.#store.history,
+      endSession: (id) => sessions.resetById(id),
+      eraser,
       reload: () => this.reload(),
     });
     return app.route("/admin", admin);

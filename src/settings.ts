@@ -5,6 +5,7 @@
 
 import { limitSettings } from "./limit_settings.ts";
 import { logFormats, logLevels } from "./log.ts";
+import { parseTimeOfDay } from "./sessions/daily_reset.ts";
 import * as kind from "./setting.ts";
 import { overlaps } from "./protocol/message.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";
@@ -84,6 +85,12 @@ export const settings = {
   showReasoning: kind.flag("CLARA_SHOW_REASONING", {
     help: "Show what a model thinks before its answer, where it tells",
   }),
+  contextTokens: kind.number("CLARA_CONTEXT_TOKENS", {
+    fallback: 0,
+    shown: "(by model)",
+    min: 2_000,
+    help: "Tokens that the model takes, its answer included (docs/context.md)",
+  }),
   llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
@@ -156,6 +163,17 @@ export const settings = {
     max: 600,
     whole: false,
     help: "How long a channel must be quiet before what it collects is answered",
+  }),
+  sessionResetAt: kind.text("CLARA_SESSION_RESET_AT", {
+    fallback: undefined,
+    check: parseTimeOfDay,
+    help: "Time of day at which all sessions end, such as 04:00",
+  }),
+  timeZone: kind.text("CLARA_TIME_ZONE", {
+    fallback: undefined,
+    shown: "(the machine's)",
+    check: checkTimeZone,
+    help: "Time zone of CLARA_SESSION_RESET_AT, such as Europe/Berlin",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
     help: 'Answer a trailing "Shall I proceed?" of the model with yes',
@@ -247,5 +265,13 @@ export const settings = {
 function checkUrl(value: string): void {
   if (!URL.canParse(value) || !/^https?:/.test(value)) {
     throw new Error("expected an http:// or https:// URL");
+  }
+}
+
+function checkTimeZone(value: string): void {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: value });
+  } catch {
+    throw new Error("expected an IANA time zone such as Europe/Berlin");
   }
 }

@@ -9,8 +9,10 @@ import { errorText, StoreError } from "../errors.ts";
 import { logger } from "../log.ts";
 import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
 import { memoryRoutes, type MemoryRoutesOptions } from "./memory_routes.ts";
+import { sessionRoutes, type SessionRoutesOptions } from "./session_routes.ts";
 import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
 import { usageRoutes, type UsageRoutesOptions } from "./usage_routes.ts";
+import { userRoutes, type UserRoutesOptions } from "./user_routes.ts";
 
 const log = logger("admin");
 
@@ -24,7 +26,13 @@ export interface RequestBindings {
 
 /** What the admin interface is given. */
 export interface AdminOptions
-  extends HookRoutesOptions, TaskRoutesOptions, UsageRoutesOptions, MemoryRoutesOptions {
+  extends
+    HookRoutesOptions,
+    TaskRoutesOptions,
+    UsageRoutesOptions,
+    MemoryRoutesOptions,
+    SessionRoutesOptions,
+    UserRoutesOptions {
   readonly gate: AdminGate;
   /** Reads the files again; gives what is wrong with them. */
   readonly reload: () => Promise<readonly string[]>;
@@ -59,6 +67,8 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   app.route("/tasks", taskRoutes(options));
   app.route("/usage", usageRoutes(options));
   app.route("/memory", memoryRoutes(options));
+  app.route("/sessions", sessionRoutes(options));
+  app.route("/users", userRoutes(options));
   app.post("/reload", async (context) => {
     const problems = await options.reload();
     return context.json({ problems }, problems.length > 0 ? 422 : 200);

@@ -28,22 +28,36 @@ export async function sayRefusal(command: () => Promise<number>): Promise<number
   }
 }
 
+/** What is asked. */
+export interface AdminRequest {
+  /** The path under `/admin`. */
+  readonly path: string;
+  /** With one it is a POST, unless `method` says otherwise. */
+  readonly body?: unknown;
+  readonly method?: "GET" | "POST" | "DELETE";
+}
+
 /**
- * Asks for a path under `/admin`; with a body it is a POST.
+ * Asks for a path under `/admin`.
  *
  * @throws {NotRunningError} when no gateway is there; {@linkcode AdminError} when it refuses.
  */
-export async function askAdmin(
+export async function askAdmin(flags: Flags, request: AdminRequest): Promise<AdminAnswer> {
+  return parse(await askAdminText(flags, request));
+}
+
+/** As {@linkcode askAdmin}, but gives the answer's text as it is. */
+export async function askAdminText(
   flags: Flags,
-  { path, body }: { readonly path: string; readonly body?: unknown },
-): Promise<AdminAnswer> {
+  { path, body, method = body === undefined ? "GET" : "POST" }: AdminRequest,
+): Promise<string> {
   const { url, secret } = await gatewayPlace(flags);
   const base = new URL(url.replace(/^ws/, "http"));
   const target = new URL(`/admin${path}`, base);
   let response: Response;
   try {
     response = await fetch(target, {
-      method: body === undefined ? "GET" : "POST",
+      method,
       headers: {
         ...(secret && { authorization: `Bearer ${asBytes(secret)}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
@@ -55,9 +69,14 @@ export async function askAdmin(
     const message = `No gateway runs at ${base.host}`;
     throw new NotRunningError(`${message} (${errorText(error)})`, { cause: error });
   }
-  const answer = parse(await response.text());
-  if (response.ok) return answer;
-  const { problems, error = `The gateway answered ${response.status}` } = answer;
+  return await answerOf(response);
+}
+
+/** The text of an answer. @throws {AdminError} with its words where it is a refusal. */
+export async function answerOf(response: Response): Promise<string> {
+  const text = await response.text();
+  if (response.ok) return text;
+  const { problems, error = `The gateway answered ${response.status}` } = parse(text);
   throw new AdminError(Array.isArray(problems) ? problems.join("; ") : String(error));
 }
 

@@ -3,16 +3,13 @@
 import type { Setting } from "../setting.ts";
 import { settings } from "../settings.ts";
 import type { Command, Option, SettingName } from "./command.ts";
+import { json, place, url } from "./common_options.ts";
+import { dataCommands } from "./data_commands.ts";
 
 /** All settings that have a flag. */
 const allSettings = (Object.entries(settings) as [SettingName, Setting<unknown>][])
   .filter(([, { flag }]) => flag).map(([name]) => name);
 
-/** What says which gateway is meant. */
-const place: readonly SettingName[] = ["host", "port", "dataDir", "pidFile"];
-
-const url: Option = { flag: "url", value: "URL", help: "Address of the gateway's WebSocket" };
-const json: Option = { flag: "json", help: "Print JSON" };
 const background: Option = {
   flag: "background",
   value: "FOLDER",
@@ -168,56 +165,7 @@ Without a running gateway the file alone is looked at.`,
       return (flags, args) => tasks(args, flags);
     },
   },
-  {
-    name: "memory",
-    summary: "What is remembered of a user",
-    usage: "ACTION --user USER …",
-    details: `Actions:
-  list --user USER [--json]             the newest first
-  search QUERY --user USER [--json]     as a turn would find them
-  forget --user USER --id ID            one
-  forget --user USER --text TEXT        those that hold a text
-  forget --user USER --all              all of them, and what waits to be learned
-
-USER is PLATFORM:ID, as in discord:4711. Without a running gateway the store is looked at, and mem0
-where it is set.`,
-    options: [
-      url,
-      json,
-      { flag: "user", value: "PLATFORM:ID", help: "Whose memories" },
-      { flag: "id", value: "ID", help: "The memory to forget" },
-      { flag: "text", value: "WORDS", help: "Forget what holds these words" },
-      { flag: "all", help: "Forget all of this user" },
-    ],
-    settings: place,
-    actions: ["list", "search", "forget"],
-    maxWords: Infinity,
-    load: async () => {
-      const { memory } = await import("./memory_command.ts");
-      return (flags, args) => memory(args, flags);
-    },
-  },
-  {
-    name: "usage",
-    summary: "Tokens and cost by user, channel, model or day",
-    usage: "[user|channel|model|day|purpose] [options]",
-    details:
-      `Tokens and cost by day, or by what is named; days in UTC. Estimated requests are those whose
-provider did not say what they took.`,
-    words: ["user", "channel", "model", "day", "purpose"],
-    options: [
-      url,
-      json,
-      { flag: "from", value: "DAY", help: "First day, such as 2030-01-31 (UTC)" },
-      { flag: "to", value: "DAY", help: "Last day" },
-    ],
-    settings: place,
-    maxWords: 1,
-    load: async () => {
-      const { usage } = await import("./usage_command.ts");
-      return (flags, args) => usage(args, flags);
-    },
-  },
+  ...dataCommands,
   {
     name: "service",
     summary: "The gateway as a systemd service",

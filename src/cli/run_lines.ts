@@ -14,7 +14,9 @@ export function runLines(run: Readonly<Record<string, unknown>>): string {
   ].filter(Boolean).join("  ");
   const output = String(run.output ?? "").trimEnd();
   if (output === "") return oneLine(head);
-  return `${oneLine(head)}\n${output.split("\n").map((line) => plain(`    ${line}`)).join("\n")}`;
+  return `${oneLine(head)}\n${
+    output.split("\n").map((line) => plainLines(`    ${line}`)).join("\n")
+  }`;
 }
 
 /** Lines in columns, the first row underlined by nothing but its place. */
@@ -38,11 +40,11 @@ export function jsonText(value: unknown): string {
 
 /** What comes from elsewhere, in one line: it cannot forge another one. */
 export function oneLine(text: string): string {
-  return plain(text.replace(/\s*\n\s*/g, " "));
+  return plainLines(text.replace(/\s*\n\s*/g, " "));
 }
 
 /** Without what would steer the terminal: output may come from anywhere. */
-function plain(text: string): string {
+export function plainLines(text: string): string {
   return text.replace(
     /[\p{Cc}]/gu,
     (character) => character === "\n" || character === "\t" ? character : "�",

@@ -4,18 +4,22 @@
  */
 
 import { GatewayError } from "../errors.ts";
+import type { ContextPart } from "../llm/context_part.ts";
 import type { LlmClient, LlmMessage, RequestUsage } from "../llm/llm_client.ts";
 import { filtered } from "../llm/llm_failure.ts";
+import { TokenScale } from "../llm/token_scale.ts";
 import type { Tier } from "../protocol/message.ts";
 import type { FinishReason, ReplyFile } from "../protocol/reply_frame.ts";
 import type { ToolCall, ToolRound } from "../store/request_store.ts";
 import type { ToolContext } from "../tools/tool.ts";
 import type { ToolExecutor } from "../tools/tool_executor.ts";
+import { fittedStream } from "./fitted_stream.ts";
 import { asksForPermission } from "./permission_question.ts";
 import { Seam } from "./seam.ts";
 import { ToolCallAssembler } from "./tool_call_assembler.ts";
 import { interrupted, runToolRound, type TurnJournal } from "./tool_round.ts";
 import type { TurnEvent, TurnResult } from "./turn_event.ts";
+import { TurnMessages } from "./turn_messages.ts";
 
 const continuePrompt =
   "Your last message was cut off because of its length. Go on exactly where it " +
@@ -40,6 +44,8 @@ export interface OrchestratorOptions {
   readonly continuations: number;
   /** Whether a trailing "Shall I proceed?" is answered with yes. */
   readonly autoProceed: boolean;
+  /** Tokens (estimated) that a request to the model of a tier may have. */
+  readonly inputTokens: (tier: Tier) => number;
   readonly newId?: () => string;
 }
 
@@ -47,7 +53,9 @@ export interface OrchestratorOptions {
 export interface Turn {
   readonly tier: Tier;
   /** The context, the user's message last. */
-  readonly messages: readonly LlmMessage[];
+  readonly parts: readonly ContextPart[];
+  /** Told before each request how many tokens of history there is room for. */
+  readonly onHistoryRoom?: (tokens: number) => void;
   /** Rounds that an earlier attempt journaled: they are taken over, not run again. */
   readonly rounds: readonly ToolRound[];
   readonly journal: TurnJournal;
@@ -66,7 +74,7 @@ interface Answer {
 
 /** What grows during a turn. */
 interface Progress {
-  readonly messages: LlmMessage[];
+  readonly messages: TurnMessages;
   readonly files: ReplyFile[];
   toolCount: number;
   inputTokens: number;
@@ -80,6 +88,7 @@ interface Progress {
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
   readonly #newId: () => string;
+  readonly #scale = new TokenScale();
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
@@ -93,8 +102,11 @@ export class Orchestrator {
    * it aborts.
    */
   async *run(turn: Turn): AsyncGenerator<TurnEvent, TurnResult> {
+    const { inputTokens, llm } = this.#options;
+    const scale = this.#scale.of(llm.modelOf(turn.tier));
+    const budget = Math.floor(inputTokens(turn.tier) / scale);
     const progress: Progress = {
-      messages: [...turn.messages],
+      messages: new TurnMessages(turn.parts, { budget }),
       files: [],
       toolCount: 0,
       inputTokens: 0,
@@ -135,7 +147,8 @@ export class Orchestrator {
         }
         addResult(progress, call, result);
       }
-      progress.messages.push(...await turn.journal.join(index, { fresh: false }));
+      const joined = await turn.journal.join(index, { fresh: false });
+      joined.forEach((message) => progress.messages.push(message));
     }
   }
 
@@ -153,7 +166,8 @@ export class Orchestrator {
       tools: this.#options.tools,
     });
     round.calls.forEach((call, position) => addResult(progress, call, results[position]!));
-    progress.messages.push(...await turn.journal.join(round.index, { fresh: true }));
+    const joined = await turn.journal.join(round.index, { fresh: true });
+    joined.forEach((message) => progress.messages.push(message));
   }
 
   /** Asks the model, and again where its answer is cut for length, or is nothing at all. */
@@ -184,23 +198,24 @@ export class Orchestrator {
     progress: Progress,
     { before, mayCall }: { readonly before: string; readonly mayCall: boolean },
   ): AsyncGenerator<TurnEvent, Answer> {
-    const { llm, tools } = this.#options;
     const assembler = new ToolCallAssembler(this.#newId);
     const seam = before === "" ? undefined : new Seam(before);
-    const request = {
-      tier: turn.tier,
-      messages: before === "" ? progress.messages : [
-        ...progress.messages,
-        { role: "assistant", content: before } as const,
-        { role: "user", content: continuePrompt } as const,
-      ],
-      tools: mayCall ? tools.declarations(turn.context) : [],
-      onUsage: turn.onUsage,
-    };
+    const after: readonly LlmMessage[] = before === "" ? [] : [
+      { role: "assistant", content: before },
+      { role: "user", content: continuePrompt },
+    ];
     let text = "";
     let reason: FinishReason = "other";
     let thinks = false;
-    for await (const event of llm.stream(request, turn.signal)) {
+    const stream = fittedStream({
+      ...turn,
+      llm: this.#options.llm,
+      scale: this.#scale,
+      messages: progress.messages,
+      tools: mayCall ? this.#options.tools.declarations(turn.context) : [],
+      after,
+    });
+    for await (const event of stream) {
       turn.signal.throwIfAborted();
       if (event.type === "text") {
         const delta = seam ? seam.add(event.text) : event.text;

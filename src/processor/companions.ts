@@ -5,6 +5,7 @@
  */
 
 import type { EventBus } from "../events.ts";
+import type { ContextPart } from "../llm/context_part.ts";
 import type { LlmMessage } from "../llm/llm_client.ts";
 import type { Overlap } from "../protocol/message.ts";
 import type { TakeWaiting } from "../router/router.ts";
@@ -59,6 +60,11 @@ export class Companions {
   /** Takes in what wants to join the running turn after a round of tool calls. */
   async steer(round: number): Promise<void> {
     await this.#absorb("steer", round);
+  }
+
+  /** The same as parts of the context that are never left out. */
+  parts(round: number, options: { readonly named: boolean }): readonly ContextPart[] {
+    return this.messages(round, options).map((message) => ({ kind: "message", message }));
   }
 
   /** What came in after a round, as the model is told it. */

@@ -20,13 +20,16 @@ import type {
   RequestStore,
 } from "../store/request_store.ts";
 import type { UsageStore } from "../store/usage_store.ts";
+import type { Summaries } from "../summaries/summaries.ts";
 import type { ContextBuilder } from "./context_builder.ts";
 import { ClaimJournal, ClaimLostError } from "./claim_journal.ts";
 import { Companions } from "./companions.ts";
+import { emitEnd } from "./end_event.ts";
 import { exchangeOf } from "./exchange.ts";
 import { historyLines } from "./history_lines.ts";
 import type { Replies } from "./replies.ts";
 import type { Reply } from "./reply.ts";
+import { isOnlyReset, resetModel, resetReply, resetResult } from "./session_reset.ts";
 import { originOf, recallOf, toolContextOf } from "./turn_context.ts";
 import { showStep } from "./turn_display.ts";
 import type { TurnPlan, TurnPlanner } from "./turn_plan.ts";
@@ -39,7 +42,7 @@ const log = logger("processor");
 /** What a {@linkcode Processor} is given. */
 export interface ProcessorOptions {
   readonly requests: RequestStore;
-  readonly sessions: Pick<Sessions, "open">;
+  readonly sessions: Pick<Sessions, "open" | "reset">;
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
@@ -49,6 +52,8 @@ export interface ProcessorOptions {
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
+  /** Told of each turn that was answered, to sum up what grows too long. */
+  readonly summaries?: Pick<Summaries, "afterTurn">;
   readonly events: EventBus;
   /** This process, for the claims in the store. */
   readonly owner: string;
@@ -90,7 +95,7 @@ export class Processor {
     const options = { ...this.#options, takeWaiting, now: this.#now };
     const companions = new Companions(queued, claimed, options);
     const turn: PlannedTurn = { ...claimed, ...plan, companions };
-    const model = this.#options.llm.modelOf(tier);
+    const model = isOnlyReset(message) ? resetModel : this.#options.llm.modelOf(tier);
     const { nodeId, requestId } = queued;
     const { dialect } = message;
     const reply = this.#options.replies.open(queued.seq, {
@@ -186,6 +191,11 @@ export class Processor {
     const userId = message.user.id;
     const channelId = message.channel.id;
     const { sessions, givenUp } = this.#options;
+    if (message.reset) await untilStored(() => sessions.reset({ conversation, userId }), givenUp);
+    if (isOnlyReset(message)) {
+      reply.add(resetReply);
+      return resetResult;
+    }
     // It goes on while the rest is fetched, and never rejects.
     const recalled = this.#options.memory.recall(recallOf(claimed, signal));
     const session = await untilStored(
@@ -205,15 +215,15 @@ export class Processor {
       memories,
     });
     state.userText = context.userText;
-    const asked = context.messages.at(-1);
-    const named = asked?.role === "user" && asked.speaker !== undefined;
+    const { named } = context;
     const join: TurnJournal["join"] = async (round, { fresh }) => {
       if (fresh) await companions.steer(round);
       return companions.messages(round, { named });
     };
     const turn = this.#options.orchestrator.run({
       tier: claimed.tier,
-      messages: [...context.messages, ...companions.messages(-1, { named })],
+      parts: [...context.parts, ...companions.parts(-1, { named })],
+      onHistoryRoom: (tokens) => state.historyRoom ??= tokens,
       rounds: claimed.rounds,
       journal: new ClaimJournal(this.#options.requests, { claim, usage: state.usage, join }),
       context: toolContextOf(claimed, { sessionId: session.id }),
@@ -253,8 +263,12 @@ export class Processor {
     if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
       throw new ClaimLostError();
     }
-    this.#emitEnd(claimed, outcome);
+    emitEnd(this.#options.events, claimed, { outcome, now });
     if (exchange) memory.wake();
+    if (state.historyRoom !== undefined) {
+      const { userKey } = state.account;
+      this.#options.summaries?.afterTurn({ ...state, userKey, historyRoom: state.historyRoom });
+    }
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, sent);
   }
@@ -265,29 +279,6 @@ export class Processor {
     // It will be asked for once more, and was paid for all the same.
     await untilStored(() => usage.add(state.usage.open()), givenUp);
     await untilStored(() => requests.release(claim), givenUp);
-  }
-
-  #emitEnd(claimed: ClaimedRequest, outcome: Outcome): void {
-    const { events } = this.#options;
-    const origin = originOf(claimed);
-    switch (outcome.type) {
-      case "reply":
-        return events.emit("message:sent", {
-          ...origin,
-          content: outcome.text,
-          tool_count: outcome.toolCount,
-          duration_ms: this.#now() - claimed.acceptedAt,
-        });
-      case "cancelled":
-        return events.emit("message:cancelled", origin);
-      case "error": {
-        const { code, message: text } = outcome;
-        return events.emit("message:error", { ...origin, code, message: text });
-      }
-      case "proactive":
-        // Made of one of the above only when it is kept.
-        return;
-    }
   }
 }
 

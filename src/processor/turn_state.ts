@@ -13,6 +13,8 @@ export interface TurnState {
   /** The user's message as history keeps it. */
   userText: string;
   readonly conversation: Conversation;
+  /** Tokens of history that the context had room for. */
+  historyRoom?: number;
   /** Whose usage it is. */
   readonly account: Account;
   readonly usage: TurnUsage;

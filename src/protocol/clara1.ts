@@ -65,6 +65,7 @@ export const message = z.object({
   overlap: z.enum(overlaps).nullish(),
   reply_chain: z.array(replyChainEntry).nullish(),
   tier_override: z.enum(tiers).nullish(),
+  reset: z.boolean().nullish(),
   metadata: metadata.nullish(),
 });
 

@@ -74,7 +74,8 @@ function decodeMessage(frame: Record<string, unknown>): UserMessage {
 
 /** A message of nothing would get an answer to nothing. */
 function withContent(message: UserMessage, frame: Record<string, unknown>): UserMessage {
-  if (message.content.trim() !== "" || message.attachments.length > 0) return message;
+  const { content, attachments, reset } = message;
+  if (content.trim() !== "" || attachments.length > 0 || reset) return message;
   throw invalid(frame, '"content": expected text, or an attachment');
 }
 
@@ -96,6 +97,7 @@ function fromClara1(frame: z.output<typeof clara1.message>): UserMessage {
     overlap: frame.overlap ?? undefined,
     tier: frame.tier_override ?? undefined,
     metadata: frame.metadata ?? {},
+    ...(wantsReset(frame, frame.reset) && { reset: true }),
   };
 }
 
@@ -121,7 +123,19 @@ function fromClaraPy(frame: z.output<typeof claraPy.message>): UserMessage {
     priority: "normal",
     tier: frame.tier_override ?? undefined,
     metadata: frame.metadata ?? {},
+    ...(wantsReset(frame) && { reset: true }),
   };
+}
+
+/** A person says it with `/new`, an adapter with a field of its own or of its metadata. */
+function wantsReset(
+  { content, metadata }: {
+    readonly content: string;
+    readonly metadata?: Readonly<Record<string, unknown>> | null;
+  },
+  reset?: boolean | null,
+): boolean {
+  return reset === true || metadata?.reset === true || content.trim().toLowerCase() === "/new";
 }
 
 function fromAttachment(wire: z.output<typeof clara1.attachment>): Attachment {

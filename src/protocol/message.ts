@@ -88,6 +88,8 @@ export interface UserMessage {
   readonly overlap?: Overlap;
   readonly tier?: Tier;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whether the user's session here ends before it, so that it begins a new conversation. */
+  readonly reset?: boolean;
   /** Set where nobody sent it: its reply goes out unasked, as one frame. No adapter can set it. */
   readonly task?: TaskOrigin;
 }

@@ -4,3 +4,13 @@
 export function platformKey(platform: string, id: string): string {
   return `${platform.replaceAll("%", "%25").replaceAll(":", "%3A")}:${id}`;
 }
+
+/** What a key was made of; undefined where it is none. */
+export function parsePlatformKey(
+  key: string,
+): { readonly platform: string; readonly id: string } | undefined {
+  const colon = key.indexOf(":");
+  if (colon < 1 || colon === key.length - 1) return undefined;
+  const platform = key.slice(0, colon).replaceAll("%3A", ":").replaceAll("%25", "%");
+  return { platform, id: key.slice(colon + 1) };
+}

@@ -1,6 +1,6 @@
 /**
  * Sessions: one user's conversation in one channel (and thread), begun by the first message, kept
- * alive by each, ended when idle for too long. The processor opens them; the gateway sweeps them.
+ * alive by each, ended when idle for too long, each day, or when asked. The processor opens them; the gateway sweeps them.
  */
 
 import { errorText } from "../errors.ts";
@@ -8,6 +8,7 @@ import type { EventBus } from "../events.ts";
 import { logger } from "../log.ts";
 import type { Conversation } from "../store/history_store.ts";
 import type { Session, SessionStore } from "../store/session_store.ts";
+import type { DailyReset } from "./daily_reset.ts";
 
 const log = logger("sessions");
 
@@ -20,6 +21,8 @@ export interface SessionsOptions {
   readonly events: EventBus;
   /** Idle time after which a session ends, milliseconds. */
   readonly idleMs: number;
+  /** When all sessions end each day, where they do. */
+  readonly dailyReset?: DailyReset;
   readonly now?: () => number;
   readonly newId?: () => string;
 }
@@ -51,11 +54,23 @@ export class Sessions implements Disposable {
       ...origin,
       id: this.#newId(),
       now,
-      idleBefore: now - this.#options.idleMs,
+      idleBefore: this.#idleBefore(now),
     });
-    if (ended) this.#emitTimeout(ended);
+    if (ended) this.#emitEnd(ended, now);
     if (created) this.#options.events.emit("session:start", originOf(session));
     return session;
+  }
+
+  /** Ends the user's running session in a conversation because somebody asked for it, if there is one. */
+  async reset(
+    who: { readonly conversation: Conversation; readonly userId: string },
+  ): Promise<Session | undefined> {
+    return this.#emitReset(await this.#options.store.end({ ...who, now: this.#now() }));
+  }
+
+  /** The same for a session by its id. */
+  async resetById(id: string): Promise<Session | undefined> {
+    return this.#emitReset(await this.#options.store.endById({ id, now: this.#now() }));
   }
 
   /** Ends all sessions that have been idle for too long; gives their count. */
@@ -64,11 +79,11 @@ export class Sessions implements Disposable {
     for (;;) {
       const now = this.#now();
       const ended = await this.#options.store.endIdle({
-        idleBefore: now - this.#options.idleMs,
+        idleBefore: this.#idleBefore(now),
         now,
         limit: sweepBatch,
       });
-      ended.forEach((session) => this.#emitTimeout(session));
+      ended.forEach((session) => this.#emitEnd(session, now));
       count += ended.length;
       if (ended.length < sweepBatch) return count;
     }
@@ -87,10 +102,28 @@ export class Sessions implements Disposable {
     clearInterval(this.#timer);
   }
 
-  #emitTimeout(session: Session): void {
-    const idle_seconds = Math.round((this.#now() - session.activeAt) / 1000);
-    this.#options.events.emit("session:timeout", { ...originOf(session), idle_seconds });
-    this.#options.events.emit("session:end", { ...originOf(session), reason: "timeout" });
+  /** Sessions that nobody has used since then are over. */
+  #idleBefore(now: number): number {
+    const { idleMs, dailyReset } = this.#options;
+    return Math.max(now - idleMs, dailyReset?.last(now) ?? 0);
+  }
+
+  #emitReset(session: Session | undefined): Session | undefined {
+    if (session) {
+      this.#options.events.emit("session:end", { ...originOf(session), reason: "reset" });
+    }
+    return session;
+  }
+
+  #emitEnd(session: Session, now: number): void {
+    const { events, idleMs } = this.#options;
+    const origin = originOf(session);
+    if (session.activeAt >= now - idleMs) {
+      return events.emit("session:end", { ...origin, reason: "daily_reset" });
+    }
+    const idle_seconds = Math.round((now - session.activeAt) / 1000);
+    events.emit("session:timeout", { ...origin, idle_seconds });
+    events.emit("session:end", { ...origin, reason: "timeout" });
   }
 }
 

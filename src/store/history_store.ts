@@ -29,15 +29,36 @@ export interface HistoryEntry extends NewHistoryEntry {
 /** History, for reading. */
 export interface HistoryStore {
   /**
-   * The newest lines of a conversation's running sessions, the oldest first: at most `limit`, and no
-   * more than fit into `maxBytes` of UTF-8 (default: all), where one counts for `lineBytes` at most
+   * The newest lines of a conversation's running sessions, the oldest first: those after the line with
+   * id `after` (default: all), at most `limit`, and no more than fit into `maxBytes` of UTF-8 (default: all), where one counts for `lineBytes` at most
    * (default: all) and is cut off there.
    */
   recent(
     options: {
       readonly conversation: Conversation;
+      readonly after?: number;
       readonly limit: number;
       readonly maxBytes?: number;
+      readonly lineBytes?: number;
+    },
+  ): Promise<readonly HistoryEntry[]>;
+
+  /** As `recent`, but the oldest lines after `after`. */
+  oldest(
+    options: {
+      readonly conversation: Conversation;
+      readonly after: number;
+      readonly limit: number;
+      readonly lineBytes: number;
+    },
+  ): Promise<readonly HistoryEntry[]>;
+
+  /** The lines of a session after `after`, the oldest first; a line is cut off at `lineBytes`. */
+  ofSession(
+    options: {
+      readonly sessionId: string;
+      readonly after: number;
+      readonly limit: number;
       readonly lineBytes?: number;
     },
   ): Promise<readonly HistoryEntry[]>;

@@ -242,6 +242,34 @@ const migrations: readonly string[] = [
   CREATE INDEX memory_outbox_of_user ON memory_outbox (user_key);
   CREATE INDEX memory_outbox_next ON memory_outbox (attempts, seq);
   `,
+  `
+  CREATE TABLE summaries (
+    channel_key TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    -- The newest line of history that it covers.
+    covers_to INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (channel_key, thread_id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Of an ended session; missing until it is made, empty where there is nothing to sum up.
+  ALTER TABLE sessions ADD COLUMN summary TEXT;
+  UPDATE sessions SET summary = '' WHERE ended_at IS NOT NULL;
+  CREATE INDEX sessions_unsummed ON sessions (ended_at)
+    WHERE ended_at IS NOT NULL AND summary IS NULL;
+  CREATE INDEX sessions_of_user ON sessions (platform, user_id, started_at);
+  CREATE INDEX sessions_started ON sessions (started_at);
+  CREATE INDEX sessions_summed ON sessions (channel_key, thread_id, user_id, ended_at);
+  CREATE INDEX history_session ON history (session_id, id);
+
+  ALTER TABLE requests ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+  UPDATE requests SET user_id = message ->> '$.user.id' WHERE message IS NOT NULL;
+  UPDATE requests SET user_id = lines.user_id
+    FROM (SELECT request_seq, user_id FROM history GROUP BY request_seq) AS lines
+    WHERE requests.seq = lines.request_seq AND requests.message IS NULL;
+  CREATE INDEX requests_of_user ON requests (platform, user_id);
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

@@ -15,6 +15,24 @@ export interface Session {
   readonly activeAt: number;
 }
 
+/** A session as those see it who look back. */
+export interface SessionRecord extends Session {
+  /** Missing while it runs. */
+  readonly endedAt?: number;
+  /** Lines of history that it has. */
+  readonly lines: number;
+  /** What was said in it, once it is over and summed up. */
+  readonly summary?: string;
+}
+
+/** Which sessions are looked for; what is missing does not matter. */
+export interface SessionQuery {
+  readonly platform?: string;
+  readonly userId?: string;
+  readonly channelId?: string;
+  readonly limit: number;
+}
+
 /** Sessions. Every method is one transaction, durable when its promise resolves. */
 export interface SessionStore {
   /**
@@ -42,6 +60,24 @@ export interface SessionStore {
     readonly now: number;
     readonly limit: number;
   }): Promise<readonly Session[]>;
+
+  /** Ends a user's running session in a conversation; undefined where there is none. */
+  end(options: {
+    readonly conversation: Conversation;
+    readonly userId: string;
+    readonly now: number;
+  }): Promise<Session | undefined>;
+
+  /** Ends a session by its id; undefined where it does not run. */
+  endById(
+    options: { readonly id: string; readonly now: number },
+  ): Promise<Session | undefined>;
+
+  /** The newest sessions, newest first. */
+  list(query: SessionQuery): Promise<readonly SessionRecord[]>;
+
+  /** One session; undefined where there is none. */
+  get(id: string): Promise<SessionRecord | undefined>;
 
   /** The adapter that carried the newest session of a channel; undefined where there was none. */
   nodeOf(channelKey: string): Promise<string | undefined>;

@@ -36,7 +36,9 @@ export class SqliteConnection implements Disposable {
       database = new DatabaseSync(path);
       migrate(database);
       database.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +
+          // What is deleted is overwritten, not only marked as free: users may want to be forgotten.
+          "PRAGMA secure_delete = ON",
       );
       return new SqliteConnection(database, lock);
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
-import type { HistoryEntry, HistoryStore } from "./history_store.ts";
+import type { Conversation, HistoryEntry, HistoryStore } from "./history_store.ts";
 
 /**
  * The text as bytes, so many at most: as text the driver would cut it at a NUL. A part of no bytes is
@@ -15,6 +15,17 @@ const columns = `history.id, history.session_id, history.role,
 /** Bytes of a line that a search or a page gives back. */
 const foundBytes = 20_000;
 
+/** Lines of a conversation's running sessions; older than the oldest of them there is nothing. */
+const ofRunning = `history.channel_key = ? AND history.thread_id = ?
+  AND sessions.ended_at IS NULL AND history.id > max(?, (
+    SELECT min(after_line) FROM sessions
+    WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL))`;
+
+/** The values of {@linkcode ofRunning}. */
+function valuesOfRunning({ channelKey, threadId }: Conversation, after: number) {
+  return [channelKey, threadId, after, channelKey, threadId] as const;
+}
+
 /** The tables `history` and `history_words`, for reading. */
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
@@ -26,22 +37,15 @@ export class SqliteHistory implements HistoryStore {
   recent(
     options: Parameters<HistoryStore["recent"]>[0],
   ): Promise<readonly HistoryEntry[]> {
-    const { conversation, limit, maxBytes = Infinity, lineBytes = Infinity } = options;
+    const { conversation, after = 0, limit, maxBytes = Infinity } = options;
+    const { lineBytes = Infinity } = options;
     return this.#sql.read(() => {
       // First the sizes alone, which stand in the rows' heads: a huge line must not be read for nothing.
       const sizes = this.#sql.all(
-        // Older than the oldest session that runs there is nothing to look for.
         `SELECT history.id, octet_length(history.content) AS size
          FROM history JOIN sessions ON sessions.id = history.session_id
-         WHERE history.channel_key = ? AND history.thread_id = ? AND sessions.ended_at IS NULL
-           AND history.id > (
-             SELECT min(after_line) FROM sessions
-             WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)
-         ORDER BY history.id DESC LIMIT ?`,
-        conversation.channelKey,
-        conversation.threadId,
-        conversation.channelKey,
-        conversation.threadId,
+         WHERE ${ofRunning} ORDER BY history.id DESC LIMIT ?`,
+        ...valuesOfRunning(conversation, after),
         limit,
       );
       let left = maxBytes;
@@ -59,6 +63,34 @@ export class SqliteHistory implements HistoryStore {
         )
       );
     });
+  }
+
+  oldest(
+    { conversation, after, limit, lineBytes }: Parameters<HistoryStore["oldest"]>[0],
+  ): Promise<readonly HistoryEntry[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT ${columns} FROM history JOIN sessions ON sessions.id = history.session_id
+         WHERE ${ofRunning} ORDER BY history.id LIMIT ?`,
+        lineBytes,
+        ...valuesOfRunning(conversation, after),
+        limit,
+      ).map(toHistoryEntry)
+    );
+  }
+
+  ofSession(
+    { sessionId, after, limit, lineBytes }: Parameters<HistoryStore["ofSession"]>[0],
+  ): Promise<readonly HistoryEntry[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT ${columns} FROM history WHERE session_id = ? AND id > ? ORDER BY id LIMIT ?`,
+        lineBytes ?? Number.MAX_SAFE_INTEGER,
+        sessionId,
+        after,
+        limit,
+      ).map(toHistoryEntry)
+    );
   }
 
   search(

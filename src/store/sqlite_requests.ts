@@ -28,7 +28,8 @@ export class SqliteRequests implements domain.RequestStore {
       if (!request.room) return { type: "full" };
       const seq = this.#sql.run(
         `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key,
-           priority, state, message, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,
+           priority, state, message, accepted_at, user_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)`,
         nodeId,
         message.requestId,
         digest,
@@ -38,6 +39,7 @@ export class SqliteRequests implements domain.RequestStore {
         message.priority,
         JSON.stringify(message),
         request.now,
+        message.user.id,
       ).lastInsertRowid as number;
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;

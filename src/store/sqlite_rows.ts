@@ -6,7 +6,8 @@ import type { Memory } from "./memory_store.ts";
 import type { Reminder } from "./reminder_store.ts";
 import type * as requests from "./request_store.ts";
 import type { Run, RunKind } from "./run_store.ts";
-import type { Session } from "./session_store.ts";
+import type { Session, SessionRecord } from "./session_store.ts";
+import type { RollingSummary, SessionSummary } from "./summary_store.ts";
 import type { TaskState } from "./task_store.ts";
 
 /** A row as the driver gives it. */
@@ -94,6 +95,32 @@ export function toSession(row: Row): Session {
     threadId: row.thread_id as string,
     startedAt: row.started_at as number,
     activeAt: row.active_at as number,
+  };
+}
+
+export function toSessionRecord(row: Row): SessionRecord {
+  return {
+    ...toSession(row),
+    endedAt: (row.ended_at ?? undefined) as number | undefined,
+    lines: row.lines as number,
+    summary: row.summary_text === null
+      ? undefined
+      : decoder.decode(row.summary_text as Uint8Array) || undefined,
+  };
+}
+
+export function toRollingSummary(row: Row): RollingSummary {
+  return {
+    text: decoder.decode(row.text as Uint8Array),
+    coversTo: row.covers_to as number,
+    updatedAt: row.updated_at as number,
+  };
+}
+
+export function toSessionSummary(row: Row): SessionSummary {
+  return {
+    text: decoder.decode(row.text as Uint8Array),
+    endedAt: row.ended_at as number,
   };
 }
 

@@ -1,8 +1,12 @@
 /** Sessions on SQLite. See session_store.ts for what each method promises. */
 
 import type { SqliteConnection } from "./sqlite_connection.ts";
-import { toSession } from "./sqlite_rows.ts";
-import type { Session, SessionStore } from "./session_store.ts";
+import { toSession, toSessionRecord } from "./sqlite_rows.ts";
+import type { Session, SessionQuery, SessionRecord, SessionStore } from "./session_store.ts";
+
+/** What rows.toSessionRecord reads. */
+const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
+  (SELECT count(*) FROM history WHERE history.session_id = sessions.id) AS lines`;
 
 /** The table `sessions`. */
 export class SqliteSessions implements SessionStore {
@@ -70,6 +74,58 @@ export class SqliteSessions implements SessionStore {
         limit,
       ).map(toSession)
     );
+  }
+
+  end(
+    { conversation, userId, now }: Parameters<SessionStore["end"]>[0],
+  ): Promise<Session | undefined> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get(
+        `UPDATE sessions SET ended_at = ?
+         WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL RETURNING *`,
+        now,
+        conversation.channelKey,
+        conversation.threadId,
+        userId,
+      );
+      return row && toSession(row);
+    });
+  }
+
+  endById(
+    { id, now }: { readonly id: string; readonly now: number },
+  ): Promise<Session | undefined> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get(
+        "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL RETURNING *",
+        now,
+        id,
+      );
+      return row && toSession(row);
+    });
+  }
+
+  list(
+    { platform, userId, channelId, limit }: SessionQuery,
+  ): Promise<readonly SessionRecord[]> {
+    const wanted = Object.entries({ platform, user_id: userId, channel_id: channelId })
+      .filter((pair): pair is [string, string] => pair[1] !== undefined);
+    const conditions = wanted.map(([column]) => `${column} = ?`).join(" AND ");
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT ${recordColumns} FROM sessions ${conditions && `WHERE ${conditions}`}
+         ORDER BY started_at DESC, rowid DESC LIMIT ?`,
+        ...wanted.map(([, value]) => value),
+        limit,
+      ).map(toSessionRecord)
+    );
+  }
+
+  get(id: string): Promise<SessionRecord | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(`SELECT ${recordColumns} FROM sessions WHERE id = ?`, id);
+      return row && toSessionRecord(row);
+    });
   }
 
   nodeOf(channelKey: string): Promise<string | undefined> {

@@ -2,12 +2,14 @@
 
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
+import { SqliteForget } from "./sqlite_forget.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteReminders } from "./sqlite_reminders.ts";
 import { SqliteRequests } from "./sqlite_requests.ts";
 import { SqliteRuns } from "./sqlite_runs.ts";
 import { SqliteSessions } from "./sqlite_sessions.ts";
+import { SqliteSummaries } from "./sqlite_summaries.ts";
 import { SqliteTasks } from "./sqlite_tasks.ts";
 import { SqliteUsage } from "./sqlite_usage.ts";
 import { SqliteVectors } from "./sqlite_vectors.ts";
@@ -24,6 +26,8 @@ export class SqliteStore implements Store {
   readonly tasks: SqliteTasks;
   readonly reminders: SqliteReminders;
   readonly usage: SqliteUsage;
+  readonly summaries: SqliteSummaries;
+  readonly forget: SqliteForget;
   readonly #sql: SqliteConnection;
 
   /**
@@ -47,6 +51,8 @@ export class SqliteStore implements Store {
     this.tasks = new SqliteTasks(sql);
     this.reminders = new SqliteReminders(sql);
     this.usage = new SqliteUsage(sql);
+    this.summaries = new SqliteSummaries(sql);
+    this.forget = new SqliteForget(sql);
   }
 
   figures(): Promise<StoreFigures> {

@@ -5,12 +5,14 @@
  */
 
 import type { ExchangeStore } from "./exchange_store.ts";
+import type { ForgetStore } from "./forget_store.ts";
 import type { HistoryStore } from "./history_store.ts";
 import type { MemoryStore } from "./memory_store.ts";
 import type { ReminderStore } from "./reminder_store.ts";
 import type { RequestStore } from "./request_store.ts";
 import type { RunStore } from "./run_store.ts";
 import type { SessionStore } from "./session_store.ts";
+import type { SummaryStore } from "./summary_store.ts";
 import type { TaskStore } from "./task_store.ts";
 import type { UsageStore } from "./usage_store.ts";
 import type { VectorStore } from "./vector_store.ts";
@@ -35,6 +37,8 @@ export interface Store extends AsyncDisposable {
   readonly tasks: TaskStore;
   readonly reminders: ReminderStore;
   readonly usage: UsageStore;
+  readonly summaries: SummaryStore;
+  readonly forget: ForgetStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;
   /** Resolves when a write that changes nothing has gone the way of all writes. */

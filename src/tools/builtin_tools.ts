@@ -1,6 +1,5 @@
 /** All built-in tools. The gateway puts them into the registry. */
 
-import { join } from "node:path";
 import type { HistoryStore } from "../store/history_store.ts";
 import type { MemoryStore } from "../store/memory_store.ts";
 import { cancelReminder } from "./builtin/cancel_reminder.ts";
@@ -19,7 +18,7 @@ import { saveFile } from "./builtin/save_file.ts";
 import { scheduleReminder } from "./builtin/schedule_reminder.ts";
 import { searchHistory } from "./builtin/search_history.ts";
 import { sendFile } from "./builtin/send_file.ts";
-import { UserFiles } from "./files/user_files.ts";
+import type { UserFiles } from "./files/user_files.ts";
 import { JavaScriptSandbox } from "./sandbox/javascript_sandbox.ts";
 import type { Tool } from "./tool.ts";
 import type { EgressGuard } from "./web/egress_guard.ts";
@@ -30,18 +29,14 @@ export interface BuiltinToolsOptions {
   readonly history: HistoryStore;
   readonly memories: MemoryStore;
   readonly reminders: ReminderBook;
-  /** The users' files lie in its folder `files`. */
-  readonly dataDir: string;
-  /** Bytes of files that one user may keep. */
-  readonly userFileBytes: number;
+  readonly files: UserFiles;
   /** Through which pages are fetched. */
   readonly guard: EgressGuard;
 }
 
 /** Makes the tools, in the order in which a model is told of them. */
 export function builtinTools(options: BuiltinToolsOptions): readonly Tool[] {
-  const { history, memories, reminders, dataDir, userFileBytes, guard } = options;
-  const files = new UserFiles({ root: join(dataDir, "files"), quotaBytes: userFileBytes });
+  const { history, memories, reminders, files, guard } = options;
   return [
     currentTime(),
     searchHistory(history),

@@ -69,7 +69,7 @@ Deno.test("history fills its budget with the newest lines, from a user's on", as
   // Each line is 25 tokens and 4 of overhead: three fit, the oldest of them is not a user's.
   await using gateway = await TestGateway.start({ config: { limits: { historyTokens: 100 } } });
   await using adapter = await gateway.connect();
-  const line = (word: string) => word.padEnd(100, ".");
+  const line = (word: string) => word + " and".repeat(24);
   for (const word of ["one", "two", "three"]) await adapter.replyTo(adapter.say(line(word)));
   await adapter.replyTo(adapter.say("Now"));
   assert.deepEqual(said(gateway), [line("three"), line("three"), "Now"]);

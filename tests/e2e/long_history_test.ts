@@ -5,7 +5,9 @@ import { textOf } from "../support/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 Deno.test("a huge line keeps its beginning in the context and hides no other", async () => {
-  await using gateway = await TestGateway.start({ config: { limits: { historyTokens: 1000 } } });
+  await using gateway = await TestGateway.start({
+    config: { limits: { historyTokens: 1000 }, llm: { contextTokens: 1_000_000 } },
+  });
   const { llm } = gateway;
   await using adapter = await gateway.connect();
   llm.reply({ text: "Noted" }, { text: "Long" }, { text: "Here" });

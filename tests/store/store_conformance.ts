@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../src/store/store.ts";
 import { testDelivery } from "./delivery_conformance.ts";
+import { testForget } from "./forget_conformance.ts";
 import { testHistory } from "./history_conformance.ts";
 import { testAbsorbed } from "./absorb_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
@@ -15,6 +16,7 @@ import { newRun, testRuns } from "./runs_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
 import { testTasks } from "./tasks_conformance.ts";
 import { testUsage } from "./usage_conformance.ts";
+import { testSummaries } from "./summaries_conformance.ts";
 import { accepted, claimed, finished, request, sessionOf, toolResult } from "./samples.ts";
 
 /** Where an implementation keeps its data: an empty place, gone with the test. */
@@ -44,6 +46,8 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testTasks(promises);
   testReminders(promises);
   testUsage(promises);
+  testSummaries(promises);
+  testForget(promises);
 
   promises("the figures count what waits, what runs and what is undelivered", async (store) => {
     const kind = (await store.figures()).kind;

@@ -91,6 +91,11 @@ export class LlmServer implements AsyncDisposable {
     return this.#recorded.waitFor((_, at) => at === index, { ...options, what });
   }
 
+  /** The first request that `applies` accepts, here already or still to come. */
+  waitForRequest(applies: (request: ChatRequest) => boolean): Promise<RecordedRequest> {
+    return this.#recorded.waitFor(({ body }) => applies(body), { what: "a request of this kind" });
+  }
+
   /** The request after the one that the last call gave, once it has arrived. */
   nextRequest(options: { readonly timeoutMs?: number } = {}): Promise<RecordedRequest> {
     return this.request(this.#handedOut++, options);

@@ -142,3 +142,15 @@ testFiles("what a killed process left half written is cleared away", async ({ fi
   await files.save(user, "b.txt", bytes("b"));
   await assert.rejects(Deno.stat(left), Deno.errors.NotFound);
 }, { quotaBytes: 1000 });
+
+testFiles("all files of a user are removed, and nobody else's", async ({ files }) => {
+  await files.save(user, "a.txt", bytes("a"));
+  await files.save(user, "b.txt", bytes("b"));
+  await files.save("test:user-2", "c.txt", bytes("c"));
+  assert.equal(await files.removeAll(user), 2);
+  assert.deepEqual(await files.list(user), []);
+  assert.equal((await files.list("test:user-2")).length, 1);
+  assert.equal(await files.removeAll(user), 0);
+  await files.save(user, "d.txt", bytes("d"));
+  assert.equal((await files.list(user)).length, 1);
+});

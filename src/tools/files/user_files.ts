@@ -101,6 +101,16 @@ export class UserFiles {
     return this.#inTurn(userKey, async () => Deno.remove(await this.#existing(userKey, name)));
   }
 
+  /** Deletes all files of a user; gives their count. */
+  removeAll(userKey: string): Promise<number> {
+    return this.#inTurn(userKey, async (folder) => {
+      if (!await isFolder(folder)) return 0;
+      const { length } = await listFolder(folder);
+      await Deno.remove(folder, { recursive: true });
+      return length;
+    });
+  }
+
   #folderOf(userKey: string): string {
     return join(this.#root, folderNameOf(userKey));
   }

@@ -1,0 +1,38 @@
+/** The part of the store that deletes all that is kept of a user. Used by the user eraser. */
+
+import type { QueuedRequest } from "./request_store.ts";
+
+/** A user of a platform. */
+export interface PlatformUser {
+  readonly platform: string;
+  readonly userId: string;
+}
+
+/** How many rows of each kind were deleted. */
+export interface ForgottenRows {
+  readonly requests: number;
+  readonly history: number;
+  readonly sessions: number;
+  readonly summaries: number;
+  readonly memories: number;
+  readonly reminders: number;
+}
+
+/** Deletion. Every method is one transaction, durable when its promise resolves. */
+export interface ForgetStore {
+  /** The requests of a user that wait or run. */
+  unfinished(user: PlatformUser): Promise<readonly QueuedRequest[]>;
+
+  /**
+   * Deletes all of a user's, and the summaries of conversations that the user had a part in.
+   * Undefined, and nothing is deleted, while requests of the user wait or run, unless these are to be
+   * deleted, too.
+   */
+  forget(
+    user: PlatformUser,
+    options?: { readonly unfinishedToo?: boolean },
+  ): Promise<ForgottenRows | undefined>;
+
+  /** Takes what was deleted off the disk, too, as far as the database can. */
+  scrub(): Promise<void>;
+}

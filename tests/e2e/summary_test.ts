@@ -1,0 +1,149 @@
+/** Summaries beside the conversation: they hold nothing up, outlive a crash, and follow sessions. */
+
+import assert from "node:assert/strict";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { LlmServer } from "../support/llm_server.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+
+const contextTokens = 8_000;
+/** Some of these are more than the window has room for. */
+const long = " and so on".repeat(150);
+
+const isSummary = ({ messages }: ChatRequest) =>
+  textOf(messages[0]!).startsWith("You keep the notes");
+
+const system = ({ messages }: ChatRequest) => textOf(messages[0]!);
+
+async function converse(adapter: AdapterClient, words: readonly string[]): Promise<void> {
+  for (const word of words) {
+    const { terminal } = await adapter.replyTo(adapter.say(word + long));
+    assert.equal(terminal.type, "response_end");
+  }
+}
+
+/** The words of the lines that a summary is asked of. */
+function summedUp(request: ChatRequest): readonly string[] {
+  const [, lines] = lastText(request).split("# Lines\n");
+  return [...lines!.matchAll(/^user-1: (\S+)/gm)].map((match) => match[1]!);
+}
+
+const words = Array.from({ length: 16 }, (_, index) => `word-${index}`);
+
+Deno.test("a model that does not come to a summary holds up no turn", async () => {
+  await using llm = await LlmServer.start();
+  llm.when(isSummary, { hang: "before-headers" });
+  llm.when(() => true, { text: "Yes." });
+  await using gateway = await TestGateway.start({ llm, config: { llm: { contextTokens } } });
+  await using adapter = await gateway.connect();
+  await converse(adapter, words);
+  const asked = llm.requests.filter(({ body }) => isSummary(body));
+  // One at a time, and it still runs; the end of the gateway does not wait for it.
+  assert.equal(asked.length, 1);
+  await gateway.stop();
+  await asked[0]!.closedByClient;
+});
+
+Deno.test("a summary that a crash cut off is made again, with no line twice or missing", async () => {
+  await using folder = new TempFolder();
+  await using llm = await LlmServer.start();
+  let healthy = false;
+  const seen: string[] = [];
+  llm.when((request) => isSummary(request) && !healthy, { hang: "before-headers" });
+  llm.when(isSummary, (request) => {
+    seen.push(...summedUp(request));
+    return { text: "The notes." };
+  });
+  llm.when(() => true, { text: "Yes." });
+  const env = {
+    OPENAI_BASE_URL: llm.url,
+    CLARA_CONTEXT_TOKENS: String(contextTokens),
+  };
+  const dataDir = `${folder.path}/data`;
+  {
+    await using gateway = await GatewayProcess.start({ env, dataDir });
+    await using adapter = await AdapterClient.connect({ url: gateway.url });
+    await converse(adapter, words);
+    await llm.waitForRequest(isSummary);
+    await gateway.kill();
+  }
+  healthy = true;
+  await using gateway = await GatewayProcess.start({ env, dataDir });
+  await using adapter = await AdapterClient.connect({ url: gateway.url });
+  await converse(adapter, ["word-16"]);
+  await llm.waitForRequest((request) => isSummary(request) && summedUp(request).length > 0);
+  const withNotes = () =>
+    llm.requests.find(({ body }) => !isSummary(body) && system(body).includes("The notes."));
+  // Turns go on until one shows the notes.
+  for (let more = 17; !withNotes(); more++) await converse(adapter, [`word-${more}`]);
+  assert.deepEqual(seen, seen.map((_, index) => `word-${index}`));
+  const [, oldest] = withNotes()!.body.messages.map(textOf);
+  const number = Number(/^word-(\d+) /.exec(oldest!)?.[1]);
+  assert.ok(number > 0 && number <= seen.length, `${number} of ${seen.length}`);
+});
+
+Deno.test("a session that is over leaves a summary to the user's next one there, and to nobody else", async () => {
+  await using llm = await LlmServer.start();
+  llm.when(isSummary, (request) => ({ text: `About ${summedUp(request).join(" and ")}.` }));
+  llm.when(() => true, { text: "Yes." });
+  await using gateway = await TestGateway.start({ llm });
+  await using adapter = await gateway.connect();
+  await converse(adapter, ["cats", "dogs"]);
+  await adapter.replyTo(adapter.say("/new"));
+  const request = await llm.waitForRequest(isSummary);
+  await request.finished;
+  const notes = "About cats and dogs.";
+  const told = async (options: { readonly userId?: string; readonly channelId?: string }) => {
+    await adapter.replyTo(adapter.say("Hello", options));
+    return system(llm.requests.at(-1)!.body);
+  };
+  while (!(await told({})).includes(notes));
+  assert.match(
+    await told({}),
+    /# The last conversation with this user here, until \d{4}-\d\d-\d\d/,
+  );
+  assert.ok(!(await told({ userId: "user-2" })).includes("About"));
+  assert.ok(!(await told({ channelId: "another" })).includes("About"));
+  // Its lines are gone, the summary alone stands for them.
+  const lines = llm.requests.at(-1)!.body.messages.slice(1).map(textOf);
+  assert.ok(!lines.join().includes("cats"));
+  await gateway.restart();
+  await using again = await gateway.connect();
+  await again.replyTo(again.say("Hello"));
+  assert.ok(system(llm.requests.at(-1)!.body).includes(notes), "it outlives a restart");
+});
+
+Deno.test("what the conversation was about stays out once no session of it runs", async () => {
+  await using llm = await LlmServer.start();
+  llm.when(isSummary, { text: "Notes about everything." });
+  llm.when(() => true, { text: "Yes." });
+  await using gateway = await TestGateway.start({ llm, config: { llm: { contextTokens } } });
+  await using adapter = await gateway.connect();
+  const rolling = "# This conversation before the messages below";
+  for (let more = 0; more < 40; more++) {
+    await converse(adapter, [`word-${more}`]);
+    if (system(llm.requests.findLast(({ body }) => !isSummary(body))!.body).includes(rolling)) {
+      break;
+    }
+  }
+  await adapter.replyTo(adapter.say("/new"));
+  await adapter.replyTo(adapter.say("Hello"));
+  const body = llm.requests.findLast(({ body }) => !isSummary(body))!.body;
+  assert.equal(lastText(body), "Hello");
+  assert.ok(!system(body).includes(rolling));
+  assert.equal(body.messages.length, 2);
+});
+
+Deno.test("the echo model sums nothing up", async () => {
+  await using gateway = await TestGateway.start({
+    llm: "echo",
+    config: { limits: { historyTokens: 500 } },
+  });
+  await using adapter = await gateway.connect();
+  await converse(adapter, words);
+  await adapter.replyTo(adapter.say("/new"));
+  const { terminal } = await adapter.replyTo(adapter.say("Still here"));
+  assert.equal(terminal.content, "Still here");
+});

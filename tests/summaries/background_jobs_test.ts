@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { BackgroundJobs } from "../../src/summaries/background_jobs.ts";
+import { Gate } from "../support/gate.ts";
+
+Deno.test("one runs at a time under a name, and the newest of those that came meanwhile follows", async () => {
+  await using jobs = new BackgroundJobs();
+  const gate = new Gate();
+  const ran: string[] = [];
+  const job = (name: string) => async () => {
+    ran.push(name);
+    await gate.opened;
+  };
+  jobs.run("a", job("first"));
+  jobs.run("a", job("second"));
+  jobs.run("a", job("third"));
+  assert.deepEqual(ran, ["first"]);
+  gate.open();
+  await jobs.idle();
+  assert.deepEqual(ran, ["first", "third"]);
+});
+
+Deno.test("no more run at once than allowed, over all names", async () => {
+  await using jobs = new BackgroundJobs({ parallel: 2 });
+  const gates = { a: new Gate(), b: new Gate(), c: new Gate() };
+  const ran: string[] = [];
+  for (const [name, gate] of Object.entries(gates)) {
+    jobs.run(name, async () => {
+      ran.push(name);
+      await gate.opened;
+    });
+  }
+  assert.deepEqual(ran, ["a", "b"]);
+  gates.b.open();
+  gates.c.open();
+  gates.a.open();
+  await jobs.idle();
+  assert.deepEqual(ran, ["a", "b", "c"]);
+});
+
+Deno.test("what fails is put off, twice as long each time, until it succeeds", async () => {
+  let now = 0;
+  let tries = 0;
+  let broken = true;
+  await using jobs = new BackgroundJobs({ now: () => now });
+  const tryAt = async (at: number) => {
+    now = at;
+    const before = tries;
+    jobs.run("a", () => {
+      tries++;
+      return broken ? Promise.reject(new Error("no model")) : Promise.resolve();
+    });
+    await jobs.idle();
+    return tries > before;
+  };
+  assert.equal(await tryAt(0), true);
+  assert.equal(await tryAt(9_999), false);
+  assert.equal(await tryAt(10_000), true);
+  assert.equal(await tryAt(29_999), false);
+  broken = false;
+  assert.equal(await tryAt(30_000), true);
+  assert.equal(await tryAt(30_001), true, "all is well again");
+});
+
+Deno.test("the end aborts what runs, and nothing begins any more", async () => {
+  const jobs = new BackgroundJobs();
+  const ran: string[] = [];
+  jobs.run("a", (signal) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => {
+      ran.push("aborted");
+      resolve();
+    });
+    return promise;
+  });
+  jobs.run("a", () => Promise.resolve(void ran.push("never")));
+  await jobs[Symbol.asyncDispose]();
+  jobs.run("b", () => Promise.resolve(void ran.push("never")));
+  assert.deepEqual(ran, ["aborted"]);
+});

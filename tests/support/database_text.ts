@@ -1,0 +1,36 @@
+/** What a gateway's data folder holds, searched as somebody would who looks for traces of a user. */
+
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** The tables, inner ones of the search too, that hold one of the words in any of their columns. */
+export function tablesWith(dataDir: string, words: readonly string[]): readonly string[] {
+  const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
+  try {
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    return tables.map(({ name }) => String(name)).filter((table) => {
+      const rows = database.prepare(`SELECT * FROM "${table}"`).all();
+      return rows.some((row) =>
+        Object.values(row).some((value) => {
+          const text = value instanceof Uint8Array
+            ? new TextDecoder("latin1").decode(value)
+            : String(value);
+          return words.some((word) => text.toLowerCase().includes(word.toLowerCase()));
+        })
+      );
+    });
+  } finally {
+    database.close();
+  }
+}
+
+/** The files of a folder, however deep, whose bytes or name hold one of the words. */
+export function filesWith(folder: string, words: readonly string[]): readonly string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = join(folder, name);
+    if (isDirectory) return filesWith(path, words);
+    const text = name + new TextDecoder("latin1").decode(Deno.readFileSync(path));
+    const found = words.some((word) => text.toLowerCase().includes(word.toLowerCase()));
+    return found ? [path] : [];
+  });
+}
