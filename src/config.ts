@@ -56,6 +56,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     collectMs: values.collectSeconds * 1000,
     sessionIdleMs: values.sessionIdleSeconds * 1000,
     heartbeatMs: values.heartbeatSeconds * 1000,
+    resumeMs: values.resumeSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,
     drainMs: values.drainSeconds * 1000,
     environment: (name) => Deno.env.get(name) ?? dotEnv[name],

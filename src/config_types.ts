@@ -85,6 +85,8 @@ export interface GatewayConfig {
   readonly sessionIdleMs: number;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
+  /** How long an adapter's session without a connection can be taken up again. */
+  readonly resumeMs: number;
   /** How long running turns may go on after the first signal. */
   readonly drainMs: number;
   readonly toolTimeoutMs: number;

@@ -36,6 +36,7 @@ export class Gateway implements AsyncDisposable {
   readonly #config: GatewayConfig;
   readonly #store: Store;
   readonly #engine: Engine;
+  readonly #hub: AdapterHub;
   readonly #automation: Automation;
   readonly #server: GatewayServer;
   readonly #startedAt = Date.now();
@@ -81,10 +82,11 @@ export class Gateway implements AsyncDisposable {
 
   private constructor(config: GatewayConfig, foundations: Foundations) {
     const { store, events } = foundations;
-    const hub = new AdapterHub({ events });
+    const hub = new AdapterHub({ events, resumeMs: config.resumeMs });
     const registry = new ToolRegistry();
     this.#config = config;
     this.#store = store;
+    this.#hub = hub;
     this.events = events;
     this.#automation = new Automation({
       config,
@@ -209,6 +211,7 @@ export class Gateway implements AsyncDisposable {
     const { drainMs } = this.#config;
     const tasks = this.#automation.stopTasks({ drainMs });
     this.#server.announceEnd(reason);
+    this.#hub.close();
     await Promise.all([this.#engine.drain(), tasks]);
     await Promise.all([this.#server.stop(), this.#engine.stop()]);
     // Last: until here things happened that hooks hear of.

@@ -157,6 +157,12 @@ export const settings = {
     whole: false,
     help: "Time within which a new socket must register",
   }),
+  resumeSeconds: kind.number("CLARA_RESUME_SECONDS", {
+    fallback: 300,
+    min: 1,
+    max: maxTimerSeconds,
+    help: "How long an adapter that has lost its connection can take its session up again",
+  }),
   drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
     fallback: 20,
     min: 0,

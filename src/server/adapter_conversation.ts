@@ -16,6 +16,7 @@ import type { AdapterLink } from "./adapter_link.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import { serveMcp } from "./mcp_desk.ts";
+import { openSession } from "./session_opening.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
 
 const log = logger("server");
@@ -126,8 +127,7 @@ export class AdapterConversation {
       case "status":
         return this.#connection.send({ type: "status", ...this.#options.figures() });
       case "ack":
-        // Nothing waits for it: this version resends whole replies, it does not resume.
-        return;
+        return link.acknowledge(frame.seq);
       case "approval_response":
         return this.#approve(link, frame);
       default:
@@ -147,31 +147,17 @@ export class AdapterConversation {
     clearTimeout(this.#registerTimer);
     // The Python system's adapters always send metadata, and never the protocol's version.
     if (frame.metadata && !frame.protocol) this.#dialect = "clara-py";
-    if (frame.session_id) {
-      this.#fail(
-        new GatewayError(
-          "invalid_session",
-          `Cannot resume session "${frame.session_id}": it is not kept. A new one follows.`,
-          { recoverable: true },
-        ),
-      );
-    }
-    const { node_id: nodeId, platform, capabilities } = frame;
-    const { hub, replies, approvals, heartbeatMs, frameBytes } = this.#options;
-    const link = hub.attach({ nodeId, platform, capabilities }, this.#connection);
+    const { node_id: nodeId } = frame;
+    const { replies, approvals } = this.#options;
+    const { link, resumed } = openSession(frame, {
+      ...this.#options,
+      connection: this.#connection,
+      serverTime: this.#timestamp(),
+    });
     this.#link = link;
     link.dialect = this.#dialect;
-    this.#connection.send({
-      type: "registered",
-      node_id: nodeId,
-      session_id: link.sessionId,
-      resumed: false,
-      protocol: 1,
-      server_time: this.#timestamp(),
-      heartbeat_seconds: heartbeatMs / 1000,
-      max_frame_bytes: frameBytes,
-    });
-    approvals.attach(nodeId);
+    // In a session that goes on, what was asked has been sent, or is being sent again.
+    if (!resumed) approvals.attach(nodeId);
     replies.attach(nodeId).catch((error) =>
       log.error("Cannot send {node} the replies that it missed: {error}", {
         node: nodeId,

@@ -202,6 +202,7 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
     collectMs: 0,
     sessionIdleMs: settings.sessionIdleSeconds.fallback * 1000,
     heartbeatMs: settings.heartbeatSeconds.fallback * 1000,
+    resumeMs: settings.resumeSeconds.fallback * 1000,
     registerTimeoutMs: settings.registerSeconds.fallback * 1000,
     drainMs: settings.drainSeconds.fallback * 1000,
     toolTimeoutMs: settings.toolTimeoutSeconds.fallback * 1000,
