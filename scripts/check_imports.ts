@@ -6,9 +6,10 @@
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait"],
-  ["log", "variables", "name_pattern", "yaml_file", "access"],
+  ["log", "variables", "name_pattern", "yaml_file"],
   ["events", "live_file", "command"],
   ["protocol"],
+  ["access"],
   ["config_types"],
   ["store"],
   ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler"],

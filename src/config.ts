@@ -26,6 +26,7 @@ export function readConfig(flags: Flags): GatewayConfig {
   const dotEnv = readDotEnv();
   const values = readSettings(flags, dotEnv);
   refuseMissing(settings.toolsFile, values.toolsFile);
+  refuseMissing(settings.secretsFile, values.secretsFile);
   refuseMissing(settings.hooksDir, values.hooksDir);
   refuseMissing(settings.schedulerDir, values.schedulerDir);
   const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
@@ -39,6 +40,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     autoProceed,
     toolsFile: values.toolsFile,
     mcpFile: values.mcpFile,
+    secretsFile: values.secretsFile,
     hooksDir: values.hooksDir,
     schedulerDir: values.schedulerDir,
     dataDir: values.dataDir ?? defaultDataDir(),
@@ -73,6 +75,8 @@ function limitsOf(values: Values): Limits {
     frameBytes: values.frameBytes,
     queuedPerChannel: values.queuedPerChannel,
     concurrentTurns: values.concurrentTurns,
+    userMessagesPerMinute: values.userMessagesPerMinute,
+    adapterMessagesPerMinute: values.adapterMessagesPerMinute,
     connections: values.connections,
     sendBufferBytes: values.sendBufferBytes,
     toolRounds: values.toolRounds,

@@ -11,6 +11,10 @@ export interface Limits {
   readonly queuedPerChannel: number;
   /** Turns that may run at once, over all channels. */
   readonly concurrentTurns: number;
+  /** Messages of one user in a minute. */
+  readonly userMessagesPerMinute: number;
+  /** Messages of one adapter in a minute. */
+  readonly adapterMessagesPerMinute: number;
   /** Sockets that may be open at once. */
   readonly connections: number;
   /** Unsent bytes of one socket past which it is cut. */
@@ -54,6 +58,8 @@ export interface GatewayConfig {
   /** 0 picks a free port. */
   readonly port: number;
   readonly secret?: string;
+  /** More secrets, with names and scopes; the file may be missing. */
+  readonly secretsFile: string;
   /** Whether a non-loopback address may be served without a secret. */
   readonly insecure: boolean;
   /** Origins (besides the gateway's own) from which a browser may connect. */

@@ -1,7 +1,9 @@
 /** The only wiring: makes every part, hands each what it needs, starts and stops them in order. */
 
 import { AdminGate } from "./access/admin_gate.ts";
-import { Authenticator } from "./access/authenticator.ts";
+import type { Authenticator } from "./access/authenticator.ts";
+import { MessageRates } from "./access/message_rates.ts";
+import { Secrets } from "./access/secrets.ts";
 import { adminApp } from "./admin/admin_app.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
@@ -28,6 +30,7 @@ interface Foundations {
   readonly persona: string;
   readonly policy: ToolPolicy;
   readonly events: EventBus;
+  readonly secrets: Secrets;
 }
 
 /** A running gateway. */
@@ -39,6 +42,7 @@ export class Gateway implements AsyncDisposable {
   readonly #hub: AdapterHub;
   readonly #automation: Automation;
   readonly #server: GatewayServer;
+  readonly #secrets: Secrets;
   readonly #startedAt = Date.now();
   #announced = false;
   #stopped?: Promise<void>;
@@ -52,7 +56,8 @@ export class Gateway implements AsyncDisposable {
     config: GatewayConfig,
     options: { readonly events?: EventBus } = {},
   ): Promise<Gateway> {
-    refuseOpenDoor(config);
+    const secrets = await Secrets.load(config);
+    refuseOpenDoor(config, secrets.authenticator);
     const persona = readPersona(config);
     const rules = await readToolsFile(config.toolsFile);
     if (rules.length > 0) {
@@ -66,7 +71,7 @@ export class Gateway implements AsyncDisposable {
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {
-      gateway = new Gateway(config, { store, persona, policy, events });
+      gateway = new Gateway(config, { store, persona, policy, events, secrets });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -81,7 +86,8 @@ export class Gateway implements AsyncDisposable {
   }
 
   private constructor(config: GatewayConfig, foundations: Foundations) {
-    const { store, events } = foundations;
+    const { store, events, secrets } = foundations;
+    this.#secrets = secrets;
     const hub = new AdapterHub({ events, resumeMs: config.resumeMs });
     const registry = new ToolRegistry();
     this.#config = config;
@@ -111,8 +117,10 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Reads the hooks' and the tasks' files again; gives what is wrong with them. */
-  reload(): Promise<readonly string[]> {
-    return this.#automation.reload();
+  async reload(): Promise<readonly string[]> {
+    const problem = await this.#secrets.reload();
+    const others = await this.#automation.reload();
+    return problem === undefined ? others : [problem, ...others];
   }
 
   /**
@@ -128,9 +136,9 @@ export class Gateway implements AsyncDisposable {
   }
 
   #openPort(hub: AdapterHub): GatewayServer {
-    const { limits, host, port, allowedOrigins, secret } = this.#config;
+    const { limits, host, port, allowedOrigins } = this.#config;
     const { intake, replies, approvals, mcp } = this.#engine;
-    const authenticator = new Authenticator(secret);
+    const { authenticator } = this.#secrets;
     const app = this.#http(hub, authenticator);
     return GatewayServer.start({
       host,
@@ -146,6 +154,7 @@ export class Gateway implements AsyncDisposable {
         approvals,
         mcp,
         authenticator,
+        rates: new MessageRates(limits),
         figures: () => this.#serviceFigures(),
         frameBytes: limits.frameBytes,
         heartbeatMs: this.#config.heartbeatMs,
@@ -185,6 +194,7 @@ export class Gateway implements AsyncDisposable {
     await this.#automation.start();
     this.#announceStart();
     await this.#engine.start();
+    this.#secrets.watch();
     this.#server.admit();
   }
 
@@ -212,7 +222,7 @@ export class Gateway implements AsyncDisposable {
     const tasks = this.#automation.stopTasks({ drainMs });
     this.#server.announceEnd(reason);
     this.#hub.close();
-    await Promise.all([this.#engine.drain(), tasks]);
+    await Promise.all([this.#engine.drain(), tasks, this.#secrets[Symbol.asyncDispose]()]);
     await Promise.all([this.#server.stop(), this.#engine.stop()]);
     // Last: until here things happened that hooks hear of.
     await this.#automation.stopHooks();

@@ -30,6 +30,11 @@ export const settings = {
     secret: true,
     help: "What adapters must know; needed on any address but loopback",
   }),
+  secretsFile: kind.text("CLARA_SECRETS_CONFIG", {
+    flag: "secrets-config",
+    fallback: "./secrets.yaml",
+    help: "More secrets, with names and scopes (docs/security.md); the file may be missing",
+  }),
   insecure: kind.flag("CLARA_INSECURE", {
     flag: "insecure",
     help: "Listen on a non-loopback address without a secret",
@@ -191,6 +196,16 @@ export const settings = {
     fallback: 100,
     min: 1,
     help: "Turns that may run at once, over all channels",
+  }),
+  userMessagesPerMinute: kind.number("CLARA_MAX_USER_MESSAGES_PER_MINUTE", {
+    fallback: 300,
+    min: 1,
+    help: "Messages of one user in a minute; more get rate_limited",
+  }),
+  adapterMessagesPerMinute: kind.number("CLARA_MAX_ADAPTER_MESSAGES_PER_MINUTE", {
+    fallback: 60_000,
+    min: 1,
+    help: "Messages of one adapter in a minute; more get rate_limited",
   }),
   connections: kind.number("CLARA_MAX_CONNECTIONS", {
     fallback: 10_000,

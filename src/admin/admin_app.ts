@@ -11,6 +11,7 @@ import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
 import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
 
 const log = logger("admin");
+const audit = logger("admin", "audit");
 
 /** What comes with each request beside itself. */
 export interface RequestBindings {
@@ -30,7 +31,7 @@ export interface AdminOptions extends HookRoutesOptions, TaskRoutesOptions {
 const refusals = {
   forbidden: [
     403,
-    "Without CLARA_GATEWAY_SECRET only programs on this machine may use the admin interface.",
+    "This takes a secret of scope admin; without any secret, a program on this machine.",
   ],
   unauthorized: [401, 'Wrong or no secret. Send it as "Authorization: Bearer …".'],
   rate_limited: [429, "Too many wrong secrets. Wait a minute."],
@@ -40,14 +41,25 @@ const refusals = {
 export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   const app = new Hono<RequestBindings>();
   app.use(async (context, next) => {
-    const access = options.gate.check(context.req.raw.headers, context.env.address);
-    if (access === "ok") return await next();
-    const [status, message] = refusals[access];
-    log.warn("Refused {method} {path} from {address}: {access}", {
-      method: context.req.method,
-      path: context.req.path,
-      address: context.env.address,
-      access,
+    const { method, path, raw } = context.req;
+    const { address } = context.env;
+    const access = options.gate.check(raw.headers, address);
+    if (access.type === "ok") {
+      await next();
+      // What changes something is on record: who, from where, what, with what success.
+      const { status } = context.res;
+      const line = { who: access.who, method, path, address, status };
+      const text = "{who} from {address}: {method} {path}, {status}";
+      if (method === "GET") log.debug(text, line);
+      else audit.info(text, line);
+      return;
+    }
+    const [status, message] = refusals[access.type];
+    audit.warn("Refused {method} {path} from {address}: {why}", {
+      method,
+      path,
+      address,
+      why: access.type,
     });
     return context.json({ error: message }, status);
   });

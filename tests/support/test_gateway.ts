@@ -170,6 +170,7 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
     dataDir,
     toolsFile: join(dataDir, "tools.yaml"),
     mcpFile: join(dataDir, "mcp.json"),
+    secretsFile: join(dataDir, "secrets.yaml"),
     hooksDir: join(dataDir, "hooks"),
     schedulerDir: dataDir,
     environment: () => undefined,
@@ -186,6 +187,9 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
       frameBytes: settings.frameBytes.fallback,
       queuedPerChannel: settings.queuedPerChannel.fallback,
       concurrentTurns: settings.concurrentTurns.fallback,
+      // Tests speak faster than people.
+      userMessagesPerMinute: 1_000_000,
+      adapterMessagesPerMinute: 1_000_000,
       connections: settings.connections.fallback,
       sendBufferBytes: settings.sendBufferBytes.fallback,
       toolRounds: settings.toolRounds.fallback,
