@@ -44,7 +44,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     hooksDir: values.hooksDir,
     schedulerDir: values.schedulerDir,
     dataDir: values.dataDir ?? defaultDataDir(),
-    log: { level: values.logLevel, format: values.logFormat },
+    log: { level: values.logLevel, format: values.logFormat, secrets: secretsOf(values) },
     llm: {
       apiKey: values.apiKey,
       baseUrl: values.baseUrl,
@@ -67,6 +67,12 @@ export function readConfig(flags: Flags): GatewayConfig {
     toolTimeoutMs: values.toolTimeoutSeconds * 1000,
     keepRequestsMs: values.keepRequestsDays * 86_400_000,
   };
+}
+
+/** What the log must not show: the secrets, and the password that a URL may carry. */
+function secretsOf({ secret, apiKey, baseUrl }: Values): readonly string[] {
+  const password = baseUrl === undefined ? "" : decodeURIComponent(new URL(baseUrl).password);
+  return [secret, apiKey, password].filter((text): text is string => !!text);
 }
 
 /** The limits alone: they are handed far around, and no secret goes with them. */

@@ -78,7 +78,12 @@ export interface GatewayConfig {
   readonly environment: (name: string) => string | undefined;
   /** What child processes inherit of the environment: what programs need, no secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly log: {
+    readonly level: LogLevel;
+    readonly format: LogFormat;
+    /** What no line may show. */
+    readonly secrets?: readonly string[];
+  };
   readonly llm: LlmConfig;
   readonly limits: Limits;
   /** What a message does that meets a running turn, by channel. */

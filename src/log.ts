@@ -27,11 +27,21 @@ export function logger(...category: string[]): Logger {
   return getLogger(["clara", ...category]);
 }
 
+/** How the log is set up. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly color?: boolean;
+  /** What no line may show, whoever has put it there: providers repeat the keys that they refuse. */
+  readonly secrets?: readonly string[];
+}
+
 /** Sets up the log. Without this call nothing is written, which is what a library user wants. */
-export async function configureLog(
-  options: { readonly level: LogLevel; readonly format: LogFormat; readonly color?: boolean },
-): Promise<void> {
-  const format = formatter(options.format, options.color ?? Deno.stderr.isTerminal());
+export async function configureLog(options: LogOptions): Promise<void> {
+  const format = discreet(
+    formatter(options.format, options.color ?? Deno.stderr.isTerminal()),
+    options.secrets ?? [],
+  );
   const encoder = new TextEncoder();
   const write = (record: LogRecord) => {
     const bytes = encoder.encode(format(record));
@@ -62,6 +72,18 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
     category: (names: readonly string[]) => names.slice(1).join("."),
   };
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
+}
+
+/** A formatter whose lines show no secret, nor its form within a JSON text. */
+function discreet(
+  format: (record: LogRecord) => string,
+  secrets: readonly string[],
+): (record: LogRecord) => string {
+  const hidden = secrets.filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    .sort((a, b) => b.length - a.length);
+  return (record) =>
+    hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
 }
 
 /** A newline within an error's text is shown as one; the rest as its code. */
