@@ -71,7 +71,7 @@ export function readConfig(flags: Flags): GatewayConfig {
 
 /** What the log must not show: the secrets, and the password that a URL may carry. */
 function secretsOf({ secret, apiKey, baseUrl }: Values): readonly string[] {
-  const password = baseUrl === undefined ? "" : decodeURIComponent(new URL(baseUrl).password);
+  const password = baseUrl === undefined ? "" : new URL(baseUrl).password;
   return [secret, apiKey, password].filter((text): text is string => !!text);
 }
 
