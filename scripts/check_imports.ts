@@ -8,9 +8,10 @@
 const order: readonly (readonly string[])[] = [
   ["errors", "version", "wait", "yaml_library", "nearest_word"],
   ["log_file"],
-  ["log", "variables", "name_pattern", "yaml_file", "access"],
+  ["log", "variables", "name_pattern", "yaml_file"],
   ["events", "live_file", "command", "systemd"],
   ["protocol"],
+  ["access"],
   ["config_types"],
   ["store"],
   ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler", "progress"],

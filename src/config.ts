@@ -10,7 +10,7 @@ import type { GatewayConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
-import { limitsOf, memoryOf, type Values } from "./config_values.ts";
+import { limitsOf, memoryOf, secretsOf, type Values } from "./config_values.ts";
 import { settings } from "./settings.ts";
 import type { Supervision } from "./systemd/service_manager.ts";
 
@@ -27,6 +27,7 @@ export function readConfig(flags: Flags): GatewayConfig {
   const values = readSettings(surroundings, Object.keys(settings) as (keyof Values)[]);
   refuseMissing(settings.modelsFile, values.modelsFile);
   refuseMissing(settings.toolsFile, values.toolsFile);
+  refuseMissing(settings.secretsFile, values.secretsFile);
   refuseMissing(settings.hooksDir, values.hooksDir);
   refuseMissing(settings.schedulerDir, values.schedulerDir);
   const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
@@ -41,12 +42,14 @@ export function readConfig(flags: Flags): GatewayConfig {
     modelsFile: values.modelsFile,
     toolsFile: values.toolsFile,
     mcpFile: values.mcpFile,
+    secretsFile: values.secretsFile,
     hooksDir: values.hooksDir,
     schedulerDir: values.schedulerDir,
     dataDir: values.dataDir ?? defaultDataDir(),
     log: {
       level: values.logLevel,
       format: values.logFormat,
+      secrets: secretsOf(values),
       ...(values.logFile && {
         file: {
           path: resolve(values.logFile),
@@ -75,6 +78,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     timeZone: values.timeZone,
     sessionIdleMs: values.sessionIdleSeconds * 1000,
     heartbeatMs: values.heartbeatSeconds * 1000,
+    resumeMs: values.resumeSeconds * 1000,
     registerTimeoutMs: values.registerSeconds * 1000,
     drainMs: values.drainSeconds * 1000,
     environment: (name) => Deno.env.get(name) ?? surroundings.dotEnv[name],

@@ -11,6 +11,10 @@ export interface Limits {
   readonly queuedPerChannel: number;
   /** Turns that may run at once, over all channels. */
   readonly concurrentTurns: number;
+  /** Messages of one user in a minute. */
+  readonly userMessagesPerMinute: number;
+  /** Messages of one adapter in a minute. */
+  readonly adapterMessagesPerMinute: number;
   /** Sockets that may be open at once. */
   readonly connections: number;
   /** Unsent bytes of one socket past which it is cut. */
@@ -102,6 +106,8 @@ export interface GatewayConfig {
   /** 0 picks a free port. */
   readonly port: number;
   readonly secret?: string;
+  /** More secrets, with names and scopes; the file may be missing. */
+  readonly secretsFile: string;
   /** Whether a non-loopback address may be served without a secret. */
   readonly insecure: boolean;
   /** Origins (besides the gateway's own) from which a browser may connect. */
@@ -122,7 +128,7 @@ export interface GatewayConfig {
   readonly environment: (name: string) => string | undefined;
   /** What child processes inherit of the environment: what programs need, no secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
-  readonly log: Pick<LogOptions, "level" | "format" | "file">;
+  readonly log: Pick<LogOptions, "level" | "format" | "file" | "secrets">;
   readonly llm: LlmConfig;
   readonly memory: MemoryConfig;
   readonly limits: Limits;
@@ -140,6 +146,8 @@ export interface GatewayConfig {
   readonly timeZone?: string;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
+  /** How long an adapter's session without a connection can be taken up again. */
+  readonly resumeMs: number;
   /** How long running turns may go on after the first signal. */
   readonly drainMs: number;
   readonly toolTimeoutMs: number;

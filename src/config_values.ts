@@ -48,6 +48,8 @@ export function limitsOf(values: Values): Limits {
     frameBytes: values.frameBytes,
     queuedPerChannel: values.queuedPerChannel,
     concurrentTurns: values.concurrentTurns,
+    userMessagesPerMinute: values.userMessagesPerMinute,
+    adapterMessagesPerMinute: values.adapterMessagesPerMinute,
     connections: values.connections,
     sendBufferBytes: values.sendBufferBytes,
     toolRounds: values.toolRounds,
@@ -65,4 +67,11 @@ export function limitsOf(values: Values): Limits {
     userMemories: values.userMemories,
     waitingExchanges: values.waitingExchanges,
   };
+}
+
+/** What the log must not show: the secrets, and the password that a URL may carry. */
+export function secretsOf(values: Values): readonly string[] {
+  const { secret, apiKey, baseUrl, mem0ApiKey } = values;
+  const password = baseUrl === undefined ? "" : new URL(baseUrl).password;
+  return [secret, apiKey, mem0ApiKey, password].filter((text): text is string => !!text);
 }

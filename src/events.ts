@@ -24,7 +24,11 @@ export interface EventMap {
   /** A graceful end has begun. */
   "gateway:shutdown": { readonly reason: string };
   /** An adapter has registered. */
-  "adapter:connected": EventOrigin & { readonly capabilities: readonly string[] };
+  "adapter:connected": EventOrigin & {
+    readonly capabilities: readonly string[];
+    /** Whether it has taken its last session up again. */
+    readonly resumed: boolean;
+  };
   /** An adapter's socket has closed, or another one has taken its place. */
   "adapter:disconnected": EventOrigin & { readonly reason: string };
   /** A user's conversation in a channel began. */

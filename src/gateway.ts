@@ -1,7 +1,9 @@
 /** The only wiring: makes every part, hands each what it needs, starts and stops them in order. */
 
 import { AdminGate } from "./access/admin_gate.ts";
-import { Authenticator } from "./access/authenticator.ts";
+import type { Authenticator } from "./access/authenticator.ts";
+import { MessageRates } from "./access/message_rates.ts";
+import { Secrets } from "./access/secrets.ts";
 import { adminApp } from "./admin/admin_app.ts";
 import { usageOfDay } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
@@ -33,6 +35,7 @@ interface Foundations {
   readonly policy: ToolPolicy;
   readonly models?: ModelCatalog;
   readonly events: EventBus;
+  readonly secrets: Secrets;
 }
 
 /** A running gateway. */
@@ -43,8 +46,10 @@ export class Gateway implements AsyncDisposable {
   readonly #config: GatewayConfig;
   readonly #store: Store;
   readonly #engine: Engine;
+  readonly #hub: AdapterHub;
   readonly #automation: Automation;
   readonly #server: GatewayServer;
+  readonly #secrets: Secrets;
   readonly #startedAt = Date.now();
   #announced = false;
   #stopped?: Promise<void>;
@@ -58,7 +63,8 @@ export class Gateway implements AsyncDisposable {
     config: GatewayConfig,
     options: { readonly events?: EventBus } = {},
   ): Promise<Gateway> {
-    refuseOpenDoor(config);
+    const secrets = await Secrets.load(config);
+    refuseOpenDoor(config, secrets.authenticator);
     const persona = readPersona(config);
     const rules = await readToolsFile(config.toolsFile);
     if (rules.length > 0) {
@@ -73,7 +79,7 @@ export class Gateway implements AsyncDisposable {
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {
-      gateway = new Gateway(config, { store, persona, policy, models, events });
+      gateway = new Gateway(config, { store, persona, policy, models, events, secrets });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -88,11 +94,13 @@ export class Gateway implements AsyncDisposable {
   }
 
   private constructor(config: GatewayConfig, foundations: Foundations) {
-    const { store, events } = foundations;
-    const hub = new AdapterHub({ events });
+    const { store, events, secrets } = foundations;
+    this.#secrets = secrets;
+    const hub = new AdapterHub({ events, resumeMs: config.resumeMs });
     const registry = new ToolRegistry();
     this.#config = config;
     this.#store = store;
+    this.#hub = hub;
     this.events = events;
     this.#automation = new Automation({
       config,
@@ -121,8 +129,10 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Reads the hooks' and the tasks' files again; gives what is wrong with them. */
-  reload(): Promise<readonly string[]> {
-    return this.#automation.reload();
+  async reload(): Promise<readonly string[]> {
+    const problem = await this.#secrets.reload();
+    const others = await this.#automation.reload();
+    return problem === undefined ? others : [problem, ...others];
   }
 
   /**
@@ -138,9 +148,9 @@ export class Gateway implements AsyncDisposable {
   }
 
   #openPort(hub: AdapterHub): GatewayServer {
-    const { limits, host, port, allowedOrigins, secret } = this.#config;
+    const { limits, host, port, allowedOrigins } = this.#config;
     const { intake, replies, approvals, mcp } = this.#engine;
-    const authenticator = new Authenticator(secret);
+    const { authenticator } = this.#secrets;
     const app = this.#http(hub, authenticator);
     return GatewayServer.start({
       host,
@@ -156,6 +166,7 @@ export class Gateway implements AsyncDisposable {
         approvals,
         mcp,
         authenticator,
+        rates: new MessageRates(limits),
         figures: () => this.#serviceFigures(),
         frameBytes: limits.frameBytes,
         heartbeatMs: this.#config.heartbeatMs,
@@ -205,6 +216,7 @@ export class Gateway implements AsyncDisposable {
     this.#announceStart();
     await this.#automation.start();
     await this.#engine.start();
+    this.#secrets.watch();
     this.#server.admit();
   }
 
@@ -231,7 +243,8 @@ export class Gateway implements AsyncDisposable {
     const { drainMs } = this.#config;
     const tasks = this.#automation.stopTasks({ drainMs });
     this.#server.announceEnd(reason);
-    await Promise.all([this.#engine.drain(), tasks]);
+    this.#hub.close();
+    await Promise.all([this.#engine.drain(), tasks, this.#secrets[Symbol.asyncDispose]()]);
     await Promise.all([this.#server.stop(), this.#engine.stop()]);
     // Last: until here things happened that hooks hear of.
     await this.#automation.stopHooks();

@@ -22,6 +22,16 @@ export const limitSettings = {
     min: 1,
     help: "Turns that may run at once, over all channels",
   }),
+  userMessagesPerMinute: kind.number("CLARA_MAX_USER_MESSAGES_PER_MINUTE", {
+    fallback: 300,
+    min: 1,
+    help: "Messages of one user in a minute; more get rate_limited",
+  }),
+  adapterMessagesPerMinute: kind.number("CLARA_MAX_ADAPTER_MESSAGES_PER_MINUTE", {
+    fallback: 60_000,
+    min: 1,
+    help: "Messages of one adapter in a minute; more get rate_limited",
+  }),
   connections: kind.number("CLARA_MAX_CONNECTIONS", {
     fallback: 10_000,
     min: 1,

@@ -44,6 +44,8 @@ export interface LogOptions {
   readonly file?: LogFileConfig;
   /** Whether stderr is that same file, as it is in the background. Default: false. */
   readonly fileOnly?: boolean;
+  /** What no line may show, whoever has put it there: providers repeat the keys that they refuse. */
+  readonly secrets?: readonly string[];
 }
 
 /**
@@ -52,12 +54,11 @@ export interface LogOptions {
  * @throws {ConfigError} when the log's file cannot be written.
  */
 export async function configureLog(options: LogOptions): Promise<void> {
-  const { level, file, fileOnly = false } = options;
+  const { level, file, fileOnly = false, secrets = [] } = options;
+  const lineOf = (color: boolean) => discreet(formatter(options.format, color), secrets);
   const sinks = {
-    ...(!fileOnly && {
-      stderr: stderrSink(formatter(options.format, options.color ?? Deno.stderr.isTerminal())),
-    }),
-    ...(file && { file: fileSink(file, formatter(options.format, false)) }),
+    ...(!fileOnly && { stderr: stderrSink(lineOf(options.color ?? Deno.stderr.isTerminal())) }),
+    ...(file && { file: fileSink(file, lineOf(false)) }),
   };
   const names = Object.keys(sinks) as (keyof typeof sinks)[];
   await configure({
@@ -111,6 +112,18 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
     category: (names: readonly string[]) => names.slice(1).join("."),
   };
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
+}
+
+/** A formatter whose lines show no secret, nor its form within a JSON text. */
+function discreet(
+  format: (record: LogRecord) => string,
+  secrets: readonly string[],
+): (record: LogRecord) => string {
+  const hidden = secrets.filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    .sort((a, b) => b.length - a.length);
+  return (record) =>
+    hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
 }
 
 /** A newline within an error's text is shown as one; the rest as its code. */

@@ -30,6 +30,11 @@ export const settings = {
     secret: true,
     help: "What adapters must know; needed on any address but loopback",
   }),
+  secretsFile: kind.text("CLARA_SECRETS_CONFIG", {
+    flag: "secrets-config",
+    fallback: "./secrets.yaml",
+    help: "More secrets, with names and scopes (docs/security.md); the file may be missing",
+  }),
   insecure: kind.flag("CLARA_INSECURE", {
     flag: "insecure",
     help: "Listen on a non-loopback address without a secret",
@@ -223,6 +228,12 @@ export const settings = {
     max: maxTimerSeconds,
     whole: false,
     help: "Time within which a new socket must register",
+  }),
+  resumeSeconds: kind.number("CLARA_RESUME_SECONDS", {
+    fallback: 300,
+    min: 1,
+    max: maxTimerSeconds,
+    help: "How long an adapter that has lost its connection can take its session up again",
   }),
   drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
     fallback: 20,

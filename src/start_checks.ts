@@ -5,9 +5,12 @@ import { ConfigError } from "./errors.ts";
 import { defaultPersona } from "./processor/persona.ts";
 
 /** Refuses to serve strangers. @throws {ConfigError} where everybody on the network could use the gateway. */
-export function refuseOpenDoor({ host, secret, insecure }: GatewayConfig): void {
+export function refuseOpenDoor(
+  { host, insecure }: GatewayConfig,
+  { hasKeys }: { readonly hasKeys: boolean },
+): void {
   const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
-  if (loopback || secret || insecure) return;
+  if (loopback || hasKeys || insecure) return;
   throw new ConfigError(
     `Cannot listen on "${host}" without a secret: everybody who reaches it could use the gateway. ` +
       "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or say --insecure.",

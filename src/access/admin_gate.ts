@@ -3,7 +3,7 @@
  * machine, and no web page. Asked by the admin interface for each request.
  */
 
-import { type Authenticator, type AuthResult, bearerOf } from "./authenticator.ts";
+import { type Authenticator, bearerOf } from "./authenticator.ts";
 import { originAllowed } from "./origin_policy.ts";
 
 /** What an {@linkcode AdminGate} is given. */
@@ -13,8 +13,10 @@ export interface AdminGateOptions {
   readonly allowedOrigins: readonly string[];
 }
 
-/** How a request fares. */
-export type AdminAccess = AuthResult | "forbidden";
+/** How a request fares; with the name of the key that lets it in. */
+export type AdminAccess =
+  | { readonly type: "ok"; readonly who: string }
+  | { readonly type: "forbidden" | "unauthorized" | "rate_limited" };
 
 export class AdminGate {
   readonly #options: AdminGateOptions;
@@ -25,15 +27,19 @@ export class AdminGate {
 
   /** Whether there is a secret to know. */
   get hasSecret(): boolean {
-    return this.#options.authenticator.hasSecret;
+    return this.#options.authenticator.hasKeys;
   }
 
   /** @param address of the peer. */
   check(headers: Headers, address: string): AdminAccess {
     const { authenticator, allowedOrigins } = this.#options;
-    if (!originAllowed(headers, { allowed: allowedOrigins })) return "forbidden";
-    if (authenticator.hasSecret) return authenticator.check([bearerOf(headers)], address);
-    return isLoopback(address) && isLocalHost(headers.get("host")) ? "ok" : "forbidden";
+    if (!originAllowed(headers, { allowed: allowedOrigins })) return { type: "forbidden" };
+    if (!authenticator.hasKeys) {
+      const local = isLoopback(address) && isLocalHost(headers.get("host"));
+      return local ? { type: "ok", who: "local" } : { type: "forbidden" };
+    }
+    const result = authenticator.check([bearerOf(headers)], { scope: "admin", address });
+    return result.type === "ok" ? { type: "ok", who: result.key!.name } : { type: result.type };
   }
 }
 

@@ -1,6 +1,7 @@
-/** Who may connect: checks the shared secret in constant time and slows down those who guess. */
+/** Who may come in: checks secrets in constant time and slows down those who guess. */
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { type AccessKey, digestOf, type Scope } from "./access_key.ts";
 
 /** Failures of one address within the window that are answered as such; more are rate-limited. */
 const maxFailures = 10;
@@ -9,35 +10,62 @@ const windowMs = 60_000;
 const maxAddresses = 10_000;
 
 /** How a check went. */
-export type AuthResult = "ok" | "unauthorized" | "rate_limited";
+export type AuthResult =
+  /** Whoever it is may come in; without any key that is everybody. */
+  | { readonly type: "ok"; readonly key?: AccessKey }
+  /** The secret is right, but not for this. */
+  | { readonly type: "forbidden"; readonly key: AccessKey }
+  | { readonly type: "unauthorized" | "rate_limited" };
+
+/** What a check is about. */
+export interface AuthRequest {
+  readonly scope: Scope;
+  /** Of the peer. */
+  readonly address: string;
+}
 
 export class Authenticator {
-  readonly #digest?: Uint8Array;
+  #keys: readonly AccessKey[];
   readonly #now: () => number;
   readonly #failures = new Map<string, { count: number; readonly since: number }>();
 
-  /** @param secret the shared secret; without one everybody may connect. */
-  constructor(secret: string | undefined, options: { readonly now?: () => number } = {}) {
-    this.#digest = secret === undefined ? undefined : sha256(secret);
+  /** @param keys without any, everybody may come in. */
+  constructor(keys: readonly AccessKey[], options: { readonly now?: () => number } = {}) {
+    this.#keys = keys;
     this.#now = options.now ?? Date.now;
   }
 
   /** Whether there is a secret to know. */
-  get hasSecret(): boolean {
-    return this.#digest !== undefined;
+  get hasKeys(): boolean {
+    return this.#keys.length > 0;
+  }
+
+  /** Puts other keys in the place of all. Who has come in stays in. */
+  replace(keys: readonly AccessKey[]): void {
+    this.#keys = keys;
   }
 
   /**
-   * Checks what a peer at `address` offers. The right secret is always taken, so that one guessing
-   * program does not lock out the adapters beside it.
+   * Checks what a peer offers. A right secret is always taken, so that one guessing program does not
+   * lock out the adapters beside it.
    */
-  check(offered: readonly (string | null | undefined)[], address: string): AuthResult {
-    if (!this.#digest) return "ok";
+  check(
+    offered: readonly (string | null | undefined)[],
+    { scope, address }: AuthRequest,
+  ): AuthResult {
+    if (!this.hasKeys) return { type: "ok" };
     for (const secret of offered) {
-      // Equal digests of equal length: the time tells nothing of the secret, nor of its length.
-      if (secret && timingSafeEqual(sha256(secret), this.#digest)) return "ok";
+      const key = secret ? this.#keyOf(digestOf(secret)) : undefined;
+      if (key) return { type: key.scopes.includes(scope) ? "ok" : "forbidden", key };
     }
-    return this.#noteFailure(address) > maxFailures ? "rate_limited" : "unauthorized";
+    return { type: this.#noteFailure(address) > maxFailures ? "rate_limited" : "unauthorized" };
+  }
+
+  /** Looks at every key, so that the time tells nothing of which one it is. */
+  #keyOf(digest: Uint8Array): AccessKey | undefined {
+    let found: AccessKey | undefined;
+    for (const key of this.#keys) if (timingSafeEqual(digest, key.digest)) found ??= key;
+    return found;
   }
 
   #noteFailure(address: string): number {
@@ -66,8 +94,4 @@ export function bearerOf(headers: Headers): string | undefined {
   } catch {
     return text;
   }
-}
-
-function sha256(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
 }

@@ -15,6 +15,7 @@ import { usageRoutes, type UsageRoutesOptions } from "./usage_routes.ts";
 import { userRoutes, type UserRoutesOptions } from "./user_routes.ts";
 
 const log = logger("admin");
+const audit = logger("admin", "audit");
 
 /** What comes with each request beside itself. */
 export interface RequestBindings {
@@ -41,8 +42,8 @@ export interface AdminOptions
 const refusals = {
   forbidden: [
     403,
-    "Without CLARA_GATEWAY_SECRET only programs on this machine may use the admin interface, and " +
-    "web pages only where CLARA_ALLOWED_ORIGINS names them.",
+    "This takes a secret of scope admin; without any secret, a program on this machine, or a web page " +
+    "that CLARA_ALLOWED_ORIGINS names.",
   ],
   unauthorized: [401, 'Wrong or no secret. Send it as "Authorization: Bearer …".'],
   rate_limited: [429, "Too many wrong secrets. Wait a minute."],
@@ -52,14 +53,25 @@ const refusals = {
 export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   const app = new Hono<RequestBindings>();
   app.use(async (context, next) => {
-    const access = options.gate.check(context.req.raw.headers, context.env.address);
-    if (access === "ok") return await next();
-    const [status, message] = refusals[access];
-    log.warn("Refused {method} {path} from {address}: {access}", {
-      method: context.req.method,
-      path: context.req.path,
-      address: context.env.address,
-      access,
+    const { method, path, raw } = context.req;
+    const { address } = context.env;
+    const access = options.gate.check(raw.headers, address);
+    if (access.type === "ok") {
+      await next();
+      // What changes something is on record: who, from where, what, with what success.
+      const { status } = context.res;
+      const line = { who: access.who, method, path, address, status };
+      const text = "{who} from {address}: {method} {path}, {status}";
+      if (method === "GET") log.debug(text, line);
+      else audit.info(text, line);
+      return;
+    }
+    const [status, message] = refusals[access.type];
+    audit.warn("Refused {method} {path} from {address}: {why}", {
+      method,
+      path,
+      address,
+      why: access.type,
     });
     return context.json({ error: message }, status);
   });

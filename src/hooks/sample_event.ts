@@ -18,7 +18,12 @@ const task = { task_name: "test-task", task_type: "interval", fire_at: "2030-01-
 const samples: EventMap = {
   "gateway:startup": { address: "127.0.0.1:18789", version: "0.0.0" },
   "gateway:shutdown": { reason: "test" },
-  "adapter:connected": { node_id: "test-node", platform: "test", capabilities: ["streaming"] },
+  "adapter:connected": {
+    node_id: "test-node",
+    platform: "test",
+    capabilities: ["streaming"],
+    resumed: false,
+  },
   "adapter:disconnected": { node_id: "test-node", platform: "test", reason: "test" },
   "session:start": session,
   "session:timeout": { ...session, idle_seconds: 60 },

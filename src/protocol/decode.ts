@@ -21,6 +21,9 @@ export type AdapterFrame =
   | z.output<typeof clara1.approvalResponse>
   | McpRequest;
 
+/** What the schema of an id allows. */
+const maxIdCharacters = 256;
+
 const frames = { ...clara1.adapterFrames, ...mcpRequests } as const;
 
 /**
@@ -183,7 +186,9 @@ function issueText(issue: z.core.$ZodIssue): string {
 
 function requestIdOf(frame: Record<string, unknown>): string | undefined {
   for (const candidate of [frame.request_id, frame.id]) {
-    if (typeof candidate === "string" && candidate.length <= 256) return candidate;
+    if (typeof candidate !== "string" || candidate.length > 2 * maxIdCharacters) continue;
+    // Characters, as the schema counts them: one beyond the basic plane is two units of a string.
+    if ([...candidate].length <= maxIdCharacters) return candidate;
   }
   return undefined;
 }

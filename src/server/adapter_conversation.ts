@@ -13,9 +13,14 @@ import type { Intake, Submission } from "../router/intake.ts";
 import type { McpManager } from "../tools/mcp/mcp_manager.ts";
 import type { AdapterHub } from "./adapter_hub.ts";
 import type { AdapterLink } from "./adapter_link.ts";
+import type { AccessKey } from "../access/access_key.ts";
 import type { Authenticator } from "../access/authenticator.ts";
+import type { MessageRates } from "../access/message_rates.ts";
+import { TokenBucket } from "../access/token_bucket.ts";
+import { admit, type Peer } from "./admission.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import { serveMcp } from "./mcp_desk.ts";
+import { openSession } from "./session_opening.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
 
 const log = logger("server");
@@ -23,6 +28,11 @@ const log = logger("server");
 type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
 type ApprovalFrame = Extract<AdapterFrame, { type: "approval_response" }>;
 type CancelFrame = Extract<AdapterFrame, { type: "cancel" }>;
+
+/** Bytes of a frame before `register`. */
+const maxUnregisteredBytes = 64 * 1024;
+/** Frames that one socket may send at once; in the long run a quarter of them a second. */
+const maxFrames = 20_000;
 
 /** What every conversation is given. */
 export interface ConversationOptions {
@@ -32,18 +42,12 @@ export interface ConversationOptions {
   readonly authenticator: Authenticator;
   readonly approvals: Pick<Approvals, "answer" | "attach">;
   readonly mcp: McpManager;
+  readonly rates: MessageRates;
   readonly figures: () => ServiceFigures;
   readonly frameBytes: number;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
   readonly now?: () => number;
-}
-
-/** Where a socket comes from, and what it brought when it was opened. */
-export interface Peer {
-  readonly address: string;
-  /** The secret of the upgrade request's header. */
-  readonly bearer?: string;
 }
 
 export class AdapterConversation {
@@ -54,6 +58,9 @@ export class AdapterConversation {
   readonly #registerTimer: ReturnType<typeof setTimeout>;
   /** Messages that are being committed: a cancel that follows one must find it. */
   readonly #submitting = new Set<Promise<void>>();
+  /** Of the secret that has let it in; undefined where there is none to know. */
+  #key?: AccessKey;
+  readonly #frames = new TokenBucket({ burst: maxFrames, perSecond: maxFrames / 4 });
   #link?: AdapterLink;
   /** The dialect of the last message; before one, the one that the registration looked like. */
   #dialect: Dialect = "clara-1";
@@ -89,7 +96,15 @@ export class AdapterConversation {
         }),
       );
     }
-    const { frameBytes } = this.#options;
+    if (this.#frames.take() > 0) {
+      this.#fail(new GatewayError("rate_limited", "Cannot read frame: too many frames at once"));
+      return this.#connection.close(closeCodes.rateLimited, "too many frames");
+    }
+    // Whoever has not said who it is has nothing long to say.
+    const frameBytes = Math.min(
+      this.#options.frameBytes,
+      this.#link ? Infinity : maxUnregisteredBytes,
+    );
     if (longerThan(data, frameBytes)) {
       this.#fail(
         new GatewayError("frame_too_large", `Cannot read frame: it exceeds ${frameBytes} bytes`),
@@ -126,11 +141,11 @@ export class AdapterConversation {
       case "status":
         return this.#connection.send({ type: "status", ...this.#options.figures() });
       case "ack":
-        // Nothing waits for it: this version resends whole replies, it does not resume.
-        return;
+        return link.acknowledge(frame.seq);
       case "approval_response":
         return this.#approve(link, frame);
       default:
+        this.#refuseWithoutAdmin(frame);
         serveMcp(this.#options.mcp, frame).then((answer) => this.#connection.send(answer));
     }
   }
@@ -143,35 +158,26 @@ export class AdapterConversation {
         { recoverable: true },
       );
     }
-    if (!this.#authenticate(frame)) return;
+    const admission = admit(frame, this.#peer, this.#options.authenticator);
+    if ("refusal" in admission) {
+      this.#fail(admission.refusal);
+      return this.#connection.close(admission.closeCode, admission.refusal.code);
+    }
+    this.#key = admission.key;
     clearTimeout(this.#registerTimer);
     // The Python system's adapters always send metadata, and never the protocol's version.
     if (frame.metadata && !frame.protocol) this.#dialect = "clara-py";
-    if (frame.session_id) {
-      this.#fail(
-        new GatewayError(
-          "invalid_session",
-          `Cannot resume session "${frame.session_id}": it is not kept. A new one follows.`,
-          { recoverable: true },
-        ),
-      );
-    }
-    const { node_id: nodeId, platform, capabilities } = frame;
-    const { hub, replies, approvals, heartbeatMs, frameBytes } = this.#options;
-    const link = hub.attach({ nodeId, platform, capabilities }, this.#connection);
+    const { node_id: nodeId } = frame;
+    const { replies, approvals } = this.#options;
+    const { link, resumed } = openSession(frame, {
+      ...this.#options,
+      connection: this.#connection,
+      serverTime: this.#timestamp(),
+    });
     this.#link = link;
     link.dialect = this.#dialect;
-    this.#connection.send({
-      type: "registered",
-      node_id: nodeId,
-      session_id: link.sessionId,
-      resumed: false,
-      protocol: 1,
-      server_time: this.#timestamp(),
-      heartbeat_seconds: heartbeatMs / 1000,
-      max_frame_bytes: frameBytes,
-    });
-    approvals.attach(nodeId);
+    // In a session that goes on, what was asked has been sent, or is being sent again.
+    if (!resumed) approvals.attach(nodeId);
     replies.attach(nodeId).catch((error) =>
       log.error("Cannot send {node} the replies that it missed: {error}", {
         node: nodeId,
@@ -180,36 +186,21 @@ export class AdapterConversation {
     );
   }
 
-  #authenticate(frame: RegisterFrame): boolean {
-    const { bearer, address } = this.#peer;
-    const result = this.#options.authenticator.check([bearer, frame.secret], address);
-    if (result === "ok") return true;
-    log.warn("Refused {node} from {address}: wrong or no secret", {
-      node: frame.node_id,
-      address,
-    });
-    const limited = result === "rate_limited";
-    this.#fail(
-      limited
-        ? new GatewayError(
-          "rate_limited",
-          "Cannot register: too many wrong secrets. Wait a minute.",
-          {
-            recoverable: true,
-            details: { retry_after_ms: 60_000 },
-          },
-        )
-        : new GatewayError(
-          "unauthorized",
-          'Cannot register: wrong or no secret. Send it as "Authorization: Bearer …" or in "secret".',
-        ),
+  /** Who manages servers runs programs: a key that is good for adapters alone does not do. */
+  #refuseWithoutAdmin(frame: Extract<AdapterFrame, { type: `mcp_${string}` }>): void {
+    const mayChange = this.#key === undefined || this.#key.scopes.includes("admin");
+    const { type, request_id: requestId } = frame;
+    if (mayChange || type === "mcp_list" || type === "mcp_status") return;
+    throw new GatewayError(
+      "unauthorized",
+      `Cannot take frame "${type}": it takes a secret of scope admin`,
+      { recoverable: true, requestId },
     );
-    const code = limited ? closeCodes.rateLimited : closeCodes.unauthorized;
-    this.#connection.close(code, result);
-    return false;
   }
 
   #submit(link: AdapterLink, message: UserMessage): void {
+    const { requestId, user } = message;
+    this.#options.rates.take(link.identity, { requestId, userId: user.id });
     const accepting = this.#options.intake.submit(link.identity, message);
     const settled = accepting.then(() => {}, () => {}).finally(() =>
       this.#submitting.delete(settled)

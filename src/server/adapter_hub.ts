@@ -1,6 +1,6 @@
 /**
  * Which adapter is on which connection. A newer connection takes an adapter's place over from an
- * older one. Replies find their way out through it.
+ * older one, and its session too where it resumes. Replies find their way out through it.
  */
 
 import type { EventBus } from "../events.ts";
@@ -14,16 +14,28 @@ const log = logger("server");
 /** What an {@linkcode AdapterHub} is given. */
 export interface AdapterHubOptions {
   readonly events: EventBus;
+  /** How long a session without a connection is kept, milliseconds. */
+  readonly resumeMs: number;
   readonly newId?: () => string;
 }
 
+/** A session to take up again. */
+export interface ResumePoint {
+  readonly sessionId: string;
+  /** The last frame that arrived. */
+  readonly lastSeq: number;
+}
+
 export class AdapterHub implements Outlet {
-  readonly #events: EventBus;
+  readonly #options: AdapterHubOptions;
   readonly #newId: () => string;
+  /** Sessions by node id, those that have lost their connection among them. */
   readonly #links = new Map<string, AdapterLink>();
+  #closed = false;
+  readonly #expiry = new Map<AdapterLink, ReturnType<typeof setTimeout>>();
 
   constructor(options: AdapterHubOptions) {
-    this.#events = options.events;
+    this.#options = options;
     this.#newId = options.newId ?? (() => `session-${crypto.randomUUID()}`);
   }
 
@@ -33,7 +45,7 @@ export class AdapterHub implements Outlet {
 
   /** All adapters that are connected. */
   links(): readonly AdapterLink[] {
-    return [...this.#links.values()];
+    return [...this.#links.values()].filter(({ connection }) => connection !== undefined);
   }
 
   /** The adapters of a platform that are connected. */
@@ -42,31 +54,110 @@ export class AdapterHub implements Outlet {
       .filter((identity) => identity.platform === platform).map(({ nodeId }) => nodeId);
   }
 
-  /** Puts an adapter on a connection; one that it had before is closed with 4409. */
+  /** Puts an adapter on a connection, in a new session; one that it had before is closed with 4409. */
   attach(identity: AdapterIdentity, connection: Connection): AdapterLink {
-    const { nodeId, platform, capabilities } = identity;
+    const { nodeId } = identity;
     const link = new AdapterLink(identity, this.#newId(), connection);
     const old = this.#links.get(nodeId);
     this.#links.set(nodeId, link);
-    old?.connection.send({
-      type: "error",
-      request_id: null,
-      code: "replaced",
-      message:
-        `Another connection has registered as "${nodeId}". Give each adapter its own node_id.`,
-      recoverable: false,
-    });
-    old?.connection.close(closeCodes.replaced, "replaced");
-    connection.onClose((reason) => this.#detach(link, reason));
-    log.info("Adapter {node} ({platform}) is connected", { node: nodeId, platform });
-    this.#events.emit("adapter:connected", { node_id: nodeId, platform, capabilities });
+    if (old) {
+      this.#replace(old);
+      this.#end(old);
+    }
+    this.#connected(link, connection, { resumed: false });
     return link;
   }
 
-  #detach(link: AdapterLink, reason: string): void {
+  /** Whether a session can be taken up again. */
+  canResume(nodeId: string, point: ResumePoint): boolean {
+    return this.#links.get(nodeId)?.canResume(point) ?? false;
+  }
+
+  /**
+   * Puts an adapter's session on another connection. `welcome` is sent first, then what the adapter
+   * has missed.
+   */
+  resume(
+    nodeId: string,
+    { lastSeq, connection, welcome }: {
+      readonly lastSeq: number;
+      readonly connection: Connection;
+      readonly welcome: object;
+    },
+  ): AdapterLink {
+    const link = this.#links.get(nodeId)!;
+    this.#replace(link);
+    this.#keep(link);
+    connection.send(welcome);
+    this.#connected(link, connection, { resumed: true });
+    link.resume(connection, lastSeq);
+    return link;
+  }
+
+  /** From now on no session outlives its connection: nobody can come back to this gateway. */
+  close(): void {
+    this.#closed = true;
+    for (const link of this.#expiry.keys()) this.#end(link);
+  }
+
+  /** Closes the connection that a session has, or had. */
+  #replace({ connection, identity }: AdapterLink): void {
+    connection?.send({
+      type: "error",
+      request_id: null,
+      code: "replaced",
+      message: `Another connection has registered as "${identity.nodeId}". Give each adapter its ` +
+        "own node_id.",
+      recoverable: false,
+    });
+    connection?.close(closeCodes.replaced, "replaced");
+  }
+
+  #connected(
+    link: AdapterLink,
+    connection: Connection,
+    { resumed }: { readonly resumed: boolean },
+  ): void {
+    const { nodeId, platform, capabilities } = link.identity;
+    connection.onClose((reason) => this.#detach(link, connection, reason));
+    log.info("Adapter {node} ({platform}) is {how}", {
+      node: nodeId,
+      platform,
+      how: resumed ? "back" : "connected",
+    });
+    this.#options.events.emit("adapter:connected", {
+      node_id: nodeId,
+      platform,
+      capabilities,
+      resumed,
+    });
+  }
+
+  #detach(link: AdapterLink, connection: Connection, reason: string): void {
     const { nodeId, platform } = link.identity;
-    if (this.#links.get(nodeId) === link) this.#links.delete(nodeId);
+    const current = link.connection === connection;
+    if (current) link.detach();
+    if (this.#links.get(nodeId) === link && current) {
+      if (link.resumable && !this.#closed) this.#expireLater(link);
+      else this.#end(link);
+    }
     log.info("Adapter {node} ({platform}) is gone: {reason}", { node: nodeId, platform, reason });
-    this.#events.emit("adapter:disconnected", { node_id: nodeId, platform, reason });
+    this.#options.events.emit("adapter:disconnected", { node_id: nodeId, platform, reason });
+  }
+
+  #expireLater(link: AdapterLink): void {
+    this.#expiry.set(link, setTimeout(() => this.#end(link), this.#options.resumeMs));
+  }
+
+  #keep(link: AdapterLink): void {
+    clearTimeout(this.#expiry.get(link));
+    this.#expiry.delete(link);
+  }
+
+  #end(link: AdapterLink): void {
+    const { nodeId } = link.identity;
+    this.#keep(link);
+    if (this.#links.get(nodeId) === link) this.#links.delete(nodeId);
+    link.end();
   }
 }

@@ -86,7 +86,7 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
  */
 async function usageFigures({ usage, gate }: HealthOptions, headers: Headers, address: string) {
   if (gate.hasSecret && !headers.has("authorization")) return {};
-  if (gate.check(headers, address) !== "ok") return {};
+  if (gate.check(headers, address).type !== "ok") return {};
   try {
     return { usage: await usage() };
   } catch {

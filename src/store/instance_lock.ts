@@ -21,21 +21,25 @@ export class InstanceLock implements Disposable {
       });
     }
     try {
-      this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      // The write is never committed; where none may be made, this is the place to find out.
+      this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
     } catch (error) {
       this.#database.close();
-      const busy = /locked|busy/i.test((error as Error).message);
-      throw new StoreError(
-        busy
-          ? `Cannot use data folder "${folder}": another gateway is running on it. ` +
-            "Stop that one first, or give this one its own folder with --data-dir."
-          : `Cannot lock data folder "${folder}": ${(error as Error).message}`,
-        { cause: error },
-      );
+      throw refusal(folder, error as Error);
     }
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
   }
+}
+
+function refusal(folder: string, error: Error): StoreError {
+  const own = "or give this one its own folder with --data-dir.";
+  const why = /locked|busy/i.test(error.message)
+    ? `Cannot use data folder "${folder}": another gateway is running on it. Stop that one first, ${own}`
+    : /readonly/i.test(error.message)
+    ? `Cannot use data folder "${folder}": it is read-only. Make it writable, ${own}`
+    : `Cannot lock data folder "${folder}": ${error.message}`;
+  return new StoreError(why, { cause: error });
 }

@@ -75,7 +75,11 @@ Deno.test("what an event does not have is empty, not somebody else's", () => {
 
 Deno.test("a list is in the JSON only, and a task has a variable of its own", () => {
   const connected = eventEnvironment(
-    hookEvent("adapter:connected", { ...origin, capabilities: ["streaming", "files"] }),
+    hookEvent("adapter:connected", {
+      ...origin,
+      capabilities: ["streaming", "files"],
+      resumed: false,
+    }),
   );
   assert.equal(connected.CLARA_CAPABILITIES, undefined);
   assert.deepEqual(JSON.parse(connected.CLARA_EVENT_DATA!).data.capabilities, [
@@ -141,7 +145,9 @@ Deno.test("what fits is not cut", () => {
 
 Deno.test("an event that is large in many small parts is cut, too", () => {
   const capabilities = Array.from({ length: 50_000 }, (_, index) => `capability-${index}`);
-  const env = eventEnvironment(hookEvent("adapter:connected", { ...origin, capabilities }));
+  const env = eventEnvironment(
+    hookEvent("adapter:connected", { ...origin, capabilities, resumed: false }),
+  );
   assert.equal(env.CLARA_EVENT_TRUNCATED, "1");
   assert.ok(env.CLARA_EVENT_DATA!.length < 128 * 1024);
   assert.equal(JSON.parse(env.CLARA_EVENT_DATA!).type, "adapter:connected");

@@ -126,7 +126,12 @@ Deno.test("long lists in an event count as what they are", async () => {
   place.use({ action: noting(gate.opened).action });
   const capabilities = Array.from({ length: 1_000 }, () => "streaming");
   for (let index = 0; index < 5; index++) {
-    place.events.emit("adapter:connected", { node_id: "n", platform: "test", capabilities });
+    place.events.emit("adapter:connected", {
+      node_id: "n",
+      platform: "test",
+      capabilities,
+      resumed: false,
+    });
   }
   assert.deepEqual(place.runner.figures(), { hooks: 1, queued: 1, running: 1, dropped: 3 });
   gate.open();

@@ -122,3 +122,10 @@ Deno.test("a wrong frame may be sent again once it is right", () => {
   assert.equal(errorOf({ type: "x" }).recoverable, true);
   assert.equal(errorOf({ ...clara1Message, content: 1 }).recoverable, true);
 });
+
+Deno.test("the longest id, of characters beyond the basic plane, is named with its error", () => {
+  const requestId = "\u{1F44B}".repeat(256);
+  const frame = { type: "message", request_id: requestId, user_id: "u", channel_id: "c" };
+  assert.equal(errorOf(frame).requestId, requestId);
+  assert.equal(errorOf({ ...frame, request_id: `${requestId}x` }).requestId, undefined);
+});

@@ -51,7 +51,7 @@ Deno.test("a clara-1 message needs no more than its ids and its content", () => 
     attachments: [],
     replyChain: [],
     priority: "normal",
-    overlap: "queue",
+    overlap: undefined,
     tier: undefined,
     metadata: {},
   });

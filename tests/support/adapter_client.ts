@@ -134,6 +134,12 @@ export class AdapterClient implements AsyncDisposable {
     return requestId;
   }
 
+  /** Sends a message again, whose reply may be on its way already. */
+  sayAgain(content: string, options: MessageOptions & { readonly requestId: string }): void {
+    this.#check.repeated(options.requestId);
+    this.send(messageFrame(content, { ...options, dialect: this.dialect }));
+  }
+
   /** Cancels a request by its id, or all of a channel. */
   cancel(what: string | { readonly channelId: string }, reason?: string): void {
     const target = typeof what === "string" ? { request_id: what } : { channel_id: what.channelId };

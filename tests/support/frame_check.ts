@@ -29,6 +29,8 @@ const schemas: Readonly<Record<Dialect, Readonly<Record<string, z.ZodObject>>>> 
 };
 
 const terminals = new Set(["response_end", "cancelled", "error", "proactive_message"]);
+/** Frames with which a reply that comes again may begin. */
+const firsts = new Set(["response_start", "cancelled", "error"]);
 /** Frames that may come about a request that has ended: answers to a resend or a late cancel. */
 const afterwards = new Set(["status", "error"]);
 
@@ -53,6 +55,8 @@ export function schemaViolation(dialect: Dialect, frame: unknown): string | unde
 export class FrameCheck {
   readonly #dialect: Dialect;
   readonly #ended = new Set<string>();
+  /** How often the reply of a request may come once more. */
+  readonly #repeats = new Map<string, number>();
   #seq?: number;
 
   constructor(dialect: Dialect) {
@@ -69,16 +73,26 @@ export class FrameCheck {
     this.#ended.delete(requestId);
   }
 
+  /**
+   * Notes that a message was sent again without knowing whether it has ended: what crosses it on the
+   * wire may be its reply, and the reply to this sending follows then.
+   */
+  repeated(requestId: string): void {
+    this.#repeats.set(requestId, (this.#repeats.get(requestId) ?? 0) + 1);
+  }
+
   /** What is wrong with the next frame, or undefined. */
   violation(frame: unknown): string | undefined {
     const wrong = schemaViolation(this.#dialect, frame);
     if (wrong) return wrong;
-    const { type, request_id, seq } = frame as {
+    const { type, request_id, seq, code } = frame as {
       readonly type: string;
+      readonly code?: string;
       readonly request_id?: string | null;
       readonly seq?: number;
     };
-    return this.#gap(seq) ?? this.#late(type, request_id);
+    // The answer to a cancel that came too late ends nothing.
+    return this.#gap(seq) ?? (code === "not_found" ? undefined : this.#late(type, request_id));
   }
 
   #gap(seq: number | undefined): string | undefined {
@@ -91,10 +105,18 @@ export class FrameCheck {
 
   #late(type: string, requestId: string | null | undefined): string | undefined {
     if (!requestId) return undefined;
+    if (this.#ended.has(requestId) && firsts.has(type)) this.#useRepeat(requestId);
     const ended = this.#ended.has(requestId);
     if (terminals.has(type)) this.#ended.add(requestId);
     return ended && !afterwards.has(type)
       ? `${type} came after the end of request "${requestId}"`
       : undefined;
+  }
+
+  #useRepeat(requestId: string): void {
+    const left = this.#repeats.get(requestId) ?? 0;
+    if (left === 0) return;
+    this.#repeats.set(requestId, left - 1);
+    this.#ended.delete(requestId);
   }
 }

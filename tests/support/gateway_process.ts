@@ -51,10 +51,9 @@ export class GatewayProcess implements AsyncDisposable {
 
   /** Starts a gateway; resolves when it listens, rejects with its log when it ends before. */
   static async start(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(options);
+    const gateway = GatewayProcess.spawn(options);
     try {
-      const line = await gateway.waitForLog(addressPattern, { timeoutMs: 60_000 });
-      gateway.#address = addressPattern.exec(line)![1]!;
+      await gateway.listens();
       return gateway;
     } catch (error) {
       await gateway[Symbol.asyncDispose]();
@@ -63,6 +62,11 @@ export class GatewayProcess implements AsyncDisposable {
         cause: error,
       });
     }
+  }
+
+  /** Starts a gateway and does not wait; whoever kills it as it starts wants it so. */
+  static spawn(options: GatewayProcessOptions = {}): GatewayProcess {
+    return new GatewayProcess(options);
   }
 
   private constructor({ env = {}, dataDir, args = [], cwd }: GatewayProcessOptions) {
@@ -88,6 +92,12 @@ export class GatewayProcess implements AsyncDisposable {
       this.#log.end(`the gateway ended with ${status.signal ?? `code ${status.code}`}`);
       return status;
     });
+  }
+
+  /** Resolves when it listens, rejects when it ends before. */
+  async listens(): Promise<void> {
+    const line = await this.waitForLog(addressPattern, { timeoutMs: 60_000 });
+    this.#address = addressPattern.exec(line)![1]!;
   }
 
   /** Where adapters connect: ws://host:port. */

@@ -1,6 +1,6 @@
 /**
- * A wire that a test can cut: forwards TCP connections to a server, and drops or stalls them when
- * told to. The adapter client goes through one where a test needs an unfriendly network.
+ * A wire that a test can cut: forwards TCP connections to a server, and drops, stalls, splits or
+ * half-closes them when told to. The adapter client goes through one where a test needs an unfriendly network.
  */
 
 /** Which bytes a stall holds back. */
@@ -20,7 +20,9 @@ export class TcpRelay implements AsyncDisposable {
   readonly #options: TcpRelayOptions;
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Deno.TcpConn>();
+  readonly #servers = new Set<Deno.TcpConn>();
   readonly #running: Promise<void>[] = [];
+  #pieceBytes = Infinity;
   #stalled?: { readonly direction: StallDirection; readonly over: PromiseWithResolvers<void> };
 
   constructor(options: TcpRelayOptions) {
@@ -42,10 +44,22 @@ export class TcpRelay implements AsyncDisposable {
     this.#stalled = undefined;
   }
 
+  /** From now on passes bytes on in pieces of so many, each in a packet of its own. */
+  split(pieceBytes: number): void {
+    this.#pieceBytes = pieceBytes;
+  }
+
+  /** Says to the server that the clients have nothing more to say; what it says still arrives. */
+  async halfClose(): Promise<void> {
+    const servers = [...this.#servers];
+    await Promise.all(servers.map((server) => server.closeWrite()));
+  }
+
   /** Closes all connections at once, without a word to either side. */
   cut(): void {
     for (const connection of this.#open) close(connection);
     this.#open.clear();
+    this.#servers.clear();
     this.flow();
   }
 
@@ -69,6 +83,9 @@ export class TcpRelay implements AsyncDisposable {
     try {
       const server = await Deno.connect(this.#options);
       this.#open.add(server);
+      this.#servers.add(server);
+      server.setNoDelay(true);
+      client.setNoDelay(true);
       await Promise.all([
         this.#pump(client, server, "to-server"),
         this.#pump(server, client, "to-client"),
@@ -102,7 +119,9 @@ export class TcpRelay implements AsyncDisposable {
           bytes = this.#withHeaders(head);
           head = undefined;
         }
-        for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
+        for (let at = 0; at < bytes.length;) {
+          at += await to.write(bytes.subarray(at, at + this.#pieceBytes));
+        }
       }
     } catch (error) {
       if (!isGone(error)) throw error;

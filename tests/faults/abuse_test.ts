@@ -1,0 +1,154 @@
+/** What is too much: each gets its error or its cap, memory stays bounded, others are served. */
+
+import assert from "node:assert/strict";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { within } from "../support/deadline.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { IdleSocket } from "../support/idle_socket.ts";
+import { messageFrame } from "../support/message_frame.ts";
+import { TestGateway } from "../support/test_gateway.ts";
+
+const MiB = 1 << 20;
+
+/** Bytes of memory that a process has. */
+function memoryOf(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+}
+
+Deno.test("fault 26: every frame but register is refused before it, a wrong secret a thousand times is slowed down", async () => {
+  await using gateway = await TestGateway.start({ llm: "echo", config: { secret: "right" } });
+  {
+    await using stranger = await gateway.connectRaw();
+    const frames = [
+      messageFrame("Hello", { dialect: "clara-1", requestId: "1" }),
+      messageFrame("Hello", { dialect: "clara-py", requestId: "2" }),
+      { type: "cancel", request_id: "1" },
+      { type: "ping" },
+      { type: "status" },
+      { type: "ack", seq: 1 },
+      { type: "approval_response", approval_id: "1", approved: true },
+      { type: "mcp_list", request_id: "1" },
+    ];
+    for (const frame of frames) {
+      const from = stranger.frames.length;
+      stranger.send(frame);
+      const error = await stranger.waitFor(() => true, { from });
+      assert.equal(error.code, "not_registered", frame.type as string);
+    }
+  }
+  const codes = new Map<string, number>();
+  for (let batch = 0; batch < 20; batch++) {
+    await Promise.all(Array.from({ length: 50 }, async (_, index) => {
+      await using stranger = await gateway.connectRaw();
+      stranger.register({ secret: `wrong ${batch} ${index}` });
+      const { code } = await stranger.waitFor(({ type }) => type === "error");
+      codes.set(code!, (codes.get(code!) ?? 0) + 1);
+      await stranger.closed;
+    }));
+  }
+  assert.deepEqual(codes, new Map([["unauthorized", 10], ["rate_limited", 990]]));
+});
+
+Deno.test({
+  name: "fault 27: frames of 17 and 63 MiB are refused, again and again, in bounded memory",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using gateway = await GatewayProcess.start();
+    await using quiet = await AdapterClient.connect({ url: gateway.url });
+    for (const size of [17, 63, 63, 63]) {
+      await using adapter = await AdapterClient.connect({ url: gateway.url });
+      adapter.sendText(" ".repeat(size * MiB));
+      const error = await adapter.waitFor(({ type }) => type === "error", { timeoutMs: 30_000 });
+      assert.equal(error.code, "frame_too_large");
+      assert.equal((await adapter.closed).code, 1009);
+      assert.equal((await quiet.replyTo(quiet.say("Still here"))).text, "Still here");
+    }
+    const memory = memoryOf(gateway.pid);
+    assert.ok(memory < 900 * MiB, `${Math.round(memory / MiB)} MiB`);
+  },
+});
+
+/** Texts of frames that are odd, each at the edge of what a parser bears. */
+const odd: readonly (readonly [string, string])[] = [
+  ["nesting of 10,000", `{"type":"message","metadata":${"[".repeat(10_000)}${"]".repeat(10_000)}}`],
+  ["nesting of 10,000 in the type", `{"type":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`],
+  ["__proto__", '{"__proto__":{"type":"message"},"constructor":{"prototype":{"polluted":1}}}'],
+  ["a lone surrogate as an id", '{"type":"message","request_id":"\\ud800","user_id":"u"}'],
+  [
+    "numbers for strings",
+    '{"type":"message","request_id":1,"user_id":2,"channel_id":3,"content":4}',
+  ],
+  ["a number beyond all numbers", '{"type":"ack","seq":1e999}'],
+  ["a hundred thousand keys", `{${Array.from({ length: 1e5 }, (_, n) => `"${n}":0`).join(",")}}`],
+  ["the same key again", '{"type":"ping","type":7}'],
+  ["NUL and control characters", '{"type":"message","request_id":"a\\u0000b","content":"\\u0007"}'],
+];
+
+Deno.test("fault 27: odd frames and binary ones get an error each, and the socket goes on", async () => {
+  await using gateway = await TestGateway.start({ llm: "echo" });
+  await using adapter = await gateway.connect();
+  for (const [name, text] of odd) {
+    const from = adapter.frames.length;
+    adapter.sendText(text);
+    const { type, code } = await adapter.waitFor(() => true, { from });
+    assert.equal(type, "error", name);
+    assert.equal(code, "invalid_message", name);
+  }
+  const from = adapter.frames.length;
+  adapter.sendText(new Uint8Array(MiB));
+  assert.equal((await adapter.waitFor(() => true, { from })).code, "invalid_message");
+  assert.equal(Object.hasOwn(Object.prototype, "polluted"), false);
+  assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
+});
+
+Deno.test({
+  name:
+    "fault 27: ten thousand idle sockets take bounded memory, and an adapter among them is served",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const count = Math.min(10_000, openFilesLimit() - 500);
+    if (count < 10_000) console.log(`The limit of open files allows ${count} sockets only`);
+    await using gateway = await GatewayProcess.start({
+      env: { CLARA_MAX_CONNECTIONS: "11000", CLARA_HEARTBEAT_SECONDS: "600" },
+    });
+    const empty = memoryOf(gateway.pid);
+    const { hostname, port } = new URL(gateway.url);
+    const sockets: IdleSocket[] = [];
+    try {
+      while (sockets.length < count) {
+        const first = sockets.length;
+        sockets.push(
+          ...await within(
+            Promise.all(
+              Array.from({ length: Math.min(250, count - first) }, (_, index) =>
+                IdleSocket.open({
+                  hostname,
+                  port: Number(port),
+                  nodeId: `idle-${first + index}`,
+                })),
+            ),
+            { timeoutMs: 30_000, what: `idle sockets from ${first} on` },
+          ),
+        );
+      }
+      await using adapter = await AdapterClient.connect({ url: gateway.url });
+      for (let round = 0; round < 20; round++) {
+        assert.equal((await adapter.replyTo(adapter.say("Hello"))).text, "Hello");
+      }
+      const { adapters } = await gateway.health() as { adapters: { connected: number } };
+      assert.equal(adapters.connected, count + 1);
+      const each = (memoryOf(gateway.pid) - empty) / count;
+      console.log(`${count} idle sockets: ${Math.round(each / 1024)} KiB each`);
+      assert.ok(each < 64 * 1024, `${Math.round(each)} bytes each`);
+    } finally {
+      for (const socket of sockets) socket[Symbol.dispose]();
+    }
+  },
+});
+
+/** Files that this process may have open; the gateway's own process has the same limit. */
+function openFilesLimit(): number {
+  const limits = Deno.readTextFileSync("/proc/self/limits");
+  return Number(/Max open files\s+(\d+)/.exec(limits)![1]);
+}

@@ -1,0 +1,148 @@
+/** Secrets are nowhere: not in the log, not in an error, not in /health, a hook's environment, the store. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { lastText } from "../support/chat_request.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { LlmServer } from "../support/llm_server.ts";
+import { badServer, toolTexts, written } from "../support/mcp_folder.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+/** One for each place where a secret is told; they look like nothing else. */
+const secrets = {
+  gateway: "gateway-secret-6f1d",
+  model: "sk-model-secret-a2c4",
+  named: "named-secret-b7e3",
+  admin: "admin-secret-c9d1",
+  mcpEnv: "mcp-env-secret-d0f8",
+  mcpHeader: "mcp-header-secret-e5a6",
+  baseUrl: "base-url-secret-f3b2",
+} as const;
+
+const files = (folder: string): Readonly<Record<string, string>> => ({
+  "secrets.yaml": "secrets:\n" +
+    `  - { name: bot, secret: ${secrets.named} }\n` +
+    `  - { name: ops, secret: ${secrets.admin}, scopes: [admin] }\n`,
+  "mcp.json": JSON.stringify({
+    mcpServers: {
+      good: badServer("good", { env: { TOKEN: secrets.mcpEnv } }),
+      crash: badServer("crash", { env: { TOKEN: secrets.mcpEnv } }),
+      web: {
+        url: "http://127.0.0.1:9/mcp",
+        headers: { Authorization: `Bearer ${secrets.mcpHeader}` },
+      },
+    },
+  }),
+  "hooks/hooks.yaml": "hooks:\n" +
+    `  - { name: dump, event: "*", command: "env >> ${folder}/environment; cat >> ${folder}/input" }\n` +
+    '  - { name: fails, event: "message:*", command: "env >&2; exit 3" }\n',
+});
+
+/** Where a text of the gateway holds a secret, as lines for people. */
+function leaks(where: string, text: string): readonly string[] {
+  return Object.entries(secrets).flatMap(([name, secret]) => {
+    const at = text.indexOf(secret);
+    return at < 0 ? [] : [`${name} in ${where}: …${text.slice(Math.max(0, at - 100), at + 40)}`];
+  });
+}
+
+Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' environments, or the store", async () => {
+  await using llm = LlmServer.start();
+  await using folder = new TempFolder();
+  for (const [name, text] of Object.entries(files(folder.path))) {
+    await Deno.mkdir(join(folder.path, "hooks"), { recursive: true });
+    await Deno.writeTextFile(join(folder.path, name), text);
+  }
+  // Providers repeat the key that they refuse.
+  const refusal = { error: { message: `Incorrect API key provided: ${secrets.model}.` } };
+  llm.when((request) => lastText(request) === "refuse", { status: 401, body: refusal })
+    .when((request) => lastText(request) === "break", { status: 500, body: refusal })
+    .when((request) => lastText(request) === "cut", { text: "half", cut: "reset" })
+    .when(({ messages }) => messages.at(-1)!.role === "tool", { text: "Done." })
+    .when((request) => lastText(request) === "peek", {
+      toolCalls: ["OPENAI_API_KEY", "CLARA_GATEWAY_SECRET"].map((name) => ({
+        name: "good__env",
+        arguments: { name },
+      })),
+    });
+  const url = new URL(llm.url);
+  url.username = "user";
+  url.password = secrets.baseUrl;
+  const dataDir = join(folder.path, "data");
+  await using gateway = await GatewayProcess.start({
+    cwd: folder.path,
+    dataDir,
+    args: ["--log-level", "debug"],
+    env: {
+      CLARA_GATEWAY_SECRET: secrets.gateway,
+      OPENAI_API_KEY: secrets.model,
+      OPENAI_BASE_URL: url.href,
+      PATH: Deno.env.get("PATH")!,
+    },
+  });
+  const texts: [string, string][] = [];
+  // Close to right is wrong, too, and tells nothing of the right one.
+  for (const secret of [`${secrets.gateway}x`, `${secrets.named} `, secrets.admin]) {
+    const refused = AdapterClient.connect({ url: gateway.url, secret });
+    await assert.rejects(refused, (error: Error) => {
+      texts.push(["a refusal", error.message]);
+      return /unauthorized/.test(error.message);
+    });
+  }
+  await using adapter = await AdapterClient.connect({ url: gateway.url, secret: secrets.gateway });
+  for (const word of ["peek", "refuse", "break", "cut", "plain"]) {
+    await adapter.replyTo(adapter.say(word), { timeoutMs: 30_000 });
+  }
+  const peeked = llm.requests.map(({ body }) => body).find((body) => toolTexts(body).length > 0);
+  assert.deepEqual(toolTexts(peeked!), ["(not set)", "(not set)"]);
+  for (const frame of [{ type: "mcp_list" }, { type: "mcp_status", server_name: "web" }]) {
+    const from = adapter.frames.length;
+    adapter.send({ ...frame, request_id: "mcp" });
+    await adapter.waitFor(({ request_id }) => request_id === "mcp", { from });
+  }
+  const headers = { authorization: `Bearer ${secrets.admin}` };
+  for (
+    const path of ["/health", "/admin/hooks", "/admin/hooks/results", "/admin/tasks", "/nowhere"]
+  ) {
+    texts.push([path, await (await fetch(gateway.httpUrl + path, { headers })).text()]);
+  }
+  texts.push(["frames", JSON.stringify(adapter.frames)]);
+  await written(join(folder.path, "environment"));
+  assert.equal((await gateway.kill("SIGTERM")).code, 0);
+  texts.push(["the log", gateway.log.join("\n")]);
+  for (const name of ["environment", "input"]) {
+    texts.push([`a hook's ${name}`, await Deno.readTextFile(join(folder.path, name))]);
+  }
+  for await (const { name } of Deno.readDir(dataDir)) {
+    const bytes = await Deno.readFile(join(dataDir, name)).catch(() => new Uint8Array());
+    texts.push([`the store's ${name}`, new TextDecoder("latin1").decode(bytes)]);
+  }
+  assert.ok(gateway.log.some((line) => line.includes('"DEBUG"')), "there are lines at debug");
+  assert.deepEqual(texts.flatMap(([where, text]) => leaks(where, text)), []);
+});
+
+Deno.test("fault 28: a wrong setting is told without the secret that stands beside it", async () => {
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(
+    join(folder.path, "secrets.yaml"),
+    `secrets:\n  - { name: bot, secret: ${secrets.named}, scopes: [everything] }\n`,
+  );
+  await Deno.writeTextFile(
+    join(folder.path, "mcp.json"),
+    `{ "mcpServers": { "web": { "url": 7, "headers": { "A": "${secrets.mcpHeader}" } } } }`,
+  );
+  const own = join(folder.path, "own.yaml");
+  await Deno.writeTextFile(own, "secrets: []\n");
+  const places: Readonly<Record<string, string>>[] = [{ CLARA_SECRETS_CONFIG: own }, {}];
+  for (const env of places) {
+    const start = GatewayProcess.start({
+      cwd: folder.path,
+      env: { ...env, CLARA_GATEWAY_SECRET: secrets.gateway, OPENAI_API_KEY: secrets.model },
+    });
+    await assert.rejects(start, ({ message }: Error) => {
+      assert.deepEqual(leaks("the end of a start", message), []);
+      return true;
+    });
+  }
+});

@@ -1,0 +1,282 @@
+/** The router against a simple model of it, under any sequence of messages, ends and cancels. */
+
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import fc from "fast-check";
+import { type Overlap, overlaps, priorities, type Priority } from "../../src/protocol/message.ts";
+import { Router, type TakeWaiting } from "../../src/router/router.ts";
+import type { QueuedRequest } from "../../src/store/request_store.ts";
+
+const nodeId = "node";
+const concurrentTurns = 2;
+const queuedPerChannel = 20;
+const maxOvertakes = 8;
+
+/** What must be, in the plainest words: lists, searched from the front. */
+class Model {
+  readonly waiting: QueuedRequest[] = [];
+  readonly running: QueuedRequest[] = [];
+  readonly started: string[] = [];
+  /** Channels that could run, the one that has waited longest first. */
+  readonly line: string[] = [];
+  readonly ended: string[] = [];
+  readonly #overtaken = new Map<string, number>();
+
+  waitingIn(channelKey: string): readonly QueuedRequest[] {
+    return this.waiting.filter((request) => request.channelKey === channelKey);
+  }
+
+  runningIn(channelKey: string): QueuedRequest | undefined {
+    return this.running.find((request) => request.channelKey === channelKey);
+  }
+
+  add(request: QueuedRequest): void {
+    this.waiting.push(request);
+    const running = this.runningIn(request.channelKey);
+    if (!running) this.#standInLine(request.channelKey);
+    this.#run();
+    if (running && request.overlap === "interrupt") this.end(running);
+  }
+
+  end(request: QueuedRequest): void {
+    remove(this.running, request);
+    this.ended.push(request.requestId);
+    this.#standInLine(request.channelKey);
+    this.#forgetIdle(request.channelKey);
+    this.#run();
+  }
+
+  cancel(request: QueuedRequest): void {
+    if (this.running.includes(request)) return this.end(request);
+    remove(this.waiting, request);
+    this.ended.push(request.requestId);
+    this.#forgetIdle(request.channelKey);
+  }
+
+  /** A turn takes in those of its user that want to be a part of it. */
+  join(turn: QueuedRequest, overlap: Overlap): void {
+    const joining = this.waitingIn(turn.channelKey)
+      .filter((other) => other.overlap === overlap && other.userId === turn.userId);
+    for (const other of joining) this.cancel(other);
+  }
+
+  /** Its place: those of a higher priority come before it, and those of its own that were first. */
+  position(request: QueuedRequest): number {
+    const rank = ({ priority }: QueuedRequest) => priorities.indexOf(priority);
+    const before = this.waitingIn(request.channelKey).filter((other) =>
+      rank(other) < rank(request) || rank(other) === rank(request) && other.seq <= request.seq
+    );
+    return before.length;
+  }
+
+  #standInLine(channelKey: string): void {
+    if (this.line.includes(channelKey) || this.waitingIn(channelKey).length === 0) return;
+    this.line.push(channelKey);
+  }
+
+  #run(): void {
+    while (this.running.length < concurrentTurns && this.line.length > 0) {
+      const channelKey = this.line.shift()!;
+      const next = this.#next(channelKey);
+      if (!next) {
+        this.#forgetIdle(channelKey);
+        continue;
+      }
+      remove(this.waiting, next);
+      this.running.push(next);
+      this.started.push(next.requestId);
+      if (next.overlap === "collect") this.join(next, "collect");
+    }
+  }
+
+  #next(channelKey: string): QueuedRequest | undefined {
+    const waiting = this.waitingIn(channelKey);
+    const present = priorities.filter((priority) =>
+      waiting.some((request) => request.priority === priority)
+    );
+    const count = (priority: Priority) => this.#overtaken.get(`${channelKey} ${priority}`) ?? 0;
+    const patient = present.filter((priority) => count(priority) >= maxOvertakes);
+    const chosen = patient.at(-1) ?? present[0];
+    for (const priority of present) {
+      const times = priority === chosen ? 0 : count(priority) + 1;
+      this.#overtaken.set(`${channelKey} ${priority}`, times);
+    }
+    return waiting.find(({ priority }) => priority === chosen);
+  }
+
+  /** Of a channel that is idle nothing is kept, nor who was overtaken in it. */
+  #forgetIdle(channelKey: string): void {
+    const idle = !this.runningIn(channelKey) && this.waitingIn(channelKey).length === 0 &&
+      !this.line.includes(channelKey);
+    if (idle) { for (const lane of priorities) this.#overtaken.delete(`${channelKey} ${lane}`); }
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const index = list.indexOf(item);
+  assert.ok(index >= 0, "the model is wrong");
+  list.splice(index, 1);
+}
+
+/** The router, with turns that a test ends. */
+class Real {
+  readonly router: Router;
+  readonly started: string[] = [];
+  readonly ended: string[] = [];
+  readonly running = new Map<
+    string,
+    { readonly end: () => void; readonly take: TakeWaiting; readonly request: QueuedRequest }
+  >();
+
+  constructor() {
+    this.router = new Router({
+      giveUp: new AbortController(),
+      concurrentTurns,
+      queuedPerChannel,
+      collectMs: 0,
+      handle: async (request, signal, take) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.started.push(request.requestId);
+        this.running.set(request.requestId, { end: resolve, take, request });
+        if (request.overlap === "collect") this.join(request.requestId, "collect");
+        signal.addEventListener("abort", () => resolve(), { once: true });
+        await promise;
+        this.running.delete(request.requestId);
+        this.ended.push(request.requestId);
+      },
+      discard: ({ requestId }) => {
+        this.ended.push(requestId);
+        return Promise.resolve();
+      },
+    });
+  }
+
+  join(requestId: string, overlap: Overlap): void {
+    const { request, take } = this.running.get(requestId)!;
+    const taken = take((other) => other.overlap === overlap && other.userId === request.userId);
+    this.ended.push(...taken.map((other) => other.requestId));
+  }
+}
+
+type Step =
+  | {
+    readonly type: "add";
+    readonly channelKey: string;
+    readonly priority: Priority;
+    readonly overlap: Overlap;
+    readonly userId: string;
+  }
+  | { readonly type: "end" | "steer" | "cancel" | "endAndCancel"; readonly which: number }
+  | { readonly type: "cancelChannel"; readonly channelKey: string };
+
+const channelKey = fc.constantFrom("a", "a", "b", "c");
+const add = fc.record({
+  type: fc.constant("add" as const),
+  channelKey,
+  priority: fc.constantFrom(...priorities),
+  overlap: fc.constantFrom("queue" as const, ...overlaps),
+  userId: fc.constantFrom("ada", "bob"),
+});
+const onTurn = fc.record({
+  type: fc.constantFrom("end" as const, "end" as const, "steer" as const, "cancel" as const),
+  which: fc.nat(20),
+});
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: add },
+  { weight: 4, arbitrary: onTurn },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("endAndCancel" as const), which: fc.nat(5) }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("cancelChannel" as const), channelKey }) },
+);
+
+/** Does one step to both; what the model cannot do is left out. */
+function take(
+  step: Step,
+  { model, real }: { readonly model: Model; readonly real: Real },
+  seq: number,
+) {
+  const { router } = real;
+  if (step.type === "add") {
+    const { type: _, ...fields } = step;
+    const waiting = model.waitingIn(step.channelKey).length;
+    const running = model.runningIn(step.channelKey);
+    const busy = running !== undefined || waiting > 0;
+    assert.equal(router.busy(step.channelKey), busy);
+    const room = router.reserve(step.channelKey);
+    router.release(step.channelKey);
+    assert.equal(room, waiting < queuedPerChannel + (running ? 0 : 1));
+    if (!room || busy && step.overlap === "reject") return;
+    const request = { ...fields, seq, nodeId, requestId: `${seq}`, threadId: "" };
+    router.enqueue(request);
+    return model.add(request);
+  }
+  if (step.type === "cancelChannel") {
+    const { channelKey } = step;
+    const running = model.runningIn(channelKey);
+    const own = [...model.waitingIn(channelKey), ...(running ? [running] : [])];
+    assert.equal(router.cancelChannel({ nodeId, channelKey }), own.length);
+    for (const request of own) model.cancel(request);
+    return;
+  }
+  const among = step.type === "cancel" ? [...model.running, ...model.waiting] : model.running;
+  const request = among[step.which % among.length];
+  if (!request) return;
+  const { requestId } = request;
+  if (step.type === "cancel") {
+    assert.equal(router.cancel(request), true);
+    return model.cancel(request);
+  }
+  if (step.type === "steer") {
+    real.join(requestId, "steer");
+    return model.join(request, "steer");
+  }
+  real.running.get(requestId)!.end();
+  // In the same tick, before the router has heard of the end: it must not count twice.
+  if (step.type === "endAndCancel") assert.equal(router.cancel(request), true);
+  model.end(request);
+}
+
+function compare(
+  { model, real }: { readonly model: Model; readonly real: Real },
+  seq: number,
+): void {
+  assert.deepEqual(real.started, model.started);
+  assert.deepEqual([...real.ended].sort(), [...model.ended].sort());
+  assert.equal(new Set(real.ended).size, real.ended.length, "a request has ended twice");
+  const { active, queued } = real.router.figures();
+  assert.deepEqual({ active, queued }, {
+    active: model.running.length,
+    queued: model.waiting.length,
+  });
+  const places = new Map<string, number>([
+    ...model.running.map(({ requestId }) => [requestId, 0] as const),
+    ...model.waiting.map((request) => [request.requestId, model.position(request)] as const),
+  ]);
+  for (let known = 1; known <= seq; known++) {
+    const requestId = `${known}`;
+    assert.equal(real.router.position({ nodeId, requestId }), places.get(requestId), requestId);
+  }
+}
+
+Deno.test("the router does what its model does, whatever happens in whatever order", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 200, size: "max" }), async (steps) => {
+      const both = { model: new Model(), real: new Real() };
+      for (const [index, next] of steps.entries()) {
+        take(next, both, index + 1);
+        await new Promise((resolve) => setImmediate(resolve));
+        compare(both, index + 1);
+      }
+      // To the end: nothing is stranded.
+      while (both.model.running.length > 0) {
+        take({ type: "end", which: 0 }, both, 0);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      compare(both, steps.length);
+      assert.deepEqual(both.real.router.figures(), { active: 0, queued: 0, channels: 0 });
+    }),
+    { seed: 7, numRuns: 400 },
+  );
+});

@@ -1,0 +1,54 @@
+/** A registered adapter that says nothing more, at the cost of a TCP connection: for tests of very many. */
+
+export class IdleSocket implements Disposable {
+  readonly #connection: Deno.TcpConn;
+
+  /** Connects, upgrades and registers; resolves when the gateway has answered. */
+  static async open(
+    options: { readonly hostname: string; readonly port: number; readonly nodeId: string },
+  ): Promise<IdleSocket> {
+    const socket = new IdleSocket(await Deno.connect(options));
+    await socket.#send(new TextEncoder().encode(
+      `GET /ws HTTP/1.1\r\nhost: ${options.hostname}\r\nconnection: upgrade\r\n` +
+        "upgrade: websocket\r\nsec-websocket-version: 13\r\n" +
+        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ));
+    await socket.#readUntil("\r\n\r\n");
+    const register = { type: "register", platform: "idle", node_id: options.nodeId };
+    await socket.#send(maskedText(JSON.stringify(register)));
+    await socket.#readUntil('"registered"');
+    return socket;
+  }
+
+  private constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.close();
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
+  }
+
+  async #readUntil(text: string): Promise<void> {
+    const buffer = new Uint8Array(4096);
+    for (let seen = ""; !seen.includes(text);) {
+      const count = await this.#connection.read(buffer);
+      if (count === null) throw new Error(`The gateway closed the socket after ${seen}`);
+      seen += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+  }
+}
+
+/** A WebSocket text frame of a client, of 126 to 65,535 bytes at most, with a mask of zeros. */
+function maskedText(text: string): Uint8Array {
+  const payload = new TextEncoder().encode(text);
+  const frame = new Uint8Array(8 + payload.length);
+  // Short lengths have no second form: the text is made long enough by blanks.
+  if (payload.length < 126) return maskedText(text.padEnd(126));
+  frame.set([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
+  frame.set(payload, 8);
+  return frame;
+}

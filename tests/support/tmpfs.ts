@@ -1,0 +1,54 @@
+/** A disk of a few megabytes, which a test can fill. Mounting takes root; others skip the test. */
+
+import { TempFolder } from "./temp_folder.ts";
+
+async function run(command: string, ...args: readonly string[]): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(command, {
+      args: [...args],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether this machine lets us mount; says so where it does not. */
+export async function canMount(): Promise<boolean> {
+  await using folder = new TempFolder("clara_mount_");
+  const can = Deno.build.os === "linux" && await run("mount", "-t", "tmpfs", "none", folder.path);
+  if (can) await run("umount", folder.path);
+  else console.log("A small disk cannot be mounted here (that takes root): its tests are skipped");
+  return can;
+}
+
+export class Tmpfs implements AsyncDisposable {
+  readonly path: string;
+  readonly #folder: TempFolder;
+
+  /** Mounts an empty disk of so many bytes. */
+  static async mount({ bytes }: { readonly bytes: number }): Promise<Tmpfs> {
+    const disk = new Tmpfs(new TempFolder("clara_disk_"));
+    if (await run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "none", disk.path)) return disk;
+    await disk.#folder[Symbol.asyncDispose]();
+    throw new Error("Cannot mount a tmpfs: ask canMount() first");
+  }
+
+  private constructor(folder: TempFolder) {
+    this.#folder = folder;
+    this.path = folder.path;
+  }
+
+  /** Makes the disk read-only, or writable again; false where something holds it open for writing. */
+  remount(how: "ro" | "rw"): Promise<boolean> {
+    return run("mount", "-o", `remount,${how}`, this.path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Lazily: a gateway that was killed may be holding it for another moment.
+    await run("umount", "-l", this.path);
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
