@@ -156,7 +156,7 @@ Deno.test("a rule for a channel, a user or a platform holds there alone", async 
 
 const wrongs: readonly (readonly [name: string, yaml: string, says: RegExp])[] = [
   ["an unknown action", "rules:\n  - action: perhaps\n", /tools\.yaml:2: "rules\.0\.action"/],
-  ["an unknown key", "rules:\n  - action: deny\n    usr: me\n", /tools\.yaml:2: .*"usr"/],
+  ["an unknown key", "rules:\n  - action: deny\n    usr: me\n", /tools\.yaml:3: .*"usr"/],
   ["broken YAML", "rules:\n  - [\n", /tools\.yaml:\d: /],
   ["a missing anchor", "rules: *nowhere\n", /tools\.yaml.*nowhere/],
   ["a list at the top", "- action: deny\n", /tools\.yaml:1: the file: /],
