@@ -211,7 +211,7 @@ Deno.test("a wrong file is told with its line; help is printed", async () => {
   for (const words of [[], ["help"]]) {
     const help = await place.hooks(words);
     assert.equal(help.code, 0);
-    assert.match(help.out, /hooks test NAME/);
+    assert.match(help.out, /test NAME/);
   }
   const reload = await place.hooks(["reload"]);
   assert.equal(reload.code, 1);

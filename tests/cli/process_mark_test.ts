@@ -1,6 +1,7 @@
 /** What tells a process from a later one of the same number. */
 
 import assert from "node:assert/strict";
+import { TempFolder } from "../support/temp_folder.ts";
 import { markOf, stateOf } from "../../src/cli/process_mark.ts";
 
 function sleep(): Deno.ChildProcess {
@@ -41,29 +42,38 @@ Deno.test("what was noted without a mark cannot be told, unless no process is th
   assert.equal(await stateOf(child.pid, undefined), "gone");
 });
 
-Deno.test("where there is no /proc, ps tells the same", async () => {
-  // Without the permission to read it there is none.
-  const worker = `
+for (const [what, tools] of [["cat", ["cat"]], ["ps", ["ps"]]] as const) {
+  Deno.test(`where /proc may not be read, ${what} tells the same`, async () => {
+    // Nothing else is on the path, and without all permissions Deno does not read /proc.
+    await using folder = new TempFolder();
+    for (const name of ["sleep", ...tools]) {
+      const found = new Deno.Command("sh", { args: ["-c", `command -v ${name}`] }).outputSync();
+      const place = new TextDecoder().decode(found.stdout).trim();
+      await Deno.symlink(place, `${folder.path}/${name}`);
+    }
+    const worker = `
     import { markOf, stateOf } from ${
-    JSON.stringify(import.meta.resolve("../../src/cli/process_mark.ts"))
-  };
+      JSON.stringify(import.meta.resolve("../../src/cli/process_mark.ts"))
+    };
     const mark = await markOf(${Deno.pid});
     console.log(mark?.split(" ")[0], await stateOf(${Deno.pid}, mark), await stateOf(${Deno.pid}, mark + "1"));
     // Its parent, the shell, does not ask for its end.
     const pid = Number(Deno.args[0]);
     while (await markOf(pid) !== undefined && await stateOf(pid, await markOf(pid)) !== "gone");
     console.log("over");`;
-  const script = 'sleep 0 & exec "$@" $!';
-  const { stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", script, "sh", Deno.execPath(), "run", "--no-prompt", "--no-config", "--no-lock"]
-      .concat([
-        "--allow-read=.",
-        "--allow-run",
-        "--allow-env",
-        `data:text/typescript,${encodeURIComponent(worker)}`,
-      ]),
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(text(stdout), "ps same gone\nover\n", text(stderr));
-});
+    const script = 'sleep 0 & exec "$@" $!';
+    const { stdout, stderr } = await new Deno.Command("/bin/sh", {
+      args: ["-c", script, "sh", Deno.execPath(), "run", "--no-prompt", "--no-config", "--no-lock"]
+        .concat([
+          "--allow-read=.",
+          "--allow-run",
+          "--allow-env",
+          `data:text/typescript,${encodeURIComponent(worker)}`,
+        ]),
+      env: { NO_COLOR: "1", PATH: folder.path },
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    const mark = what === "ps" ? "ps" : "proc";
+    assert.equal(text(stdout), `${mark} same gone\nover\n`, text(stderr));
+  });
+}

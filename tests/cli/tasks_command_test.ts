@@ -144,5 +144,5 @@ Deno.test("a wrong scheduler.yaml is told with its line", async () => {
     assert.equal(code, 2);
     assert.match(err, /^Cannot use .*scheduler\.yaml:2: "tasks\.0\.type": /);
   }
-  assert.match((await place.tasks(["help"])).out, /tasks run NAME/);
+  assert.match((await place.tasks(["help"])).out, /run NAME/);
 });
