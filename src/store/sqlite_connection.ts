@@ -34,6 +34,8 @@ export class SqliteConnection implements Disposable {
     try {
       inspect(path);
       database = new DatabaseSync(path);
+      // Deno 2.4 waits five seconds for a lock of another program, and everybody would wait with it.
+      database.exec("PRAGMA busy_timeout = 0");
       migrate(database);
       database.exec(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +

@@ -106,11 +106,7 @@ export class LlmServer implements AsyncDisposable {
     this.#recorded.end("the LLM server has stopped");
     this.#listener.close();
     await this.#accepting;
-    for (const connection of this.#connections) {
-      try {
-        connection.close();
-      } catch { /* its answer has just ended */ }
-    }
+    for (const connection of this.#connections) close(connection);
     await Promise.all(this.#answering);
   }
 
@@ -118,6 +114,7 @@ export class LlmServer implements AsyncDisposable {
     for await (const connection of this.#listener) {
       this.#connections.add(connection);
       const answering = this.#serve(connection).finally(() => {
+        close(connection);
         this.#connections.delete(connection);
         this.#answering.delete(answering);
       });
@@ -161,4 +158,10 @@ export class LlmServer implements AsyncDisposable {
     const source = rule?.source ?? this.#queue.shift() ?? this.#script;
     return replyFrom(source, request, index);
   }
+}
+
+function close(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch { /* its answer has ended it */ }
 }

@@ -82,6 +82,8 @@ export class Load implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const adapter of this.adapters) adapter.finish();
     await this.gateway[Symbol.asyncDispose]();
+    // Where a test has failed they had no end: without a gateway they find one.
+    await this.#running.catch(() => {});
     await this.#llm[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
   }

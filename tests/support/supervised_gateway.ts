@@ -86,6 +86,10 @@ export class SupervisedGateway implements AsyncDisposable {
       this.#ended.resolve();
       this.#ended = Promise.withResolvers();
     } while (!this.#stopping);
+    for (const { promise, reject } of [this.#listening, this.#spawned]) {
+      promise.catch(() => {});
+      reject(new Error("The gateway was stopped for good"));
+    }
   }
 
   #note(log: readonly string[], end: string): void {
