@@ -78,7 +78,6 @@ where it is set.`,
     details:
       `Tokens and cost by day, or by what is named; days in UTC. Estimated requests are those whose
 provider did not say what they took.`,
-    words: ["user", "channel", "model", "day", "purpose"],
     options: [
       url,
       json,

@@ -145,7 +145,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   assert.deepEqual(data("gateway:shutdown"), [{ reason: "SIGTERM" }]);
   for (const event of of("adapter:connected")) {
     assert.deepEqual(whoOf(event), { ...who, user_id: null });
-    assert.deepEqual(event.data, { capabilities: ["streaming"] });
+    assert.deepEqual(event.data, { capabilities: ["streaming"], resumed: false });
   }
   const conversation = events.filter(({ type }) => /^(message|session|tool):/.test(type));
   for (const event of conversation) assert.deepEqual(whoOf(event), who, event.type);

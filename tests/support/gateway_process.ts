@@ -32,7 +32,13 @@ const inherited = [
 ];
 
 /** What a test gets that says nothing else. The memory would ask the model after each turn. */
-const quiet = { NO_COLOR: "1", CLARA_LOG_FORMAT: "json", CLARA_MEMORY: "off" };
+const quiet = {
+  NO_COLOR: "1",
+  CLARA_LOG_FORMAT: "json",
+  // Tests speak faster than people.
+  CLARA_MAX_USER_MESSAGES_PER_MINUTE: "1000000",
+  CLARA_MEMORY: "off",
+};
 
 /** The log line that says where it listens, whatever else that line has. */
 const addressPattern = /"address":"([^"]+)"/;
