@@ -188,10 +188,9 @@ export class Engine {
       router: this.router,
       elsewhere: {
         files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
-        // What the memory keeps elsewhere, and what waits to be learned.
-        memory: ({ platform, userId }) =>
+        // What the memory keeps elsewhere.
+        elsewhere: ({ platform, userId }) =>
           this.memory.memory.removeAll(platformKey(platform, userId)),
-        usage: ({ platform, userId }) => store.usage.forget(platformKey(platform, userId)),
       },
     });
     this.intake = new Intake({

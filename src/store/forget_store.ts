@@ -16,6 +16,10 @@ export interface ForgottenRows {
   readonly summaries: number;
   readonly memories: number;
   readonly reminders: number;
+  /** Rows of what models were used for. */
+  readonly usage: number;
+  /** What was said and waited to be learned from. */
+  readonly exchanges: number;
 }
 
 /** Deletion. Every method is one transaction, durable when its promise resolves. */

@@ -62,8 +62,10 @@ export class SqliteForget implements ForgetStore {
       const sessions = ofUser("sessions");
       const memories = ofKey("memories");
       const reminders = ofKey("reminders");
+      const usage = ofKey("usage");
+      const exchanges = ofKey("memory_outbox");
       for (const { channel_key } of channels) this.#dropEmptyChannel(channel_key as string);
-      return { requests, history, sessions, summaries, memories, reminders };
+      return { requests, history, sessions, summaries, memories, reminders, usage, exchanges };
     });
   }
 

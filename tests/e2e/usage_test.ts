@@ -180,7 +180,7 @@ Deno.test("after a thousand mixed turns the sums are what the provider reported"
   );
   await using gateway = await TestGateway.start({
     llm: server,
-    config: { ...folder.config, llm: { autoTier: true }, limits: { historyTokens: 500 } },
+    config: { ...folder.config, llm: { autoTier: true }, limits: { historyTokens: 8000 } },
   });
   await using adapter = await gateway.connect({ platform: "test" });
   const [channels, turns] = [20, 50];
