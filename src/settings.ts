@@ -33,7 +33,7 @@ export const settings = {
   secretsFile: kind.text("CLARA_SECRETS_CONFIG", {
     flag: "secrets-config",
     fallback: "./secrets.yaml",
-    help: "More secrets, with names and scopes (docs/security.md); the file may be missing",
+    help: "More secrets, with names and scopes (SECURITY.md); the file may be missing",
   }),
   insecure: kind.flag("CLARA_INSECURE", {
     flag: "insecure",

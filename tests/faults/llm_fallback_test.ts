@@ -146,7 +146,8 @@ Deno.test("a conversation that is too long goes to no other model", async () => 
       { message: "This model's maximum context length is 8192 tokens" },
     ]
   ) {
-    main.reply({ status: 400, body: { error } });
+    // It is made shorter and sent once more to the same one.
+    main.reply({ status: 400, body: { error } }, { status: 400, body: { error } });
     const { terminal } = await adapter.replyTo(adapter.say("Very long"));
     assert.equal(terminal.code, "context_too_long");
     assert.match(terminal.message!, /too long for model "main"/);

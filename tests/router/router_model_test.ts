@@ -275,7 +275,7 @@ Deno.test("the router does what its model does, whatever happens in whatever ord
         await new Promise((resolve) => setImmediate(resolve));
       }
       compare(both, steps.length);
-      assert.deepEqual(both.real.router.figures(), { active: 0, queued: 0, channels: 0 });
+      assert.deepEqual(both.real.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
     }),
     { seed: 7, numRuns: 400 },
   );

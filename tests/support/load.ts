@@ -88,20 +88,25 @@ export class Load implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
   }
 
-  /** What a reply's adapter had read, but not said so, comes once more: it must be taken, too. */
+  /**
+   * What a reply's adapter had read, but not said so, comes once more: it must be taken, too. A socket
+   * that closes too soon after that leaves it unsaid again.
+   */
   async #collectTheRest(): Promise<void> {
-    const { url } = await this.gateway.listening();
-    for (const { options: { nodeId, platform, dialect } } of this.adapters) {
-      await using client = await AdapterClient.connect({ url, nodeId, platform, dialect });
-      await client.ping();
-    }
     const gateway = await this.gateway.listening();
     const undelivered = async () => {
-      for (;;) {
-        const { store } = await gateway.health() as { store: { undelivered: number } };
-        if (store.undelivered === 0) return;
-      }
+      const { store } = await gateway.health() as { store: { undelivered: number } };
+      return store.undelivered;
     };
-    await within(undelivered(), { what: "the note of delivery of every reply" });
+    const collect = async () => {
+      do {
+        for (const { options: { nodeId, platform, dialect } } of this.adapters) {
+          const { url } = gateway;
+          await using client = await AdapterClient.connect({ url, nodeId, platform, dialect });
+          await client.ping();
+        }
+      } while (await undelivered() > 0);
+    };
+    await within(collect(), { what: "the note of delivery of every reply" });
   }
 }
