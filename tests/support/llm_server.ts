@@ -122,7 +122,8 @@ export class LlmServer implements AsyncDisposable {
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
     const exchange = await HttpExchange.read(connection);
-    if (!exchange) return;
+    // A client that was killed in the middle of its request.
+    if (!exchange) return connection.close();
     if (exchange.method !== "POST" || exchange.path !== "/v1/chat/completions") {
       return await sendJson(exchange, { status: 404, body: errorBody(404) });
     }
