@@ -57,6 +57,7 @@ async function runWords(args: readonly string[]): Promise<number> {
       console.error(error.message);
       return exitFailure;
     }
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
     // A mistake of the program's own: with its stack. Thrown on, it could end with exit code 0.
     console.error(error);
     return exitFailure;

@@ -9,6 +9,9 @@ import { errorText } from "../errors.ts";
 /** A module's exports. */
 export type Module = Readonly<Record<string, unknown>>;
 
+/** The first import of another file of the folder. */
+const relativeImport = /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+)["']/;
+
 /** Imports the module at an absolute path. @throws what the module throws, and where it is wrong. */
 export async function importModule(path: string): Promise<Module> {
   if (!Deno.build.standalone || !path.endsWith(".ts")) {
@@ -26,6 +29,14 @@ export async function importModule(path: string): Promise<Module> {
   try {
     return await import(url);
   } catch (error) {
+    const [, relative] = relativeImport.exec(code) ?? [];
+    if (relative !== undefined) {
+      throw new Error(
+        `Cannot import "${relative}" from ${path}: in the compiled program a plugin in TypeScript is ` +
+          "one file. Write it in JavaScript, or put all into one",
+        { cause: error },
+      );
+    }
     const text = errorText(error);
     // Such a URL is the whole module: nobody wants to read it in the log.
     throw text.includes(url) ? new Error(text.replaceAll(url, path)) : error;
