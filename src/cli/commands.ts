@@ -178,7 +178,7 @@ Without a running gateway the file alone is looked at.`,
 
 Without --system it is the service of the user who calls, and runs in the folder where it is installed
 from. With --system (as root) it is the machine's, with its files in /var/lib/clara-gateway and its
-settings in /etc/clara-gateway.env.`,
+settings in /etc/clara-gateway/env.`,
     options: [
       { flag: "system", help: "The machine's service, not the user's" },
       { flag: "print", help: "Only print the unit" },
