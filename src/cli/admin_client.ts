@@ -28,6 +28,16 @@ export async function sayRefusal(command: () => Promise<number>): Promise<number
   }
 }
 
+/** What the running gateway says; where none runs, what can be found without one. */
+export async function ifRunning<T>(ask: () => Promise<T>, otherwise: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof NotRunningError)) throw error;
+    return await otherwise();
+  }
+}
+
 /** What is asked. */
 export interface AdminRequest {
   /** The path under `/admin`. */
@@ -43,7 +53,7 @@ export interface AdminRequest {
  * @throws {NotRunningError} when no gateway is there; {@linkcode AdminError} when it refuses.
  */
 export async function askAdmin(flags: Flags, request: AdminRequest): Promise<AdminAnswer> {
-  return parse(await askAdminText(flags, request));
+  return parseAnswer(await askAdminText(flags, request));
 }
 
 /** As {@linkcode askAdmin}, but gives the answer's text as it is. */
@@ -76,11 +86,12 @@ export async function askAdminText(
 export async function answerOf(response: Response): Promise<string> {
   const text = await response.text();
   if (response.ok) return text;
-  const { problems, error = `The gateway answered ${response.status}` } = parse(text);
+  const { problems, error = `The gateway answered ${response.status}` } = parseAnswer(text);
   throw new AdminError(Array.isArray(problems) ? problems.join("; ") : String(error));
 }
 
-function parse(text: string): AdminAnswer {
+/** An answer's JSON. @throws {AdminError} where it is not the gateway's. */
+export function parseAnswer(text: string): AdminAnswer {
   try {
     const answer = JSON.parse(text);
     if (typeof answer === "object" && answer !== null && !Array.isArray(answer)) return answer;

@@ -1,9 +1,11 @@
 /** The command `forget`: deletes all that is kept of a user. */
 
 import type { Flags } from "../config.ts";
-import { ConfigError, errorText, StoreError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { parsePlatformKey } from "../protocol/platform_key.ts";
-import { askEither } from "./sessions_command.ts";
+import { parseAnswer, sayRefusal } from "./admin_client.ts";
+import { jsonText } from "./run_lines.ts";
+import { askEither } from "./either_admin.ts";
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export async function forget(flags: Flags): Promise<number> {
@@ -13,19 +15,14 @@ export async function forget(flags: Flags): Promise<number> {
       `Cannot use --user=${JSON.stringify(user)}: expected PLATFORM:ID, such as discord:123`,
     );
   }
-  try {
+  return await sayRefusal(async () => {
     const path = `/users/${encodeURIComponent(user)}`;
-    const text = await askEither(flags, { path, method: "DELETE" });
-    const { deleted } = JSON.parse(text) as { readonly deleted: Readonly<Record<string, number>> };
-    if (flags.json) console.log(JSON.stringify(deleted, null, 2));
+    const { deleted } = parseAnswer(await askEither(flags, { path, method: "DELETE" }));
+    if (flags.json) console.log(jsonText(deleted));
     else {
-      const counts = Object.entries(deleted).map(([name, count]) => `${name}: ${count}`);
-      console.log(`Deleted. ${counts.join(", ")}`);
+      const counts = Object.entries(deleted as Readonly<Record<string, number>>);
+      console.log(`Deleted. ${counts.map(([name, count]) => `${name}: ${count}`).join(", ")}`);
     }
     return 0;
-  } catch (error) {
-    if (error instanceof StoreError) throw error;
-    console.error(errorText(error));
-    return 1;
-  }
+  });
 }

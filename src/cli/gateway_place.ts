@@ -1,4 +1,4 @@
-/** Where the gateway is that a command talks to. Used by `chat` and `mcp`. */
+/** Where the gateway is that a command talks to. */
 
 import { type ChatConfig, type Flags, readChatConfig, readDaemonConfig } from "../config.ts";
 import { reachable } from "./gateway_health.ts";

@@ -16,10 +16,9 @@ import { toHookEvent } from "../hooks/hook_event.ts";
 import { parseHooksFile } from "../hooks/hooks_file.ts";
 import { sampleEvent } from "../hooks/sample_event.ts";
 import { readIfPresent } from "../yaml_file.ts";
-import { type AdminAnswer, askAdmin, sayRefusal } from "./admin_client.ts";
-import { NotRunningError } from "./gateway_client.ts";
+import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "./admin_client.ts";
 import { jsonText, runLines, table } from "./run_lines.ts";
-import { storedRuns } from "./stored_runs.ts";
+import { showResults } from "./run_results.ts";
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export function hooks(args: readonly string[], flags: Flags): Promise<number> {
@@ -35,7 +34,7 @@ async function act(args: readonly string[], flags: Flags): Promise<number> {
       if (name === undefined) throw new ConfigError("Missing: the hook's name");
       return await test(name, flags);
     case "results":
-      return await results(name, flags);
+      return await showResults(flags, { kind: "hook", name });
     case "reload":
       return await reload(flags);
     default:
@@ -116,34 +115,8 @@ function sampleFor(hook: Hook, name: string | undefined): GatewayEvent {
   }
 }
 
-async function results(name: string | undefined, flags: Flags): Promise<number> {
-  const query = name === undefined ? "" : `?name=${encodeURIComponent(name)}`;
-  const found = await ifRunning(
-    () => askAdmin(flags, { path: `/hooks/results${query}` }),
-    () => storedRuns(flags, { kind: "hook", name }),
-  );
-  const runs = (found.results as readonly AdminAnswer[]).toReversed();
-  if (flags.json) console.log(jsonText(runs));
-  else if (runs.length === 0) console.log("No hook has run yet.");
-  else runs.forEach((run) => console.log(runLines(run)));
-  return 0;
-}
-
 async function fileHooks(flags: Flags): Promise<readonly Hook[]> {
   const path = join(readConfig(flags).hooksDir, "hooks.yaml");
   const text = await readIfPresent(path);
   return text === undefined ? [] : await parseHooksFile(text, path);
-}
-
-/** What the running gateway says; where none runs, what can be found without one. */
-export async function ifRunning(
-  ask: () => Promise<AdminAnswer>,
-  otherwise: () => Promise<AdminAnswer>,
-): Promise<AdminAnswer> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof NotRunningError)) throw error;
-    return await otherwise();
-  }
 }

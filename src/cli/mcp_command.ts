@@ -11,6 +11,7 @@ import { formatContent } from "../tools/mcp/mcp_content.ts";
 import { McpManager } from "../tools/mcp/mcp_manager.ts";
 import { askGateway, NotRunningError } from "./gateway_client.ts";
 import { gatewayPlace } from "./gateway_place.ts";
+import { jsonText } from "./run_lines.ts";
 
 /** Installing may download a package. */
 const timeoutMs = 180_000;
@@ -87,7 +88,7 @@ async function ask(flags: Flags, frame: McpRequest): Promise<Readonly<Record<str
 async function list(flags: Flags, request_id: string): Promise<number> {
   const answer = await ask(flags, { type: "mcp_list", request_id });
   const servers = answer.servers as readonly McpServerInfo[];
-  if (flags.json) console.log(JSON.stringify(servers, null, 2));
+  if (flags.json) console.log(jsonText(servers));
   else if (servers.length === 0) console.log("There are no MCP servers.");
   else servers.forEach((server) => console.log(lineOf(server)));
   return answer.success ? 0 : 1;

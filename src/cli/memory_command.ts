@@ -3,16 +3,14 @@
  * one, else in the store and in mem0.
  */
 
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import { forgetMemories, memoryView, searchMemories } from "../admin/memory_view.ts";
 import { type Flags, readConfig } from "../config.ts";
 import { ConfigError, errorText } from "../errors.ts";
 import { UserMemory } from "../memory/user_memory.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
-import { type AdminAnswer, askAdmin } from "./admin_client.ts";
-import { ifRunning } from "./hooks_command.ts";
-import { table } from "./run_lines.ts";
+import { type AdminAnswer, AdminError, askAdmin, ifRunning, sayRefusal } from "./admin_client.ts";
+import { openExisting } from "./existing_store.ts";
+import { jsonText, table } from "./run_lines.ts";
 
 const limit = 1000;
 
@@ -26,14 +24,10 @@ export async function memory(args: readonly string[], flags: Flags): Promise<num
   }
   const user = String(flags.user ?? "");
   if (!/^[^:]+:./.test(user)) throw new ConfigError("Missing: --user PLATFORM:ID");
-  try {
+  return await sayRefusal(async () => {
     if (action === "forget") return await forget(user, flags);
     return show(await find(user, { query: words.join(" "), action, flags }), flags);
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    console.error(errorText(error));
-    return 1;
-  }
+  });
 }
 
 async function find(
@@ -62,7 +56,7 @@ async function find(
 
 function show({ memories }: AdminAnswer, flags: Flags): number {
   const rows = memories as readonly AdminAnswer[];
-  if (flags.json) console.log(JSON.stringify(rows, null, 2));
+  if (flags.json) console.log(jsonText(rows));
   else if (rows.length === 0) console.log("Nothing is remembered.");
   else {
     const head = ["ID", "DATE", "WHERE", "MEMORY"];
@@ -107,9 +101,15 @@ async function withoutGateway(
   use: (memory: UserMemory) => Promise<AdminAnswer>,
 ): Promise<AdminAnswer> {
   const config = readConfig(flags);
-  const made = statSync(join(config.dataDir, "gateway.db"), { throwIfNoEntry: false });
-  if (!made && config.memory.kind !== "mem0") return { memories: [], forgotten: 0 };
-  await using store = SqliteStore.open(config.dataDir);
+  const mem0 = config.memory.kind === "mem0";
+  await using store = openExisting(config.dataDir) ??
+    (mem0 ? SqliteStore.open(config.dataDir) : undefined);
+  if (!store) return { memories: [], forgotten: 0 };
   await using own = new UserMemory(config, { store });
-  return await use(own);
+  try {
+    return await use(own);
+  } catch (error) {
+    // As the gateway's admin interface would say it.
+    throw new AdminError(errorText(error), { cause: error });
+  }
 }

@@ -4,11 +4,10 @@
  */
 
 import type { Flags } from "../config.ts";
-import { ConfigError, errorText, StoreError } from "../errors.ts";
-import { type AdminAnswer, type AdminRequest, askAdminText } from "./admin_client.ts";
-import { NotRunningError } from "./gateway_client.ts";
-import { plainLines, table } from "./run_lines.ts";
-import { askStored } from "./stored_admin.ts";
+import { ConfigError } from "../errors.ts";
+import { type AdminAnswer, parseAnswer, sayRefusal } from "./admin_client.ts";
+import { jsonText, plainLines, table } from "./run_lines.ts";
+import { askEither } from "./either_admin.ts";
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export async function sessions(args: readonly string[], flags: Flags): Promise<number> {
@@ -20,23 +19,8 @@ export async function sessions(args: readonly string[], flags: Flags): Promise<n
     );
   }
   if (action !== "list" && id === undefined) throw new ConfigError("Missing: the session's id");
-  try {
-    return await actions[action as keyof typeof actions](flags, encodeURIComponent(id ?? ""));
-  } catch (error) {
-    if (error instanceof ConfigError || error instanceof StoreError) throw error;
-    console.error(errorText(error));
-    return 1;
-  }
-}
-
-/** Asks the running gateway; where none runs, its store. */
-export async function askEither(flags: Flags, request: AdminRequest): Promise<string> {
-  try {
-    return await askAdminText(flags, request);
-  } catch (error) {
-    if (!(error instanceof NotRunningError)) throw error;
-    return await askStored(flags, request);
-  }
+  const act = actions[action as keyof typeof actions];
+  return await sayRefusal(() => act(flags, encodeURIComponent(id ?? "")));
 }
 
 async function list(flags: Flags): Promise<number> {
@@ -45,8 +29,8 @@ async function list(flags: Flags): Promise<number> {
     if (flags[name] !== undefined) query.set(name, String(flags[name]));
   }
   const text = await askEither(flags, { path: `/sessions?${query}` });
-  const { sessions } = JSON.parse(text) as { readonly sessions: readonly AdminAnswer[] };
-  if (flags.json) console.log(JSON.stringify(sessions, null, 2));
+  const sessions = parseAnswer(text).sessions as readonly AdminAnswer[];
+  if (flags.json) console.log(jsonText(sessions));
   else if (sessions.length === 0) console.log("There are no sessions.");
   else {
     const head = ["ID", "PLATFORM", "CHANNEL", "USER", "STARTED", "ENDED", "LINES"];
@@ -67,18 +51,17 @@ async function list(flags: Flags): Promise<number> {
 }
 
 async function show(flags: Flags, id: string): Promise<number> {
-  const text = await askEither(flags, { path: `/sessions/${id}` });
+  const session = parseAnswer(await askEither(flags, { path: `/sessions/${id}` }));
   if (flags.json) {
-    console.log(JSON.stringify(JSON.parse(text), null, 2));
+    console.log(jsonText(session));
     return 0;
   }
-  const { summary } = JSON.parse(text) as { readonly summary: string | null };
   console.log(plainLines(
     await askEither(flags, {
       path: `/sessions/${id}/export?format=markdown`,
     }),
   ));
-  if (summary) console.log(plainLines(`\n## Summary\n\n${summary}`));
+  if (session.summary) console.log(plainLines(`\n## Summary\n\n${session.summary}`));
   return 0;
 }
 

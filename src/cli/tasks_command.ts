@@ -10,10 +10,9 @@ import { ConfigError } from "../errors.ts";
 import { ScheduledTask } from "../scheduler/scheduled_task.ts";
 import { parseSchedulerFile } from "../scheduler/scheduler_file.ts";
 import { readIfPresent } from "../yaml_file.ts";
-import { type AdminAnswer, askAdmin, sayRefusal } from "./admin_client.ts";
-import { ifRunning } from "./hooks_command.ts";
+import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "./admin_client.ts";
 import { jsonText, runLines, table } from "./run_lines.ts";
-import { storedRuns } from "./stored_runs.ts";
+import { showResults } from "./run_results.ts";
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export function tasks(args: readonly string[], flags: Flags): Promise<number> {
@@ -31,7 +30,7 @@ async function act(args: readonly string[], flags: Flags): Promise<number> {
       if (name === undefined) throw new ConfigError("Missing: the task's name");
       return await run(name, flags);
     case "results":
-      return await results(name, flags);
+      return await showResults(flags, { kind: "task", name });
     default:
       throw new ConfigError(
         `Unknown: tasks ${action}. clara-gateway tasks help says what there is.`,
@@ -92,19 +91,6 @@ async function run(name: string, flags: Flags): Promise<number> {
   if (flags.json) console.log(jsonText(result));
   else console.log(runLines(result));
   return result.ok ? 0 : 1;
-}
-
-async function results(name: string | undefined, flags: Flags): Promise<number> {
-  const query = name === undefined ? "" : `?name=${encodeURIComponent(name)}`;
-  const found = await ifRunning(
-    () => askAdmin(flags, { path: `/tasks/results${query}` }),
-    () => storedRuns(flags, { kind: "task", name }),
-  );
-  const runs = (found.results as readonly AdminAnswer[]).toReversed();
-  if (flags.json) console.log(jsonText(runs));
-  else if (runs.length === 0) console.log("No task has run yet.");
-  else runs.forEach((run) => console.log(runLines(run)));
-  return 0;
 }
 
 /** The tasks of the file, as a gateway that starts now would see them for the first time. */

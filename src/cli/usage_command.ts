@@ -3,15 +3,13 @@
  * one, else from its store.
  */
 
-import { join } from "node:path";
 import { usageView } from "../admin/usage_routes.ts";
 import { type Flags, readConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
-import { SqliteStore } from "../store/sqlite_store.ts";
 import { type UsageGroup, usageGroups } from "../store/usage_store.ts";
-import { type AdminAnswer, askAdmin } from "./admin_client.ts";
-import { ifRunning } from "./hooks_command.ts";
-import { table } from "./run_lines.ts";
+import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "./admin_client.ts";
+import { openExisting } from "./existing_store.ts";
+import { jsonText, table } from "./run_lines.ts";
 
 /** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
 export async function usage(args: readonly string[], flags: Flags): Promise<number> {
@@ -24,13 +22,15 @@ export async function usage(args: readonly string[], flags: Flags): Promise<numb
     ...(range.from && { from: range.from }),
     ...(range.to && { to: range.to }),
   });
-  const found = await ifRunning(
-    () => askAdmin(flags, { path: `/usage?${query}` }),
-    () => stored(flags, { by: group, ...range }),
-  );
-  if (flags.json) console.log(JSON.stringify(found, null, 2));
-  else console.log(usageTable(group, found));
-  return 0;
+  return await sayRefusal(async () => {
+    const found = await ifRunning(
+      () => askAdmin(flags, { path: `/usage?${query}` }),
+      () => stored(flags, { by: group, ...range }),
+    );
+    if (flags.json) console.log(jsonText(found));
+    else console.log(usageTable(group, found));
+    return 0;
+  });
 }
 
 function dayFlag(flags: Flags, name: "from" | "to"): string | undefined {
@@ -44,16 +44,8 @@ async function stored(
   flags: Flags,
   query: { readonly by: UsageGroup; readonly from?: string; readonly to?: string },
 ): Promise<AdminAnswer> {
-  const { dataDir } = readConfig(flags);
-  try {
-    Deno.statSync(join(dataDir, "gateway.db"));
-  } catch (error) {
-    // Looking must not make a store.
-    if (error instanceof Deno.errors.NotFound) return { rows: [] };
-    throw error;
-  }
-  await using store = SqliteStore.open(dataDir);
-  return await usageView(store.usage, query);
+  await using store = openExisting(readConfig(flags).dataDir);
+  return store ? await usageView(store.usage, query) : { rows: [] };
 }
 
 function usageTable(by: UsageGroup, { rows, total }: AdminAnswer): string {

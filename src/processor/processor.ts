@@ -266,8 +266,7 @@ export class Processor {
     emitEnd(this.#options.events, claimed, { outcome, now });
     if (exchange) memory.wake();
     if (state.historyRoom !== undefined) {
-      const { userKey } = state.account;
-      this.#options.summaries?.afterTurn({ ...state, userKey, historyRoom: state.historyRoom });
+      this.#options.summaries?.afterTurn({ ...state, historyRoom: state.historyRoom });
     }
     // The next turn of the channel need not wait until a slow adapter has read this one's reply.
     replies.finish(seq, sent);

@@ -76,12 +76,6 @@ export class SqliteUsage implements UsageStore {
       )
     );
   }
-
-  forget(userKey: string): Promise<number> {
-    return this.#sql.write(() =>
-      this.#sql.run("DELETE FROM usage WHERE user_key = ?", userKey).changes as number
-    );
-  }
 }
 
 /** Adds an entry to its row, within a transaction. */

@@ -66,8 +66,6 @@ export interface UsageStore {
   sums(options: { readonly by: UsageGroup } & DayRange): Promise<readonly UsageRow[]>;
   /** The sum of all, under the key `total`. */
   total(range?: DayRange): Promise<UsageRow>;
-  /** Drops all that is kept of a user; gives the count of rows. */
-  forget(userKey: string): Promise<number>;
 }
 
 /** The day of a time, in UTC. */

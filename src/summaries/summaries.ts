@@ -5,7 +5,6 @@
  */
 
 import type { LlmClient } from "../llm/llm_client.ts";
-import { platformKey } from "../protocol/platform_key.ts";
 import type { Conversation, HistoryEntry, HistoryStore } from "../store/history_store.ts";
 import type { Session } from "../store/session_store.ts";
 import type { SummaryStore } from "../store/summary_store.ts";
@@ -51,7 +50,6 @@ export interface SummariesOptions {
 /** A turn that is over. */
 export interface EndedTurn {
   readonly conversation: Conversation;
-  readonly userKey: string;
   /** Tokens that the turn's context had room for lines of history. */
   readonly historyRoom: number;
 }
@@ -61,8 +59,6 @@ interface Material {
   readonly notes: string;
   readonly lines: readonly HistoryEntry[];
   readonly tokens: number;
-  readonly userKey: string;
-  readonly channelKey: string;
 }
 
 export class Summaries implements AsyncDisposable {
@@ -97,7 +93,7 @@ export class Summaries implements AsyncDisposable {
   }
 
   async #roll(
-    { conversation, userKey, room, signal }: EndedTurn & {
+    { conversation, room, signal }: EndedTurn & {
       readonly room: number;
       readonly signal: AbortSignal;
     },
@@ -116,9 +112,8 @@ export class Summaries implements AsyncDisposable {
       });
       const lines = linesToSumUp(found, { room, atOnce });
       if (lines.length === 0) return;
-      const { channelKey } = conversation;
       const notes = rolling?.text ?? "";
-      const text = await this.#sumUp({ notes, lines, tokens, userKey, channelKey }, signal);
+      const text = await this.#sumUp({ notes, lines, tokens }, signal);
       const ids = lines.map(({ id }) => id);
       if (!await store.saveRolling({ conversation, text, from, lines: ids, now: this.#now() })) {
         return;
@@ -136,7 +131,7 @@ export class Summaries implements AsyncDisposable {
 
   async #sumUpSession(session: Session, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    const { id: sessionId, channelKey, threadId, userId, platform } = session;
+    const { id: sessionId, channelKey, threadId, userId } = session;
     const conversation = { channelKey, threadId };
     const rolling = await store.rollingOf(sessionId);
     const atOnce = this.#atOnce();
@@ -151,8 +146,7 @@ export class Summaries implements AsyncDisposable {
     const before = await store.lastSession({ conversation, userId });
     const notes = [before?.text, rolling?.text].filter(Boolean).join("\n");
     const tokens = Math.min(maxTokens, Math.floor(this.#options.historyTokens * share));
-    const userKey = platformKey(platform, userId);
-    const text = await this.#sumUp({ notes, lines, tokens, userKey, channelKey }, signal);
+    const text = await this.#sumUp({ notes, lines, tokens }, signal);
     await store.saveSession({ sessionId, text, lines: ids });
   }
 

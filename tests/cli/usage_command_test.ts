@@ -63,3 +63,10 @@ Deno.test("usage says what is wrong with its words", async () => {
     assert.match(err, /colour|yesterday/);
   }
 });
+
+Deno.test("a gateway that refuses is said in a line", async () => {
+  await using gateway = await TestGateway.start({ config: { secret: "the secret" } });
+  const { code, out, err } = await usage(["--url", `${gateway.url}/ws`], {});
+  assert.deepEqual([code, out, err.trimEnd().split("\n").length], [1, "", 1]);
+  assert.match(err, /secret/i);
+});

@@ -106,7 +106,8 @@ export function testUsage(promises: Promises): void {
 
   promises("a user who is forgotten leaves no usage, and nobody else's goes", async (store) => {
     await store.usage.add([entry(), entry({ model: "model-2" }), entry({ userKey: "test:bob" })]);
-    assert.equal(await store.usage.forget("test:ada"), 2);
+    const gone = await store.forget.forget({ platform: "test", userId: "ada" });
+    assert.equal(gone?.usage, 2);
     const rows = await store.usage.sums({ by: "user" });
     assert.deepEqual(rows.map(({ key }) => key), ["test:bob"]);
   });

@@ -1,4 +1,4 @@
-/** The admin interface's routes on the store of a gateway that does not run. Used by commands. */
+/** The admin interface of a running gateway; where none runs, its routes on the store. */
 
 import { Hono } from "hono";
 import { join } from "node:path";
@@ -7,25 +7,24 @@ import { userRoutes } from "../admin/user_routes.ts";
 import { type Flags, readConfig } from "../config.ts";
 import { UserEraser } from "../processor/user_eraser.ts";
 import { platformKey } from "../protocol/platform_key.ts";
-import { SqliteStore } from "../store/sqlite_store.ts";
 import { UserFiles } from "../tools/files/user_files.ts";
-import { type AdminRequest, answerOf } from "./admin_client.ts";
+import { type AdminRequest, answerOf, askAdminText, ifRunning } from "./admin_client.ts";
+import { openExisting } from "./existing_store.ts";
+import { NotRunningError } from "./gateway_client.ts";
 
 /**
  * The answer's text.
  *
- * @throws {Error} where there is no store, or with the words of a refusal.
+ * @throws {NotRunningError} where there is no store either; {@linkcode AdminError} for a refusal.
  */
-export async function askStored(flags: Flags, { path, method, body }: AdminRequest) {
+export function askEither(flags: Flags, request: AdminRequest): Promise<string> {
+  return ifRunning(() => askAdminText(flags, request), () => askStored(flags, request));
+}
+
+async function askStored(flags: Flags, { path, method, body }: AdminRequest): Promise<string> {
   const { dataDir } = readConfig(flags);
-  try {
-    Deno.statSync(join(dataDir, "gateway.db"));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    // Looking must not make a store.
-    throw new Error(`No gateway runs, and there is no store in "${dataDir}"`);
-  }
-  await using store = SqliteStore.open(dataDir);
+  await using store = openExisting(dataDir);
+  if (!store) throw new NotRunningError(`No gateway runs, and there is no store in "${dataDir}"`);
   const files = new UserFiles({ root: join(dataDir, "files") });
   const app = new Hono();
   app.route(

@@ -1,0 +1,15 @@
+/** The store of a gateway that does not run. Commands look into it. */
+
+import { join } from "node:path";
+import { SqliteStore } from "../store/sqlite_store.ts";
+
+/** Opens the store of a data folder; undefined where there is none: looking must not make one. */
+export function openExisting(dataDir: string): SqliteStore | undefined {
+  try {
+    Deno.statSync(join(dataDir, "gateway.db"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  return SqliteStore.open(dataDir);
+}
