@@ -270,6 +270,12 @@ const migrations: readonly string[] = [
     WHERE requests.seq = lines.request_seq AND requests.message IS NULL;
   CREATE INDEX requests_of_user ON requests (platform, user_id);
   `,
+  `
+  -- Which lines a turn is shown is decided in the index alone.
+  DROP INDEX history_conversation;
+  CREATE INDEX history_conversation
+    ON history (channel_key, thread_id, id, session_id, octet_length(content));
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

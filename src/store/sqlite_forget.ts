@@ -3,6 +3,7 @@
 import { platformKey } from "../protocol/platform_key.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "./forget_store.ts";
 import type { QueuedRequest } from "./request_store.ts";
+import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toQueuedRequest } from "./sqlite_rows.ts";
 
@@ -12,9 +13,11 @@ const conversations = `SELECT channel_key, thread_id FROM sessions
 
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
 
-  constructor(sql: SqliteConnection) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
     this.#sql = sql;
+    this.#cache = cache;
   }
 
   unfinished({ platform, userId }: PlatformUser): Promise<readonly QueuedRequest[]> {
@@ -54,6 +57,7 @@ export class SqliteForget implements ForgetStore {
       // Summaries first, sessions last: they tell what belongs to whom.
       const summaries = this.#summaries({ platform, userId });
       const requests = ofUser("requests");
+      this.#cache.clear();
       const history = this.#delete(
         "FROM history WHERE session_id IN (SELECT id FROM sessions WHERE platform = ? AND user_id = ?)",
         platform,

@@ -1,5 +1,6 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
+import { RecentLinesCache } from "./recent_lines.ts";
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteForget } from "./sqlite_forget.ts";
@@ -14,6 +15,9 @@ import { SqliteTasks } from "./sqlite_tasks.ts";
 import { SqliteUsage } from "./sqlite_usage.ts";
 import { SqliteVectors } from "./sqlite_vectors.ts";
 import type { Store, StoreFigures } from "./store.ts";
+
+/** Texts of history that are kept at hand, characters. */
+const recentChars = 16 * 1024 * 1024;
 
 export class SqliteStore implements Store {
   readonly requests: SqliteRequests;
@@ -41,9 +45,10 @@ export class SqliteStore implements Store {
 
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
-    this.requests = new SqliteRequests(sql);
-    this.sessions = new SqliteSessions(sql);
-    this.history = new SqliteHistory(sql);
+    const cache = new RecentLinesCache({ maxChars: recentChars });
+    this.requests = new SqliteRequests(sql, { cache });
+    this.sessions = new SqliteSessions(sql, { cache });
+    this.history = new SqliteHistory(sql, { cache });
     this.memories = new SqliteMemories(sql);
     this.vectors = new SqliteVectors(sql);
     this.exchanges = new SqliteExchanges(sql);
@@ -52,7 +57,7 @@ export class SqliteStore implements Store {
     this.reminders = new SqliteReminders(sql);
     this.usage = new SqliteUsage(sql);
     this.summaries = new SqliteSummaries(sql);
-    this.forget = new SqliteForget(sql);
+    this.forget = new SqliteForget(sql, { cache });
   }
 
   figures(): Promise<StoreFigures> {
