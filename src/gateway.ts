@@ -75,7 +75,7 @@ export class Gateway implements AsyncDisposable {
     }
     const policy = new ToolPolicy(rules);
     const models = await readModels(config);
-    const store = SqliteStore.open(config.dataDir);
+    const store = SqliteStore.open(config.dataDir, { sync: config.storeSync });
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {

@@ -1,7 +1,7 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
 import { RecentLinesCache } from "./recent_lines.ts";
-import { SqliteConnection } from "./sqlite_connection.ts";
+import { type ConnectionOptions, SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteForget } from "./sqlite_forget.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
@@ -39,8 +39,8 @@ export class SqliteStore implements Store {
    *
    * @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read.
    */
-  static open(folder: string): SqliteStore {
-    return new SqliteStore(SqliteConnection.open(folder));
+  static open(folder: string, options: ConnectionOptions = {}): SqliteStore {
+    return new SqliteStore(SqliteConnection.open(folder, options));
   }
 
   private constructor(sql: SqliteConnection) {

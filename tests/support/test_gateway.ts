@@ -172,6 +172,7 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
     insecure: false,
     allowedOrigins: [],
     dataDir,
+    storeSync: settings.storeSync.fallback,
     modelsFile: join(dataDir, "models.yaml"),
     toolsFile: join(dataDir, "tools.yaml"),
     mcpFile: join(dataDir, "mcp.json"),
