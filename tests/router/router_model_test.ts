@@ -210,7 +210,11 @@ type Step =
 
 const channelKey = fc.constantFrom("a", "a", "b", "c");
 const nodeId = fc.constantFrom(...nodes);
-const wanted = { channelKey, nodeId, bytes: fc.nat(20) };
+const wanted = {
+  channelKey,
+  nodeId,
+  bytes: fc.oneof({ weight: 5, arbitrary: fc.nat(20) }, fc.nat(150)),
+};
 const add = fc.record({
   type: fc.constant("add" as const),
   ...wanted,
