@@ -13,6 +13,8 @@ export interface Limits {
   readonly frameBytes: number;
   /** Requests that may wait in one channel. */
   readonly queuedPerChannel: number;
+  /** Bytes of all messages that are not answered yet. */
+  readonly queuedBytes: number;
   /** Turns that may run at once, over all channels. */
   readonly concurrentTurns: number;
   /** Messages of one user in a minute. */

@@ -3,6 +3,7 @@
 import { AdminGate } from "./access/admin_gate.ts";
 import type { Authenticator } from "./access/authenticator.ts";
 import { MessageRates } from "./access/message_rates.ts";
+import { RegistrationRates } from "./access/registration_rates.ts";
 import { Secrets } from "./access/secrets.ts";
 import { adminApp } from "./admin/admin_app.ts";
 import { usageOfDay } from "./admin/usage_routes.ts";
@@ -167,6 +168,7 @@ export class Gateway implements AsyncDisposable {
         mcp,
         authenticator,
         rates: new MessageRates(limits),
+        registrations: new RegistrationRates(limits),
         figures: () => this.#serviceFigures(),
         frameBytes: limits.frameBytes,
         heartbeatMs: this.#config.heartbeatMs,

@@ -2,10 +2,9 @@
 
 import { platformKey } from "../protocol/platform_key.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "./forget_store.ts";
-import type { QueuedRequest } from "./request_store.ts";
 import type { RecentLinesCache } from "./recent_lines.ts";
+import type { RequestKey } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
-import { toQueuedRequest } from "./sqlite_rows.ts";
 
 /** The conversations that a user has or had sessions in. */
 const conversations = `SELECT channel_key, thread_id FROM sessions
@@ -20,14 +19,14 @@ export class SqliteForget implements ForgetStore {
     this.#cache = cache;
   }
 
-  unfinished({ platform, userId }: PlatformUser): Promise<readonly QueuedRequest[]> {
+  unfinished({ platform, userId }: PlatformUser): Promise<readonly RequestKey[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT seq, node_id, request_id, channel_key, priority FROM requests
+        `SELECT node_id, request_id FROM requests
          WHERE platform = ? AND user_id = ? AND state <> 'done' ORDER BY seq`,
         platform,
         userId,
-      ).map(toQueuedRequest)
+      ).map((row) => ({ nodeId: row.node_id as string, requestId: row.request_id as string }))
     );
   }
 

@@ -20,7 +20,7 @@ export class SqliteRequests implements domain.RequestStore {
   }
 
   accept(request: domain.NewRequest): Promise<domain.Acceptance> {
-    const { nodeId, message, digest, channelKey } = request;
+    const { nodeId, message, kept, digest, channelKey } = request;
     return this.#sql.write(() => {
       const known = this.#sql.get(
         "SELECT seq, state, digest FROM requests WHERE node_id = ? AND request_id = ?",
@@ -41,13 +41,14 @@ export class SqliteRequests implements domain.RequestStore {
         request.platform,
         channelKey,
         message.priority,
-        JSON.stringify(message),
+        kept.text,
         request.now,
         message.user.id,
       ).lastInsertRowid as number;
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
-      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
+      const { bytes } = kept;
+      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId, bytes };
       return { type: "accepted", request: { ...queued, userId: user.id } };
     });
   }
@@ -58,7 +59,9 @@ export class SqliteRequests implements domain.RequestStore {
         `SELECT seq, node_id, request_id, channel_key, priority,
            json_extract(message, '$.overlap') AS overlap,
            json_extract(message, '$.user.id') AS user_id,
-           json_extract(message, '$.channel.threadId') AS thread_id FROM requests
+           json_extract(message, '$.channel.threadId') AS thread_id,
+           octet_length(message) + (SELECT coalesce(sum(octet_length(absorbed.message)), 0)
+             FROM absorbed WHERE request_seq = requests.seq) AS bytes FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
       ).map(rows.toQueuedRequest)
     );

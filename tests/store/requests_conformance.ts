@@ -28,6 +28,7 @@ function testAccept(promises: Promises): void {
       overlap: "queue",
       userId: "user-1",
       threadId: "thread-1",
+      bytes: new TextEncoder().encode(JSON.stringify(given.message)).length,
     });
   });
 
