@@ -1,5 +1,6 @@
 /** Writes what conversations leave in a store, as the gateway writes it. */
 
+import type { UserMessage } from "../../src/protocol/message.ts";
 import type { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { message } from "./load.ts";
 
@@ -57,21 +58,23 @@ async function writeSession(
   });
   for (let line = 0; line < lines; line += 2) {
     const requestId = `past-${made++}`;
+    const given: UserMessage = {
+      dialect: "clara-1",
+      requestId,
+      user,
+      channel: { id: channelId },
+      content: message,
+      attachments: [],
+      replyChain: [],
+      priority: "normal",
+      metadata: {},
+    };
     const accepted = await store.requests.accept({
       ...place,
       channelKey: conversation.channelKey,
       digest: requestId,
-      message: {
-        dialect: "clara-1",
-        requestId,
-        user,
-        channel: { id: channelId },
-        content: message,
-        attachments: [],
-        replyChain: [],
-        priority: "normal",
-        metadata: {},
-      },
+      message: given,
+      kept: { text: JSON.stringify(given), bytes: 500 },
       room: true,
       now,
     });
