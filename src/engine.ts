@@ -127,6 +127,7 @@ export class Engine {
       quotaBytes: limits.userFileBytes,
     });
     this.#addTools(options);
+    const owner = crypto.randomUUID();
     const giveUp = new AbortController();
     const processor = new Processor({
       requests,
@@ -172,7 +173,7 @@ export class Engine {
       replies: this.replies,
       summaries: this.#summaries,
       events,
-      owner: crypto.randomUUID(),
+      owner,
       givenUp: giveUp.signal,
       attempts: limits.attempts,
     });
@@ -198,6 +199,7 @@ export class Engine {
       router: this.router,
       events,
       overlapOf: (channelKey) => overlapIn(channelKey, config.overlap),
+      newClaim: (now) => ({ owner, now, idleBefore: this.sessions.idleBefore(now) }),
     });
   }
 

@@ -80,7 +80,7 @@ async function writeSession(
     });
     if (accepted.type !== "accepted") throw new Error(`Not accepted: ${accepted.type}`);
     const { seq } = accepted.request;
-    const { claim } = (await store.requests.claim({ seq, owner: "past", now }))!;
+    const { claim } = (await store.requests.claim(seq, { owner: "past", now, idleBefore: 0 }))!;
     const said = { content: message, userId: user.id, partial: false, at: now } as const;
     await store.requests.finish(claim, {
       outcome: {

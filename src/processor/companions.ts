@@ -8,7 +8,7 @@ import type { EventBus } from "../events.ts";
 import type { ContextPart } from "../llm/context_part.ts";
 import type { LlmMessage } from "../llm/llm_client.ts";
 import type { Overlap } from "../protocol/message.ts";
-import type { TakeWaiting } from "../router/router.ts";
+import type { TakeWaiting } from "../router/channel.ts";
 import type {
   AbsorbedRequest,
   ClaimedRequest,

@@ -11,7 +11,7 @@ import type { UserMemory } from "../memory/user_memory.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { TurnJournal } from "../orchestrator/tool_round.ts";
 import type { TurnResult } from "../orchestrator/turn_event.ts";
-import type { TakeWaiting } from "../router/router.ts";
+import type { TakeWaiting } from "../router/channel.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type {
   ClaimedRequest,
@@ -42,7 +42,7 @@ const log = logger("processor");
 /** What a {@linkcode Processor} is given. */
 export interface ProcessorOptions {
   readonly requests: RequestStore;
-  readonly sessions: Pick<Sessions, "open" | "reset">;
+  readonly sessions: Pick<Sessions, "open" | "reset" | "idleBefore">;
   readonly context: ContextBuilder;
   readonly orchestrator: Orchestrator;
   readonly llm: Pick<LlmClient, "modelOf">;
@@ -82,11 +82,7 @@ export class Processor {
     signal: AbortSignal,
     takeWaiting: TakeWaiting,
   ): Promise<void> => {
-    const { requests, owner, givenUp } = this.#options;
-    const claimed = await untilStored(
-      () => requests.claim({ seq: queued.seq, owner, now: this.#now() }),
-      givenUp,
-    ).catch((error) => this.#leave(queued, error));
+    const claimed = queued.claimed ?? await this.#claim(queued);
     if (!claimed) return;
     const state = turnStateOf(claimed, claimed.message, { now: this.#now });
     const plan = await this.#options.planner.plan(claimed.message, state.account, signal);
@@ -114,6 +110,15 @@ export class Processor {
       this.#leave(queued, error);
     }
   };
+
+  /** Of a request that is to run: undefined where it is done, or must be left. */
+  #claim(queued: QueuedRequest): Promise<ClaimedRequest | undefined> {
+    const { requests, sessions, owner, givenUp } = this.#options;
+    return untilStored(() => {
+      const now = this.#now();
+      return requests.claim(queued.seq, { owner, now, idleBefore: sessions.idleBefore(now) });
+    }, givenUp).catch((error) => this.#leave(queued, error));
+  }
 
   /** Ends a request that was cancelled while it waited. */
   readonly discard = async (queued: QueuedRequest): Promise<void> => {
@@ -199,7 +204,7 @@ export class Processor {
     // It goes on while the rest is fetched, and never rejects.
     const recalled = this.#options.memory.recall(recallOf(claimed, signal));
     const session = await untilStored(
-      () => sessions.open({ nodeId, platform, userId, channelId, conversation }),
+      () => sessions.open({ nodeId, platform, userId, channelId, conversation }, claimed.claimedAt),
       givenUp,
     );
     state.sessionId = session.id;

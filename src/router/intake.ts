@@ -10,7 +10,7 @@ import { GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { Overlap, UserMessage } from "../protocol/message.ts";
 import { platformKey } from "../protocol/platform_key.ts";
-import type { Acceptance, KeptText, RequestSeq, RequestStore } from "../store/request_store.ts";
+import type { KeptText, NewClaim, RequestSeq, RequestStore } from "../store/request_store.ts";
 import type { Router } from "./router.ts";
 
 const log = logger("router", "intake");
@@ -39,6 +39,8 @@ export interface IntakeOptions {
   readonly events: EventBus;
   /** What a message does that meets a running turn in its channel, where it does not say itself. */
   readonly overlapOf: (channelKey: string) => Overlap;
+  /** This process's claim of a message whose turn begins with its acceptance. */
+  readonly newClaim: (now: number) => NewClaim;
   readonly now?: () => number;
 }
 
@@ -58,7 +60,7 @@ export class Intake {
    * @throws {GatewayError} `duplicate_conflict`, `queue_full` or `shutting_down`.
    */
   async submit(sender: Sender, bare: UserMessage): Promise<Submission> {
-    const { router, requests, events, overlapOf } = this.#options;
+    const { router, requests, events, overlapOf, newClaim } = this.#options;
     const { requestId } = bare;
     this.#refuseWhenClosed(requestId);
     const channelKey = platformKey(sender.platform, bare.channel.id);
@@ -69,26 +71,26 @@ export class Intake {
       ? undefined
       : router.reserve({ channelKey, nodeId, bytes: kept.bytes });
     const full = place ? place.full : "busy";
-    const [digest, room] = [digestOf(message), full === undefined];
-    let acceptance: Acceptance;
-    try {
-      const now = this.#now();
-      acceptance = await requests.accept({
-        ...sender,
-        channelKey,
-        digest,
-        message,
-        kept,
-        room,
-        now,
-      });
-    } finally {
-      // What was accepted is queued in the same moment: nobody gets between the two.
+    const now = this.#now();
+    // A turn that begins at once is claimed with the same commit: nothing takes longer before it asks.
+    const atOnce = place?.next && message.overlap !== "collect";
+    const acceptance = await requests.accept({
+      ...sender,
+      channelKey,
+      digest: digestOf(message),
+      message,
+      kept,
+      room: full === undefined,
+      claim: atOnce ? newClaim(now) : undefined,
+      now,
+    }).catch((error) => {
       place?.release();
-    }
+      throw error;
+    });
+    if (acceptance.type !== "accepted") place?.release();
     switch (acceptance.type) {
       case "accepted": {
-        const position = router.enqueue(acceptance.request);
+        const position = place!.enter(acceptance.request);
         events.emit("message:received", {
           node_id: sender.nodeId,
           platform: sender.platform,

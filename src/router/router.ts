@@ -6,19 +6,11 @@
 import { errorText, GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { QueuedRequest, RequestKey } from "../store/request_store.ts";
-import { ChannelQueue } from "./channel_queue.ts";
+import { Channel, type TakeWaiting } from "./channel.ts";
 import { HeldBytes } from "./held_bytes.ts";
-import { Hold } from "./hold.ts";
+import type { Place } from "./place.ts";
 
 const log = logger("router");
-
-/**
- * Takes requests that wait in a turn's channel out of the queue, to make them a part of the turn. Who
- * takes them answers for them.
- */
-export type TakeWaiting = (
-  fits: (request: QueuedRequest) => boolean,
-) => readonly QueuedRequest[];
 
 /** What a {@linkcode Router} is given. */
 export interface RouterOptions {
@@ -53,32 +45,6 @@ export interface RouterFigures {
   readonly bytes: number;
 }
 
-/** A place that is kept for a message while it is committed. */
-export interface Place {
-  /** Which limit leaves no place, where there is none: the channel's messages, or the bytes of all. */
-  readonly full?: "channel" | "bytes";
-  /** Gives it back, once, whatever became of the message. */
-  release(): void;
-}
-
-interface Channel {
-  readonly key: string;
-  readonly queue: ChannelQueue;
-  /** Places kept for messages that are being committed. */
-  reserved: number;
-  running?: Turn;
-  /** Whether it stands in the line of channels that could run. */
-  ready: boolean;
-  readonly hold: Hold;
-}
-
-interface Turn {
-  readonly request: QueuedRequest;
-  /** The requests that have become a part of it: their messages are kept until it ends. */
-  readonly joined: QueuedRequest[];
-  readonly abort: AbortController;
-}
-
 /** Orders requests and runs them. All its methods but `stop` are synchronous: no gap, no race. */
 export class Router {
   readonly #options: RouterOptions;
@@ -89,6 +55,8 @@ export class Router {
   readonly #requests = new Map<string, QueuedRequest>();
   readonly #bytes: HeldBytes;
   #active = 0;
+  /** Turns that are kept for messages that are being committed. */
+  #starting = 0;
   #queued = 0;
   #stopping = false;
   #whenIdle?: () => void;
@@ -101,8 +69,7 @@ export class Router {
   /** Whether a turn runs in a channel, or a message waits or is being committed. */
   busy(channelKey: string): boolean {
     const channel = this.#channels.get(channelKey);
-    return channel !== undefined &&
-      (channel.running !== undefined || channel.queue.size + channel.reserved > 0);
+    return channel !== undefined && (channel.running !== undefined || channel.taken > 0);
   }
 
   /** Keeps a place in a channel's queue, and the message's bytes, where the limits allow it. */
@@ -110,21 +77,43 @@ export class Router {
     { channelKey, nodeId, bytes }: Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">,
   ): Place {
     const known = this.#channels.get(channelKey);
-    const taken = known ? known.queue.size + known.reserved : 0;
+    const taken = known?.taken ?? 0;
     // One more where none runs: the first does not wait.
     const places = this.#options.queuedPerChannel + (known?.running ? 0 : 1);
-    if (taken >= places) return { full: "channel", release() {} };
-    if (!this.#bytes.fits(nodeId, bytes)) return { full: "bytes", release() {} };
+    if (taken >= places) return this.#noPlace("channel");
+    if (!this.#bytes.fits(nodeId, bytes)) return this.#noPlace("bytes");
     const channel = known ?? this.#channel(channelKey);
+    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#mayRun();
     channel.reserved++;
     this.#bytes.add(nodeId, bytes);
+    channel.starting ||= next;
+    this.#starting += Number(next);
+    const leave = () => {
+      channel.reserved--;
+      this.#bytes.remove(nodeId, bytes);
+      if (next) channel.starting = false;
+      this.#starting -= Number(next);
+    };
     return {
+      next,
+      enter: (request) => {
+        leave();
+        if (request.claimed) return this.#begin(channel, request);
+        const position = this.enqueue(request);
+        if (next) this.#runReady();
+        return position;
+      },
       release: () => {
-        channel.reserved--;
-        this.#bytes.remove(nodeId, bytes);
+        leave();
+        this.#makeReady(channel);
         this.#forget(channel);
+        if (next) this.#runReady();
       },
     };
+  }
+
+  #noPlace(full: "channel" | "bytes"): Place {
+    return { full, next: false, enter: (request) => this.enqueue(request), release() {} };
   }
 
   /** Takes a request; gives its place in the queue, from 1, or 0 when it runs already. */
@@ -140,7 +129,7 @@ export class Router {
         new GatewayError("cancelled", "A newer message has interrupted the request."),
       );
     }
-    if (request.overlap === "collect" && !running) hold.prolong();
+    if (request.overlap === "collect" && !channel.occupied) hold.prolong();
     else hold.release();
     this.#makeReady(channel);
     this.#runReady();
@@ -202,7 +191,7 @@ export class Router {
     this.#stopping = true;
     for (const { hold } of this.#channels.values()) hold.release();
     const { giveUp } = this.#options;
-    if (this.#active === 0) return giveUp.abort();
+    if (this.#idle) return giveUp.abort();
     const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
     const timer = setTimeout(() => {
       giveUp.abort();
@@ -218,45 +207,57 @@ export class Router {
   #channel(key: string): Channel {
     let channel = this.#channels.get(key);
     if (!channel) {
-      const made: Channel = {
-        key,
-        queue: new ChannelQueue(),
-        reserved: 0,
-        ready: false,
-        hold: new Hold(this.#options.collectMs, () => {
-          this.#makeReady(made);
-          this.#runReady();
-        }),
-      };
-      channel = made;
-      this.#channels.set(key, channel);
+      const { collectMs } = this.#options;
+      this.#channels.set(key, channel = new Channel(key, { collectMs, onQuiet: this.#onQuiet }));
     }
     return channel;
   }
 
+  readonly #onQuiet = (channel: Channel) => {
+    this.#makeReady(channel);
+    this.#runReady();
+  };
+
   #forget(channel: Channel): void {
-    const idle = !channel.running && channel.queue.size === 0 && channel.reserved === 0;
-    if (!idle || channel.ready) return;
+    if (!channel.idle) return;
     channel.hold.release();
     this.#channels.delete(channel.key);
   }
 
   #makeReady(channel: Channel): void {
-    const { ready, running, queue, hold } = channel;
-    if (ready || running || queue.size === 0 || hold.on) return;
+    if (!channel.startable) return;
     channel.ready = true;
     this.#ready.push(channel);
   }
 
+  #mayRun(): boolean {
+    return !this.#stopping && this.#active + this.#starting < this.#options.concurrentTurns;
+  }
+
+  get #idle(): boolean {
+    return this.#active + this.#starting === 0;
+  }
+
   #runReady(): void {
-    while (!this.#stopping && this.#active < this.#options.concurrentTurns) {
+    while (this.#mayRun()) {
       const channel = this.#ready.shift();
-      if (!channel) return;
+      if (!channel) break;
       channel.ready = false;
       const request = channel.queue.shift();
-      if (request) this.#run(channel, request);
-      else this.#forget(channel);
+      if (request) {
+        this.#queued--;
+        this.#run(channel, request);
+      } else this.#forget(channel);
     }
+    if (this.#idle) this.#whenIdle?.();
+  }
+
+  /** Runs a request that has been claimed already: its turn was kept for it, whatever has come since. */
+  #begin(channel: Channel, request: QueuedRequest): number {
+    this.#bytes.add(request.nodeId, request.bytes);
+    this.#requests.set(keyOf(request), request);
+    this.#run(channel, request);
+    return 0;
   }
 
   #take(
@@ -276,7 +277,6 @@ export class Router {
     const joined: QueuedRequest[] = [];
     channel.running = { request, joined, abort };
     this.#active++;
-    this.#queued--;
     try {
       const take: TakeWaiting = (fits) => this.#take(channel, joined, fits);
       await this.#options.handle(request, abort.signal, take);
@@ -290,7 +290,6 @@ export class Router {
     this.#makeReady(channel);
     this.#forget(channel);
     this.#runReady();
-    if (this.#active === 0) this.#whenIdle?.();
   }
 
   #bug(where: string, error: unknown): void {

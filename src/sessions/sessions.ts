@@ -39,7 +39,13 @@ export class Sessions implements Disposable {
     this.#newId = options.newId ?? (() => crypto.randomUUID());
   }
 
-  /** The user's running session in a conversation, touched; a new one where there is none. */
+  /** Sessions that nobody has used since then are over, at the time `now`. */
+  idleBefore(now: number): number {
+    const { idleMs, dailyReset } = this.#options;
+    return Math.max(now - idleMs, dailyReset?.last(now) ?? 0);
+  }
+
+  /** The user's session in a conversation, in use at the time `at`; a new one where none runs. */
   async open(
     origin: {
       readonly nodeId: string;
@@ -48,15 +54,15 @@ export class Sessions implements Disposable {
       readonly channelId: string;
       readonly conversation: Conversation;
     },
+    at = this.#now(),
   ): Promise<Session> {
-    const now = this.#now();
     const { session, created, ended } = await this.#options.store.open({
       ...origin,
       id: this.#newId(),
-      now,
-      idleBefore: this.#idleBefore(now),
+      now: at,
+      idleBefore: this.idleBefore(at),
     });
-    if (ended) this.#emitEnd(ended, now);
+    if (ended) this.#emitEnd(ended, at);
     if (created) this.#options.events.emit("session:start", originOf(session));
     return session;
   }
@@ -79,7 +85,7 @@ export class Sessions implements Disposable {
     for (;;) {
       const now = this.#now();
       const ended = await this.#options.store.endIdle({
-        idleBefore: this.#idleBefore(now),
+        idleBefore: this.idleBefore(now),
         now,
         limit: sweepBatch,
       });
@@ -100,12 +106,6 @@ export class Sessions implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-  }
-
-  /** Sessions that nobody has used since then are over. */
-  #idleBefore(now: number): number {
-    const { idleMs, dailyReset } = this.#options;
-    return Math.max(now - idleMs, dailyReset?.last(now) ?? 0);
   }
 
   #emitReset(session: Session | undefined): Session | undefined {

@@ -38,6 +38,8 @@ export interface QueuedRequest extends RequestKey {
   readonly userId: string;
   /** Empty outside of threads. */
   readonly threadId: string;
+  /** Where it was claimed with its acceptance. */
+  readonly claimed?: ClaimedRequest;
   /** Of the message as it is kept, and of those that have become a part of it. */
   readonly bytes: number;
 }
@@ -60,7 +62,17 @@ export interface NewRequest {
   readonly kept: KeptText;
   /** Whether there is room for another one; a known message is answered either way. */
   readonly room: boolean;
+  /** Claims it with the same commit, where its turn is to begin at once. */
+  readonly claim?: NewClaim;
   readonly now: number;
+}
+
+/** Who claims a request, and when. */
+export interface NewClaim {
+  readonly owner: string;
+  readonly now: number;
+  /** The user's session in the conversation counts as used, unless it was idle since before. */
+  readonly idleBefore: number;
 }
 
 /** What became of a message that was to be accepted. */
@@ -109,8 +121,9 @@ export interface ClaimedRequest {
   readonly message: UserMessage;
   /** Counts the claims that were not released, from 1. */
   readonly attempt: number;
-  /** When it was accepted, milliseconds since the epoch. */
+  /** When it was accepted and when it was claimed, milliseconds since the epoch. */
   readonly acceptedAt: number;
+  readonly claimedAt: number;
   /** The rounds that an earlier attempt recorded. */
   readonly rounds: readonly ToolRound[];
   /** The requests that an earlier attempt has made a part of this one. */
@@ -159,7 +172,8 @@ export interface RequestStore {
    * that whoever held the channel before can no longer write.
    */
   claim(
-    options: { readonly seq: RequestSeq; readonly owner: string; readonly now: number },
+    seq: RequestSeq,
+    claim: NewClaim,
   ): Promise<ClaimedRequest | undefined>;
 
   /** Puts a claimed request back at its place, as if it had not been tried. */

@@ -36,8 +36,9 @@ export interface SessionQuery {
 /** Sessions. Every method is one transaction, durable when its promise resolves. */
 export interface SessionStore {
   /**
-   * The running session of a user in a conversation, touched; a new one (with `id`) where there is
-   * none or the last one was idle since before `idleBefore`; that one is ended and given back.
+   * The running session of a user in a conversation, in use at the time `now`; a new one (with `id`)
+   * where there is none or the last one was idle since before `idleBefore`; that one is ended and given
+   * back. A session that a claim has found in use at that time costs no commit.
    */
   open(options: {
     readonly id: string;

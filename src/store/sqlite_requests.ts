@@ -1,5 +1,7 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
+import type { UserMessage } from "../protocol/message.ts";
+import { claimOne } from "./sqlite_claims.ts";
 import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
@@ -47,9 +49,21 @@ export class SqliteRequests implements domain.RequestStore {
       ).lastInsertRowid as number;
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
-      const { bytes } = kept;
-      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId, bytes };
-      return { type: "accepted", request: { ...queued, userId: user.id } };
+      const common = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
+      const given = { ...common, userId: user.id, bytes: kept.bytes };
+      if (!request.claim) return { type: "accepted", request: given };
+      const claimed = {
+        claim: claimOne(this.#sql, { seq, channelKey, message }, request.claim),
+        nodeId,
+        platform: request.platform,
+        message,
+        attempt: 1,
+        acceptedAt: request.now,
+        claimedAt: request.claim.now,
+        rounds: [],
+        absorbed: [],
+      };
+      return { type: "accepted", request: { ...given, claimed } };
     });
   }
 
@@ -67,31 +81,24 @@ export class SqliteRequests implements domain.RequestStore {
     );
   }
 
-  claim(
-    options: { readonly seq: number; readonly owner: string; readonly now: number },
-  ): Promise<domain.ClaimedRequest | undefined> {
+  claim(seq: number, claim: domain.NewClaim): Promise<domain.ClaimedRequest | undefined> {
     return this.#sql.write(() => {
-      const row = this.#sql.get("SELECT * FROM requests WHERE seq = ?", options.seq);
+      const row = this.#sql.get("SELECT * FROM requests WHERE seq = ?", seq);
       if (!row || row.state === "done") return undefined;
+      const message: UserMessage = JSON.parse(row.message as string);
       const channelKey = row.channel_key as string;
-      const { fence } = this.#sql.get(
-        `INSERT INTO channels (key, owner, fence) VALUES (?, ?, 1)
-         ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, fence = fence + 1
-         RETURNING fence`,
-        channelKey,
-        options.owner,
-      ) as { fence: number };
-      this.#sql.run(
-        "UPDATE requests SET state = 'running', attempts = attempts + 1, fence = ? WHERE seq = ?",
-        fence,
-        options.seq,
-      );
-      return rows.toClaimedRequest(row, {
-        fence,
+      return {
+        claim: claimOne(this.#sql, { seq, channelKey, message }, claim),
+        nodeId: row.node_id as string,
+        platform: row.platform as string,
+        message,
+        attempt: (row.attempts as number) + 1,
+        acceptedAt: row.accepted_at as number,
+        claimedAt: claim.now,
         // One that was never claimed has none.
-        rounds: row.fence === null ? [] : this.#rounds(options.seq),
-        absorbed: row.fence === null ? [] : absorbedBy(this.#sql, options.seq),
-      });
+        rounds: row.fence === null ? [] : this.#rounds(seq),
+        absorbed: row.fence === null ? [] : absorbedBy(this.#sql, seq),
+      };
     });
   }
 

@@ -29,27 +29,6 @@ export function toQueuedRequest(row: Row): requests.QueuedRequest {
   };
 }
 
-/** `row` is the request as it was before the claim. */
-export function toClaimedRequest(
-  row: Row,
-  { fence, rounds, absorbed }: {
-    readonly fence: number;
-    readonly rounds: readonly requests.ToolRound[];
-    readonly absorbed: readonly requests.AbsorbedRequest[];
-  },
-): requests.ClaimedRequest {
-  return {
-    claim: { seq: row.seq as number, channelKey: row.channel_key as string, fence },
-    nodeId: row.node_id as string,
-    platform: row.platform as string,
-    message: JSON.parse(row.message as string),
-    attempt: (row.attempts as number) + 1,
-    acceptedAt: row.accepted_at as number,
-    rounds,
-    absorbed,
-  };
-}
-
 export function toAbsorbedRequest(row: Row): requests.AbsorbedRequest {
   return {
     seq: row.seq as number,

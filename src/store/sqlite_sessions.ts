@@ -1,5 +1,6 @@
 /** Sessions on SQLite. See session_store.ts for what each method promises. */
 
+import type { Conversation } from "./history_store.ts";
 import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { type Row, toSession, toSessionRecord } from "./sqlite_rows.ts";
@@ -19,46 +20,56 @@ export class SqliteSessions implements SessionStore {
     this.#cache = cache;
   }
 
-  open(
+  async open(
     options: Parameters<SessionStore["open"]>[0],
   ): ReturnType<SessionStore["open"]> {
+    const running = await this.#sql.read(() => this.#running(options));
+    // What has been used since is not written again: a commit would be waited for.
+    if (running && running.activeAt >= Math.max(options.now, options.idleBefore)) {
+      return { session: running, created: false };
+    }
+    return await this.#sql.write(() => this.#open(options));
+  }
+
+  #running(
+    { conversation, userId }: { readonly conversation: Conversation; readonly userId: string },
+  ): Session | undefined {
+    const row = this.#sql.get(
+      `SELECT * FROM sessions
+       WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL`,
+      conversation.channelKey,
+      conversation.threadId,
+      userId,
+    );
+    return row && toSession(row);
+  }
+
+  #open(options: Parameters<SessionStore["open"]>[0]): Awaited<ReturnType<SessionStore["open"]>> {
     const { conversation, now } = options;
-    return this.#sql.write(() => {
-      const row = this.#sql.get(
-        `SELECT * FROM sessions
-         WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL`,
-        conversation.channelKey,
-        conversation.threadId,
-        options.userId,
-      );
-      const last = row && toSession(row);
-      if (last && last.activeAt >= options.idleBefore) {
-        this.#sql.run(
-          "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",
-          now,
-          last.id,
-        );
-        return { session: { ...last, activeAt: Math.max(last.activeAt, now) }, created: false };
-      }
-      this.#cache.drop(conversation);
-      if (last) this.#sql.run("UPDATE sessions SET ended_at = ? WHERE id = ?", now, last.id);
-      const created = this.#sql.get(
-        `INSERT INTO sessions (id, node_id, platform, user_id, channel_key, channel_id, thread_id,
-           started_at, active_at, after_line)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) FROM history))
-         RETURNING *`,
-        options.id,
-        options.nodeId,
-        options.platform,
-        options.userId,
-        conversation.channelKey,
-        options.channelId,
-        conversation.threadId,
-        now,
-        now,
-      );
-      return { session: toSession(created!), created: true, ended: last };
-    });
+    const last = this.#running(options);
+    if (last && last.activeAt >= options.idleBefore) {
+      const activeAt = Math.max(last.activeAt, now);
+      this.#sql.run("UPDATE sessions SET active_at = ? WHERE id = ?", activeAt, last.id);
+      return { session: { ...last, activeAt }, created: false };
+    }
+    this.#cache.drop(conversation);
+    if (last) this.#sql.run("UPDATE sessions SET ended_at = ? WHERE id = ?", now, last.id);
+    const created = this.#sql.get(
+      `INSERT INTO sessions (id, node_id, platform, user_id, channel_key, channel_id, thread_id,
+         started_at, active_at, after_line)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) FROM history))
+       RETURNING *`,
+      options.id,
+      options.nodeId,
+      options.platform,
+      options.userId,
+      conversation.channelKey,
+      options.channelId,
+      conversation.threadId,
+      now,
+      now,
+    );
+    return { session: toSession(created!), created: true, ended: last };
   }
 
   endIdle(

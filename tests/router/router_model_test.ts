@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { type Overlap, overlaps, priorities, type Priority } from "../../src/protocol/message.ts";
-import { type Place, Router, type TakeWaiting } from "../../src/router/router.ts";
+import type { Place } from "../../src/router/place.ts";
+import type { TakeWaiting } from "../../src/router/channel.ts";
+import { Router } from "../../src/router/router.ts";
 import type { QueuedRequest } from "../../src/store/request_store.ts";
 
 const nodes = ["ada's", "bob's"] as const;
@@ -16,6 +18,9 @@ const maxOvertakes = 8;
 /** Who wants room where, and how much. */
 type Wanted = Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">;
 
+/** A place that is kept, and whether a turn is kept with it. */
+type Kept = Wanted & { readonly next: boolean };
+
 /** What must be, in the plainest words: lists, searched from the front. */
 class Model {
   readonly waiting: QueuedRequest[] = [];
@@ -25,7 +30,7 @@ class Model {
   readonly line: string[] = [];
   readonly ended: string[] = [];
   /** Messages that are being committed. */
-  readonly places: Wanted[] = [];
+  readonly places: Kept[] = [];
   /** Those that have become a part of a running turn. */
   readonly joined = new Map<QueuedRequest, QueuedRequest[]>();
   readonly #overtaken = new Map<string, number>();
@@ -58,9 +63,24 @@ class Model {
     return fits ? undefined : "bytes";
   }
 
-  giveBack(place: Wanted): void {
+  /** Whether nothing is in the way of a turn in this channel. */
+  next({ channelKey }: Wanted): boolean {
+    return this.#mayRun() && !this.runningIn(channelKey) &&
+      this.waitingIn(channelKey).length + this.placesIn(channelKey) === 0;
+  }
+
+  giveBack(place: Kept): void {
     remove(this.places, place);
+    this.#standInLine(place.channelKey);
     this.#forgetIdle(place.channelKey);
+    this.#run();
+  }
+
+  /** A message takes its place; where a turn was kept for it and it was claimed, it runs. */
+  enter(place: Kept, request: QueuedRequest): void {
+    remove(this.places, place);
+    if (request.claimed) return this.#start(request);
+    this.add(request);
   }
 
   add(request: QueuedRequest): void {
@@ -106,11 +126,28 @@ class Model {
 
   #standInLine(channelKey: string): void {
     if (this.line.includes(channelKey) || this.waitingIn(channelKey).length === 0) return;
+    if (this.runningIn(channelKey) || this.#keptIn(channelKey)) return;
     this.line.push(channelKey);
   }
 
+  /** Whether a turn of this channel is kept for a message that is being committed. */
+  #keptIn(channelKey: string): boolean {
+    return this.places.some((place) => place.next && place.channelKey === channelKey);
+  }
+
+  #mayRun(): boolean {
+    const kept = this.places.filter(({ next }) => next).length;
+    return this.running.length + kept < concurrentTurns;
+  }
+
+  #start(request: QueuedRequest): void {
+    this.running.push(request);
+    this.started.push(request.requestId);
+    if (request.overlap === "collect") this.join(request, "collect");
+  }
+
   #run(): void {
-    while (this.running.length < concurrentTurns && this.line.length > 0) {
+    while (this.#mayRun() && this.line.length > 0) {
       const channelKey = this.line.shift()!;
       const next = this.#next(channelKey);
       if (!next) {
@@ -118,9 +155,7 @@ class Model {
         continue;
       }
       remove(this.waiting, next);
-      this.running.push(next);
-      this.started.push(next.requestId);
-      if (next.overlap === "collect") this.join(next, "collect");
+      this.#start(next);
     }
   }
 
@@ -205,6 +240,14 @@ type Step =
   }
   | Wanted & { readonly type: "reserve" }
   | { readonly type: "giveBack"; readonly which: number }
+  | {
+    readonly type: "enter";
+    readonly which: number;
+    readonly priority: Priority;
+    readonly overlap: Overlap;
+    readonly userId: string;
+    readonly claims: boolean;
+  }
   | { readonly type: "end" | "steer" | "cancel" | "endAndCancel"; readonly which: number }
   | { readonly type: "cancelChannel"; readonly channelKey: string; readonly nodeId: string };
 
@@ -215,13 +258,12 @@ const wanted = {
   nodeId,
   bytes: fc.oneof({ weight: 5, arbitrary: fc.nat(20) }, fc.nat(150)),
 };
-const add = fc.record({
-  type: fc.constant("add" as const),
-  ...wanted,
+const said = {
   priority: fc.constantFrom(...priorities),
   overlap: fc.constantFrom("queue" as const, ...overlaps),
   userId: fc.constantFrom("ada", "bob"),
-});
+};
+const add = fc.record({ type: fc.constant("add" as const), ...wanted, ...said });
 const onTurn = fc.record({
   type: fc.constantFrom("end" as const, "end" as const, "steer" as const, "cancel" as const),
   which: fc.nat(20),
@@ -237,7 +279,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constant("cancelChannel" as const), channelKey, nodeId }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("reserve" as const), ...wanted }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("reserve" as const), ...wanted }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant("enter" as const),
+      which: fc.nat(5),
+      ...said,
+      claims: fc.boolean(),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ type: fc.constant("giveBack" as const), which: fc.nat(5) }),
@@ -256,9 +307,11 @@ function take(
     const waiting = model.waitingIn(step.channelKey).length + model.placesIn(step.channelKey);
     const busy = model.runningIn(step.channelKey) !== undefined || waiting > 0;
     assert.equal(router.busy(step.channelKey), busy);
+    const next = !model.full(step) && model.next(step);
     const place = router.reserve(step);
     place.release();
     assert.equal(place.full, model.full(step));
+    assert.equal(place.next, next);
     if (place.full || busy && step.overlap === "reject") return;
     const request = { ...fields, seq, requestId: `${seq}`, threadId: "" };
     router.enqueue(request);
@@ -268,9 +321,23 @@ function take(
     const place = router.reserve(step);
     assert.equal(place.full, model.full(step));
     if (place.full) return place.release();
+    const next = model.next(step);
+    assert.equal(place.next, next);
     real.places.push(place);
-    model.places.push(step);
+    model.places.push({ ...step, next });
     return;
+  }
+  if (step.type === "enter") {
+    if (model.places.length === 0) return;
+    const index = step.which % model.places.length;
+    const [kept, place] = [model.places[index]!, real.places.splice(index, 1)[0]!];
+    const { which: _, claims, ...fields } = step;
+    const { channelKey, nodeId, bytes } = kept;
+    const claimed = kept.next && claims ? {} as QueuedRequest["claimed"] : undefined;
+    const bare = { ...fields, channelKey, nodeId, bytes, seq, requestId: `${seq}`, threadId: "" };
+    const request = { ...bare, ...(claimed && { claimed }) };
+    place.enter(request);
+    return model.enter(kept, request);
   }
   if (step.type === "giveBack") {
     const index = step.which % model.places.length;
@@ -339,6 +406,7 @@ Deno.test("the router does what its model does, whatever happens in whatever ord
         compare(both, index + 1);
       }
       // To the end: nothing is stranded.
+      while (both.model.places.length > 0) take({ type: "giveBack", which: 0 }, both, 0);
       while (both.model.running.length > 0) {
         take({ type: "end", which: 0 }, both, 0);
         await new Promise((resolve) => setImmediate(resolve));

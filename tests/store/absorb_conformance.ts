@@ -28,7 +28,10 @@ export function testAbsorbed(promises: Promises): void {
       { type: "cancelled", mergedInto: "a" },
       { type: "cancelled", mergedInto: "a" },
     ]);
-    assert.equal(await requests.claim({ seq: others[0]!, owner: "me", now: 2600 }), undefined);
+    assert.equal(
+      await requests.claim(others[0]!, { owner: "me", now: 2600, idleBefore: 0 }),
+      undefined,
+    );
     // A later attempt, and one after a release, still has them.
     assert.deepEqual((await claimed(store, seq)).absorbed, absorbed);
   });
@@ -54,7 +57,7 @@ export function testAbsorbed(promises: Promises): void {
     const { requests } = store;
     const options = { seqs: [other], round: 0, now: 2500 };
     assert.equal(await requests.absorb(claim, options), undefined);
-    assert.ok(await requests.claim({ seq: other, owner: "me", now: 2600 }));
+    assert.ok(await requests.claim(other, { owner: "me", now: 2600, idleBefore: 0 }));
   });
 
   promises("a finished request keeps nothing of what it absorbed", async (store) => {

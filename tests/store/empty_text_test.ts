@@ -24,7 +24,7 @@ Deno.test("a line of history without text is read as such, and hides no other", 
   );
   assert.equal(acceptance.type, "accepted");
   const seq = acceptance.type === "accepted" ? acceptance.request.seq : 0;
-  const claimed = await store.requests.claim({ seq, owner: "o", now: 1 });
+  const claimed = await store.requests.claim(seq, { owner: "o", now: 1, idleBefore: 0 });
   await store.requests.finish(claimed!.claim, {
     outcome: { type: "cancelled" },
     now: 2,

@@ -28,7 +28,10 @@ export function testForget(promises: Promises): void {
       assert.equal((await store.requests.unfinished()).length, 3);
       const { requests } = (await store.forget.forget(ada, { unfinishedToo: true }))!;
       assert.equal(requests, 2);
-      assert.equal(await store.requests.claim({ seq, owner: "me", now: 1 }), undefined);
+      assert.equal(
+        await store.requests.claim(seq, { owner: "me", now: 1, idleBefore: 0 }),
+        undefined,
+      );
       assert.equal((await store.requests.unfinished()).length, 1);
     },
   );

@@ -2,7 +2,16 @@
 
 import assert from "node:assert/strict";
 import type { Outcome } from "../../src/store/request_store.ts";
-import { accepted, claimed, ending, finished, message, reply, request } from "./samples.ts";
+import {
+  accepted,
+  claimed,
+  ending,
+  finished,
+  message,
+  reply,
+  request,
+  sessionOf,
+} from "./samples.ts";
 import type { Promises } from "./store_conformance.ts";
 
 /** Declares the tests. */
@@ -84,7 +93,10 @@ function testAccept(promises: Promises): void {
     assert.deepEqual(cancelled, { platform: "test", message: message("a") });
     assert.equal(await store.requests.cancelQueued({ seq, now: 2 }), undefined);
     assert.deepEqual((await store.requests.reply(seq))?.outcome, { type: "cancelled" });
-    assert.equal(await store.requests.claim({ seq, owner: "me", now: 3 }), undefined);
+    assert.equal(
+      await store.requests.claim(seq, { owner: "me", now: 3, idleBefore: 0 }),
+      undefined,
+    );
   });
 
   promises("a message that runs or is done or unknown is not cancelled", async (store) => {
@@ -109,15 +121,77 @@ function testClaim(promises: Promises): void {
       message: message("a"),
       attempt: 1,
       acceptedAt: 1000,
+      claimedAt: 2000,
       rounds: [],
       absorbed: [],
     });
   });
 
+  promises("a message is claimed with its acceptance as it would be after it", async (store) => {
+    const claim = { owner: "me", now: 2000, idleBefore: 0 };
+    const both = await store.requests.accept({ ...request("a"), claim });
+    assert.ok(both.type === "accepted" && both.request.claimed);
+    const later = await claimed(
+      store,
+      await accepted(store, request("b", { channelKey: "other" })),
+    );
+    const { claim: held, ...rest } = both.request.claimed;
+    const { claim: _, ...expected } = { ...later, message: message("a") };
+    assert.deepEqual(rest, expected);
+    assert.deepEqual(held, { ...later.claim, channelKey: "channel-1", seq: both.request.seq });
+    assert.deepEqual((await store.figures()).running, 2);
+    assert.equal(await store.requests.finish(held, ending()), true);
+  });
+
+  promises(
+    "a claim that came with the acceptance is lost to a later one, and counts",
+    async (store) => {
+      const claim = { owner: "me", now: 2000, idleBefore: 0 };
+      const first = await store.requests.accept({ ...request("a"), claim });
+      assert.ok(first.type === "accepted" && first.request.claimed);
+      const second = await claimed(store, first.request.seq);
+      assert.equal(second.attempt, 2);
+      assert.equal(await store.requests.finish(first.request.claimed.claim, ending()), false);
+      assert.equal(await store.requests.finish(second.claim, ending()), true);
+    },
+  );
+
+  promises("a message that is known or has no room is not claimed", async (store) => {
+    const claim = { owner: "other", now: 2000, idleBefore: 0 };
+    const running = await claimed(store, await accepted(store, request("a")));
+    const known = await store.requests.accept({ ...request("a"), claim });
+    assert.equal(known.type, "duplicate");
+    const refused = await store.requests.accept({ ...request("b", { room: false }), claim });
+    assert.equal(refused.type, "full");
+    assert.equal(await store.requests.finish(running.claim, ending()), true);
+  });
+
+  promises("a claim finds its user's session in use, and no other", async (store) => {
+    const { session } = await store.sessions.open(sessionOf("s1", { now: 1000 }));
+    await store.sessions.open(sessionOf("s2", { now: 1000, userId: "user-2" }));
+    const plain = message("a", { channel: { id: "channel-1" } });
+    const seq = await accepted(store, request("a", { message: plain }));
+    await store.requests.claim(seq, { owner: "me", now: 2000, idleBefore: 1000 });
+    const { activeAt } = (await store.sessions.get("s1"))!;
+    assert.equal(activeAt, 2000);
+    assert.equal((await store.sessions.get("s2"))?.activeAt, 1000);
+    const again = await store.sessions.open(sessionOf("s3", { now: 2000 }));
+    assert.deepEqual(again, { session: { ...session, activeAt: 2000 }, created: false });
+    // One that was idle for too long stays so: it is over.
+    await store.requests.claim(seq, { owner: "me", now: 9000, idleBefore: 5000 });
+    assert.equal((await store.sessions.get("s1"))?.activeAt, 2000);
+  });
+
   promises("what is done or unknown cannot be claimed", async (store) => {
     const seq = await finished(store);
-    assert.equal(await store.requests.claim({ seq, owner: "me", now: 1 }), undefined);
-    assert.equal(await store.requests.claim({ seq: 999, owner: "me", now: 1 }), undefined);
+    assert.equal(
+      await store.requests.claim(seq, { owner: "me", now: 1, idleBefore: 0 }),
+      undefined,
+    );
+    assert.equal(
+      await store.requests.claim(999, { owner: "me", now: 1, idleBefore: 0 }),
+      undefined,
+    );
   });
 
   promises("a claim counts as an attempt, and a released one does not", async (store) => {

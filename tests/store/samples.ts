@@ -67,7 +67,7 @@ export async function accepted(store: Store, given: NewRequest): Promise<number>
 
 /** Claims a request that has no outcome. */
 export async function claimed(store: Store, seq: number, owner = "me"): Promise<ClaimedRequest> {
-  const request = await store.requests.claim({ seq, owner, now: 2000 });
+  const request = await store.requests.claim(seq, { owner, now: 2000, idleBefore: 0 });
   if (!request) throw new Error(`Request ${seq} is done`);
   return request;
 }
