@@ -22,6 +22,11 @@ export interface Link {
   whenWritable(callback: () => void): void;
   /** True when all that was sent so far has left; false when the connection closed before. */
   flushed(): Promise<boolean>;
+  /**
+   * Whether an earlier process has sent a request to its end over this link: where the adapter has
+   * not got the end yet, it is on its way.
+   */
+  hasEnded(requestId: string): boolean;
 }
 
 /** Where to find the link to an adapter. */

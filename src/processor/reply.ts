@@ -18,6 +18,8 @@ export interface ReplyOptions {
   readonly tier: Tier;
   /** Whether nobody asked: nothing is shown before the end, which is one frame. */
   readonly proactive?: boolean;
+  /** The link that was sent all of it already. */
+  readonly sentOver?: Link;
   readonly outlet: Outlet;
 }
 
@@ -44,6 +46,9 @@ export class Reply {
   constructor(options: ReplyOptions) {
     this.#options = options;
     this.#responseId = `resp-${crypto.randomUUID()}`;
+    if (!options.sentOver) return;
+    this.#link = this.#endedOn = options.sentOver;
+    this.#pending = undefined;
   }
 
   get nodeId(): string {

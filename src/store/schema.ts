@@ -270,6 +270,24 @@ const migrations: readonly string[] = [
     WHERE requests.seq = lines.request_seq AND requests.message IS NULL;
   CREATE INDEX requests_of_user ON requests (platform, user_id);
   `,
+  `
+  CREATE TABLE adapter_sessions (
+    session_id TEXT PRIMARY KEY,
+    node_id TEXT NOT NULL UNIQUE,
+    platform TEXT NOT NULL,
+    capabilities TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    -- Frames up to this number are not kept.
+    before_seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Each row has the frames that were written at the same time, the last of them with this number.
+  CREATE TABLE adapter_frames (
+    session_id TEXT NOT NULL REFERENCES adapter_sessions (session_id) ON DELETE CASCADE,
+    last_seq INTEGER NOT NULL,
+    frames TEXT NOT NULL,
+    PRIMARY KEY (session_id, last_seq)
+  ) STRICT;
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

@@ -3,6 +3,7 @@
 import { SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteForget } from "./sqlite_forget.ts";
+import { SqliteFrames } from "./sqlite_frames.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteReminders } from "./sqlite_reminders.ts";
@@ -27,6 +28,7 @@ export class SqliteStore implements Store {
   readonly reminders: SqliteReminders;
   readonly usage: SqliteUsage;
   readonly summaries: SqliteSummaries;
+  readonly frames: SqliteFrames;
   readonly forget: SqliteForget;
   readonly #sql: SqliteConnection;
 
@@ -52,6 +54,7 @@ export class SqliteStore implements Store {
     this.reminders = new SqliteReminders(sql);
     this.usage = new SqliteUsage(sql);
     this.summaries = new SqliteSummaries(sql);
+    this.frames = new SqliteFrames(sql);
     this.forget = new SqliteForget(sql);
   }
 
