@@ -107,8 +107,9 @@ export class Reply {
       this.#sync();
       const link = this.#link;
       if (!link) return false;
-      if (await link.flushed()) return true;
-      if (this.#options.outlet.link(this.#options.nodeId) === link) return false;
+      const { nodeId, requestId, outlet, sentOver } = this.#options;
+      if (await link.flushed(link === sentOver ? requestId : undefined)) return true;
+      if (outlet.link(nodeId) === link) return false;
       // It closed before it had sent all; an adapter that is back already gets it all again.
     }
   }

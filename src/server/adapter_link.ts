@@ -11,7 +11,7 @@ import type { ReplyFrame } from "../protocol/reply_frame.ts";
 import type { AdapterSession } from "../store/frame_store.ts";
 import type { Connection } from "./connection.ts";
 import { FrameWindow } from "./frame_window.ts";
-import { requestsEndedIn } from "./ended_requests.ts";
+import { endsIn } from "./ended_requests.ts";
 
 /** Who an adapter says it is. */
 export interface AdapterIdentity {
@@ -55,8 +55,8 @@ export class AdapterLink implements Link {
   #leaving = false;
   /** Whether an earlier process has begun it, and nobody has taken it up since. */
   #stored = false;
-  /** Requests whose end an earlier process has sent in it. */
-  #endedBefore: Set<string> = new Set();
+  /** The number of the last frame of each request whose end an earlier process has sent in it. */
+  #endedBefore: Map<string, number> = new Map();
   readonly #nextSeq = () => ++this.#seq;
 
   constructor({ identity, sessionId, connection, onChange }: AdapterLinkOptions) {
@@ -132,8 +132,9 @@ export class AdapterLink implements Link {
    * True when all that was sent so far has arrived: by the word of an adapter that resumes, else as
    * far as the socket tells.
    */
-  flushed(): Promise<boolean> {
-    if (this.#window) return this.#arrived(this.#seq);
+  flushed(endOf?: string): Promise<boolean> {
+    const ended = endOf === undefined ? undefined : this.#endedBefore.get(endOf);
+    if (this.#window) return this.#arrived(ended ?? this.#seq);
     return this.#connection?.flushed() ?? Promise.resolve(false);
   }
 
@@ -196,7 +197,7 @@ export class AdapterLink implements Link {
     this.#connection = connection;
     const window = this.#window!;
     // Before the acknowledgement: what the adapter has, it must not get once more either.
-    if (this.#stored) this.#endedBefore = requestsEndedIn(window.after(window.before)!);
+    if (this.#stored) this.#endedBefore = endsIn(window.after(window.before)!, window.before);
     this.#stored = false;
     for (const frame of window.after(lastSeq)!) connection.sendText(frame);
     this.acknowledge(lastSeq);

@@ -8,15 +8,15 @@ const terminals: ReadonlySet<unknown> = new Set([
   "proactive_message",
 ]);
 
-/** The ids of the requests whose last frame among these texts is their end. */
-export function requestsEndedIn(frames: readonly string[]): Set<string> {
-  const ended = new Set<string>();
-  for (const text of frames) {
+/** The requests whose last frame among those after number `before` is their end, and its number. */
+export function endsIn(frames: readonly string[], before: number): Map<string, number> {
+  const ended = new Map<string, number>();
+  for (const [index, text] of frames.entries()) {
     const { type, request_id: requestId } = JSON.parse(text) as {
       readonly type: string;
       readonly request_id: string;
     };
-    if (terminals.has(type)) ended.add(requestId);
+    if (terminals.has(type)) ended.set(requestId, before + 1 + index);
     else ended.delete(requestId);
   }
   return ended;
