@@ -300,10 +300,10 @@ export function refuseNewer(database: DatabaseSync, path: string): void {
   );
 }
 
-/** Brings a database to this program's version. */
-export function migrate(database: DatabaseSync): void {
+/** Brings a database to this program's version, or to an earlier one. */
+export function migrate(database: DatabaseSync, to = migrations.length): void {
   const found = versionOf(database);
-  for (let version = found; version < migrations.length; version++) {
+  for (let version = found; version < to; version++) {
     database.exec(
       `BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT;`,
     );
