@@ -153,7 +153,7 @@ export interface GatewayConfig {
   readonly timeZone?: string;
   readonly heartbeatMs: number;
   readonly registerTimeoutMs: number;
-  /** How long an adapter's session without a connection can be taken up again. */
+  /** How long an adapter's session without a connection can be taken up again, after a restart from then on. */
   readonly resumeMs: number;
   /** How long running turns may go on after the first signal. */
   readonly drainMs: number;

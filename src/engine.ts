@@ -58,6 +58,8 @@ export interface EngineOptions {
   readonly policy: ToolPolicy;
   readonly events: EventBus;
   readonly outlet: Outlet;
+  /** Drops what is kept to be sent again to a platform's adapters. */
+  readonly forgetFrames: (platform: string) => Promise<void>;
   readonly reminders: ReminderBook;
   /** Undefined where none is configured: then the echo model answers. */
   readonly models?: ModelCatalog;
@@ -187,6 +189,7 @@ export class Engine {
     this.eraser = new UserEraser({
       store: store.forget,
       router: this.router,
+      forgetFrames: options.forgetFrames,
       elsewhere: {
         files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
         // What the memory keeps elsewhere.

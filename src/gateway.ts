@@ -19,6 +19,7 @@ import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
 import { GatewayServer } from "./server/gateway_server.ts";
 import { healthApp } from "./server/health.ts";
+import { SessionKeeper } from "./server/session_keeper.ts";
 import { readPersona, refuseOpenDoor } from "./start_checks.ts";
 import { SqliteStore } from "./store/sqlite_store.ts";
 import type { Store } from "./store/store.ts";
@@ -48,6 +49,7 @@ export class Gateway implements AsyncDisposable {
   readonly #store: Store;
   readonly #engine: Engine;
   readonly #hub: AdapterHub;
+  readonly #keeper: SessionKeeper;
   readonly #automation: Automation;
   readonly #server: GatewayServer;
   readonly #secrets: Secrets;
@@ -97,7 +99,8 @@ export class Gateway implements AsyncDisposable {
   private constructor(config: GatewayConfig, foundations: Foundations) {
     const { store, events, secrets } = foundations;
     this.#secrets = secrets;
-    const hub = new AdapterHub({ events, resumeMs: config.resumeMs });
+    this.#keeper = new SessionKeeper({ store: store.frames });
+    const hub = new AdapterHub({ events, resumeMs: config.resumeMs, keeper: this.#keeper });
     const registry = new ToolRegistry();
     this.#config = config;
     this.#store = store;
@@ -111,7 +114,13 @@ export class Gateway implements AsyncDisposable {
       prompts: { submit: (prompt) => prompts.submit(prompt) },
     });
     const { reminders } = this.#automation;
-    this.#engine = new Engine(config, { ...foundations, outlet: hub, reminders, registry });
+    this.#engine = new Engine(config, {
+      ...foundations,
+      outlet: hub,
+      forgetFrames: (platform) => hub.forgetFrames(platform),
+      reminders,
+      registry,
+    });
     const prompts = new PromptDesk({
       intake: this.#engine.intake,
       sessions: store.sessions,
@@ -217,6 +226,7 @@ export class Gateway implements AsyncDisposable {
     this.#engine.mcp.start();
     this.#announceStart();
     await this.#automation.start();
+    await this.#hub.load();
     await this.#engine.start();
     this.#secrets.watch();
     this.#server.admit();
@@ -247,7 +257,9 @@ export class Gateway implements AsyncDisposable {
     this.#server.announceEnd(reason);
     this.#hub.close();
     await Promise.all([this.#engine.drain(), tasks, this.#secrets[Symbol.asyncDispose]()]);
-    await Promise.all([this.#server.stop(), this.#engine.stop()]);
+    // When the sockets are closed nothing is sent or acknowledged any more.
+    const closed = this.#server.stop().then(() => this.#keeper.stop());
+    await Promise.all([closed, this.#engine.stop()]);
     // Last: until here things happened that hooks hear of.
     await this.#automation.stopHooks();
     await this.#store[Symbol.asyncDispose]();

@@ -239,7 +239,8 @@ export const settings = {
     fallback: 300,
     min: 1,
     max: maxTimerSeconds,
-    help: "How long an adapter that has lost its connection can take its session up again",
+    help:
+      "How long an adapter that has lost its connection, or the gateway, can take its session up again",
   }),
   drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
     fallback: 20,

@@ -20,8 +20,16 @@ export interface Link {
   send(dialect: Dialect, frame: ReplyFrame): void;
   /** Calls back once, when `writable` is true again or the connection is closed. */
   whenWritable(callback: () => void): void;
-  /** True when all that was sent so far has left; false when the connection closed before. */
-  flushed(): Promise<boolean>;
+  /**
+   * True when all that was sent so far has left, or all up to the end of a request that `hasEnded`;
+   * false when the connection closed before.
+   */
+  flushed(endOf?: string): Promise<boolean>;
+  /**
+   * Whether an earlier process has sent a request to its end over this link: where the adapter has
+   * not got the end yet, it is on its way.
+   */
+  hasEnded(requestId: string): boolean;
 }
 
 /** Where to find the link to an adapter. */

@@ -12,7 +12,7 @@ import type {
   UndeliveredReply,
 } from "../store/request_store.ts";
 import { waitAtMost } from "../wait.ts";
-import type { Outlet } from "./outlet.ts";
+import type { Link, Outlet } from "./outlet.ts";
 import { Reply, type ReplyOptions } from "./reply.ts";
 
 const log = logger("processor", "replies");
@@ -109,7 +109,9 @@ export class Replies {
         .undelivered(nodeId, { after });
       for (const stored of page) {
         if (this.#deliveredMeanwhile.has(stored.seq)) continue;
-        this.#sendStored(stored);
+        const link = this.#options.outlet.link(nodeId);
+        // In a session of an earlier process its end may be on its way: then that is waited for.
+        this.#sendStored(stored, link?.hasEnded(stored.requestId) ? link : undefined);
         // One at a time where the adapter does not keep up: the backlog may be large.
         if (!await this.#writable(nodeId)) return;
       }
@@ -131,14 +133,14 @@ export class Replies {
     if (this.#live.size === 0) this.#whenSettled?.();
   }
 
-  #sendStored(stored: UndeliveredReply): void {
+  #sendStored(stored: UndeliveredReply, sentOver?: Link): void {
     if (this.#live.has(stored.seq)) return;
     const { nodeId, requestId, dialect, outcome } = stored;
     // Only a reply has a start that tells of a model.
     const { model, tier } = outcome.type === "reply"
       ? outcome
       : { model: "", tier: "mid" as const };
-    this.open(stored.seq, { nodeId, requestId, dialect, model, tier });
+    this.open(stored.seq, { nodeId, requestId, dialect, model, tier, sentOver });
     this.finish(stored.seq, outcome);
   }
 }

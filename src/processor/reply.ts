@@ -18,6 +18,8 @@ export interface ReplyOptions {
   readonly tier: Tier;
   /** Whether nobody asked: nothing is shown before the end, which is one frame. */
   readonly proactive?: boolean;
+  /** The link that was sent all of it already. */
+  readonly sentOver?: Link;
   readonly outlet: Outlet;
 }
 
@@ -44,6 +46,9 @@ export class Reply {
   constructor(options: ReplyOptions) {
     this.#options = options;
     this.#responseId = `resp-${crypto.randomUUID()}`;
+    if (!options.sentOver) return;
+    this.#link = this.#endedOn = options.sentOver;
+    this.#pending = undefined;
   }
 
   get nodeId(): string {
@@ -102,8 +107,9 @@ export class Reply {
       this.#sync();
       const link = this.#link;
       if (!link) return false;
-      if (await link.flushed()) return true;
-      if (this.#options.outlet.link(this.#options.nodeId) === link) return false;
+      const { nodeId, requestId, outlet, sentOver } = this.#options;
+      if (await link.flushed(link === sentOver ? requestId : undefined)) return true;
+      if (outlet.link(nodeId) === link) return false;
       // It closed before it had sent all; an adapter that is back already gets it all again.
     }
   }

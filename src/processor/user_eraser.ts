@@ -16,6 +16,11 @@ export interface UserEraserOptions {
   readonly store: ForgetStore;
   /** Missing where no gateway runs: what waits in the store is deleted with the rest then. */
   readonly router?: Pick<Router, "cancel">;
+  /**
+   * Drops what is kept in memory to be sent again to a platform's adapters, and may have been written
+   * since. Missing where no gateway runs.
+   */
+  readonly forgetFrames?: (platform: string) => Promise<void>;
   /** What is kept elsewhere; each gives the count of what it deleted. */
   readonly elsewhere: Readonly<Record<string, (user: PlatformUser) => Promise<number>>>;
 }
@@ -37,13 +42,14 @@ export class UserEraser {
 
   /** Cancels the user's requests and deletes all; what is already deleted counts nothing. */
   async erase(user: PlatformUser): Promise<Erasure> {
-    const { store, router, elsewhere } = this.#options;
+    const { store, router, forgetFrames, elsewhere } = this.#options;
     const never = new AbortController().signal;
     for (let waitedMs = 0;; waitedMs += lookAgainMs) {
       const rows = await store.forget(user, { unfinishedToo: !router });
       if (rows) {
         const counts: Record<string, number> = {};
         for (const [name, erase] of Object.entries(elsewhere)) counts[name] = await erase(user);
+        await forgetFrames?.(user.platform);
         await store.scrub();
         return { type: "erased", counts: { ...rows, ...counts } };
       }

@@ -1,6 +1,7 @@
 /**
  * Which adapter is on which connection. A newer connection takes an adapter's place over from an
- * older one, and its session too where it resumes. Replies find their way out through it.
+ * older one, and its session too where it resumes, also one that the last process has left. Replies
+ * find their way out through it.
  */
 
 import type { EventBus } from "../events.ts";
@@ -8,6 +9,7 @@ import { logger } from "../log.ts";
 import type { Outlet } from "../processor/outlet.ts";
 import { type AdapterIdentity, AdapterLink } from "./adapter_link.ts";
 import { closeCodes, type Connection } from "./connection.ts";
+import type { SessionKeeper } from "./session_keeper.ts";
 
 const log = logger("server");
 
@@ -16,6 +18,8 @@ export interface AdapterHubOptions {
   readonly events: EventBus;
   /** How long a session without a connection is kept, milliseconds. */
   readonly resumeMs: number;
+  /** Keeps the sessions over a restart. */
+  readonly keeper: SessionKeeper;
   readonly newId?: () => string;
 }
 
@@ -31,12 +35,26 @@ export class AdapterHub implements Outlet {
   readonly #newId: () => string;
   /** Sessions by node id, those that have lost their connection among them. */
   readonly #links = new Map<string, AdapterLink>();
+  /**
+   * By node id, sessions that the last process has left and nobody has taken up. Nothing is sent in
+   * them: the last process may have sent more than it could still write down, under numbers that would
+   * be given out again before the adapter has said which ones it knows.
+   */
+  readonly #stored = new Map<string, AdapterLink>();
   #closed = false;
   readonly #expiry = new Map<AdapterLink, ReturnType<typeof setTimeout>>();
 
   constructor(options: AdapterHubOptions) {
     this.#options = options;
     this.#newId = options.newId ?? (() => `session-${crypto.randomUUID()}`);
+  }
+
+  /** Takes over the sessions that the last process has left; from now on they wait for their adapters. */
+  async load(): Promise<void> {
+    for (const link of await this.#options.keeper.load()) {
+      this.#stored.set(link.identity.nodeId, link);
+      this.#expireLater(link);
+    }
   }
 
   link(nodeId: string): AdapterLink | undefined {
@@ -57,20 +75,24 @@ export class AdapterHub implements Outlet {
   /** Puts an adapter on a connection, in a new session; one that it had before is closed with 4409. */
   attach(identity: AdapterIdentity, connection: Connection): AdapterLink {
     const { nodeId } = identity;
-    const link = new AdapterLink(identity, this.#newId(), connection);
-    const old = this.#links.get(nodeId);
+    const { keeper } = this.#options;
+    const sessionId = this.#newId();
+    const link = new AdapterLink({ identity, sessionId, connection, onChange: keeper.changed });
+    const old = this.#found(nodeId);
     this.#links.set(nodeId, link);
     if (old) {
       this.#replace(old);
       this.#end(old);
     }
+    if (this.#closed) link.leave();
+    keeper.changed(link);
     this.#connected(link, connection, { resumed: false });
     return link;
   }
 
   /** Whether a session can be taken up again. */
   canResume(nodeId: string, point: ResumePoint): boolean {
-    return this.#links.get(nodeId)?.canResume(point) ?? false;
+    return this.#found(nodeId)?.canResume(point) ?? false;
   }
 
   /**
@@ -85,19 +107,37 @@ export class AdapterHub implements Outlet {
       readonly welcome: object;
     },
   ): AdapterLink {
-    const link = this.#links.get(nodeId)!;
+    const link = this.#found(nodeId)!;
     this.#replace(link);
     this.#keep(link);
+    this.#stored.delete(nodeId);
+    this.#links.set(nodeId, link);
     connection.send(welcome);
     this.#connected(link, connection, { resumed: true });
     link.resume(connection, lastSeq);
     return link;
   }
 
-  /** From now on no session outlives its connection: nobody can come back to this gateway. */
+  /**
+   * Drops the frames that are kept for adapters of a platform, since a user of it is to be forgotten;
+   * resolves when they are off the disk. @throws {StoreError}
+   */
+  async forgetFrames(platform: string): Promise<void> {
+    for (const link of [...this.#links.values(), ...this.#stored.values()]) {
+      if (link.identity.platform === platform) link.forget();
+    }
+    await this.#options.keeper.write();
+  }
+
+  /** From now on no session ends for want of a connection: the next gateway takes them over. */
   close(): void {
     this.#closed = true;
-    for (const link of this.#expiry.keys()) this.#end(link);
+    for (const link of this.#expiry.keys()) this.#keep(link);
+    for (const link of this.#links.values()) link.leave();
+  }
+
+  #found(nodeId: string): AdapterLink | undefined {
+    return this.#links.get(nodeId) ?? this.#stored.get(nodeId);
   }
 
   /** Closes the connection that a session has, or had. */
@@ -138,8 +178,8 @@ export class AdapterHub implements Outlet {
     const current = link.connection === connection;
     if (current) link.detach();
     if (this.#links.get(nodeId) === link && current) {
-      if (link.resumable && !this.#closed) this.#expireLater(link);
-      else this.#end(link);
+      if (!link.resumable) this.#end(link);
+      else if (!this.#closed) this.#expireLater(link);
     }
     log.info("Adapter {node} ({platform}) is gone: {reason}", { node: nodeId, platform, reason });
     this.#options.events.emit("adapter:disconnected", { node_id: nodeId, platform, reason });
@@ -157,7 +197,9 @@ export class AdapterHub implements Outlet {
   #end(link: AdapterLink): void {
     const { nodeId } = link.identity;
     this.#keep(link);
-    if (this.#links.get(nodeId) === link) this.#links.delete(nodeId);
+    for (const links of [this.#links, this.#stored]) {
+      if (links.get(nodeId) === link) links.delete(nodeId);
+    }
     link.end();
   }
 }

@@ -1,20 +1,33 @@
 /**
  * A registered adapter's session, as replies see it: it speaks dialects and counts frames. An adapter
- * with the capability `resume` may lose its connection and take the session up again on another one.
+ * with the capability `resume` may lose its connection and take the session up again on another one,
+ * also where the gateway was another process by then.
  */
 
 import type { Link } from "../processor/outlet.ts";
-import { encodeReply, type WireFrame } from "../protocol/encode.ts";
+import { encodeReply } from "../protocol/encode.ts";
 import type { Dialect } from "../protocol/message.ts";
 import type { ReplyFrame } from "../protocol/reply_frame.ts";
+import type { AdapterSession } from "../store/frame_store.ts";
 import type { Connection } from "./connection.ts";
 import { FrameWindow } from "./frame_window.ts";
+import { endsIn } from "./ended_requests.ts";
 
 /** Who an adapter says it is. */
 export interface AdapterIdentity {
   readonly nodeId: string;
   readonly platform: string;
   readonly capabilities: readonly string[];
+}
+
+/** What an {@linkcode AdapterLink} is given. */
+export interface AdapterLinkOptions {
+  readonly identity: AdapterIdentity;
+  readonly sessionId: string;
+  /** Missing where it is still to be taken up. */
+  readonly connection?: Connection;
+  /** Called when there is more, or less, to be kept of its session. */
+  readonly onChange?: (link: AdapterLink) => void;
 }
 
 interface AckWaiter {
@@ -29,6 +42,7 @@ export class AdapterLink implements Link {
   readonly approvals: boolean;
   /** That of its last message; before one, the one that its registration looked like. */
   dialect: Dialect = "clara-1";
+  readonly #onChange?: (link: AdapterLink) => void;
   #window?: FrameWindow;
   #connection?: Connection;
   #seq = 0;
@@ -37,15 +51,38 @@ export class AdapterLink implements Link {
   #ackWaiters: AckWaiter[] = [];
   #writableWaiters: (() => void)[] = [];
   #ended = false;
+  /** Whether it waits for nobody any more who has no connection. */
+  #leaving = false;
+  /** Whether an earlier process has begun it, and nobody has taken it up since. */
+  #stored = false;
+  /** The number of the last frame of each request whose end an earlier process has sent in it. */
+  #endedBefore: Map<string, number> = new Map();
   readonly #nextSeq = () => ++this.#seq;
 
-  constructor(identity: AdapterIdentity, sessionId: string, connection: Connection) {
+  constructor({ identity, sessionId, connection, onChange }: AdapterLinkOptions) {
     this.identity = identity;
     this.sessionId = sessionId;
     this.#connection = connection;
+    this.#onChange = onChange;
     this.streaming = identity.capabilities.includes("streaming");
     this.approvals = identity.capabilities.includes("approvals");
     if (identity.capabilities.includes("resume")) this.#window = new FrameWindow();
+  }
+
+  /** The session that an earlier process has kept; it has no connection. */
+  static stored(
+    session: AdapterSession,
+    { onChange }: Pick<AdapterLinkOptions, "onChange"> = {},
+  ): AdapterLink {
+    const { sessionId, nodeId, platform, capabilities, lastSeq, before, frames } = session;
+    const identity = { nodeId, platform, capabilities };
+    const link = new AdapterLink({ identity, sessionId, onChange });
+    const window = new FrameWindow({ before });
+    frames.forEach((frame) => window.push(frame));
+    link.#window = window;
+    link.#seq = lastSeq;
+    link.#stored = true;
+    return link;
   }
 
   /** Its connection; undefined while it has lost it. */
@@ -65,17 +102,24 @@ export class AdapterLink implements Link {
   send(dialect: Dialect, frame: ReplyFrame): void {
     if (this.#ended || !this.#window && !this.#connection?.open) return;
     // What has no numbers cannot be asked for again.
-    if (dialect !== "clara-1") this.#window = undefined;
+    if (dialect !== "clara-1" && this.#window) {
+      this.#window = undefined;
+      this.#onChange?.(this);
+    }
     const wire = encodeReply(dialect, frame, this.#nextSeq);
     if (!wire) return;
-    if (this.#window) this.#keep(this.#window, wire);
-    this.#connection?.send(wire);
+    // Whatever follows belongs to a request of the same id that runs once more.
+    this.#endedBefore.delete(frame.requestId);
+    if (this.#window) this.#sendKept(this.#window, JSON.stringify(wire));
+    else this.#connection?.send(wire);
   }
 
-  #keep(window: FrameWindow, wire: WireFrame): void {
-    window.push(this.#seq, wire);
+  #sendKept(window: FrameWindow, text: string): void {
+    window.push(text);
+    this.#onChange?.(this);
     // What has made room without the adapter's word goes out again when it registers anew.
     this.#serveAckWaiters(window.before, false);
+    this.#connection?.sendText(text);
   }
 
   whenWritable(callback: () => void): void {
@@ -88,9 +132,14 @@ export class AdapterLink implements Link {
    * True when all that was sent so far has arrived: by the word of an adapter that resumes, else as
    * far as the socket tells.
    */
-  flushed(): Promise<boolean> {
-    if (this.#window) return this.#arrived(this.#seq);
+  flushed(endOf?: string): Promise<boolean> {
+    const ended = endOf === undefined ? undefined : this.#endedBefore.get(endOf);
+    if (this.#window) return this.#arrived(ended ?? this.#seq);
     return this.#connection?.flushed() ?? Promise.resolve(false);
+  }
+
+  hasEnded(requestId: string): boolean {
+    return this.#endedBefore.has(requestId);
   }
 
   /** Takes the adapter's word that all frames up to a number have arrived. */
@@ -98,6 +147,7 @@ export class AdapterLink implements Link {
     if (!this.#window || seq > this.#seq) return;
     this.#acked = Math.max(this.#acked, seq);
     this.#window.acknowledge(seq);
+    this.#onChange?.(this);
     this.#serveAckWaiters(this.#acked, true);
   }
 
@@ -107,15 +157,49 @@ export class AdapterLink implements Link {
       this.#window?.after(lastSeq) !== undefined;
   }
 
+  /**
+   * Its session as it is to be kept, with the frames after number `seq`, as far as there are any;
+   * undefined where it cannot be taken up again.
+   */
+  keptAfter(seq: number): AdapterSession | undefined {
+    const window = this.#window;
+    if (!window || this.#ended) return undefined;
+    const { before } = window;
+    return {
+      ...this.identity,
+      sessionId: this.sessionId,
+      lastSeq: this.#seq,
+      before,
+      frames: window.after(Math.max(seq, before))!,
+    };
+  }
+
+  /** Drops what is kept: only an adapter that has got all so far can go on with the session. */
+  forget(): void {
+    this.#window?.acknowledge(this.#seq);
+    this.#onChange?.(this);
+  }
+
   /** Its connection is gone; what is sent is kept until another one takes its place. */
   detach(): void {
     this.#connection = undefined;
+    if (this.#leaving) this.#giveUpAcks();
+  }
+
+  /** The gateway stops: an adapter that is away now says nothing to this process any more. */
+  leave(): void {
+    this.#leaving = true;
+    if (!this.#connection) this.#giveUpAcks();
   }
 
   /** Goes on over another connection: sends again what did not arrive on the last one. */
   resume(connection: Connection, lastSeq: number): void {
     this.#connection = connection;
-    for (const frame of this.#window!.after(lastSeq)!) connection.send(frame);
+    const window = this.#window!;
+    // Before the acknowledgement: what the adapter has, it must not get once more either.
+    if (this.#stored) this.#endedBefore = endsIn(window.after(window.before)!, window.before);
+    this.#stored = false;
+    for (const frame of window.after(lastSeq)!) connection.sendText(frame);
     this.acknowledge(lastSeq);
     const waiters = this.#writableWaiters;
     this.#writableWaiters = [];
@@ -125,10 +209,15 @@ export class AdapterLink implements Link {
   /** The session is over: what has not arrived must go out another way. */
   end(): void {
     this.#ended = true;
-    this.#ackWaiters.forEach(({ resolve }) => resolve(false));
-    this.#ackWaiters = [];
+    this.#onChange?.(this);
+    this.#giveUpAcks();
     this.#writableWaiters.forEach((callback) => callback());
     this.#writableWaiters = [];
+  }
+
+  #giveUpAcks(): void {
+    this.#ackWaiters.forEach(({ resolve }) => resolve(false));
+    this.#ackWaiters = [];
   }
 
   #serveAckWaiters(upTo: number, arrived: boolean): void {
@@ -141,6 +230,7 @@ export class AdapterLink implements Link {
   #arrived(seq: number): Promise<boolean> {
     if (this.#ended) return Promise.resolve(false);
     if (this.#acked >= seq) return Promise.resolve(true);
+    if (this.#leaving && !this.#connection) return Promise.resolve(false);
     return new Promise((resolve) => this.#ackWaiters.push({ seq, resolve }));
   }
 }

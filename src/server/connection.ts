@@ -66,12 +66,16 @@ export class Connection {
 
   /** Sends a frame; past the limit of unsent bytes it cuts the socket instead. */
   send(frame: object): void {
+    this.sendText(JSON.stringify(frame));
+  }
+
+  /** Sends a frame that is a text of JSON already. */
+  sendText(text: string): void {
     if (!this.#alive()) return;
     if (this.#socket.bufferedAmount > this.#options.sendBufferBytes) {
       this.close(closeCodes.slowReader, "reads too slowly");
       return;
     }
-    const text = JSON.stringify(frame);
     this.#socket.send(text);
     this.#sent += text.length;
   }

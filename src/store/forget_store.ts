@@ -28,7 +28,8 @@ export interface ForgetStore {
   unfinished(user: PlatformUser): Promise<readonly RequestKey[]>;
 
   /**
-   * Deletes all of a user's, and the summaries of conversations that the user had a part in.
+   * Deletes all of a user's, the summaries of conversations that the user had a part in, and the
+   * frames that are kept for adapters of the platform, whose sessions go on after them.
    * Undefined, and nothing is deleted, while requests of the user wait or run, unless these are to be
    * deleted, too.
    */

@@ -276,6 +276,24 @@ const migrations: readonly string[] = [
   CREATE INDEX history_conversation
     ON history (channel_key, thread_id, id, session_id, octet_length(content));
   `,
+  `
+  CREATE TABLE adapter_sessions (
+    session_id TEXT PRIMARY KEY,
+    node_id TEXT NOT NULL UNIQUE,
+    platform TEXT NOT NULL,
+    capabilities TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    -- Frames up to this number are not kept.
+    before_seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Each row has the frames that were written at the same time, the last of them with this number.
+  CREATE TABLE adapter_frames (
+    session_id TEXT NOT NULL REFERENCES adapter_sessions (session_id) ON DELETE CASCADE,
+    last_seq INTEGER NOT NULL,
+    frames TEXT NOT NULL,
+    PRIMARY KEY (session_id, last_seq)
+  ) STRICT;
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */
@@ -288,10 +306,10 @@ export function refuseNewer(database: DatabaseSync, path: string): void {
   );
 }
 
-/** Brings a database to this program's version. */
-export function migrate(database: DatabaseSync): void {
+/** Brings a database to this program's version, or to an earlier one. */
+export function migrate(database: DatabaseSync, to = migrations.length): void {
   const found = versionOf(database);
-  for (let version = found; version < migrations.length; version++) {
+  for (let version = found; version < to; version++) {
     database.exec(
       `BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT;`,
     );

@@ -67,6 +67,7 @@ export class SqliteForget implements ForgetStore {
       const reminders = ofKey("reminders");
       const usage = ofKey("usage");
       const exchanges = ofKey("memory_outbox");
+      this.#dropFrames(platform);
       for (const { channel_key } of channels) this.#dropEmptyChannel(channel_key as string);
       return { requests, history, sessions, summaries, memories, reminders, usage, exchanges };
     });
@@ -96,6 +97,21 @@ export class SqliteForget implements ForgetStore {
       userId,
     );
     return rolling + (ofSessions.changes as number);
+  }
+
+  /**
+   * All of a platform: which frames tell of the user nobody knows, others may quote. An adapter that
+   * has seen them all is none the worse.
+   */
+  #dropFrames(platform: string): void {
+    this.#sql.run(
+      "UPDATE adapter_sessions SET before_seq = last_seq WHERE platform = ?",
+      platform,
+    );
+    this.#delete(
+      "FROM adapter_frames WHERE session_id IN (SELECT session_id FROM adapter_sessions WHERE platform = ?)",
+      platform,
+    );
   }
 
   /** A channel's own key may be a person's name. Its fence starts anew: nobody holds it. */

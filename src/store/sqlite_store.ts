@@ -4,6 +4,7 @@ import { RecentLinesCache } from "./recent_lines.ts";
 import { type ConnectionOptions, SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteForget } from "./sqlite_forget.ts";
+import { SqliteFrames } from "./sqlite_frames.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
 import { SqliteMemories } from "./sqlite_memories.ts";
 import { SqliteReminders } from "./sqlite_reminders.ts";
@@ -31,6 +32,7 @@ export class SqliteStore implements Store {
   readonly reminders: SqliteReminders;
   readonly usage: SqliteUsage;
   readonly summaries: SqliteSummaries;
+  readonly frames: SqliteFrames;
   readonly forget: SqliteForget;
   readonly #sql: SqliteConnection;
 
@@ -57,6 +59,7 @@ export class SqliteStore implements Store {
     this.reminders = new SqliteReminders(sql);
     this.usage = new SqliteUsage(sql);
     this.summaries = new SqliteSummaries(sql);
+    this.frames = new SqliteFrames(sql);
     this.forget = new SqliteForget(sql, { cache });
   }
 

@@ -6,6 +6,7 @@
 
 import type { ExchangeStore } from "./exchange_store.ts";
 import type { ForgetStore } from "./forget_store.ts";
+import type { FrameStore } from "./frame_store.ts";
 import type { HistoryStore } from "./history_store.ts";
 import type { MemoryStore } from "./memory_store.ts";
 import type { ReminderStore } from "./reminder_store.ts";
@@ -38,6 +39,7 @@ export interface Store extends AsyncDisposable {
   readonly reminders: ReminderStore;
   readonly usage: UsageStore;
   readonly summaries: SummaryStore;
+  readonly frames: FrameStore;
   readonly forget: ForgetStore;
   /** Counts for /health. */
   figures(): Promise<StoreFigures>;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChatRequest, textOf } from "../support/chat_request.ts";
 import { filesWith, tablesWith } from "../support/database_text.ts";
+import { ResumingReader } from "../support/resuming_reader.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -107,6 +108,28 @@ Deno.test("what runs and waits for the user is cancelled first", async () => {
   }
   assert.equal((await adapter.replyTo(others)).terminal.type, "response_end");
   assert.deepEqual(tablesWith(gateway.dataDir, traces), []);
+});
+
+Deno.test("frames that are kept to be sent again are deleted, and the sessions go on without them", async () => {
+  await using gateway = await TestGateway.start();
+  const reader = new ResumingReader();
+  const adapter = await reader.connect(gateway.url);
+  await adapter.replyTo(adapter.say("I play the Xylophon", ada));
+  while (!tablesWith(gateway.dataDir, traces).includes("adapter_frames")) await gateway.health();
+  const unwritten = adapter.say("And the Quarzuhr", ada);
+  await adapter.replyTo(unwritten);
+  await (await erase(gateway, "test:ada-4711")).body?.cancel();
+  assert.deepEqual(tablesWith(gateway.dataDir, traces), []);
+  await adapter.replyTo(adapter.say("And I?", bob));
+  await reader.drop(adapter);
+  await gateway.restart();
+  assert.deepEqual(filesWith(gateway.dataDir, traces), []);
+  const back = await reader.connect(gateway.url);
+  await back.replyTo(back.say("And now?", bob));
+  await reader.close(back);
+  reader.assertWhole();
+  await gateway.restart();
+  await (await reader.refused(gateway.url, { ...reader.position, lastSeq: 3 })).close();
 });
 
 Deno.test("a summary that is being made of the user's words is not kept", async () => {

@@ -44,6 +44,10 @@ class KeptLink implements Link {
   flushed(): Promise<boolean> {
     return Promise.resolve(true);
   }
+
+  hasEnded(): boolean {
+    return false;
+  }
 }
 
 function setUp(timeoutMs = 60_000) {

@@ -45,6 +45,10 @@ class StrictLink implements Link {
     return Promise.resolve(true);
   }
 
+  hasEnded(): boolean {
+    return false;
+  }
+
   drain(): void {
     this.writable = true;
     this.#callBack();

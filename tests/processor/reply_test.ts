@@ -31,6 +31,10 @@ class NotingLink implements Link {
     return this.left;
   }
 
+  hasEnded(): boolean {
+    return false;
+  }
+
   /** The adapter takes in again what it is sent. */
   drain(): void {
     this.writable = true;

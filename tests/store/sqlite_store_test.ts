@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { StoreError } from "../../src/errors.ts";
+import { migrate } from "../../src/store/schema.ts";
+import { adapterSession } from "./frames_conformance.ts";
 import { accepted, finished, request } from "./samples.ts";
 import { syncModes } from "../../src/config_types.ts";
 import { SqlitePlace } from "./sqlite_place.ts";
@@ -46,6 +48,24 @@ Deno.test("a database from a newer program is refused and left byte for byte", a
   const before = Deno.readFileSync(place.database);
   await refused(place, /its version is 1000, this program knows up to \d+/);
   assert.deepEqual(Deno.readFileSync(place.database), before);
+});
+
+Deno.test("a database from before adapters' sessions were kept is brought forward with all it has", async () => {
+  await using place = new SqlitePlace();
+  Deno.mkdirSync(place.path);
+  const database = new DatabaseSync(place.database);
+  migrate(database, 7);
+  database.exec(
+    `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key, priority,
+       state, accepted_at, finished_at, outcome)
+     VALUES ('node-1', 'a', '', 'clara-1', 'test', 'channel-1', 'normal', 'done', 1, 2,
+       '{"type":"cancelled"}')`,
+  );
+  database.close();
+  await using store = await place.open();
+  assert.equal((await store.requests.undelivered("node-1"))[0]?.requestId, "a");
+  await store.frames.save({ sessions: [adapterSession()], ended: [] });
+  assert.deepEqual(await store.frames.sessions(), [adapterSession()]);
 });
 
 Deno.test("a newer database whose program was killed is left byte for byte too", async () => {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import type { Store } from "../../src/store/store.ts";
 import { testDelivery } from "./delivery_conformance.ts";
 import { testForget } from "./forget_conformance.ts";
+import { adapterSession, testFrames } from "./frames_conformance.ts";
 import { testHistory } from "./history_conformance.ts";
 import { testAbsorbed } from "./absorb_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
@@ -49,6 +50,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testReminders(promises);
   testUsage(promises);
   testSummaries(promises);
+  testFrames(promises);
   testForget(promises);
 
   promises("the figures count what waits, what runs and what is undelivered", async (store) => {
@@ -103,7 +105,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
     assert.equal((await again.requests.unfinished()).length, 1);
   });
 
-  Deno.test(`${name}: runs, tasks and reminders outlive the store's end`, async () => {
+  Deno.test(`${name}: runs, tasks, reminders and adapters' sessions outlive the store's end`, async () => {
     await using place = await makePlace();
     const key = { name: "task", digest: "digest" };
     {
@@ -111,6 +113,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
       await store.tasks.open(key, { now: 1000 });
       await store.tasks.claim(key, { fireAt: 2000, run: newRun("task"), keep: 9 });
       await store.reminders.add(reminderOf("a"), { cap: 9 });
+      await store.frames.save({ sessions: [adapterSession()], ended: [] });
     }
     await using store = await place.open();
     const { anchorAt, cursorAt } = await store.tasks.open(key, { now: 9000 });
@@ -118,5 +121,6 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
     const cutOff = { durationMs: 0, output: "", error: "cut off" };
     assert.equal((await store.runs.closeInterrupted(cutOff)).length, 1);
     assert.deepEqual(await store.reminders.due({ now: 9000, limit: 9 }), [reminderOf("a")]);
+    assert.deepEqual(await store.frames.sessions(), [adapterSession()]);
   });
 }

@@ -1,0 +1,196 @@
+/**
+ * The gateway is killed under adapters that resume: the session goes on where the disk has what they
+ * have seen, and is refused where it has less.
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Gate } from "../support/gate.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+import { LlmServer } from "../support/llm_server.ts";
+import { isTerminal } from "../support/received_frame.ts";
+import { ResumingReader } from "../support/resuming_reader.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+function start(llm: LlmServer, folder: TempFolder): Promise<GatewayProcess> {
+  return GatewayProcess.start({
+    dataDir: folder.path,
+    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },
+  });
+}
+
+/** A gateway's database, opened beside it. */
+class Disk implements Disposable {
+  readonly #database: DatabaseSync;
+
+  constructor(folder: TempFolder) {
+    this.#database = new DatabaseSync(join(folder.path, "gateway.db"));
+  }
+
+  /** The number of the last frame that is on the disk, of the only session. */
+  get lastSeq(): number {
+    const row = this.#database.prepare("SELECT last_seq FROM adapter_sessions").get();
+    return Number(row?.last_seq ?? -1);
+  }
+
+  /** Resolves when frames up to this number are on the disk. */
+  async has(seq: number): Promise<void> {
+    while (this.lastSeq < seq) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** From now on nobody else can write. */
+  lock(): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+  }
+
+  unlock(): void {
+    this.#database.exec("ROLLBACK");
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
+
+Deno.test("fault 2: a session of which the disk has all goes on over a kill, no reply comes twice", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const reader = new ResumingReader();
+  await using killed = await start(llm, folder);
+  const there = await reader.connect(killed.url);
+  const seen = there.say("seen");
+  const { terminal } = await there.replyTo(seen);
+  reader.take(there);
+  const { lastSeq } = reader;
+  // The next one is sent to its end, and lost on the wire.
+  there.relay!.stall("to-client");
+  const unseen = there.say("unseen");
+  {
+    using disk = new Disk(folder);
+    await disk.has(Number(terminal.seq) + 4);
+  }
+  await killed.kill();
+  await there.drop();
+  assert.equal(there.framesOf(unseen).length, 0);
+  await there.close();
+
+  await using gateway = await start(llm, folder);
+  const back = await reader.connect(gateway.url);
+  assert.equal(lastSeq, Number(terminal.seq));
+  await back.replyTo(unseen);
+  const next = back.say("next");
+  await back.replyTo(next);
+  await back.ping();
+  await reader.close(back);
+  reader.assertWhole();
+  assert.deepEqual([seen, unseen, next].map((id) => reader.endsOf(id)), [1, 1, 1]);
+  assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("fault 2: an adapter that has seen more than the disk has is refused, and gets the whole reply", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const reader = new ResumingReader();
+  await using killed = await start(llm, folder);
+  const there = await reader.connect(killed.url);
+  const gate = new Gate();
+  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
+  const id = there.say("Count");
+  await there.waitFor(({ content }) => content === "one ");
+  {
+    using disk = new Disk(folder);
+    await disk.has(2);
+    disk.lock();
+    gate.open();
+    await there.waitFor(({ content }) => content === "three");
+    await killed.kill();
+    disk.unlock();
+  }
+  await there.closed;
+  await reader.close(there);
+  assert.ok(reader.lastSeq > 2);
+
+  // Killed once more when the turn has run again: its frames are no longer than what was seen.
+  const text = Array.from({ length: 50 }, (_, index) => `${index} `);
+  llm.reply({ text });
+  {
+    await using second = await start(llm, folder);
+    await (await llm.request(1)).finished;
+    await second.kill();
+  }
+  await using gateway = await start(llm, folder);
+  await using back = await reader.refused(gateway.url);
+  const { terminal, frames } = await back.replyTo(id);
+  assert.equal(frames[0]!.seq, 1);
+  assert.ok([text.join(""), "Count"].includes(terminal.content!), terminal.content);
+});
+
+Deno.test("fault 2: frames that nobody has seen and no disk has are never heard of, their numbers go to others", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const reader = new ResumingReader();
+  await using killed = await start(llm, folder);
+  const there = await reader.connect(killed.url);
+  const gate = new Gate();
+  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
+  const id = there.say("Count");
+  await there.waitFor(({ content }) => content === "one ");
+  {
+    using disk = new Disk(folder);
+    await disk.has(2);
+    disk.lock();
+    there.relay!.stall("to-client");
+    gate.open();
+    await (await llm.request(0)).finished;
+    await killed.waitForLog(/Cannot keep adapters' sessions/);
+    await killed.kill();
+    disk.unlock();
+  }
+  await there.drop();
+  await reader.close(there);
+  assert.equal(reader.lastSeq, 2);
+
+  llm.reply({ text: ["four ", "five"] });
+  await using gateway = await start(llm, folder);
+  const back = await reader.connect(gateway.url);
+  const { terminal } = await back.replyTo(id);
+  assert.equal(terminal.content, "four five");
+  await back.ping();
+  await reader.close(back);
+  reader.assertWhole();
+  assert.equal(reader.frames.filter(isTerminal).length, 1);
+});
+
+Deno.test("fault 13: a store that does not take the frames costs no reply, is told of once, and is made up for", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  const reader = new ResumingReader();
+  await using killed = await start(llm, folder);
+  const there = await reader.connect(killed.url);
+  const gate = new Gate();
+  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
+  const id = there.say("Count");
+  await there.waitFor(({ content }) => content === "one ");
+  using disk = new Disk(folder);
+  await disk.has(2);
+  disk.lock();
+  gate.open();
+  await killed.waitForLog(/Cannot keep adapters' sessions/);
+  await there.waitFor(({ content }) => content === "three");
+  disk.unlock();
+  const { terminal } = await there.replyTo(id);
+  await disk.has(Number(terminal.seq));
+  await killed.waitForLog(/sessions are kept over a restart again/);
+  assert.equal(killed.log.filter((line) => /Cannot keep adapters' sessions/.test(line)).length, 1);
+  await killed.kill();
+  await there.closed;
+  await reader.close(there);
+
+  await using gateway = await start(llm, folder);
+  const back = await reader.connect(gateway.url);
+  await back.replyTo(back.say("next"));
+  await reader.close(back);
+  reader.assertWhole();
+  assert.equal(reader.endsOf(id), 1);
+});
