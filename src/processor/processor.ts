@@ -82,7 +82,7 @@ export class Processor {
     signal: AbortSignal,
     takeWaiting: TakeWaiting,
   ): Promise<void> => {
-    const claimed = queued.claimed ?? await this.#claim(queued);
+    const claimed = queued.begun ?? await this.#claim(queued);
     if (!claimed) return;
     const state = turnStateOf(claimed, claimed.message, { now: this.#now });
     const plan = await this.#options.planner.plan(claimed.message, state.account, signal);

@@ -98,7 +98,7 @@ export class Router {
       next,
       enter: (request) => {
         leave();
-        if (request.claimed) return this.#begin(channel, request);
+        if (request.begun) return this.#begin(channel, request);
         const position = this.enqueue(request);
         if (next) this.#runReady();
         return position;

@@ -38,8 +38,8 @@ export interface QueuedRequest extends RequestKey {
   readonly userId: string;
   /** Empty outside of threads. */
   readonly threadId: string;
-  /** Where it was claimed with its acceptance. */
-  readonly claimed?: ClaimedRequest;
+  /** Its claim, where it came with the acceptance: the turn begins at once. */
+  readonly begun?: ClaimedRequest;
   /** Of the message as it is kept, and of those that have become a part of it. */
   readonly bytes: number;
 }

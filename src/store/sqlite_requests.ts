@@ -52,7 +52,7 @@ export class SqliteRequests implements domain.RequestStore {
       const common = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
       const given = { ...common, userId: user.id, bytes: kept.bytes };
       if (!request.claim) return { type: "accepted", request: given };
-      const claimed = {
+      const begun = {
         claim: claimOne(this.#sql, { seq, channelKey, message }, request.claim),
         nodeId,
         platform: request.platform,
@@ -63,7 +63,7 @@ export class SqliteRequests implements domain.RequestStore {
         rounds: [],
         absorbed: [],
       };
-      return { type: "accepted", request: { ...given, claimed } };
+      return { type: "accepted", request: { ...given, begun } };
     });
   }
 

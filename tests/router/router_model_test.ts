@@ -79,7 +79,7 @@ class Model {
   /** A message takes its place; where a turn was kept for it and it was claimed, it runs. */
   enter(place: Kept, request: QueuedRequest): void {
     remove(this.places, place);
-    if (request.claimed) return this.#start(request);
+    if (request.begun) return this.#start(request);
     this.add(request);
   }
 
@@ -333,9 +333,9 @@ function take(
     const [kept, place] = [model.places[index]!, real.places.splice(index, 1)[0]!];
     const { which: _, claims, ...fields } = step;
     const { channelKey, nodeId, bytes } = kept;
-    const claimed = kept.next && claims ? {} as QueuedRequest["claimed"] : undefined;
+    const begun = kept.next && claims ? {} as QueuedRequest["begun"] : undefined;
     const bare = { ...fields, channelKey, nodeId, bytes, seq, requestId: `${seq}`, threadId: "" };
-    const request = { ...bare, ...(claimed && { claimed }) };
+    const request = { ...bare, ...(begun && { begun }) };
     place.enter(request);
     return model.enter(kept, request);
   }

@@ -130,12 +130,12 @@ function testClaim(promises: Promises): void {
   promises("a message is claimed with its acceptance as it would be after it", async (store) => {
     const claim = { owner: "me", now: 2000, idleBefore: 0 };
     const both = await store.requests.accept({ ...request("a"), claim });
-    assert.ok(both.type === "accepted" && both.request.claimed);
+    assert.ok(both.type === "accepted" && both.request.begun);
     const later = await claimed(
       store,
       await accepted(store, request("b", { channelKey: "other" })),
     );
-    const { claim: held, ...rest } = both.request.claimed;
+    const { claim: held, ...rest } = both.request.begun;
     const { claim: _, ...expected } = { ...later, message: message("a") };
     assert.deepEqual(rest, expected);
     assert.deepEqual(held, { ...later.claim, channelKey: "channel-1", seq: both.request.seq });
@@ -148,10 +148,10 @@ function testClaim(promises: Promises): void {
     async (store) => {
       const claim = { owner: "me", now: 2000, idleBefore: 0 };
       const first = await store.requests.accept({ ...request("a"), claim });
-      assert.ok(first.type === "accepted" && first.request.claimed);
+      assert.ok(first.type === "accepted" && first.request.begun);
       const second = await claimed(store, first.request.seq);
       assert.equal(second.attempt, 2);
-      assert.equal(await store.requests.finish(first.request.claimed.claim, ending()), false);
+      assert.equal(await store.requests.finish(first.request.begun.claim, ending()), false);
       assert.equal(await store.requests.finish(second.claim, ending()), true);
     },
   );
