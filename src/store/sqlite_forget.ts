@@ -4,7 +4,7 @@ import { platformKey } from "../protocol/platform_key.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "./forget_store.ts";
 import type { QueuedRequest } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
-import { toQueuedRequest } from "./sqlite_rows.ts";
+import { queuedColumns, toQueuedRequest } from "./sqlite_rows.ts";
 
 /** The conversations that a user has or had sessions in. */
 const conversations = `SELECT channel_key, thread_id FROM sessions
@@ -20,7 +20,7 @@ export class SqliteForget implements ForgetStore {
   unfinished({ platform, userId }: PlatformUser): Promise<readonly QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT seq, node_id, request_id, channel_key, priority FROM requests
+        `SELECT ${queuedColumns} FROM requests
          WHERE platform = ? AND user_id = ? AND state <> 'done' ORDER BY seq`,
         platform,
         userId,

@@ -44,17 +44,14 @@ export class SqliteRequests implements domain.RequestStore {
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
       const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
-      return { type: "accepted", request: { ...queued, userId: user.id } };
+      return { type: "accepted", request: { ...queued, userId: user.id, claimed: false } };
     });
   }
 
   unfinished(): Promise<readonly domain.QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT seq, node_id, request_id, channel_key, priority,
-           json_extract(message, '$.overlap') AS overlap,
-           json_extract(message, '$.user.id') AS user_id,
-           json_extract(message, '$.channel.threadId') AS thread_id FROM requests
+        `SELECT ${rows.queuedColumns} FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
       ).map(rows.toQueuedRequest)
     );
@@ -194,12 +191,15 @@ export class SqliteRequests implements domain.RequestStore {
   }
 
   cancelQueued(
-    { seq, now }: { readonly seq: number; readonly now: number },
+    { seq, owner, now }: { readonly seq: number; readonly owner: string; readonly now: number },
   ): Promise<domain.CancelledRequest | undefined> {
     return this.#sql.write(() => {
       const row = this.#sql.get(
-        "SELECT platform, message FROM requests WHERE seq = ? AND state = 'queued'",
+        `SELECT platform, message FROM requests LEFT JOIN channels ON channels.key = channel_key
+         WHERE seq = ? AND (state = 'queued' OR
+           state = 'running' AND (channels.fence IS NOT requests.fence OR channels.owner IS NOT ?))`,
         seq,
+        owner,
       );
       if (!row) return undefined;
       this.#end(seq, { type: "cancelled" }, now);

@@ -64,6 +64,7 @@ for (const seed of [1, 2, 3, 4]) {
         overlap: "queue",
         userId: "user",
         threadId: "",
+        claimed: false,
       });
     };
     const steps = [

@@ -208,7 +208,7 @@ function take(
     router.release(step.channelKey);
     assert.equal(room, waiting < queuedPerChannel + (running ? 0 : 1));
     if (!room || busy && step.overlap === "reject") return;
-    const request = { ...fields, seq, nodeId, requestId: `${seq}`, threadId: "" };
+    const request = { ...fields, seq, nodeId, requestId: `${seq}`, threadId: "", claimed: false };
     router.enqueue(request);
     return model.add(request);
   }

@@ -60,6 +60,7 @@ class Stage {
       overlap: "queue",
       userId: "user",
       threadId: "",
+      claimed: false,
     };
     return this.router.enqueue(request);
   }
