@@ -270,6 +270,12 @@ const migrations: readonly string[] = [
     WHERE requests.seq = lines.request_seq AND requests.message IS NULL;
   CREATE INDEX requests_of_user ON requests (platform, user_id);
   `,
+  `
+  -- When one is tried again that could not be put into its channel at its time.
+  ALTER TABLE reminders ADD COLUMN put_off_to INTEGER;
+  DROP INDEX reminders_due;
+  CREATE INDEX reminders_due ON reminders (coalesce(put_off_to, due_at));
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */
