@@ -46,6 +46,7 @@ export function readConfig(flags: Flags): GatewayConfig {
     hooksDir: values.hooksDir,
     schedulerDir: values.schedulerDir,
     dataDir: values.dataDir ?? defaultDataDir(),
+    storeSync: values.storeSync,
     log: {
       level: values.logLevel,
       format: values.logFormat,

@@ -3,12 +3,18 @@
 import type { LogOptions } from "./log.ts";
 import type { Overlap, Tier } from "./protocol/message.ts";
 
+/** What a commit outlives: `full` a power cut, `normal` the end of the process. */
+export const syncModes = ["full", "normal"] as const;
+export type SyncMode = typeof syncModes[number];
+
 /** Every limit of the gateway. What passes one gets a clear error. */
 export interface Limits {
   /** Largest frame that an adapter may send, bytes of UTF-8. */
   readonly frameBytes: number;
   /** Requests that may wait in one channel. */
   readonly queuedPerChannel: number;
+  /** Bytes of all messages that are not answered yet. */
+  readonly queuedBytes: number;
   /** Turns that may run at once, over all channels. */
   readonly concurrentTurns: number;
   /** Messages of one user in a minute. */
@@ -113,6 +119,7 @@ export interface GatewayConfig {
   /** Origins (besides the gateway's own) from which a browser may connect. */
   readonly allowedOrigins: readonly string[];
   readonly dataDir: string;
+  readonly storeSync: SyncMode;
   readonly personaFile?: string;
   /** Providers, models, tiers and budgets (YAML); it may be missing. */
   readonly modelsFile: string;

@@ -47,6 +47,7 @@ export function limitsOf(values: Values): Limits {
   return {
     frameBytes: values.frameBytes,
     queuedPerChannel: values.queuedPerChannel,
+    queuedBytes: values.queuedBytes,
     concurrentTurns: values.concurrentTurns,
     userMessagesPerMinute: values.userMessagesPerMinute,
     adapterMessagesPerMinute: values.adapterMessagesPerMinute,

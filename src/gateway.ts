@@ -3,6 +3,7 @@
 import { AdminGate } from "./access/admin_gate.ts";
 import type { Authenticator } from "./access/authenticator.ts";
 import { MessageRates } from "./access/message_rates.ts";
+import { RegistrationRates } from "./access/registration_rates.ts";
 import { Secrets } from "./access/secrets.ts";
 import { adminApp } from "./admin/admin_app.ts";
 import { usageOfDay } from "./admin/usage_routes.ts";
@@ -75,7 +76,7 @@ export class Gateway implements AsyncDisposable {
     }
     const policy = new ToolPolicy(rules);
     const models = await readModels(config);
-    const store = SqliteStore.open(config.dataDir);
+    const store = SqliteStore.open(config.dataDir, { sync: config.storeSync });
     const { events = new EventBus() } = options;
     let gateway: Gateway;
     try {
@@ -167,6 +168,7 @@ export class Gateway implements AsyncDisposable {
         mcp,
         authenticator,
         rates: new MessageRates(limits),
+        registrations: new RegistrationRates(limits),
         figures: () => this.#serviceFigures(),
         frameBytes: limits.frameBytes,
         heartbeatMs: this.#config.heartbeatMs,

@@ -17,6 +17,12 @@ export const limitSettings = {
     min: 1,
     help: "Messages that may wait in one channel",
   }),
+  queuedBytes: kind.number("CLARA_MAX_QUEUED_BYTES", {
+    fallback: 1024 * MiB,
+    min: MiB,
+    help:
+      "Bytes of all messages that wait or run; one adapter may hold as many as it leaves to the others",
+  }),
   concurrentTurns: kind.number("CLARA_MAX_CONCURRENT_TURNS", {
     fallback: 100,
     min: 1,

@@ -3,6 +3,7 @@
  * README's table are made from them.
  */
 
+import { syncModes } from "./config_types.ts";
 import { limitSettings } from "./limit_settings.ts";
 import { logFormats, logLevels } from "./log.ts";
 import { parseTimeOfDay } from "./sessions/daily_reset.ts";
@@ -47,6 +48,11 @@ export const settings = {
     fallback: undefined,
     shown: "$XDG_DATA_HOME/clara-gateway",
     help: "Folder of the store",
+  }),
+  storeSync: kind.choice("CLARA_STORE_SYNC", syncModes, {
+    fallback: "full",
+    help:
+      "What an answered message outlives: full a power cut, normal (faster) a crash of the program",
   }),
   apiKey: kind.text("OPENAI_API_KEY", {
     fallback: undefined,

@@ -61,6 +61,11 @@ export class Authenticator {
     return { type: this.#noteFailure(address) > maxFailures ? "rate_limited" : "unauthorized" };
   }
 
+  /** Whether a peer has brought a secret that counts, whatever for; asking is no failure. */
+  knows(offered: string | undefined): boolean {
+    return Boolean(offered) && this.#keyOf(digestOf(offered!)) !== undefined;
+  }
+
   /** Looks at every key, so that the time tells nothing of which one it is. */
   #keyOf(digest: Uint8Array): AccessKey | undefined {
     let found: AccessKey | undefined;

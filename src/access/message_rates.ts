@@ -2,7 +2,7 @@
 
 import { GatewayError } from "../errors.ts";
 import { platformKey } from "../protocol/platform_key.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBuckets } from "./token_buckets.ts";
 
 /** What {@linkcode MessageRates} are given. */
 export interface MessageRatesOptions {
@@ -13,16 +13,21 @@ export interface MessageRatesOptions {
   readonly now?: () => number;
 }
 
-/** Buckets after which those that are full are forgotten. */
-const sweepAt = 10_000;
-
 export class MessageRates {
-  readonly #options: MessageRatesOptions;
-  readonly #buckets = new Map<string, TokenBucket>();
-  #sweepAt = sweepAt;
+  readonly #users: TokenBuckets;
+  readonly #adapters: TokenBuckets;
 
-  constructor(options: MessageRatesOptions) {
-    this.#options = options;
+  constructor({ userMessagesPerMinute, adapterMessagesPerMinute, now }: MessageRatesOptions) {
+    this.#users = new TokenBuckets({
+      burst: userMessagesPerMinute,
+      perSecond: userMessagesPerMinute / 60,
+      now,
+    });
+    this.#adapters = new TokenBuckets({
+      burst: Math.max(1, adapterMessagesPerMinute / 6),
+      perSecond: adapterMessagesPerMinute / 60,
+      now,
+    });
   }
 
   /** Counts a message. @throws {GatewayError} `rate_limited`, with when to try again. */
@@ -30,31 +35,11 @@ export class MessageRates {
     sender: { readonly nodeId: string; readonly platform: string },
     message: { readonly requestId: string; readonly userId: string },
   ): void {
-    const { userMessagesPerMinute, adapterMessagesPerMinute } = this.#options;
     const { requestId, userId } = message;
-    const burst = Math.max(1, adapterMessagesPerMinute / 6);
-    const adapterMs = this.#bucket(`node ${sender.nodeId}`, adapterMessagesPerMinute, burst).take();
+    const adapterMs = this.#adapters.take(sender.nodeId);
     if (adapterMs > 0) throw tooFast(requestId, adapterMs, `Adapter "${sender.nodeId}"`);
-    const key = `user ${platformKey(sender.platform, userId)}`;
-    const userMs = this.#bucket(key, userMessagesPerMinute, userMessagesPerMinute).take();
+    const userMs = this.#users.take(platformKey(sender.platform, userId));
     if (userMs > 0) throw tooFast(requestId, userMs, `User "${userId}"`);
-  }
-
-  #bucket(key: string, perMinute: number, burst: number): TokenBucket {
-    let bucket = this.#buckets.get(key);
-    if (!bucket) {
-      if (this.#buckets.size >= this.#sweepAt) this.#sweep();
-      bucket = new TokenBucket({ burst, perSecond: perMinute / 60, now: this.#options.now });
-      this.#buckets.set(key, bucket);
-    }
-    return bucket;
-  }
-
-  /** Forgets who has been quiet: a full bucket says as much as none. */
-  #sweep(): void {
-    for (const [key, bucket] of this.#buckets) if (bucket.full) this.#buckets.delete(key);
-    // Those that are left speak just now; looking at them for each new one would cost too much.
-    this.#sweepAt = Math.max(sweepAt, this.#buckets.size * 2);
   }
 }
 

@@ -30,11 +30,9 @@ const counted = new WeakMap<ContextPart, number>();
 
 /** The tokens of a part (estimated), counted once. */
 export function partTokens(part: ContextPart): number {
+  if ("message" in part) return estimateMessage(part.message);
   let tokens = counted.get(part);
-  if (tokens === undefined) {
-    tokens = "text" in part ? estimateTokens(part.text) + 4 : estimateMessage(part.message);
-    counted.set(part, tokens);
-  }
+  if (tokens === undefined) counted.set(part, tokens = estimateTokens(part.text) + 4);
   return tokens;
 }
 

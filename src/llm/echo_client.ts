@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers";
 import { GatewayError } from "../errors.ts";
-import { estimateTokens } from "./token_estimate.ts";
+import { estimateMessage, estimateTokens } from "./token_estimate.ts";
 import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 
 /** Answers with the last user message, word by word. */
@@ -26,10 +26,7 @@ export class EchoClient implements LlmClient {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     signal.throwIfAborted();
-    const inputTokens = request.messages.reduce(
-      (sum, message) => sum + estimateTokens(textOf(message)),
-      0,
-    );
+    const inputTokens = request.messages.reduce((sum, each) => sum + estimateMessage(each), 0);
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
     request.onUsage?.({
       ...usage,

@@ -64,8 +64,16 @@ export function estimateTokens(text: string): number {
   return Math.ceil(tokens + runTokens(kind, length));
 }
 
-/** Estimates the tokens of a message with all that it carries. */
+const counted = new WeakMap<LlmMessage, number>();
+
+/** Estimates the tokens of a message with all that it carries; the same object is counted once. */
 export function estimateMessage(message: LlmMessage): number {
+  let tokens = counted.get(message);
+  if (tokens === undefined) counted.set(message, tokens = countMessage(message));
+  return tokens;
+}
+
+function countMessage(message: LlmMessage): number {
   let tokens = messageTokens;
   if (typeof message.content === "string") tokens += estimateTokens(message.content);
   else {

@@ -60,6 +60,8 @@ export interface Turn {
   readonly rounds: readonly ToolRound[];
   readonly journal: TurnJournal;
   readonly context: ToolContext;
+  /** Is shown each step as it happens. */
+  readonly show: (event: TurnEvent) => void;
   /** Is told what each request to a model took. */
   readonly onUsage?: (usage: RequestUsage) => void;
   readonly signal: AbortSignal;
@@ -101,7 +103,7 @@ export class Orchestrator {
    * @throws {GatewayError} what the model's client throws, or `tool_limit`; the signal's reason when
    * it aborts.
    */
-  async *run(turn: Turn): AsyncGenerator<TurnEvent, TurnResult> {
+  async run(turn: Turn): Promise<TurnResult> {
     const { inputTokens, llm } = this.#options;
     const scale = this.#scale.of(llm.modelOf(turn.tier));
     const budget = Math.floor(inputTokens(turn.tier) / scale);
@@ -114,15 +116,15 @@ export class Orchestrator {
       model: this.#options.llm.modelOf(turn.tier),
       shown: false,
     };
-    yield* this.#takeOver(turn, progress);
+    await this.#takeOver(turn, progress);
     let proceeds = this.#options.autoProceed ? maxProceeds : 0;
     for (let round = turn.rounds.length;;) {
       const mayCall = round < this.#options.toolRounds;
       if (!mayCall) progress.messages.push({ role: "user", content: toolLimitPrompt });
-      const answer = yield* this.#ask(turn, progress, mayCall);
+      const answer = await this.#ask(turn, progress, mayCall);
       if (answer.calls.length > 0) {
         if (!mayCall) throw toolLimit(this.#options.toolRounds);
-        yield* this.#runTools(turn, progress, { index: round++, ...answer });
+        await this.#runTools(turn, progress, { index: round++, ...answer });
       } else if (proceeds > 0 && answer.reason === "stop" && asksForPermission(answer.text)) {
         proceeds--;
         progress.messages.push({ role: "assistant", content: answer.text });
@@ -134,9 +136,9 @@ export class Orchestrator {
   }
 
   /** Takes over the rounds of an earlier attempt; a call without a result has an unknown outcome. */
-  async *#takeOver(turn: Turn, progress: Progress): AsyncGenerator<TurnEvent> {
+  async #takeOver(turn: Turn, progress: Progress): Promise<void> {
     for (const [index, round] of turn.rounds.entries()) {
-      yield* this.#show(progress, round.text);
+      showText(turn, progress, round.text);
       addCalls(progress, round);
       for (const [position, call] of round.calls.entries()) {
         let result = round.results[position];
@@ -152,14 +154,14 @@ export class Orchestrator {
     }
   }
 
-  async *#runTools(
+  async #runTools(
     turn: Turn,
     progress: Progress,
     round: { readonly index: number } & Answer,
-  ): AsyncGenerator<TurnEvent> {
+  ): Promise<void> {
     addCalls(progress, round);
     const firstStep = progress.toolCount + 1;
-    const results = yield* runToolRound({
+    const results = await runToolRound({
       ...turn,
       ...round,
       firstStep,
@@ -171,15 +173,11 @@ export class Orchestrator {
   }
 
   /** Asks the model, and again where its answer is cut for length, or is nothing at all. */
-  async *#ask(
-    turn: Turn,
-    progress: Progress,
-    mayCall: boolean,
-  ): AsyncGenerator<TurnEvent, Answer> {
+  async #ask(turn: Turn, progress: Progress, mayCall: boolean): Promise<Answer> {
     let text = "";
     let emptyAnswers = 0;
     for (let continuation = 0;;) {
-      const part = yield* this.#stream(turn, progress, { before: text, mayCall });
+      const part = await this.#stream(turn, progress, { before: text, mayCall });
       text += part.text;
       if (part.calls.length > 0) return { ...part, text };
       const cut = part.reason === "length" && part.text !== "";
@@ -193,11 +191,11 @@ export class Orchestrator {
   }
 
   /** One request to the model; `before` is the part of the answer that this one continues. */
-  async *#stream(
+  async #stream(
     turn: Turn,
     progress: Progress,
     { before, mayCall }: { readonly before: string; readonly mayCall: boolean },
-  ): AsyncGenerator<TurnEvent, Answer> {
+  ): Promise<Answer> {
     const assembler = new ToolCallAssembler(this.#newId);
     const seam = before === "" ? undefined : new Seam(before);
     const after: readonly LlmMessage[] = before === "" ? [] : [
@@ -219,10 +217,11 @@ export class Orchestrator {
       turn.signal.throwIfAborted();
       if (event.type === "text") {
         const delta = seam ? seam.add(event.text) : event.text;
-        yield* this.#show(progress, delta, text === "" && before === "");
+        showText(turn, progress, delta, text === "" && before === "");
         text += delta;
       } else if (event.type === "reasoning") {
-        yield* this.#show(progress, thinks ? event.text : `${reasoningMark}${event.text}`, !thinks);
+        const thought = thinks ? event.text : `${reasoningMark}${event.text}`;
+        showText(turn, progress, thought, !thinks);
         thinks = true;
       } else if (event.type === "tool_call") {
         assembler.add(event);
@@ -234,22 +233,22 @@ export class Orchestrator {
       }
     }
     const rest = seam?.flush() ?? "";
-    yield* this.#show(progress, rest, false);
+    showText(turn, progress, rest, false);
     return { text: text + rest, calls: assembler.calls(), reason };
-  }
-
-  /** Shows text; the first of an answer is set apart from what was shown before. */
-  *#show(progress: Progress, text: string, first = true): Generator<TurnEvent> {
-    if (text === "") return;
-    if (first && progress.shown) yield { type: "text", text: "\n\n" };
-    progress.shown = true;
-    yield { type: "text", text };
   }
 
   #result(progress: Progress, finishReason: FinishReason): TurnResult {
     const { files, toolCount, inputTokens, outputTokens, model } = progress;
     return { files, toolCount, usage: { inputTokens, outputTokens }, model, finishReason };
   }
+}
+
+/** Shows text; the first of an answer is set apart from what was shown before. */
+function showText({ show }: Turn, progress: Progress, text: string, first = true): void {
+  if (text === "") return;
+  if (first && progress.shown) show({ type: "text", text: "\n\n" });
+  progress.shown = true;
+  show({ type: "text", text });
 }
 
 function addCalls(progress: Progress, round: Pick<ToolRound, "text" | "calls">): void {

@@ -49,13 +49,13 @@ export interface RoundOptions {
   readonly tools: ToolExecutor;
   readonly journal: TurnJournal;
   readonly context: ToolContext;
+  /** Is shown each start in order and each end when it comes. */
+  readonly show: (event: TurnEvent) => void;
   readonly signal: AbortSignal;
 }
 
-/** Runs the round; yields each start in order and each end when it comes. */
-export async function* runToolRound(
-  round: RoundOptions,
-): AsyncGenerator<TurnEvent, readonly ToolResult[]> {
+/** Runs the round; gives the results in the order of the calls. */
+export async function runToolRound(round: RoundOptions): Promise<readonly ToolResult[]> {
   const { index, text, calls, tools, journal } = round;
   await journal.recordRound({ index, text, calls });
   const steps = calls.map((call, position) => ({
@@ -63,37 +63,29 @@ export async function* runToolRound(
     step: round.firstStep + position,
     ...tools.label(call),
   }));
-  for (const step of steps) yield { type: "tool_started", ...step };
+  for (const step of steps) round.show({ type: "tool_started", ...step });
 
   // When one call cannot be noted the turn is over, and with it the other calls.
   const stop = new AbortController();
   const onAbort = () => stop.abort(round.signal.reason);
   round.signal.addEventListener("abort", onAbort);
   if (round.signal.aborted) onAbort();
-  const run = (call: ToolCall, position: number) =>
-    position < maxCalls
-      ? tools.execute(call, round.context, stop.signal)
-      : Promise.resolve(tooMany);
   const results: ToolResult[] = [];
-  const ends = new Map(calls.map((call, position) => [
-    position,
-    run(call, position).then(async (result) => {
-      await journal.recordResult({ round: index, position, result });
-      results[position] = result;
-      return position;
-    }),
-  ]));
+  const run = async ({ call, step, description }: typeof steps[number], position: number) => {
+    const result = position < maxCalls
+      ? await tools.execute(call, round.context, stop.signal)
+      : tooMany;
+    await journal.recordResult({ round: index, position, result });
+    results[position] = result;
+    round.show({ type: "tool_finished", call, step, description, result });
+  };
+  const runs = steps.map(run);
   try {
-    while (ends.size > 0) {
-      const position = await Promise.race(ends.values());
-      ends.delete(position);
-      const { call, step, description } = steps[position]!;
-      yield { type: "tool_finished", call, step, description, result: results[position]! };
-    }
+    await Promise.all(runs);
   } finally {
     round.signal.removeEventListener("abort", onAbort);
     stop.abort();
-    await Promise.allSettled(ends.values());
+    await Promise.allSettled(runs);
   }
   return results;
 }

@@ -5,12 +5,12 @@
 
 import type { ContextPart } from "../llm/context_part.ts";
 import type { ContentPart, LlmMessage } from "../llm/llm_client.ts";
-import { estimateTokens } from "../llm/token_estimate.ts";
 import type { UserMessage } from "../protocol/message.ts";
 import type { Conversation, HistoryEntry, HistoryStore } from "../store/history_store.ts";
 import type { SummaryStore } from "../store/summary_store.ts";
 import { imageUrl, renderAttachments } from "./attachment_text.ts";
 import { fittingMemories } from "./fitting_memories.ts";
+import { linePart, lineTokens } from "./shown_line.ts";
 
 /** How many lines of history are looked at, whatever the budget: the cost of a turn stays flat. */
 const historyLines = 400;
@@ -85,9 +85,7 @@ export class ContextBuilder {
         ...fittingMemories(memories.map(oneParagraph), this.#options.memoryTokens)
           .map((text) => ({ kind: "memory", text }) as const),
         ...texts.map((text) => ({ kind: "summary", text }) as const),
-        ...kept.map((entry) =>
-          ({ kind: "history", message: historyMessage(entry, named) }) as const
-        ),
+        ...kept.map((entry) => linePart(entry, named ? oneLine : undefined)),
         ...replyChain(message, kept, named)
           .map((message) => ({ kind: "reply_chain", message }) as const),
         { kind: "message", message: userMessage(message, userText, named) },
@@ -143,7 +141,7 @@ function newest(entries: readonly HistoryEntry[], budget: number): readonly Hist
   let left = budget;
   let first = entries.length;
   while (first > 0) {
-    left -= estimateTokens(entries[first - 1]!.content) + 4;
+    left -= lineTokens(entries[first - 1]!) + 4;
     if (left < 0) break;
     first--;
   }
@@ -153,7 +151,7 @@ function newest(entries: readonly HistoryEntry[], budget: number): readonly Hist
 
 /** A line that would take up more than its share keeps its beginning: it must not hide all others. */
 function shortened(entry: HistoryEntry, maxTokens: number): HistoryEntry {
-  const tokens = estimateTokens(entry.content);
+  const tokens = lineTokens(entry);
   if (tokens <= maxTokens) return entry;
   const share = maxTokens / tokens;
   const content = entry.content.slice(0, Math.floor(entry.content.length * share)).toWellFormed();
@@ -179,18 +177,13 @@ function participants(message: UserMessage, entries: readonly HistoryEntry[]): r
   return [...names].slice(0, maxParticipants).map(([id, name]) => oneLine(name ?? id));
 }
 
-function historyMessage(entry: HistoryEntry, named: boolean): LlmMessage {
-  const content = entry.partial ? `${entry.content} [cut off]` : entry.content;
-  if (entry.role === "assistant") return { role: "assistant", content };
-  return { role: "user", content, speaker: speaker(entry.userName ?? entry.userId, named) };
-}
-
 /** The messages that this one replies to, less those that history shows anyway. */
 function replyChain(
   message: UserMessage,
   shown: readonly HistoryEntry[],
   named: boolean,
 ): readonly LlmMessage[] {
+  if (message.replyChain.length === 0) return [];
   const known = new Set(shown.map(({ role, content }) => `${role}\n${content}`));
   return message.replyChain
     .filter(({ role, content }) => content !== "" && !known.has(`${role}\n${content}`))

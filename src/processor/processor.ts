@@ -220,21 +220,17 @@ export class Processor {
       if (fresh) await companions.steer(round);
       return companions.messages(round, { named });
     };
-    const turn = this.#options.orchestrator.run({
+    return await this.#options.orchestrator.run({
       tier: claimed.tier,
       parts: [...context.parts, ...companions.parts(-1, { named })],
       onHistoryRoom: (tokens) => state.historyRoom ??= tokens,
       rounds: claimed.rounds,
       journal: new ClaimJournal(this.#options.requests, { claim, usage: state.usage, join }),
       context: toolContextOf(claimed, { sessionId: session.id }),
+      show: (step) => showStep(reply, step),
       onUsage: state.usage.add,
       signal,
     });
-    for (;;) {
-      const step = await turn.next();
-      if (step.done) return step.value;
-      showStep(reply, step.value);
-    }
   }
 
   /** Commits the outcome with its history, then sends it. */

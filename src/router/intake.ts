@@ -3,13 +3,14 @@
  * with what an adapter sent, and the gateway at start with what the last run left behind.
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { EventBus } from "../events.ts";
 import { GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { Overlap, UserMessage } from "../protocol/message.ts";
 import { platformKey } from "../protocol/platform_key.ts";
-import type { RequestSeq, RequestStore } from "../store/request_store.ts";
+import type { Acceptance, KeptText, RequestSeq, RequestStore } from "../store/request_store.ts";
 import type { Router } from "./router.ts";
 
 const log = logger("router", "intake");
@@ -62,11 +63,29 @@ export class Intake {
     this.#refuseWhenClosed(requestId);
     const channelKey = platformKey(sender.platform, bare.channel.id);
     const message = { ...bare, overlap: bare.overlap ?? overlapOf(channelKey) };
-    const busy = message.overlap === "reject" && router.busy(channelKey);
-    const room = router.reserve(channelKey) && !busy;
-    const acceptance = await requests
-      .accept({ ...sender, channelKey, digest: digestOf(message), message, room, now: this.#now() })
-      .finally(() => router.release(channelKey));
+    const kept = keptTextOf(message);
+    const { nodeId } = sender;
+    const place = message.overlap === "reject" && router.busy(channelKey)
+      ? undefined
+      : router.reserve({ channelKey, nodeId, bytes: kept.bytes });
+    const full = place ? place.full : "busy";
+    const [digest, room] = [digestOf(message), full === undefined];
+    let acceptance: Acceptance;
+    try {
+      const now = this.#now();
+      acceptance = await requests.accept({
+        ...sender,
+        channelKey,
+        digest,
+        message,
+        kept,
+        room,
+        now,
+      });
+    } finally {
+      // What was accepted is queued in the same moment: nobody gets between the two.
+      place?.release();
+    }
     switch (acceptance.type) {
       case "accepted": {
         const position = router.enqueue(acceptance.request);
@@ -94,13 +113,7 @@ export class Intake {
           { requestId },
         );
       case "full":
-        if (busy) throw channelBusy(requestId);
-        throw new GatewayError(
-          "queue_full",
-          `Cannot accept request "${requestId}": as many messages as allowed wait in this ` +
-            "channel. Send it again when some are answered.",
-          { requestId, recoverable: true },
-        );
+        throw queueFull(requestId, full!);
     }
   }
 
@@ -143,13 +156,28 @@ export class Intake {
   }
 }
 
-function channelBusy(requestId: string): GatewayError {
+/** Why there was no room, in the words of `details.reason`. */
+const fullTexts = {
+  busy: "another message is being answered in this channel. Send it again when that is done.",
+  channel:
+    "as many messages as allowed wait in this channel. Send it again when some are answered.",
+  bytes:
+    "the messages that wait and run are too large for one more of this size from this adapter. " +
+    "Send it again when some are answered, or have CLARA_MAX_QUEUED_BYTES raised.",
+} as const;
+
+function queueFull(requestId: string, reason: keyof typeof fullTexts): GatewayError {
   return new GatewayError(
     "queue_full",
-    `Cannot accept request "${requestId}": another message is being answered in this channel. Send ` +
-      "it again when that is done.",
-    { requestId, recoverable: true, details: { reason: "busy" } },
+    `Cannot accept request "${requestId}": ${fullTexts[reason]}`,
+    { requestId, recoverable: true, details: { reason } },
   );
+}
+
+/** A message as the store keeps it. */
+function keptTextOf(message: UserMessage): KeptText {
+  const text = JSON.stringify(message);
+  return { text, bytes: Buffer.byteLength(text) };
 }
 
 /** Tells apart what users would call different messages; what an adapter adds at each try is left out. */

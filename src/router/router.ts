@@ -5,8 +5,9 @@
 
 import { errorText, GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
-import type { QueuedRequest } from "../store/request_store.ts";
+import type { QueuedRequest, RequestKey } from "../store/request_store.ts";
 import { ChannelQueue } from "./channel_queue.ts";
+import { HeldBytes } from "./held_bytes.ts";
 import { Hold } from "./hold.ts";
 
 const log = logger("router");
@@ -35,6 +36,8 @@ export interface RouterOptions {
   readonly concurrentTurns: number;
   /** Requests that may wait in one channel. */
   readonly queuedPerChannel: number;
+  /** Bytes of all messages that are not answered yet. */
+  readonly queuedBytes: number;
   /** How long it must be quiet in a channel before what it collects is answered, milliseconds. */
   readonly collectMs: number;
 }
@@ -46,6 +49,16 @@ export interface RouterFigures {
   readonly channels: number;
   /** Channels that wait for more of what they collect. */
   readonly held: number;
+  /** Of the messages that are being committed, wait or run. */
+  readonly bytes: number;
+}
+
+/** A place that is kept for a message while it is committed. */
+export interface Place {
+  /** Which limit leaves no place, where there is none: the channel's messages, or the bytes of all. */
+  readonly full?: "channel" | "bytes";
+  /** Gives it back, once, whatever became of the message. */
+  release(): void;
 }
 
 interface Channel {
@@ -61,6 +74,8 @@ interface Channel {
 
 interface Turn {
   readonly request: QueuedRequest;
+  /** The requests that have become a part of it: their messages are kept until it ends. */
+  readonly joined: QueuedRequest[];
   readonly abort: AbortController;
 }
 
@@ -72,6 +87,7 @@ export class Router {
   readonly #ready: Channel[] = [];
   /** Every request that waits or runs, by adapter and request id. */
   readonly #requests = new Map<string, QueuedRequest>();
+  readonly #bytes: HeldBytes;
   #active = 0;
   #queued = 0;
   #stopping = false;
@@ -79,6 +95,7 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#bytes = new HeldBytes(options.queuedBytes);
   }
 
   /** Whether a turn runs in a channel, or a message waits or is being committed. */
@@ -88,22 +105,26 @@ export class Router {
       (channel.running !== undefined || channel.queue.size + channel.reserved > 0);
   }
 
-  /** Keeps a place in a channel's queue; false when there is none. Give it back with `release`. */
-  reserve(channelKey: string): boolean {
-    const channel = this.#channel(channelKey);
-    const taken = channel.queue.size + channel.reserved;
+  /** Keeps a place in a channel's queue, and the message's bytes, where the limits allow it. */
+  reserve(
+    { channelKey, nodeId, bytes }: Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">,
+  ): Place {
+    const known = this.#channels.get(channelKey);
+    const taken = known ? known.queue.size + known.reserved : 0;
     // One more where none runs: the first does not wait.
-    const places = this.#options.queuedPerChannel + (channel.running ? 0 : 1);
-    const room = taken < places;
+    const places = this.#options.queuedPerChannel + (known?.running ? 0 : 1);
+    if (taken >= places) return { full: "channel", release() {} };
+    if (!this.#bytes.fits(nodeId, bytes)) return { full: "bytes", release() {} };
+    const channel = known ?? this.#channel(channelKey);
     channel.reserved++;
-    return room;
-  }
-
-  /** Gives back a place that `reserve` kept (or only counted). */
-  release(channelKey: string): void {
-    const channel = this.#channel(channelKey);
-    channel.reserved--;
-    this.#forget(channel);
+    this.#bytes.add(nodeId, bytes);
+    return {
+      release: () => {
+        channel.reserved--;
+        this.#bytes.remove(nodeId, bytes);
+        this.#forget(channel);
+      },
+    };
   }
 
   /** Takes a request; gives its place in the queue, from 1, or 0 when it runs already. */
@@ -111,6 +132,7 @@ export class Router {
     const channel = this.#channel(request.channelKey);
     channel.queue.push(request);
     this.#queued++;
+    this.#bytes.add(request.nodeId, request.bytes);
     this.#requests.set(keyOf(request), request);
     const { running, hold } = channel;
     if (request.overlap === "interrupt" && running) {
@@ -126,7 +148,7 @@ export class Router {
   }
 
   /** The place of a request in its queue, from 1; 0 when it runs; undefined when it is not here. */
-  position(request: { readonly nodeId: string; readonly requestId: string }): number | undefined {
+  position(request: RequestKey): number | undefined {
     const known = this.#requests.get(keyOf(request));
     if (!known) return undefined;
     const channel = this.#channels.get(known.channelKey)!;
@@ -134,7 +156,7 @@ export class Router {
   }
 
   /** Cancels a request that waits or runs; false when it does neither. */
-  cancel(request: { readonly nodeId: string; readonly requestId: string }): boolean {
+  cancel(request: RequestKey): boolean {
     const known = this.#requests.get(keyOf(request));
     if (!known) return false;
     const channel = this.#channels.get(known.channelKey)!;
@@ -144,6 +166,7 @@ export class Router {
     }
     channel.queue.remove(known);
     this.#queued--;
+    this.#bytes.remove(known.nodeId, known.bytes);
     this.#requests.delete(keyOf(known));
     this.#forget(channel);
     this.#options.discard(known).catch((error) => this.#bug("discard", error));
@@ -162,7 +185,13 @@ export class Router {
   figures(): RouterFigures {
     let held = 0;
     for (const { hold } of this.#channels.values()) if (hold.on) held++;
-    return { active: this.#active, queued: this.#queued, channels: this.#channels.size, held };
+    return {
+      active: this.#active,
+      queued: this.#queued,
+      channels: this.#channels.size,
+      held,
+      bytes: this.#bytes.total,
+    };
   }
 
   /**
@@ -232,9 +261,11 @@ export class Router {
 
   #take(
     channel: Channel,
+    joined: QueuedRequest[],
     fits: (request: QueuedRequest) => boolean,
   ): readonly QueuedRequest[] {
     const taken = channel.queue.take(fits);
+    joined.push(...taken);
     this.#queued -= taken.length;
     for (const request of taken) this.#requests.delete(keyOf(request));
     return taken;
@@ -242,17 +273,19 @@ export class Router {
 
   async #run(channel: Channel, request: QueuedRequest): Promise<void> {
     const abort = new AbortController();
-    channel.running = { request, abort };
+    const joined: QueuedRequest[] = [];
+    channel.running = { request, joined, abort };
     this.#active++;
     this.#queued--;
     try {
-      const take: TakeWaiting = (fits) => this.#take(channel, fits);
+      const take: TakeWaiting = (fits) => this.#take(channel, joined, fits);
       await this.#options.handle(request, abort.signal, take);
     } catch (error) {
       this.#bug("handle", error);
     }
     channel.running = undefined;
     this.#active--;
+    for (const { nodeId, bytes } of [request, ...joined]) this.#bytes.remove(nodeId, bytes);
     this.#requests.delete(keyOf(request));
     this.#makeReady(channel);
     this.#forget(channel);
@@ -265,6 +298,6 @@ export class Router {
   }
 }
 
-function keyOf(request: { readonly nodeId: string; readonly requestId: string }): string {
+function keyOf(request: RequestKey): string {
   return `${request.nodeId}\n${request.requestId}`;
 }

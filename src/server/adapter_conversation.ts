@@ -16,6 +16,7 @@ import type { AdapterLink } from "./adapter_link.ts";
 import type { AccessKey } from "../access/access_key.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { MessageRates } from "../access/message_rates.ts";
+import type { RegistrationRates } from "../access/registration_rates.ts";
 import { TokenBucket } from "../access/token_bucket.ts";
 import { admit, type Peer } from "./admission.ts";
 import { closeCodes, type Connection } from "./connection.ts";
@@ -43,6 +44,7 @@ export interface ConversationOptions {
   readonly approvals: Pick<Approvals, "answer" | "attach">;
   readonly mcp: McpManager;
   readonly rates: MessageRates;
+  readonly registrations: RegistrationRates;
   readonly figures: () => ServiceFigures;
   readonly frameBytes: number;
   readonly heartbeatMs: number;
@@ -62,6 +64,7 @@ export class AdapterConversation {
   #key?: AccessKey;
   readonly #frames = new TokenBucket({ burst: maxFrames, perSecond: maxFrames / 4 });
   #link?: AdapterLink;
+  #onRegistered = () => {};
   /** The dialect of the last message; before one, the one that the registration looked like. */
   #dialect: Dialect = "clara-1";
 
@@ -84,6 +87,11 @@ export class AdapterConversation {
   /** The dialect that this adapter speaks, as far as is known. */
   get dialect(): Dialect {
     return this.#dialect;
+  }
+
+  /** Calls back once, when the adapter has come in. */
+  onRegistered(callback: () => void): void {
+    this.#onRegistered = callback;
   }
 
   /** Takes what the socket brought. Never throws: what is wrong with a frame is answered. */
@@ -158,13 +166,14 @@ export class AdapterConversation {
         { recoverable: true },
       );
     }
-    const admission = admit(frame, this.#peer, this.#options.authenticator);
+    const admission = admit(frame, this.#peer, this.#options);
     if ("refusal" in admission) {
       this.#fail(admission.refusal);
       return this.#connection.close(admission.closeCode, admission.refusal.code);
     }
     this.#key = admission.key;
     clearTimeout(this.#registerTimer);
+    this.#onRegistered();
     // The Python system's adapters always send metadata, and never the protocol's version.
     if (frame.metadata && !frame.protocol) this.#dialect = "clara-py";
     const { node_id: nodeId } = frame;

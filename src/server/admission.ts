@@ -3,6 +3,7 @@
 import type * as z from "zod";
 import type { AccessKey } from "../access/access_key.ts";
 import type { Authenticator } from "../access/authenticator.ts";
+import type { RegistrationRates } from "../access/registration_rates.ts";
 import { GatewayError } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { register } from "../protocol/clara1.ts";
@@ -37,14 +38,28 @@ const refusals = {
     }),
 } as const;
 
-/** Checks what an adapter and its socket have brought. */
+/** Who knows whether an adapter may come in. */
+export interface Doorkeepers {
+  readonly authenticator: Authenticator;
+  readonly registrations: RegistrationRates;
+}
+
+/** Checks what an adapter and its socket have brought, and how often it comes. */
 export function admit(
   frame: z.output<typeof register>,
   { bearer, address }: Peer,
-  authenticator: Authenticator,
+  { authenticator, registrations }: Doorkeepers,
 ): Admission {
   const result = authenticator.check([bearer, frame.secret], { scope: "adapter", address });
-  if (result.type === "ok") return { key: result.key };
+  if (result.type === "ok") {
+    const refusal = registrations.take({ nodeId: frame.node_id, address });
+    if (!refusal) return { key: result.key };
+    log.debug("Refused {node} from {address}: it registers too often", {
+      node: frame.node_id,
+      address,
+    });
+    return { refusal, closeCode: closeCodes.rateLimited };
+  }
   log.warn("Refused {node} from {address}: {why}", {
     node: frame.node_id,
     address,

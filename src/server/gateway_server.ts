@@ -8,7 +8,9 @@ import { logger } from "../log.ts";
 import { waitAtMost } from "../wait.ts";
 import { AdapterConversation, type ConversationOptions } from "./adapter_conversation.ts";
 import { bearerOf } from "../access/authenticator.ts";
+import type { Peer } from "./admission.ts";
 import { closeCodes, Connection } from "./connection.ts";
+import { Lobby } from "./lobby.ts";
 import { originAllowed } from "../access/origin_policy.ts";
 
 const log = logger("server");
@@ -33,6 +35,7 @@ export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #open = new Map<Connection, AdapterConversation>();
+  readonly #lobby: Lobby;
   readonly #admitted = Promise.withResolvers<void>();
   readonly #stuckTimer: ReturnType<typeof setInterval>;
 
@@ -51,6 +54,7 @@ export class GatewayServer {
 
   private constructor(options: GatewayServerOptions) {
     this.#options = options;
+    this.#lobby = new Lobby(options);
     this.#server = Deno.serve({
       hostname: options.host,
       port: options.port,
@@ -114,19 +118,24 @@ export class GatewayServer {
       return Response.json({ code: "forbidden_origin", message }, { status: 403 });
     }
     if (this.#open.size >= this.#options.connections) {
-      const message = `Cannot connect: ${this.#open.size} connections are open, the most allowed`;
-      return Response.json({ code: "rate_limited", message }, {
-        status: 503,
-        headers: { "retry-after": "5" },
-      });
+      return fullHouse(`${this.#open.size} connections are open, the most allowed`, 5);
     }
-    return this.#upgrade(request, address);
+    // Read now: an upgraded request is closed, and what throws from then on ends Deno's server.
+    const peer = { address, bearer: bearerOf(request.headers) };
+    if (this.#options.conversation.authenticator.knows(peer.bearer)) {
+      return this.#upgrade(request, peer);
+    }
+    if (!this.#lobby.hasRoom(address)) {
+      return fullHouse(
+        "too many connections have not registered yet. A secret as Authorization header passes them by",
+        1,
+      );
+    }
+    return this.#upgrade(request, peer, this.#lobby.enter(address));
   }
 
-  #upgrade(request: Request, address: string): Response {
+  #upgrade(request: Request, peer: Peer, leaveLobby = () => {}): Response {
     const { heartbeatMs } = this.#options.conversation;
-    // Read first: an upgraded request is closed, and what throws from here on ends Deno's server.
-    const peer = { address, bearer: bearerOf(request.headers) };
     const { socket, response } = Deno.upgradeWebSocket(request, {
       // Deno pings after half of it and closes a socket that was silent for all of it.
       idleTimeout: 2 * heartbeatMs / 1000,
@@ -134,15 +143,27 @@ export class GatewayServer {
     const connection = new Connection(socket, this.#options);
     const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
     this.#open.set(connection, conversation);
+    conversation.onRegistered(leaveLobby);
     // Not before the socket itself has ended: a peer that ignores a close still takes up a place.
-    socket.addEventListener("close", () => this.#open.delete(connection));
+    socket.addEventListener("close", () => {
+      this.#open.delete(connection);
+      leaveLobby();
+    });
     socket.addEventListener("message", ({ data }) => conversation.receive(data));
     socket.addEventListener("error", (event) => {
       log.debug("Socket of {address}: {error}", {
-        address,
+        address: peer.address,
         error: (event as ErrorEvent).message,
       });
     });
     return response;
   }
+}
+
+/** Tells one for whom there is no place, and when it may try again. */
+function fullHouse(why: string, retrySeconds: number): Response {
+  return Response.json({ code: "rate_limited", message: `Cannot connect: ${why}` }, {
+    status: 503,
+    headers: { "retry-after": String(retrySeconds) },
+  });
 }

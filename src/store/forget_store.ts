@@ -1,6 +1,6 @@
 /** The part of the store that deletes all that is kept of a user. Used by the user eraser. */
 
-import type { QueuedRequest } from "./request_store.ts";
+import type { RequestKey } from "./request_store.ts";
 
 /** A user of a platform. */
 export interface PlatformUser {
@@ -25,7 +25,7 @@ export interface ForgottenRows {
 /** Deletion. Every method but `scrub` is one transaction, durable when its promise resolves. */
 export interface ForgetStore {
   /** The requests of a user that wait or run. */
-  unfinished(user: PlatformUser): Promise<readonly QueuedRequest[]>;
+  unfinished(user: PlatformUser): Promise<readonly RequestKey[]>;
 
   /**
    * Deletes all of a user's, and the summaries of conversations that the user had a part in.

@@ -23,11 +23,15 @@ export type Outcome =
 /** Where a request stands. */
 export type RequestState = "queued" | "running" | "done";
 
-/** What the router needs to know of a request. */
-export interface QueuedRequest {
-  readonly seq: RequestSeq;
+/** What tells requests apart, as adapters know them. */
+export interface RequestKey {
   readonly nodeId: string;
   readonly requestId: string;
+}
+
+/** What the router needs to know of a request. */
+export interface QueuedRequest extends RequestKey {
+  readonly seq: RequestSeq;
   readonly channelKey: string;
   readonly priority: Priority;
   readonly overlap: Overlap;
@@ -36,6 +40,14 @@ export interface QueuedRequest {
   readonly threadId: string;
   /** Whether its turn has begun before: what was done in it must not be lost. */
   readonly claimed: boolean;
+  /** Of the message as it is kept, and of those that have become a part of it. */
+  readonly bytes: number;
+}
+
+/** A text of JSON and its length in UTF-8. */
+export interface KeptText {
+  readonly text: string;
+  readonly bytes: number;
 }
 
 /** A message to be accepted. */
@@ -46,7 +58,9 @@ export interface NewRequest {
   /** Tells two messages with one request id apart: a digest of what counts as content. */
   readonly digest: string;
   readonly message: UserMessage;
-  /** Whether its channel has room for another one; a known message is answered either way. */
+  /** The same as it is kept, and its bytes: made once, since both the limits and the store want it. */
+  readonly kept: KeptText;
+  /** Whether there is room for another one; a known message is answered either way. */
   readonly room: boolean;
   readonly now: number;
 }

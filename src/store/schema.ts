@@ -271,6 +271,12 @@ const migrations: readonly string[] = [
   CREATE INDEX requests_of_user ON requests (platform, user_id);
   `,
   `
+  -- Which lines a turn is shown is decided in the index alone.
+  DROP INDEX history_conversation;
+  CREATE INDEX history_conversation
+    ON history (channel_key, thread_id, id, session_id, octet_length(content));
+  `,
+  `
   -- When one is tried again that could not be put into its channel at its time.
   ALTER TABLE reminders ADD COLUMN put_off_to INTEGER;
   DROP INDEX reminders_due;

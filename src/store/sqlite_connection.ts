@@ -5,6 +5,7 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
+import type { SyncMode } from "../config_types.ts";
 import { StoreError } from "../errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./instance_lock.ts";
@@ -14,6 +15,12 @@ import type { Row } from "./sqlite_rows.ts";
 
 type Value = string | number | null | Uint8Array;
 
+/** How a store is opened. */
+export interface ConnectionOptions {
+  /** Default: `full`. */
+  readonly sync?: SyncMode;
+}
+
 export class SqliteConnection implements Disposable {
   readonly #database: DatabaseSync;
   readonly #lock: InstanceLock;
@@ -21,7 +28,7 @@ export class SqliteConnection implements Disposable {
   readonly #statements = new Map<string, StatementSync>();
 
   /** @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read. */
-  static open(folder: string): SqliteConnection {
+  static open(folder: string, { sync = "full" }: ConnectionOptions = {}): SqliteConnection {
     try {
       Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -40,7 +47,7 @@ export class SqliteConnection implements Disposable {
       database.exec("PRAGMA busy_timeout = 0");
       migrate(database);
       database.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; " +
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA foreign_keys = ON; ` +
           // What is deleted is overwritten, not only marked as free: users may want to be forgotten.
           "PRAGMA secure_delete = ON",
       );

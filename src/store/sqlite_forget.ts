@@ -2,9 +2,9 @@
 
 import { platformKey } from "../protocol/platform_key.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "./forget_store.ts";
-import type { QueuedRequest } from "./request_store.ts";
+import type { RecentLinesCache } from "./recent_lines.ts";
+import type { RequestKey } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
-import { queuedColumns, toQueuedRequest } from "./sqlite_rows.ts";
 
 /** The indexes of words. */
 const indexes = ["history_words", "memories_words"];
@@ -17,19 +17,21 @@ const conversations = `SELECT channel_key, thread_id FROM sessions
 
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
 
-  constructor(sql: SqliteConnection) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
     this.#sql = sql;
+    this.#cache = cache;
   }
 
-  unfinished({ platform, userId }: PlatformUser): Promise<readonly QueuedRequest[]> {
+  unfinished({ platform, userId }: PlatformUser): Promise<readonly RequestKey[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${queuedColumns} FROM requests
+        `SELECT node_id, request_id FROM requests
          WHERE platform = ? AND user_id = ? AND state <> 'done' ORDER BY seq`,
         platform,
         userId,
-      ).map(toQueuedRequest)
+      ).map((row) => ({ nodeId: row.node_id as string, requestId: row.request_id as string }))
     );
   }
 
@@ -59,6 +61,7 @@ export class SqliteForget implements ForgetStore {
       // Summaries first, sessions last: they tell what belongs to whom.
       const summaries = this.#summaries({ platform, userId });
       const requests = ofUser("requests");
+      this.#cache.clear();
       const history = this.#delete(
         "FROM history WHERE session_id IN (SELECT id FROM sessions WHERE platform = ? AND user_id = ?)",
         platform,

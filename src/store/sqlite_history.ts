@@ -1,8 +1,12 @@
-/** History on SQLite. See history_store.ts for what each method promises. */
+/**
+ * History on SQLite. See history_store.ts for what each method promises. `finish` of the requests adds
+ * to it.
+ */
 
+import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
-import type { Conversation, HistoryEntry, HistoryStore } from "./history_store.ts";
+import type { Conversation, HistoryEntry, HistoryStore, NewHistoryEntry } from "./history_store.ts";
 
 /**
  * The text as bytes, so many at most: as text the driver would cut it at a NUL. A part of no bytes is
@@ -15,54 +19,95 @@ const columns = `history.id, history.session_id, history.role,
 /** Bytes of a line that a search or a page gives back. */
 const foundBytes = 20_000;
 
-/** Lines of a conversation's running sessions; older than the oldest of them there is nothing. */
-const ofRunning = `history.channel_key = ? AND history.thread_id = ?
-  AND sessions.ended_at IS NULL AND history.id > max(?, (
-    SELECT min(after_line) FROM sessions
-    WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL))`;
+/** How many lines are looked through, for each that is wanted, for those of running sessions. */
+const linesLookedAt = 5;
 
-/** The values of {@linkcode ofRunning}. */
-function valuesOfRunning({ channelKey, threadId }: Conversation, after: number) {
+/** The sessions of a conversation that run. By its index: else all that ever ended are read, too. */
+const running = `FROM sessions INDEXED BY sessions_running
+  WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
+
+/** A conversation's lines after a line, and none older than its running sessions. */
+const sinceRunning = `channel_key = ? AND thread_id = ?
+  AND id > max(?, (SELECT min(after_line) ${running}))`;
+
+/** A condition on such lines: of a session that runs. */
+const ofRunning = `session_id IN (SELECT id ${running})`;
+
+/** The values of {@linkcode sinceRunning}. */
+function sinceValues({ channelKey, threadId }: Conversation, after: number) {
   return [channelKey, threadId, after, channelKey, threadId] as const;
 }
 
 /** The tables `history` and `history_words`, for reading. */
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
 
-  constructor(sql: SqliteConnection) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
     this.#sql = sql;
+    this.#cache = cache;
   }
 
   recent(
     options: Parameters<HistoryStore["recent"]>[0],
   ): Promise<readonly HistoryEntry[]> {
-    const { conversation, after = 0, limit, maxBytes = Infinity } = options;
-    const { lineBytes = Infinity } = options;
+    const { conversation, after = 0, limit, maxBytes = Infinity, lineBytes = Infinity } = options;
+    const wanted = { after, limit, maxBytes, lineBytes };
+    const known = this.#cache.get(conversation, wanted);
+    if (known) return Promise.resolve(known);
     return this.#sql.read(() => {
-      // First the sizes alone, which stand in the rows' heads: a huge line must not be read for nothing.
-      const sizes = this.#sql.all(
-        `SELECT history.id, octet_length(history.content) AS size
-         FROM history JOIN sessions ON sessions.id = history.session_id
-         WHERE ${ofRunning} ORDER BY history.id DESC LIMIT ?`,
-        ...valuesOfRunning(conversation, after),
-        limit,
-      );
+      const newest = this.#newestSizes(conversation, after, limit);
       let left = maxBytes;
-      const fitting = sizes.findIndex(({ size }) =>
-        (left -= Math.min(size as number, lineBytes)) < 0
+      const end = newest.findIndex(({ size }) => (left -= Math.min(size, lineBytes)) < 0);
+      const fitting = (end < 0 ? newest : newest.slice(0, end)).reverse();
+      const whole = this.#whole(
+        fitting.filter(({ size }) => size <= lineBytes).map(({ id }) => id),
       );
-      const wanted = fitting < 0 ? sizes : sizes.slice(0, fitting);
-      return wanted.toReversed().map(({ id }) =>
-        toHistoryEntry(
-          this.#sql.get(
-            `SELECT ${columns} FROM history WHERE id = ?`,
-            Math.min(lineBytes, Number.MAX_SAFE_INTEGER),
-            id as number,
-          )!,
-        )
-      );
+      const lines = fitting.map(({ id }) => whole.get(id) ?? this.#beginning(id, lineBytes));
+      this.#cache.set(conversation, wanted, lines);
+      return lines;
     });
+  }
+
+  /**
+   * The numbers and sizes of a conversation's newest lines, the newest first. Both stand in the index: a
+   * huge line is not read for nothing. JSON, since a row for each line would cost more than all the rest.
+   */
+  #newestSizes(conversation: Conversation, after: number, limit: number) {
+    const { channelKey, threadId } = conversation;
+    const { ids, sizes } = this.#sql.get(
+      `SELECT json_group_array(id) AS ids, json_group_array(size) AS sizes FROM (
+         SELECT id, size FROM (
+           SELECT id, session_id, octet_length(content) AS size FROM history
+           WHERE ${sinceRunning} ORDER BY id DESC LIMIT ?)
+         WHERE ${ofRunning} LIMIT ?)`,
+      ...sinceValues(conversation, after),
+      limit * linesLookedAt,
+      channelKey,
+      threadId,
+      limit,
+    )!;
+    const sizeOf: readonly number[] = JSON.parse(sizes as string);
+    return (JSON.parse(ids as string) as readonly number[])
+      .map((id, index) => ({ id, size: sizeOf[index]! }))
+      .sort((a, b) => b.id - a.id);
+  }
+
+  /** Whole lines by their numbers, read at once. */
+  #whole(ids: readonly number[]): ReadonlyMap<number, HistoryEntry> {
+    if (ids.length === 0) return new Map();
+    const { found } = this.#sql.get(
+      `SELECT json_group_array(json_array(
+         id, session_id, role, content, user_id, user_name, partial, at)) AS found
+       FROM history WHERE id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(ids),
+    )!;
+    const lines = (JSON.parse(found as string) as LineValues[]).map(lineOf);
+    return new Map(lines.map((line) => [line.id, line]));
+  }
+
+  #beginning(id: number, bytes: number): HistoryEntry {
+    return toHistoryEntry(this.#sql.get(`SELECT ${columns} FROM history WHERE id = ?`, bytes, id)!);
   }
 
   oldest(
@@ -70,10 +115,12 @@ export class SqliteHistory implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${columns} FROM history JOIN sessions ON sessions.id = history.session_id
-         WHERE ${ofRunning} ORDER BY history.id LIMIT ?`,
+        `SELECT ${columns} FROM history WHERE ${sinceRunning} AND ${ofRunning}
+         ORDER BY id LIMIT ?`,
         lineBytes,
-        ...valuesOfRunning(conversation, after),
+        ...sinceValues(conversation, after),
+        conversation.channelKey,
+        conversation.threadId,
         limit,
       ).map(toHistoryEntry)
     );
@@ -134,4 +181,50 @@ export class SqliteHistory implements HistoryStore {
       ).map(toHistoryEntry)
     );
   }
+}
+
+/** Adds a line within a transaction; gives it as it will be read. */
+export function addLine(
+  sql: SqliteConnection,
+  entry: NewHistoryEntry,
+  { sessionId, conversation, seq }: {
+    readonly sessionId: string;
+    readonly conversation: Conversation;
+    readonly seq: number;
+  },
+): HistoryEntry {
+  const content = entry.content.toWellFormed();
+  const id = sql.run(
+    `INSERT INTO history (session_id, channel_key, thread_id, request_seq, role, content,
+       user_id, user_name, partial, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    sessionId,
+    conversation.channelKey,
+    conversation.threadId,
+    seq,
+    entry.role,
+    content,
+    entry.userId,
+    entry.userName ?? null,
+    entry.partial ? 1 : 0,
+    entry.at,
+  ).lastInsertRowid as number;
+  return { ...entry, content, id, sessionId };
+}
+
+/** What `#whole` reads of a line. */
+type LineValues = readonly [
+  id: number,
+  sessionId: string,
+  role: "user" | "assistant",
+  content: string,
+  userId: string,
+  userName: string | null,
+  partial: number,
+  at: number,
+];
+
+function lineOf(values: LineValues): HistoryEntry {
+  const [id, sessionId, role, content, userId, userName, partial, at] = values;
+  const name = userName ?? undefined;
+  return { id, sessionId, role, content, userId, userName: name, partial: partial === 1, at };
 }

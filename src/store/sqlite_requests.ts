@@ -1,8 +1,10 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
+import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
 import { addExchange } from "./sqlite_exchanges.ts";
+import { addLine } from "./sqlite_history.ts";
 import * as rows from "./sqlite_rows.ts";
 import { addUsage } from "./sqlite_usage.ts";
 import type * as domain from "./request_store.ts";
@@ -10,13 +12,15 @@ import type * as domain from "./request_store.ts";
 /** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
 export class SqliteRequests implements domain.RequestStore {
   readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
 
-  constructor(sql: SqliteConnection) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
     this.#sql = sql;
+    this.#cache = cache;
   }
 
   accept(request: domain.NewRequest): Promise<domain.Acceptance> {
-    const { nodeId, message, digest, channelKey } = request;
+    const { nodeId, message, kept, digest, channelKey } = request;
     return this.#sql.write(() => {
       const known = this.#sql.get(
         "SELECT seq, state, digest FROM requests WHERE node_id = ? AND request_id = ?",
@@ -37,13 +41,14 @@ export class SqliteRequests implements domain.RequestStore {
         request.platform,
         channelKey,
         message.priority,
-        JSON.stringify(message),
+        kept.text,
         request.now,
         message.user.id,
       ).lastInsertRowid as number;
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
-      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
+      const { bytes } = kept;
+      const queued = { seq, nodeId, requestId, channelKey, priority, overlap, threadId, bytes };
       return { type: "accepted", request: { ...queued, userId: user.id, claimed: false } };
     });
   }
@@ -51,7 +56,11 @@ export class SqliteRequests implements domain.RequestStore {
   unfinished(): Promise<readonly domain.QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${rows.queuedColumns} FROM requests
+        `SELECT seq, node_id, request_id, channel_key, priority, user_id,
+           json_extract(message, '$.overlap') AS overlap,
+           json_extract(message, '$.channel.threadId') AS thread_id, fence IS NOT NULL AS claimed,
+           octet_length(message) + (SELECT coalesce(sum(octet_length(absorbed.message)), 0)
+             FROM absorbed WHERE request_seq = requests.seq) AS bytes FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
       ).map(rows.toQueuedRequest)
     );
@@ -154,40 +163,31 @@ export class SqliteRequests implements domain.RequestStore {
     });
   }
 
-  finish(
+  async finish(
     claim: domain.Claim,
     end: Parameters<domain.RequestStore["finish"]>[1],
   ): Promise<boolean> {
     const { outcome, now, sessionId, conversation, history } = end;
-    return this.#sql.write(() => {
-      if (!this.#holds(claim)) return false;
+    const finished = await this.#sql.write(() => {
+      if (!this.#holds(claim)) return undefined;
       this.#end(claim.seq, outcome, now);
       for (const entry of end.usage ?? []) addUsage(this.#sql, entry);
       if (end.exchange) addExchange(this.#sql, { seq: claim.seq, exchange: end.exchange });
-      if (sessionId === undefined) return true;
-      this.#sql.run(
-        "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ?",
+      if (sessionId === undefined) return [];
+      const session = this.#sql.get(
+        "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ? RETURNING ended_at",
         now,
         sessionId,
       );
-      for (const entry of history) {
-        this.#sql.run(
-          `INSERT INTO history (session_id, channel_key, thread_id, request_seq, role, content,
-             user_id, user_name, partial, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          sessionId,
-          conversation.channelKey,
-          conversation.threadId,
-          claim.seq,
-          entry.role,
-          entry.content,
-          entry.userId,
-          entry.userName ?? null,
-          entry.partial ? 1 : 0,
-          entry.at,
-        );
-      }
-      return true;
+      const lines = history.map((entry) =>
+        addLine(this.#sql, entry, { sessionId, conversation, seq: claim.seq })
+      );
+      // What was said in a session that has ended meanwhile is not shown any more.
+      return session?.ended_at === null ? lines : [];
     });
+    if (!finished) return false;
+    if (conversation) this.#cache.append(conversation, finished);
+    return true;
   }
 
   cancelQueued(

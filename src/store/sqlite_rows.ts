@@ -15,11 +15,6 @@ export type Row = Readonly<Record<string, string | number | null | Uint8Array>>;
 
 const decoder = new TextDecoder();
 
-/** The columns of `requests` that {@linkcode toQueuedRequest} reads; the message is there while it waits. */
-export const queuedColumns = `seq, node_id, request_id, channel_key, priority, user_id,
-  json_extract(message, '$.overlap') AS overlap,
-  json_extract(message, '$.channel.threadId') AS thread_id, fence IS NOT NULL AS claimed`;
-
 export function toQueuedRequest(row: Row): requests.QueuedRequest {
   return {
     seq: row.seq as number,
@@ -31,6 +26,7 @@ export function toQueuedRequest(row: Row): requests.QueuedRequest {
     userId: row.user_id as string,
     threadId: (row.thread_id ?? "") as string,
     claimed: row.claimed === 1,
+    bytes: row.bytes as number,
   };
 }
 

@@ -1,7 +1,8 @@
 /** Sessions on SQLite. See session_store.ts for what each method promises. */
 
+import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
-import { toSession, toSessionRecord } from "./sqlite_rows.ts";
+import { type Row, toSession, toSessionRecord } from "./sqlite_rows.ts";
 import type { Session, SessionQuery, SessionRecord, SessionStore } from "./session_store.ts";
 
 /** What rows.toSessionRecord reads. */
@@ -11,9 +12,11 @@ const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
 /** The table `sessions`. */
 export class SqliteSessions implements SessionStore {
   readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
 
-  constructor(sql: SqliteConnection) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
     this.#sql = sql;
+    this.#cache = cache;
   }
 
   open(
@@ -37,6 +40,7 @@ export class SqliteSessions implements SessionStore {
         );
         return { session: { ...last, activeAt: Math.max(last.activeAt, now) }, created: false };
       }
+      this.#cache.drop(conversation);
       if (last) this.#sql.run("UPDATE sessions SET ended_at = ? WHERE id = ?", now, last.id);
       const created = this.#sql.get(
         `INSERT INTO sessions (id, node_id, platform, user_id, channel_key, channel_id, thread_id,
@@ -72,7 +76,7 @@ export class SqliteSessions implements SessionStore {
         now,
         idleBefore,
         limit,
-      ).map(toSession)
+      ).map((row) => this.#ended(row))
     );
   }
 
@@ -88,7 +92,7 @@ export class SqliteSessions implements SessionStore {
         conversation.threadId,
         userId,
       );
-      return row && toSession(row);
+      return row && this.#ended(row);
     });
   }
 
@@ -101,7 +105,7 @@ export class SqliteSessions implements SessionStore {
         now,
         id,
       );
-      return row && toSession(row);
+      return row && this.#ended(row);
     });
   }
 
@@ -136,5 +140,11 @@ export class SqliteSessions implements SessionStore {
       );
       return row?.node_id as string | undefined;
     });
+  }
+
+  #ended(row: Row): Session {
+    const session = toSession(row);
+    this.#cache.drop({ channelKey: session.channelKey, threadId: row.thread_id as string });
+    return session;
   }
 }

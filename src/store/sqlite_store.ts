@@ -1,6 +1,7 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
-import { SqliteConnection } from "./sqlite_connection.ts";
+import { RecentLinesCache } from "./recent_lines.ts";
+import { type ConnectionOptions, SqliteConnection } from "./sqlite_connection.ts";
 import { SqliteExchanges } from "./sqlite_exchanges.ts";
 import { SqliteForget } from "./sqlite_forget.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
@@ -14,6 +15,9 @@ import { SqliteTasks } from "./sqlite_tasks.ts";
 import { SqliteUsage } from "./sqlite_usage.ts";
 import { SqliteVectors } from "./sqlite_vectors.ts";
 import type { Store, StoreFigures } from "./store.ts";
+
+/** Texts of history that are kept at hand, characters. */
+const recentChars = 16 * 1024 * 1024;
 
 export class SqliteStore implements Store {
   readonly requests: SqliteRequests;
@@ -35,15 +39,16 @@ export class SqliteStore implements Store {
    *
    * @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read.
    */
-  static open(folder: string): SqliteStore {
-    return new SqliteStore(SqliteConnection.open(folder));
+  static open(folder: string, options: ConnectionOptions = {}): SqliteStore {
+    return new SqliteStore(SqliteConnection.open(folder, options));
   }
 
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
-    this.requests = new SqliteRequests(sql);
-    this.sessions = new SqliteSessions(sql);
-    this.history = new SqliteHistory(sql);
+    const cache = new RecentLinesCache({ maxChars: recentChars });
+    this.requests = new SqliteRequests(sql, { cache });
+    this.sessions = new SqliteSessions(sql, { cache });
+    this.history = new SqliteHistory(sql, { cache });
     this.memories = new SqliteMemories(sql);
     this.vectors = new SqliteVectors(sql);
     this.exchanges = new SqliteExchanges(sql);
@@ -52,7 +57,7 @@ export class SqliteStore implements Store {
     this.reminders = new SqliteReminders(sql);
     this.usage = new SqliteUsage(sql);
     this.summaries = new SqliteSummaries(sql);
-    this.forget = new SqliteForget(sql);
+    this.forget = new SqliteForget(sql, { cache });
   }
 
   figures(): Promise<StoreFigures> {
@@ -61,7 +66,9 @@ export class SqliteStore implements Store {
         `SELECT
            (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'queued') AS queued,
            (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'running') AS running,
-           (SELECT count(*) FROM requests WHERE state = 'done' AND delivered_at IS NULL) AS waiting`,
+           -- By its index, which has only these: else all that are kept would be looked at.
+           (SELECT count(*) FROM requests INDEXED BY requests_undelivered
+            WHERE state = 'done' AND delivered_at IS NULL) AS waiting`,
       )!;
       return {
         kind: "sqlite",

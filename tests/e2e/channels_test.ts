@@ -136,6 +136,7 @@ Deno.test("a full queue refuses the next message and harms none of the earlier",
   const refused = await adapter.replyTo(adapter.say("4", { requestId: "four" }));
   assert.equal(refused.terminal.code, "queue_full");
   assert.equal(refused.terminal.recoverable, true);
+  assert.deepEqual(refused.terminal.details, { reason: "channel" });
   assert.equal(refused.frames.length, 1);
   const elsewhere = adapter.say("elsewhere", { channelId: "other" });
   await gateway.llm.request(1);

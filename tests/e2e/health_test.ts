@@ -28,12 +28,14 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   assert.match(version, /^\d+\.\d+\.\d+/);
   assert.ok(Number.isInteger(uptime_seconds));
   assert.equal(pid, Deno.pid);
+  const { bytes } = health.queue;
+  assert.ok(bytes > 200 && bytes < 1_000, `${bytes} bytes of two short messages`);
   assert.deepEqual(health, {
     status: "ok",
     llm: { kind: "openai", model: "test-model" },
     store: { kind: "sqlite", queued: 1, running: 1, undelivered: 0 },
     adapters: { connected: 1, platforms: { discord: 1 } },
-    queue: { active: 1, queued: 1, channels: 1, held: 0 },
+    queue: { active: 1, queued: 1, channels: 1, held: 0, bytes },
     hooks: { hooks: 0, queued: 0, running: 0, dropped: 0 },
     tasks: { tasks: 0, running: 0 },
     memory: { kind: "off" },
@@ -42,7 +44,7 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   for (const id of ids) await adapter.replyTo(id);
   await gateway.allDelivered();
   const { queue, store } = await gateway.health();
-  assert.deepEqual(queue, { active: 0, queued: 0, channels: 0, held: 0 });
+  assert.deepEqual(queue, { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 });
   assert.deepEqual(store, { kind: "sqlite", queued: 0, running: 0, undelivered: 0 });
 });
 

@@ -130,7 +130,8 @@ Deno.test("a reminder that was due before the gateway starts is queued once", as
   await gateway.restart({ llm: { baseUrl: llm.url } });
   await llm.request(0);
   const { queue } = await gateway.health();
-  assert.deepEqual(queue, { active: 1, queued: 0, channels: 1, held: 0 });
+  const { bytes: _, ...counts } = queue as Readonly<Record<string, number>>;
+  assert.deepEqual(counts, { active: 1, queued: 0, channels: 1, held: 0 });
   gate.open();
   await using adapter = await gateway.connect({ nodeId: "node-1" });
   const { content, thread_id } = await adapter.unasked();

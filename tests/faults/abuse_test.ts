@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { within } from "../support/deadline.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
-import { IdleSocket } from "../support/idle_socket.ts";
+import { IdleSocket, NoPlaceError } from "../support/idle_socket.ts";
 import { messageFrame } from "../support/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -48,6 +48,78 @@ Deno.test("fault 26: every frame but register is refused before it, a wrong secr
     }));
   }
   assert.deepEqual(codes, new Map([["unauthorized", 10], ["rate_limited", 990]]));
+});
+
+Deno.test("fault 26: sockets that never register leave a place for adapters, even when they ignore their end", async () => {
+  const secret = "right";
+  await using gateway = await TestGateway.start({
+    llm: "echo",
+    config: { secret, registerTimeoutMs: 50, limits: { connections: 8 } },
+  });
+  const { hostname, port } = new URL(gateway.url);
+  const open = () => IdleSocket.open({ hostname, port: Number(port) });
+  // A quarter of all is for strangers of one address.
+  using first = await open();
+  using second = await open();
+  await assert.rejects(open(), /503 [^]*retry-after: 1/);
+  // They are closed, and take no notice.
+  for (const stranger of [first, second]) await stranger.readUntil("no register");
+  await assert.rejects(open(), NoPlaceError);
+  const headers = { Authorization: `Bearer ${secret}` };
+  for (let count = 0; count < 6; count++) {
+    const adapter = await gateway.connect({ headers, nodeId: `adapter-${count}` });
+    assert.equal((await adapter.replyTo(adapter.say("Hello"))).text, "Hello");
+    await adapter.close();
+  }
+});
+
+Deno.test("fault 26: an adapter that registers in a tight loop is slowed down, and no other one", async () => {
+  await using gateway = await TestGateway.start({ llm: "echo" });
+  let refused = 0;
+  // While it goes on, it earns some more.
+  for (let count = 0; count < 200 && refused === 0; count++) {
+    await using loop = await gateway.connectRaw();
+    loop.register({ nodeId: "loop" });
+    const frame = await loop.waitFor(() => true);
+    if (frame.type === "registered") continue;
+    refused = count;
+    assert.equal(frame.code, "rate_limited");
+    const { retry_after_ms } = frame.details as { readonly retry_after_ms: number };
+    assert.ok(retry_after_ms > 0 && retry_after_ms <= 1_000, String(retry_after_ms));
+    assert.equal((await loop.closed).code, 4429);
+  }
+  assert.ok(refused >= 100, `refused after ${refused}`);
+  await using other = await gateway.connect({ nodeId: "other" });
+  assert.equal((await other.replyTo(other.say("Hello"))).text, "Hello");
+});
+
+Deno.test("fault 26: six hundred adapters that come back at once all get in, though few may wait at the door", async () => {
+  await using gateway = await TestGateway.start({
+    llm: "echo",
+    config: { limits: { connections: 800 } },
+  });
+  const { hostname, port } = new URL(gateway.url);
+  let refusals = 0;
+  const comeBack = async (nodeId: string): Promise<IdleSocket> => {
+    for (;;) {
+      try {
+        return await IdleSocket.open({ hostname, port: Number(port), nodeId });
+      } catch (error) {
+        if (!(error instanceof NoPlaceError)) throw error;
+        refusals++;
+      }
+    }
+  };
+  const startedAt = performance.now();
+  const sockets = await Promise.all(
+    Array.from({ length: 600 }, (_, index) => comeBack(`adapter-${index}`)),
+  );
+  console.log(
+    `600 adapters: ${Math.round(performance.now() - startedAt)} ms, ${refusals} refusals`,
+  );
+  const { adapters } = await gateway.health() as { adapters: { connected: number } };
+  assert.equal(adapters.connected, 600);
+  for (const socket of sockets) socket[Symbol.dispose]();
 });
 
 Deno.test({

@@ -1,7 +1,7 @@
 /**
  * The gateway is killed at random moments under load, again and again; nothing may be lost or doubled.
  *
- * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `-- --kills 200 --seed 7`)
+ * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `--kills 200 --seed 7` behind it)
  * makes the long run, and replays the choices of a seed: when to kill, and what adapters say.
  */
 

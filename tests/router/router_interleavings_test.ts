@@ -31,6 +31,7 @@ for (const seed of [1, 2, 3, 4]) {
       giveUp: new AbortController(),
       concurrentTurns,
       queuedPerChannel: 1_000,
+      queuedBytes: Infinity,
       collectMs: 0,
       handle: async ({ seq, channelKey }, signal) => {
         for (const other of ends.keys()) {
@@ -65,6 +66,7 @@ for (const seed of [1, 2, 3, 4]) {
         userId: "user",
         threadId: "",
         claimed: false,
+        bytes: seq,
       });
     };
     const steps = [
@@ -102,7 +104,7 @@ for (const seed of [1, 2, 3, 4]) {
       await Promise.resolve();
     }
     assert.deepEqual(faults, []);
-    assert.deepEqual(router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
+    assert.deepEqual(router.figures(), { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 });
     for (let number = 1; number <= seq; number++) {
       assert.equal(outcomes.get(number), 1, `request ${number}`);
     }

@@ -1,16 +1,20 @@
-/** The router against a simple model of it, under any sequence of messages, ends and cancels. */
+/** The router against a simple model of it, under any sequence of messages, places, ends and cancels. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { type Overlap, overlaps, priorities, type Priority } from "../../src/protocol/message.ts";
-import { Router, type TakeWaiting } from "../../src/router/router.ts";
+import { type Place, Router, type TakeWaiting } from "../../src/router/router.ts";
 import type { QueuedRequest } from "../../src/store/request_store.ts";
 
-const nodeId = "node";
+const nodes = ["ada's", "bob's"] as const;
 const concurrentTurns = 2;
 const queuedPerChannel = 20;
+const queuedBytes = 300;
 const maxOvertakes = 8;
+
+/** Who wants room where, and how much. */
+type Wanted = Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">;
 
 /** What must be, in the plainest words: lists, searched from the front. */
 class Model {
@@ -20,6 +24,10 @@ class Model {
   /** Channels that could run, the one that has waited longest first. */
   readonly line: string[] = [];
   readonly ended: string[] = [];
+  /** Messages that are being committed. */
+  readonly places: Wanted[] = [];
+  /** Those that have become a part of a running turn. */
+  readonly joined = new Map<QueuedRequest, QueuedRequest[]>();
   readonly #overtaken = new Map<string, number>();
 
   waitingIn(channelKey: string): readonly QueuedRequest[] {
@@ -28,6 +36,31 @@ class Model {
 
   runningIn(channelKey: string): QueuedRequest | undefined {
     return this.running.find((request) => request.channelKey === channelKey);
+  }
+
+  placesIn(channelKey: string): number {
+    return this.places.filter((place) => place.channelKey === channelKey).length;
+  }
+
+  /** All whose bytes count, summed up anew each time. */
+  bytes(nodeId?: string): number {
+    return [...this.places, ...this.waiting, ...this.running, ...[...this.joined.values()].flat()]
+      .filter((held) => nodeId === undefined || held.nodeId === nodeId)
+      .reduce((sum, held) => sum + held.bytes, 0);
+  }
+
+  /** The limit that leaves no room. */
+  full({ channelKey, nodeId, bytes }: Wanted): "channel" | "bytes" | undefined {
+    const taken = this.waitingIn(channelKey).length + this.placesIn(channelKey);
+    if (taken >= queuedPerChannel + (this.runningIn(channelKey) ? 0 : 1)) return "channel";
+    const [own, left] = [this.bytes(nodeId), queuedBytes - this.bytes() - bytes];
+    const fits = this.bytes() === 0 || left >= (own === 0 ? 0 : own + bytes);
+    return fits ? undefined : "bytes";
+  }
+
+  giveBack(place: Wanted): void {
+    remove(this.places, place);
+    this.#forgetIdle(place.channelKey);
   }
 
   add(request: QueuedRequest): void {
@@ -40,6 +73,7 @@ class Model {
 
   end(request: QueuedRequest): void {
     remove(this.running, request);
+    this.joined.delete(request);
     this.ended.push(request.requestId);
     this.#standInLine(request.channelKey);
     this.#forgetIdle(request.channelKey);
@@ -58,6 +92,7 @@ class Model {
     const joining = this.waitingIn(turn.channelKey)
       .filter((other) => other.overlap === overlap && other.userId === turn.userId);
     for (const other of joining) this.cancel(other);
+    this.joined.set(turn, [...this.joined.get(turn) ?? [], ...joining]);
   }
 
   /** Its place: those of a higher priority come before it, and those of its own that were first. */
@@ -107,7 +142,7 @@ class Model {
   /** Of a channel that is idle nothing is kept, nor who was overtaken in it. */
   #forgetIdle(channelKey: string): void {
     const idle = !this.runningIn(channelKey) && this.waitingIn(channelKey).length === 0 &&
-      !this.line.includes(channelKey);
+      this.placesIn(channelKey) === 0 && !this.line.includes(channelKey);
     if (idle) { for (const lane of priorities) this.#overtaken.delete(`${channelKey} ${lane}`); }
   }
 }
@@ -123,6 +158,8 @@ class Real {
   readonly router: Router;
   readonly started: string[] = [];
   readonly ended: string[] = [];
+  /** In the order of the model's. */
+  readonly places: Place[] = [];
   readonly running = new Map<
     string,
     { readonly end: () => void; readonly take: TakeWaiting; readonly request: QueuedRequest }
@@ -133,6 +170,7 @@ class Real {
       giveUp: new AbortController(),
       concurrentTurns,
       queuedPerChannel,
+      queuedBytes,
       collectMs: 0,
       handle: async (request, signal, take) => {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -159,20 +197,27 @@ class Real {
 }
 
 type Step =
-  | {
+  | Wanted & {
     readonly type: "add";
-    readonly channelKey: string;
     readonly priority: Priority;
     readonly overlap: Overlap;
     readonly userId: string;
   }
+  | Wanted & { readonly type: "reserve" }
+  | { readonly type: "giveBack"; readonly which: number }
   | { readonly type: "end" | "steer" | "cancel" | "endAndCancel"; readonly which: number }
-  | { readonly type: "cancelChannel"; readonly channelKey: string };
+  | { readonly type: "cancelChannel"; readonly channelKey: string; readonly nodeId: string };
 
 const channelKey = fc.constantFrom("a", "a", "b", "c");
+const nodeId = fc.constantFrom(...nodes);
+const wanted = {
+  channelKey,
+  nodeId,
+  bytes: fc.oneof({ weight: 5, arbitrary: fc.nat(20) }, fc.nat(150)),
+};
 const add = fc.record({
   type: fc.constant("add" as const),
-  channelKey,
+  ...wanted,
   priority: fc.constantFrom(...priorities),
   overlap: fc.constantFrom("queue" as const, ...overlaps),
   userId: fc.constantFrom("ada", "bob"),
@@ -188,7 +233,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constant("endAndCancel" as const), which: fc.nat(5) }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("cancelChannel" as const), channelKey }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("cancelChannel" as const), channelKey, nodeId }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("reserve" as const), ...wanted }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("giveBack" as const), which: fc.nat(5) }),
+  },
 );
 
 /** Does one step to both; what the model cannot do is left out. */
@@ -200,22 +253,36 @@ function take(
   const { router } = real;
   if (step.type === "add") {
     const { type: _, ...fields } = step;
-    const waiting = model.waitingIn(step.channelKey).length;
-    const running = model.runningIn(step.channelKey);
-    const busy = running !== undefined || waiting > 0;
+    const waiting = model.waitingIn(step.channelKey).length + model.placesIn(step.channelKey);
+    const busy = model.runningIn(step.channelKey) !== undefined || waiting > 0;
     assert.equal(router.busy(step.channelKey), busy);
-    const room = router.reserve(step.channelKey);
-    router.release(step.channelKey);
-    assert.equal(room, waiting < queuedPerChannel + (running ? 0 : 1));
-    if (!room || busy && step.overlap === "reject") return;
-    const request = { ...fields, seq, nodeId, requestId: `${seq}`, threadId: "", claimed: false };
+    const place = router.reserve(step);
+    place.release();
+    assert.equal(place.full, model.full(step));
+    if (place.full || busy && step.overlap === "reject") return;
+    const request = { ...fields, seq, requestId: `${seq}`, threadId: "", claimed: false };
     router.enqueue(request);
     return model.add(request);
   }
+  if (step.type === "reserve") {
+    const place = router.reserve(step);
+    assert.equal(place.full, model.full(step));
+    if (place.full) return place.release();
+    real.places.push(place);
+    model.places.push(step);
+    return;
+  }
+  if (step.type === "giveBack") {
+    const index = step.which % model.places.length;
+    if (model.places.length === 0) return;
+    real.places.splice(index, 1)[0]!.release();
+    return model.giveBack(model.places[index]!);
+  }
   if (step.type === "cancelChannel") {
-    const { channelKey } = step;
+    const { channelKey, nodeId } = step;
     const running = model.runningIn(channelKey);
-    const own = [...model.waitingIn(channelKey), ...(running ? [running] : [])];
+    const own = [...model.waitingIn(channelKey), ...(running ? [running] : [])]
+      .filter((request) => request.nodeId === nodeId);
     assert.equal(router.cancelChannel({ nodeId, channelKey }), own.length);
     for (const request of own) model.cancel(request);
     return;
@@ -245,10 +312,11 @@ function compare(
   assert.deepEqual(real.started, model.started);
   assert.deepEqual([...real.ended].sort(), [...model.ended].sort());
   assert.equal(new Set(real.ended).size, real.ended.length, "a request has ended twice");
-  const { active, queued } = real.router.figures();
-  assert.deepEqual({ active, queued }, {
+  const { active, queued, bytes } = real.router.figures();
+  assert.deepEqual({ active, queued, bytes }, {
     active: model.running.length,
     queued: model.waiting.length,
+    bytes: model.bytes(),
   });
   const places = new Map<string, number>([
     ...model.running.map(({ requestId }) => [requestId, 0] as const),
@@ -256,7 +324,8 @@ function compare(
   ]);
   for (let known = 1; known <= seq; known++) {
     const requestId = `${known}`;
-    assert.equal(real.router.position({ nodeId, requestId }), places.get(requestId), requestId);
+    const found = nodes.map((nodeId) => real.router.position({ nodeId, requestId }));
+    assert.equal(found.find((place) => place !== undefined), places.get(requestId), requestId);
   }
 }
 
@@ -274,8 +343,10 @@ Deno.test("the router does what its model does, whatever happens in whatever ord
         take({ type: "end", which: 0 }, both, 0);
         await new Promise((resolve) => setImmediate(resolve));
       }
+      while (both.model.places.length > 0) take({ type: "giveBack", which: 0 }, both, 0);
       compare(both, steps.length);
-      assert.deepEqual(both.real.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
+      const idle = { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 };
+      assert.deepEqual(both.real.router.figures(), idle);
     }),
     { seed: 7, numRuns: 400 },
   );

@@ -7,6 +7,7 @@ import type { Priority } from "../../src/protocol/message.ts";
 import type { QueuedRequest } from "../../src/store/request_store.ts";
 
 const nodeId = "node";
+const idle = { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 };
 
 /** A router whose turns run until `end`, or until they are aborted where `obeys`. */
 class Stage {
@@ -24,6 +25,7 @@ class Stage {
       giveUp: new AbortController(),
       concurrentTurns: 100,
       queuedPerChannel: 100,
+      queuedBytes: 1_000,
       collectMs: 0,
       handle: ({ requestId, channelKey }, signal) => {
         for (const id of this.running.keys()) {
@@ -61,6 +63,7 @@ class Stage {
       userId: "user",
       threadId: "",
       claimed: false,
+      bytes: 1,
     };
     return this.router.enqueue(request);
   }
@@ -85,11 +88,17 @@ Deno.test("a channel runs one request at a time, in order, and another one besid
   const stage = new Stage();
   assert.deepEqual(["a 1", "a 2", "a 3", "b 1"].map((id) => stage.add(id)), [0, 1, 2, 0]);
   assert.deepEqual(stage.started, ["a 1", "b 1"]);
-  assert.deepEqual(stage.router.figures(), { active: 2, queued: 2, channels: 2, held: 0 });
+  assert.deepEqual(stage.router.figures(), {
+    active: 2,
+    queued: 2,
+    channels: 2,
+    held: 0,
+    bytes: 4,
+  });
   for (const id of ["a 1", "a 2", "b 1", "a 3"]) await stage.end(id);
   assert.deepEqual(stage.started, ["a 1", "b 1", "a 2", "a 3"]);
   assert.deepEqual(stage.overlaps, []);
-  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
+  assert.deepEqual(stage.router.figures(), idle);
 });
 
 Deno.test("priorities go first, and none is overtaken more than eight times", async () => {
@@ -119,21 +128,66 @@ Deno.test("with all turns taken channels wait in line, and the cap is kept", asy
 
 Deno.test("a place in a queue is kept until it is given back", () => {
   const { router } = new Stage({ queuedPerChannel: 2 });
+  const reserve = () => router.reserve({ channelKey: "a", nodeId, bytes: 1 });
   // One to run, two to wait.
-  assert.deepEqual([1, 2, 3, 4].map(() => router.reserve("a")), [true, true, true, false]);
-  router.release("a");
-  router.release("a");
-  assert.equal(router.reserve("a"), true);
-  for (let left = 3; left > 0; left--) router.release("a");
-  assert.equal(router.figures().channels, 0);
+  const places = Array.from({ length: 4 }, reserve);
+  assert.deepEqual(places.map(({ full }) => full), [undefined, undefined, undefined, "channel"]);
+  assert.equal(router.busy("a"), true);
+  places.splice(0, 2).forEach((place) => place.release());
+  places.push(reserve());
+  assert.equal(places.at(-1)!.full, undefined);
+  for (const place of places) place.release();
+  assert.deepEqual(router.figures(), idle);
 });
 
 Deno.test("a message that runs at once takes no place in the queue", () => {
-  const stage = new Stage({ queuedPerChannel: 1 });
+  const { router } = new Stage({ queuedPerChannel: 1 });
+  const reserve = () => router.reserve({ channelKey: "a", nodeId, bytes: 1 }).full;
   // Two that are being committed at once, to a channel where nothing runs: one to run, one to wait.
-  assert.equal(stage.router.reserve("a"), true);
-  assert.equal(stage.router.reserve("a"), true);
-  assert.equal(stage.router.reserve("a"), false);
+  assert.deepEqual([reserve(), reserve(), reserve()], [undefined, undefined, "channel"]);
+});
+
+Deno.test("bytes are held from the commit of a message to the end of its turn", async () => {
+  const stage = new Stage();
+  const { router } = stage;
+  const place = router.reserve({ channelKey: "a", nodeId, bytes: 7 });
+  assert.equal(router.figures().bytes, 7);
+  place.release();
+  ["a 1", "a 2", "a 3"].forEach((id) => stage.add(id));
+  assert.equal(router.figures().bytes, 3);
+  stage.cancel("a 2");
+  assert.equal(router.figures().bytes, 2);
+  await stage.end("a 1");
+  assert.equal(router.figures().bytes, 1);
+  await stage.end("a 3");
+  assert.deepEqual(router.figures(), idle);
+});
+
+Deno.test("an adapter holds at most as many bytes as it leaves to the others", () => {
+  const { router } = new Stage({ queuedBytes: 100 });
+  let channel = 0;
+  const full = (nodeId: string, bytes: number) =>
+    router.reserve({ channelKey: `${channel++}`, nodeId, bytes }).full;
+  assert.equal(full("greedy", 30), undefined);
+  assert.equal(full("greedy", 21), "bytes");
+  assert.equal(full("greedy", 20), undefined);
+  assert.equal(full("greedy", 1), "bytes");
+  // Another one gets its share of the rest; its first message may take all of it.
+  assert.equal(full("second", 25), undefined);
+  assert.equal(full("second", 1), "bytes");
+  assert.equal(full("third", 26), "bytes");
+  assert.equal(full("third", 25), undefined);
+  assert.equal(router.figures().bytes, 100);
+});
+
+Deno.test("a message that is larger than the limit is taken where it is alone", () => {
+  const { router } = new Stage({ queuedBytes: 100 });
+  const large = { channelKey: "a", nodeId, bytes: 101 };
+  const place = router.reserve(large);
+  assert.equal(place.full, undefined);
+  assert.equal(router.reserve(large).full, "bytes");
+  place.release();
+  assert.equal(router.reserve(large).full, undefined);
 });
 
 Deno.test("a cancelled request that waits is discarded, one that runs is aborted", async () => {
@@ -161,7 +215,7 @@ Deno.test("a handler that throws does not stop its channel", async () => {
   stage.add("a 2");
   await settled();
   assert.equal(calls, 2);
-  assert.deepEqual(stage.router.figures(), { active: 0, queued: 0, channels: 0, held: 0 });
+  assert.deepEqual(stage.router.figures(), idle);
 });
 
 Deno.test("stopping starts nothing more and waits for what runs", async () => {

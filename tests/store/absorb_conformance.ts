@@ -89,6 +89,16 @@ export function testAbsorbed(promises: Promises): void {
     assert.equal(await requests.purge({ before: 10_000, limit: 10 }), 2);
   });
 
+  promises("an unfinished request counts the bytes of what it has absorbed, too", async (store) => {
+    const { requests } = store;
+    const given = ["a", "b", "c"].map((id) => request(id));
+    const [a, b, c] = await Promise.all(given.map((each) => accepted(store, each)));
+    const { claim } = await claimed(store, a!);
+    await requests.absorb(claim, { seqs: [b!, c!], round: 0, now: 2500 });
+    const [running] = await requests.unfinished();
+    assert.equal(running!.bytes, given.reduce((sum, { kept }) => sum + kept.bytes, 0));
+  });
+
   promises(
     "unfinished requests tell how they want to overlap, and whose they are",
     async (store) => {

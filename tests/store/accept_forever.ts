@@ -1,12 +1,13 @@
 /**
  * A program that accepts messages until it is killed, and prints the number of each when its
- * acceptance has resolved. sqlite_store_test.ts runs it with a data folder, and kills it.
+ * acceptance has resolved. sqlite_store_test.ts runs it with a data folder and a sync mode, and kills it.
  */
 
+import type { SyncMode } from "../../src/config_types.ts";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { accepted, request } from "./samples.ts";
 
-const store = SqliteStore.open(Deno.args[0]!);
+const store = SqliteStore.open(Deno.args[0]!, { sync: Deno.args[1] as SyncMode });
 const encoder = new TextEncoder();
 // Several at once, so that the group commit has groups.
 await Promise.all(

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { request } from "./samples.ts";
 
 Deno.test("a line of history without text is read as such, and hides no other", async () => {
   await using folder = new TempFolder();
@@ -18,26 +19,9 @@ Deno.test("a line of history without text is read as such, and hides no other", 
     now: 1,
     idleBefore: 0,
   });
-  const acceptance = await store.requests.accept({
-    nodeId: "n",
-    platform: "p",
-    channelKey: "p:c",
-    digest: "d",
-    room: true,
-    now: 1,
-    message: {
-      dialect: "clara-1",
-      requestId: "r",
-      user: { id: "u" },
-      channel: { id: "c" },
-      content: "",
-      attachments: [],
-      replyChain: [],
-      priority: "normal",
-      overlap: "queue",
-      metadata: {},
-    },
-  });
+  const acceptance = await store.requests.accept(
+    request("r", { nodeId: "n", platform: "p", channelKey: "p:c" }),
+  );
   assert.equal(acceptance.type, "accepted");
   const seq = acceptance.type === "accepted" ? acceptance.request.seq : 0;
   const claimed = await store.requests.claim({ seq, owner: "o", now: 1 });

@@ -29,6 +29,7 @@ function testAccept(promises: Promises): void {
       userId: "user-1",
       threadId: "thread-1",
       claimed: false,
+      bytes: new TextEncoder().encode(JSON.stringify(given.message)).length,
     });
   });
 

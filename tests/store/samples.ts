@@ -25,12 +25,15 @@ export function message(requestId: string, fields: Partial<UserMessage> = {}): U
 
 /** A message to be accepted, from node-1 in channel-1, at the time 1000. */
 export function request(requestId: string, fields: Partial<NewRequest> = {}): NewRequest {
+  const { message: sent = message(requestId) } = fields;
+  const text = JSON.stringify(sent);
   return {
     nodeId: "node-1",
     platform: "test",
     channelKey: "channel-1",
     digest: `digest of ${requestId}`,
-    message: message(requestId),
+    message: sent,
+    kept: { text, bytes: new TextEncoder().encode(text).length },
     room: true,
     now: 1000,
     ...fields,

@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { StoreError } from "../../src/errors.ts";
 import { accepted, finished, request } from "./samples.ts";
+import { syncModes } from "../../src/config_types.ts";
 import { SqlitePlace } from "./sqlite_place.ts";
 import { testStore } from "./store_conformance.ts";
 
@@ -107,36 +108,38 @@ Deno.test("the data folder is for its owner only", async () => {
   assert.equal(Deno.statSync(place.path).mode! & 0o777, 0o700);
 });
 
-Deno.test("a process that is killed while it accepts has lost nothing that it told", async () => {
-  await using place = new SqlitePlace();
-  const script = fileURLToPath(new URL("./accept_forever.ts", import.meta.url));
-  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-lock", "--config", config, script, place.path],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  let told = "";
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    told += text;
-    // In full flight; what comes until the end of the pipe was told as well.
-    if (told.length > 5000) kill(child);
-  }
-  assert.equal((await child.status).signal, "SIGKILL");
-  const lines = told.split("\n").slice(0, -1).map((line) => line.split(" "));
-  assert.ok(lines.length > 100);
-  {
-    await using store = await place.open();
-    const kept = new Map((await store.requests.unfinished()).map((row) => [row.seq, row]));
-    for (const [seq, id] of lines) assert.equal(kept.get(Number(seq))?.requestId, id);
-    assert.ok(await accepted(store, request("next")) > Math.max(...kept.keys()));
-  }
-  const database = new DatabaseSync(place.database, { readOnly: true });
-  const check = database.prepare("PRAGMA integrity_check").get();
-  database.close();
-  assert.deepEqual({ ...check }, { integrity_check: "ok" });
-});
+for (const sync of syncModes) {
+  Deno.test(`a process that is killed while it accepts has lost nothing that it told (${sync})`, async () => {
+    await using place = new SqlitePlace();
+    const script = fileURLToPath(new URL("./accept_forever.ts", import.meta.url));
+    const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-all", "--no-lock", "--config", config, script, place.path, sync],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    let told = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      told += text;
+      // In full flight; what comes until the end of the pipe was told as well.
+      if (told.length > 5000) kill(child);
+    }
+    assert.equal((await child.status).signal, "SIGKILL");
+    const lines = told.split("\n").slice(0, -1).map((line) => line.split(" "));
+    assert.ok(lines.length > 100);
+    {
+      await using store = await place.open();
+      const kept = new Map((await store.requests.unfinished()).map((row) => [row.seq, row]));
+      for (const [seq, id] of lines) assert.equal(kept.get(Number(seq))?.requestId, id);
+      assert.ok(await accepted(store, request("next")) > Math.max(...kept.keys()));
+    }
+    const database = new DatabaseSync(place.database, { readOnly: true });
+    const check = database.prepare("PRAGMA integrity_check").get();
+    database.close();
+    assert.deepEqual({ ...check }, { integrity_check: "ok" });
+  });
+}
 
 function kill(child: Deno.ChildProcess): void {
   try {

@@ -11,6 +11,7 @@ import { testHistory } from "./history_conformance.ts";
 import { testAbsorbed } from "./absorb_conformance.ts";
 import { testJournal } from "./journal_conformance.ts";
 import { reminderOf, testReminders } from "./reminders_conformance.ts";
+import { testRecentLines } from "./recent_conformance.ts";
 import { testRequests } from "./requests_conformance.ts";
 import { newRun, testRuns } from "./runs_conformance.ts";
 import { testSessions } from "./sessions_conformance.ts";
@@ -42,6 +43,7 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
   testAbsorbed(promises);
   testSessions(promises);
   testHistory(promises);
+  testRecentLines(promises);
   testRuns(promises);
   testTasks(promises);
   testReminders(promises);

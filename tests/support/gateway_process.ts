@@ -15,6 +15,8 @@ export interface GatewayProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: `data` in the gateway's own temporary folder, which goes with it. */
   readonly dataDir?: string;
+  /** The file that is run. Default: main.ts. */
+  readonly program?: string;
   /** More arguments after `run`. */
   readonly args?: readonly string[];
   /** Default: the gateway's own temporary folder. */
@@ -75,14 +77,14 @@ export class GatewayProcess implements AsyncDisposable {
     return new GatewayProcess(options);
   }
 
-  private constructor({ env = {}, dataDir, args = [], cwd }: GatewayProcessOptions) {
+  private constructor({ env = {}, dataDir, program, args = [], cwd }: GatewayProcessOptions) {
     this.#folder = new TempFolder("clara_gateway_");
     const root = fileURLToPath(new URL("../../", import.meta.url));
     const run = ["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")];
     const data = dataDir ?? join(this.#folder.path, "data");
     const serve = ["run", "--port", "0", "--host", "127.0.0.1", "--data-dir", data];
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...run, join(root, "main.ts"), ...serve, ...args],
+      args: [...run, program ?? join(root, "main.ts"), ...serve, ...args],
       cwd: cwd ?? this.#folder.path,
       clearEnv: true,
       env: { ...ownEnvironment(), ...quiet, ...env },

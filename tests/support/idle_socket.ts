@@ -1,11 +1,23 @@
-/** A registered adapter that says nothing more, at the cost of a TCP connection: for tests of very many. */
+/**
+ * A registered adapter that says nothing more, not even to a close, at the cost of a TCP connection: for
+ * tests of very many.
+ */
+
+/** The gateway has no place for one more. */
+export class NoPlaceError extends Error {
+  override readonly name = "NoPlaceError";
+}
 
 export class IdleSocket implements Disposable {
   readonly #connection: Deno.TcpConn;
 
-  /** Connects, upgrades and registers; resolves when the gateway has answered. */
+  /**
+   * Connects, upgrades and, with a node id, registers; resolves when the gateway has answered.
+   *
+   * @throws {NoPlaceError} when it does not upgrade.
+   */
   static async open(
-    options: { readonly hostname: string; readonly port: number; readonly nodeId: string },
+    options: { readonly hostname: string; readonly port: number; readonly nodeId?: string },
   ): Promise<IdleSocket> {
     const socket = new IdleSocket(await Deno.connect(options));
     await socket.#send(new TextEncoder().encode(
@@ -13,10 +25,15 @@ export class IdleSocket implements Disposable {
         "upgrade: websocket\r\nsec-websocket-version: 13\r\n" +
         "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
     ));
-    await socket.#readUntil("\r\n\r\n");
+    const answer = await socket.readUntil("\r\n\r\n");
+    if (!answer.startsWith("HTTP/1.1 101 ")) {
+      socket[Symbol.dispose]();
+      throw new NoPlaceError(answer);
+    }
+    if (options.nodeId === undefined) return socket;
     const register = { type: "register", platform: "idle", node_id: options.nodeId };
     await socket.#send(maskedText(JSON.stringify(register)));
-    await socket.#readUntil('"registered"');
+    await socket.readUntil('"registered"');
     return socket;
   }
 
@@ -32,13 +49,16 @@ export class IdleSocket implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
   }
 
-  async #readUntil(text: string): Promise<void> {
+  /** Reads until this has come, framing and all; gives what has come. */
+  async readUntil(text: string): Promise<string> {
     const buffer = new Uint8Array(4096);
-    for (let seen = ""; !seen.includes(text);) {
+    let seen = "";
+    while (!seen.includes(text)) {
       const count = await this.#connection.read(buffer);
       if (count === null) throw new Error(`The gateway closed the socket after ${seen}`);
       seen += new TextDecoder().decode(buffer.subarray(0, count));
     }
+    return seen;
   }
 }
 

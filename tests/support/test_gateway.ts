@@ -172,6 +172,7 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
     insecure: false,
     allowedOrigins: [],
     dataDir,
+    storeSync: settings.storeSync.fallback,
     modelsFile: join(dataDir, "models.yaml"),
     toolsFile: join(dataDir, "tools.yaml"),
     mcpFile: join(dataDir, "mcp.json"),
@@ -200,6 +201,7 @@ function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
     limits: {
       frameBytes: settings.frameBytes.fallback,
       queuedPerChannel: settings.queuedPerChannel.fallback,
+      queuedBytes: settings.queuedBytes.fallback,
       concurrentTurns: settings.concurrentTurns.fallback,
       // Tests speak faster than people.
       userMessagesPerMinute: 1_000_000,

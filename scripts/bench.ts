@@ -1,0 +1,97 @@
+/**
+ * `deno task bench`: how fast the gateway is, in tables of Markdown, beside what the machine can do at
+ * all. Nothing here is a test: the figures are for people. docs/performance.md has the last ones.
+ */
+
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { version } from "../src/version.ts";
+import { type Table, toMarkdown } from "./bench/figures.ts";
+import { growth } from "./bench/growth.ts";
+import { idleAdapters } from "./bench/idle_adapters.ts";
+import { latency } from "./bench/latency.ts";
+import { startUp } from "./bench/start_up.ts";
+import { steady } from "./bench/steady.ts";
+import { throughput } from "./bench/throughput.ts";
+
+const usage = `Usage: deno task bench [PART…] [--quick] [--minutes N] [--program FILE]
+
+Measures the gateway and prints tables of Markdown. Without a PART all are measured,
+which takes about a quarter of an hour; leave the machine alone meanwhile.
+
+Parts:
+  throughput  turns and frames a second, over 1, 20 and 200 adapters
+  latency     from a message to the model's request, from a delta to its frame
+  idle        memory of 1,000 and 10,000 adapters that say nothing
+  start       start-up and idle memory
+  growth      the cost of a turn against history, channels, sessions, queues
+  steady      memory under load over some minutes
+
+Options:
+  --quick         less of everything, for a first look
+  --minutes N     how long \`steady\` takes (10, with --quick 1)
+  --program FILE  the compiled program that \`start\` measures (dist/clara-gateway)
+  --help          this text`;
+
+interface Size {
+  readonly quick: boolean;
+  readonly minutes: number;
+  readonly program?: string;
+}
+
+type Part = (size: Size, say: (text: string) => void) => Promise<Table>;
+
+const parts: Readonly<Record<string, Part>> = {
+  throughput: ({ quick }, say) =>
+    throughput(quick ? { warmUp: 1, seconds: 3 } : { warmUp: 3, seconds: 10 }, say),
+  latency: ({ quick }, say) => latency({ turns: quick ? 100 : 500 }, say),
+  idle: ({ quick }, say) => idleAdapters({ counts: quick ? [1_000] : [1_000, 10_000] }, say),
+  start: ({ quick, program }, say) => startUp({ runs: quick ? 3 : 10, program }, say),
+  growth: ({ quick }, say) =>
+    growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, say),
+  steady: ({ minutes }, say) => steady({ minutes }, say),
+};
+
+function fail(problem: string): never {
+  console.error(`${problem}\n\n${usage}`);
+  Deno.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean", default: false },
+        minutes: { type: "string" },
+        program: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    fail((error as Error).message);
+  }
+}
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  console.log(usage);
+  Deno.exit(0);
+}
+const unknown = positionals.filter((name) => !(name in parts));
+if (unknown.length > 0) fail(`There is no part "${unknown[0]}".`);
+const minutes = Number(values.minutes ?? (values.quick ? 1 : 10));
+if (!(minutes > 0)) fail(`Cannot measure for "${values.minutes}" minutes.`);
+
+const size: Size = { quick: values.quick, minutes, program: values.program };
+const say = (text: string) => console.error(`… ${text}`);
+console.log(
+  `Clara gateway ${version} on Deno ${Deno.version.deno} (V8 ${Deno.version.v8}), ` +
+    `${Deno.build.os} ${Deno.osRelease()}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ` +
+    `${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}\n`,
+);
+for (const [name, measure] of Object.entries(parts)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  console.log(toMarkdown(await measure(size, say)));
+}

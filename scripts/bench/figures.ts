@@ -1,0 +1,48 @@
+/** What is made of measured numbers, and how they are written. The parts of the bench use it. */
+
+/** The value below which this part (0 to 1) of all values lies; NaN where there are none. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+/** A number of things: whole, in groups of three digits. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** Milliseconds, as exact as it makes sense. */
+export function ms(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
+}
+
+/** A part of a whole, as a percentage. */
+export function percent(part: number, whole: number): string {
+  return `${(100 * part / whole).toFixed(0)} %`;
+}
+
+/** One table of the report, in Markdown. */
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What one must know to read it. */
+  readonly note?: string;
+}
+
+/** The table as Markdown, its columns aligned. */
+export function toMarkdown({ title, head, rows, note }: Table): string {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]!.length))
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  const table = [line(head), rule, ...rows.map(line)].join("\n");
+  return `### ${title}\n\n${table}\n${note ? `\n${note}\n` : ""}`;
+}

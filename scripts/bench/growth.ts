@@ -1,0 +1,87 @@
+/** Whether a turn costs more the more there is: history, queues, channels, sessions. */
+
+import { join } from "node:path";
+import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { TempFolder } from "../../tests/support/temp_folder.ts";
+import { count, ms, percentile, type Table } from "./figures.ts";
+import { startGateway } from "./gateway.ts";
+import { message } from "./load.ts";
+import { fillHistory } from "./past.ts";
+import { Talker } from "./talker.ts";
+
+/** What there is already when the turns are measured. */
+interface Past {
+  readonly name: string;
+  readonly sizes: readonly number[];
+  /** Makes so much of it, in the store of a gateway that does not run. */
+  readonly fill?: (store: SqliteStore, size: number) => Promise<void>;
+  /** Makes so much of it while the gateway runs; what it gives is disposed of afterwards. */
+  readonly queue?: (url: string, size: number) => Promise<Disposable>;
+}
+
+const measuredChannel = "measured";
+
+const pasts: readonly Past[] = [
+  {
+    name: "lines of history in the channel",
+    sizes: [0, 100, 1_000, 10_000, 100_000],
+    fill: (store, size) => fillHistory(store, { channels: [measuredChannel], lines: size }),
+  },
+  {
+    name: "channels, each with a session and a turn",
+    sizes: [1, 1_000, 10_000, 100_000],
+    fill: (store, size) =>
+      fillHistory(store, {
+        channels: Array.from({ length: size }, (_, number) => `other-${number}`),
+        lines: 2,
+      }),
+  },
+  {
+    name: "ended sessions of the channel",
+    sizes: [0, 1_000, 10_000],
+    fill: (store, size) =>
+      fillHistory(store, { channels: [measuredChannel], lines: 2, sessions: size }),
+  },
+  {
+    name: "messages that wait in another channel",
+    sizes: [0, 1_000, 10_000],
+    queue: async (url, size) => {
+      const talker = await Talker.connect(url, "queue");
+      await talker.pile("busy", size);
+      return talker;
+    },
+  },
+];
+
+export async function growth(
+  { turns, limit }: { readonly turns: number; readonly limit: number },
+  say: (text: string) => void,
+): Promise<Table> {
+  const rows: string[][] = [];
+  for (const { name, sizes, fill, queue } of pasts) {
+    for (const size of sizes.filter((size) => size <= limit)) {
+      say(`${size} ${name}`);
+      await using folder = new TempFolder("clara_bench_");
+      const dataDir = join(folder.path, "data");
+      if (fill) {
+        await using store = SqliteStore.open(dataDir, { sync: "normal" });
+        await fill(store, size);
+      }
+      await using gateway = await startGateway({
+        dataDir,
+        env: { CLARA_MAX_QUEUED_PER_CHANNEL: "1000000" },
+      });
+      using _queued = await queue?.(gateway.url, size);
+      using talker = await Talker.connect(gateway.url, "measured");
+      const times = await talker.turns(measuredChannel, turns, message);
+      rows.push([name, count(size), ms(percentile(times, 0.5)), ms(percentile(times, 0.99))]);
+    }
+  }
+  return {
+    title: "Cost of a turn against what there is",
+    head: ["", "so many", "turn p50", "turn p99"],
+    rows,
+    note:
+      "One message at a time on the echo model, from sending it to its terminal frame, 20 chunks.",
+  };
+}

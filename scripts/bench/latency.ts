@@ -1,0 +1,191 @@
+/** What the gateway adds on the way: from a message to the model's request, from a delta to its frame. */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TempFolder } from "../../tests/support/temp_folder.ts";
+import { ChildServer } from "./child_server.ts";
+import { count, ms, percentile, type Table } from "./figures.ts";
+import { startGateway } from "./gateway.ts";
+import { now } from "./load.ts";
+
+/** What came of one way of asking. */
+interface Times {
+  /** From the sending of a message to the arrival of its request at the model. */
+  readonly toModel: readonly number[];
+  /** From the writing of a delta to its arrival. */
+  readonly toReader: readonly number[];
+  readonly turnsPerSecond: number;
+}
+
+/** Asks the model and reads its answer; tells of the age of each delta. */
+type Ask = (onDelta: (ageMs: number) => void) => Promise<void>;
+
+const pausedModel = "stream-5";
+const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
+
+export async function latency(
+  { turns }: { readonly turns: number },
+  say: (text: string) => void,
+): Promise<Table> {
+  const rows: string[][] = [];
+  await using model = await ChildServer.start("./sse_server.ts");
+  const url = `http://127.0.0.1:${model.port}/v1`;
+  for (const atOnce of [1, 50]) {
+    say(`bare fetch, ${atOnce} at once`);
+    const bare = await measure(url, { turns, atOnce, makeAsk: () => fetchAsk(url) });
+    say(`gateway, ${atOnce} at once`);
+    const { times, afterCommit } = await throughGateway(url, { turns, atOnce });
+    rows.push(row("bare fetch", atOnce, bare), row("gateway", atOnce, times, afterCommit));
+  }
+  return {
+    title: "Latency",
+    head: [
+      "",
+      "at once",
+      "message → model p50",
+      "p99",
+      "of it after the commit p50",
+      "p99",
+      "delta → frame p50",
+      "p99",
+      "turns/s",
+    ],
+    rows,
+    note:
+      "The model is an HTTP server in a third process, which writes 20 deltas, 5 ms apart. `bare " +
+      "fetch` asks it without a gateway: the difference is what the gateway adds, two hops of the " +
+      "loopback interface included.",
+  };
+}
+
+function row(
+  what: string,
+  atOnce: number,
+  times: Times,
+  afterCommit?: readonly number[],
+): string[] {
+  const both = (values: readonly number[]) =>
+    [0.5, 0.99].map((part) => ms(percentile(values, part)));
+  return [
+    what,
+    String(atOnce),
+    ...both(times.toModel),
+    ...(afterCommit ? both(afterCommit) : ["—", "—"]),
+    ...both(times.toReader),
+    count(times.turnsPerSecond),
+  ];
+}
+
+async function throughGateway(
+  url: string,
+  { turns, atOnce }: { readonly turns: number; readonly atOnce: number },
+) {
+  await using folder = new TempFolder("clara_bench_");
+  const commitsFile = join(folder.path, "commits.json");
+  await using gateway = await startGateway({
+    program,
+    env: {
+      OPENAI_BASE_URL: url,
+      CLARA_MODEL: pausedModel,
+      // It would ask the model after each turn.
+      CLARA_MEMORY: "off",
+      CLARA_BENCH_TIMES: commitsFile,
+    },
+  });
+  const makeAsk = (lane: number) => gatewayAsk(gateway.url, lane);
+  const arrivals = new Map<number, number>();
+  const times = await measure(url, { turns, atOnce, makeAsk, arrivals });
+  await gateway.kill("SIGTERM");
+  const commits: Record<string, number> = JSON.parse(Deno.readTextFileSync(commitsFile));
+  const afterCommit = [...arrivals].map(([sentAt, at]) => at - commits[String(sentAt)]!)
+    .filter((value) => !Number.isNaN(value));
+  return { times, afterCommit };
+}
+
+async function measure(
+  url: string,
+  { turns, atOnce, makeAsk, arrivals = new Map() }: {
+    readonly turns: number;
+    readonly atOnce: number;
+    readonly makeAsk: (lane: number) => Promise<Ask>;
+    /** Is filled: when the request of a message arrived, by when the message was sent. */
+    readonly arrivals?: Map<number, number>;
+  },
+): Promise<Times> {
+  const asks = await Promise.all(Array.from({ length: atOnce }, (_, lane) => makeAsk(lane)));
+  const toReader: number[] = [];
+  const round = (count: number) =>
+    Promise.all(asks.map(async (ask) => {
+      for (let turn = 0; turn < count; turn++) await ask((ageMs) => toReader.push(ageMs));
+    }));
+  await round(Math.ceil(turns / atOnce / 5));
+  await (await fetch(`${url}/arrivals`)).body?.cancel();
+  toReader.length = 0;
+  const startedAt = now();
+  const perLane = Math.ceil(turns / atOnce);
+  await round(perLane);
+  const turnsPerSecond = perLane * atOnce / (now() - startedAt) * 1000;
+  const told: { sentAt: number; arrivedAt: number }[] = await (await fetch(`${url}/arrivals`))
+    .json();
+  for (const { sentAt, arrivedAt } of told) arrivals.set(sentAt, arrivedAt);
+  const toModel = told.map(({ sentAt, arrivedAt }) => arrivedAt - sentAt);
+  return { toModel, toReader, turnsPerSecond };
+}
+
+function fetchAsk(url: string): Promise<Ask> {
+  return Promise.resolve(async (onDelta) => {
+    const body = JSON.stringify({
+      model: pausedModel,
+      stream: true,
+      messages: [{ role: "user", content: String(now()) }],
+    });
+    const response = await fetch(`${url}/chat/completions`, { method: "POST", body });
+    for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
+      for (const [, time] of text.matchAll(/"content":"([\d.]+) "/g)) onDelta(now() - Number(time));
+    }
+  });
+}
+
+/** A socket of its own, with one message under way at a time. */
+async function gatewayAsk(url: string, lane: number): Promise<Ask> {
+  const socket = new WebSocket(url);
+  let ended = () => {};
+  let failed = (_: Error) => {};
+  let onDelta = (_: number) => {};
+  const next = () =>
+    new Promise<void>((resolve, reject) => {
+      ended = resolve;
+      failed = reject;
+    });
+  socket.onclose = ({ code }) => failed(new Error(`The gateway closed a socket with ${code}`));
+  socket.onmessage = ({ data }) => {
+    const at = now();
+    const frame = JSON.parse(data);
+    if (frame.type === "response_chunk" && frame.content) onDelta(at - Number(frame.content));
+    else if (frame.type === "registered" || frame.type === "response_end") ended();
+    else if (frame.type === "error") failed(new Error(data));
+  };
+  socket.onopen = () =>
+    socket.send(JSON.stringify({
+      type: "register",
+      platform: "bench",
+      node_id: `latency-${lane}`,
+      capabilities: ["streaming"],
+    }));
+  await next();
+  let turn = 0;
+  return (listener) => {
+    onDelta = listener;
+    const end = next();
+    socket.send(JSON.stringify({
+      type: "message",
+      request_id: String(turn),
+      user_id: `user-${lane}`,
+      // A new channel for each: the request does not grow.
+      channel_id: `channel-${lane}-${turn++}`,
+      content: String(now()),
+      attachments: [],
+    }));
+    return end;
+  };
+}

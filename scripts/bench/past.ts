@@ -1,0 +1,103 @@
+/** Writes what conversations leave in a store, as the gateway writes it. */
+
+import type { UserMessage } from "../../src/protocol/message.ts";
+import type { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { message } from "./load.ts";
+
+/** What was said. */
+export interface PastOptions {
+  readonly channels: readonly string[];
+  /** Lines of each session, a message and its reply each two. */
+  readonly lines: number;
+  /** Sessions of each channel; all but the last have ended. Default: 1. */
+  readonly sessions?: number;
+}
+
+/** Conversations that are written at once, in shared transactions. */
+const atOnce = 500;
+let made = 0;
+
+export async function fillHistory(
+  store: SqliteStore,
+  { channels, lines, sessions = 1 }: PastOptions,
+): Promise<void> {
+  for (let at = 0; at < channels.length; at += atOnce) {
+    await Promise.all(
+      channels.slice(at, at + atOnce).map(async (channelId) => {
+        const conversation = { channelKey: `bench:${channelId}`, threadId: "" };
+        for (let count = 0; count < sessions; count++) {
+          await writeSession(store, { channelId, conversation, lines });
+          if (count < sessions - 1) {
+            await store.sessions.end({ conversation, userId: "user", now: Date.now() });
+          }
+        }
+      }),
+    );
+  }
+}
+
+async function writeSession(
+  store: SqliteStore,
+  { channelId, conversation, lines }: {
+    readonly channelId: string;
+    readonly conversation: { readonly channelKey: string; readonly threadId: string };
+    readonly lines: number;
+  },
+): Promise<void> {
+  const now = Date.now();
+  const user = { id: "user" };
+  const place = { nodeId: "past", platform: "bench" };
+  const { session } = await store.sessions.open({
+    ...place,
+    id: `past-${made++}`,
+    userId: user.id,
+    channelId,
+    conversation,
+    now,
+    idleBefore: 0,
+  });
+  for (let line = 0; line < lines; line += 2) {
+    const requestId = `past-${made++}`;
+    const given: UserMessage = {
+      dialect: "clara-1",
+      requestId,
+      user,
+      channel: { id: channelId },
+      content: message,
+      attachments: [],
+      replyChain: [],
+      priority: "normal",
+      metadata: {},
+    };
+    const accepted = await store.requests.accept({
+      ...place,
+      channelKey: conversation.channelKey,
+      digest: requestId,
+      message: given,
+      kept: { text: JSON.stringify(given), bytes: 500 },
+      room: true,
+      now,
+    });
+    if (accepted.type !== "accepted") throw new Error(`Not accepted: ${accepted.type}`);
+    const { seq } = accepted.request;
+    const { claim } = (await store.requests.claim({ seq, owner: "past", now }))!;
+    const said = { content: message, userId: user.id, partial: false, at: now } as const;
+    await store.requests.finish(claim, {
+      outcome: {
+        type: "reply",
+        tier: "mid",
+        text: message,
+        files: [],
+        toolCount: 0,
+        usage: { inputTokens: 1, outputTokens: 1 },
+        model: "echo",
+        finishReason: "stop",
+      },
+      now,
+      sessionId: session.id,
+      conversation,
+      history: [{ ...said, role: "user" }, { ...said, role: "assistant" }],
+    });
+    await store.requests.markDelivered({ seq, now });
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * How quickly the gateway starts (from the start of its process to `registered` on a WebSocket) and how
+ * much memory it takes while nothing happens: from the source, and as the compiled program where there
+ * is one.
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AdapterClient } from "../../tests/support/adapter_client.ts";
+import { TempFolder } from "../../tests/support/temp_folder.ts";
+import { median, ms, type Table } from "./figures.ts";
+import { residentMb } from "./gateway.ts";
+
+/** How long the process is left alone before its memory is read, milliseconds. */
+const idleMs = 2_000;
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+/** Where `deno task compile` puts it. */
+const defaultProgram = join(root, "dist", "clara-gateway");
+const source = [
+  Deno.execPath(),
+  ...["run", "--quiet", "--allow-all", "--config", join(root, "deno.json"), join(root, "main.ts")],
+];
+
+interface Start {
+  readonly listeningMs: number;
+  readonly registeredMs: number;
+  /** Resident memory, MiB; measured in the last run only. */
+  readonly idleMb?: number;
+}
+
+export async function startUp(
+  { runs, program = defaultProgram }: { readonly runs: number; readonly program?: string },
+  say: (text: string) => void,
+): Promise<Table> {
+  const size = await Deno.stat(program).then(({ size }) => size, () => undefined);
+  const rows: string[][] = [];
+  if (size !== undefined) {
+    say("start-up of the compiled program");
+    rows.push(await row(`compiled (${(size / 1e6).toFixed(1)} MB)`, [program], runs));
+  }
+  say("start-up from the source");
+  rows.push(await row("deno run", source, runs));
+  return {
+    title: "Start-up",
+    head: ["", "listening", "registered", "idle memory"],
+    rows,
+    note: `Medians of ${runs} starts on an empty folder, from the start of the process.`,
+  };
+}
+
+async function row(name: string, command: readonly string[], runs: number): Promise<string[]> {
+  // The first start fills caches: the system's, and Deno's of compiled code.
+  await start(command, false);
+  const starts: Start[] = [];
+  for (let run = 0; run < runs; run++) starts.push(await start(command, run === runs - 1));
+  return [
+    name,
+    ms(median(starts.map(({ listeningMs }) => listeningMs))),
+    ms(median(starts.map(({ registeredMs }) => registeredMs))),
+    `${starts.at(-1)!.idleMb!.toFixed(0)} MB`,
+  ];
+}
+
+/** Starts a gateway on a folder of its own, registers, and ends it. */
+async function start(command: readonly string[], measureMemory: boolean): Promise<Start> {
+  await using folder = new TempFolder("clara_start_");
+  const startedAt = performance.now();
+  const child = new Deno.Command(command[0]!, {
+    args: [...command.slice(1), "run", "--port", "0", "--data-dir", join(folder.path, "data")],
+    cwd: folder.path,
+    env: { CLARA_LOG_FORMAT: "json" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  try {
+    const address = await addressOf(child.stderr);
+    const listeningMs = performance.now() - startedAt;
+    await using _adapter = await AdapterClient.connect({ url: `ws://${address}` });
+    const registeredMs = performance.now() - startedAt;
+    if (!measureMemory) return { listeningMs, registeredMs };
+    await new Promise((resolve) => setTimeout(resolve, idleMs));
+    return { listeningMs, registeredMs, idleMb: await residentMb(child.pid) };
+  } finally {
+    child.kill("SIGTERM");
+    await child.status;
+  }
+}
+
+/** Reads the log until it says the address; the rest of it is read away. */
+async function addressOf(log: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  const [head, rest] = log.tee();
+  rest.pipeTo(new WritableStream());
+  let text = "";
+  for await (const part of head.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const address = /"address":"([^"]+)"/.exec(text)?.[1];
+    if (address) return address;
+  }
+  throw new Error(`The program ended before it listened:\n${text}`);
+}

@@ -1,0 +1,89 @@
+/** One adapter that says one thing after the other, and takes the time of each turn. */
+
+export class Talker implements Disposable {
+  readonly #socket: WebSocket;
+  readonly #name: string;
+  #turn = 0;
+  #onFrame: (frame: Readonly<Record<string, unknown>>) => void = () => {};
+
+  static async connect(url: string, name: string): Promise<Talker> {
+    const socket = new WebSocket(url);
+    const talker = new Talker(socket, name);
+    await new Promise<void>((resolve, reject) => {
+      socket.onclose = ({ code }) => reject(new Error(`The gateway closed a socket with ${code}`));
+      talker.#onFrame = () => resolve();
+      socket.onopen = () =>
+        talker.#send({
+          type: "register",
+          platform: "bench",
+          node_id: name,
+          capabilities: ["streaming"],
+        });
+    });
+    return talker;
+  }
+
+  private constructor(socket: WebSocket, name: string) {
+    this.#socket = socket;
+    this.#name = name;
+    socket.onmessage = ({ data }) => this.#onFrame(JSON.parse(data));
+  }
+
+  /** Says the same so many times in a channel; gives the milliseconds of each turn but the first ones. */
+  async turns(channelId: string, count: number, content: string): Promise<readonly number[]> {
+    const times: number[] = [];
+    const warmUp = Math.ceil(count / 5);
+    for (let turn = -warmUp; turn < count; turn++) {
+      const startedAt = performance.now();
+      await this.#say(channelId, content, "response_end");
+      if (turn >= 0) times.push(performance.now() - startedAt);
+    }
+    return times;
+  }
+
+  /** Puts so many messages into a channel's queue, each a long one, so that they wait there. */
+  async pile(channelId: string, count: number): Promise<void> {
+    const long = "word ".repeat(200_000);
+    // It runs for as long as the measurement takes: the others wait behind it.
+    this.#message(channelId, long);
+    let queued = 0;
+    await new Promise<void>((resolve) => {
+      this.#onFrame = ({ type, state }) => {
+        if (type === "status" && state === "queued" && ++queued >= count) resolve();
+      };
+      for (let number = 0; number < count; number++) this.#message(channelId, "wait");
+      if (count === 0) resolve();
+    });
+    this.#onFrame = () => {};
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.onclose = null;
+    this.#socket.close();
+  }
+
+  #say(channelId: string, content: string, end: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onFrame = (frame) => {
+        if (frame.type === end) resolve();
+        else if (frame.type === "error") reject(new Error(JSON.stringify(frame)));
+      };
+      this.#message(channelId, content);
+    });
+  }
+
+  #message(channelId: string, content: string): void {
+    this.#send({
+      type: "message",
+      request_id: `${this.#name}-${this.#turn++}`,
+      user_id: "user",
+      channel_id: channelId,
+      content,
+      attachments: [],
+    });
+  }
+
+  #send(frame: object): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+}

@@ -1,0 +1,75 @@
+/** Turns and frames a second with the echo model, beside what Deno's WebSockets can do at all. */
+
+import { ChildServer } from "./child_server.ts";
+import { count, ms, percent, percentile, type Table } from "./figures.ts";
+import type { Fleet, FleetResult, FleetTimes } from "./fleet.ts";
+import { startGateway } from "./gateway.ts";
+import { burstFleet, echoFleet, gatewayFleet } from "./talk.ts";
+
+/** Adapters, and the channels of each in which a message is always under way. */
+const sizes = [
+  { adapters: 1, lanes: 100 },
+  { adapters: 20, lanes: 5 },
+  { adapters: 200, lanes: 1 },
+] as const;
+
+interface Measured extends FleetResult {
+  readonly what: string;
+  readonly adapters: number;
+}
+
+export async function throughput(times: FleetTimes, say: (text: string) => void): Promise<Table> {
+  const rows: string[][] = [];
+  for (const size of sizes) {
+    const measured: Measured[] = [];
+    const measure = async (what: string, open: () => Promise<Fleet>) => {
+      say(`${what}, ${size.adapters} adapters`);
+      using fleet = await open();
+      measured.push({ what, adapters: size.adapters, ...await fleet.run(times) });
+    };
+    {
+      await using raw = await ChildServer.start("./raw_server.ts");
+      const url = `ws://127.0.0.1:${raw.port}`;
+      await measure("raw echo", () => echoFleet({ ...size, url }));
+      await measure("raw burst", () => burstFleet({ ...size, lanes: 1, url }));
+    }
+    for (const sync of ["full", "normal"]) {
+      await using gateway = await startGateway({ env: { CLARA_STORE_SYNC: sync } });
+      await measure(`gateway, sync ${sync}`, () => gatewayFleet({ ...size, url: gateway.url }));
+    }
+    const [echo, burst] = measured;
+    rows.push(...measured.map((result) => rowOf(result, echo!, burst!)));
+  }
+  return {
+    title: "Throughput",
+    head: [
+      "",
+      "adapters",
+      "turns/s",
+      "frames/s",
+      "of raw echo",
+      "of raw burst",
+      "turn p50",
+      "turn p99",
+    ],
+    rows,
+    note:
+      "100 messages are under way at once (200 with 200 adapters); a reply is 20 chunks in 23 frames. " +
+      "`raw echo` is a bare Deno WebSocket server that sends each frame back; `raw burst` answers each " +
+      "with 23 frames that were made beforehand.",
+  };
+}
+
+function rowOf(result: Measured, echo: Measured, burst: Measured): string[] {
+  const { what, adapters, turnsPerSecond, framesPerSecond, latencies } = result;
+  return [
+    what,
+    String(adapters),
+    what === "raw echo" ? "—" : count(turnsPerSecond),
+    count(framesPerSecond),
+    percent(framesPerSecond, echo.framesPerSecond),
+    percent(framesPerSecond, burst.framesPerSecond),
+    ms(percentile(latencies, 0.5)),
+    ms(percentile(latencies, 0.99)),
+  ];
+}

@@ -1,0 +1,53 @@
+/** What the others feel of an adapter that does all that is too much. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { AdapterClient } from "../support/adapter_client.ts";
+import { GatewayProcess } from "../support/gateway_process.ts";
+
+/** The time within which 99 of 100 messages of four adapters have their reply, milliseconds. */
+async function p99(url: string, until: Promise<unknown>): Promise<number> {
+  const tookMs: number[] = [];
+  let over = false;
+  until.then(() => over = true);
+  // A thousand at least, each in a channel of its own, an adapter's one after the other.
+  await Promise.all(Array.from({ length: 4 }, async () => {
+    await using adapter = await AdapterClient.connect({ url });
+    for (let count = 0; count < 250 || !over; count++) {
+      const startedAt = performance.now();
+      const from = adapter.frames.length;
+      const id = adapter.say("quiet", { channelId: crypto.randomUUID() });
+      tookMs.push((await adapter.replyTo(id, { from })).terminal.at - startedAt);
+    }
+  }));
+  return tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length * 0.99)]!;
+}
+
+function abuse(url: string): Promise<Deno.CommandStatus> {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const abuser = fileURLToPath(new URL("abuser.ts", import.meta.url));
+  const args = ["run", "--quiet", "--no-check", "--allow-all", "--config", `${root}deno.json`];
+  return new Deno.Command(Deno.execPath(), { args: [...args, abuser, url], stdin: "null" })
+    .spawn().status;
+}
+
+Deno.test("fault 27: beside an adapter that does all that is too much, the others wait at most twice as long", async () => {
+  await using gateway = await GatewayProcess.start();
+  // What the abuser takes of the machine is the same when it abuses another gateway.
+  await using elsewhere = await GatewayProcess.start();
+  const beside = async (url: string): Promise<number> => {
+    const abused = abuse(url);
+    const ms = await p99(gateway.url, abused);
+    assert.equal((await abused).code, 0);
+    return ms;
+  };
+  await beside(elsewhere.url);
+  // Whatever else the machine does makes either slower by chance: the best of each counts.
+  let [without, with_] = [Infinity, Infinity];
+  for (let round = 0; round < 6 && !(with_ < 2 * without + 10); round++) {
+    without = Math.min(without, await beside(elsewhere.url));
+    with_ = Math.min(with_, await beside(gateway.url));
+  }
+  console.log(`p99: ${without.toFixed(1)} ms, beside an abuser ${with_.toFixed(1)}`);
+  assert.ok(with_ < 2 * without + 10, `${with_} ms beside, ${without} ms alone`);
+});
