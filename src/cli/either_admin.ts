@@ -41,6 +41,10 @@ async function askStored(flags: Flags, { path, method, body }: AdminRequest): Pr
     },
   });
   app.route("/users", userRoutes({ eraser }));
+  // Hono's own answer would hide what the store says; the command line tells it.
+  app.onError((error) => {
+    throw error;
+  });
   const response = await app.request(path, { method: method ?? (body ? "POST" : "GET") });
   return await answerOf(response);
 }

@@ -39,7 +39,7 @@ async function act(args: readonly string[], flags: Flags): Promise<number> {
       return await reload(flags);
     default:
       throw new ConfigError(
-        `Unknown: hooks ${action}. clara-gateway hooks help says what there is.`,
+        `Unknown: hooks ${action}. clara-gateway hooks --help says what there is.`,
       );
   }
 }

@@ -34,7 +34,7 @@ async function run(args: readonly string[], flags: Flags): Promise<number> {
   const [first, second, third] = rest;
   const need = (value: string | undefined, what: string): string => {
     if (value !== undefined) return value;
-    throw new ConfigError(`Missing: ${what}. clara-gateway mcp help says more.`);
+    throw new ConfigError(`Missing: ${what}. clara-gateway mcp --help says more.`);
   };
   const server = () => ({ request_id: requestId, server_name: need(first, "the server's name") });
   switch (action) {
@@ -70,7 +70,7 @@ async function run(args: readonly string[], flags: Flags): Promise<number> {
           ),
       );
     default:
-      throw new ConfigError(`Unknown: mcp ${action}. clara-gateway mcp help says what there is.`);
+      throw new ConfigError(`Unknown: mcp ${action}. clara-gateway mcp --help says what there is.`);
   }
 }
 

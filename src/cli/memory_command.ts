@@ -7,6 +7,7 @@ import { forgetMemories, memoryView, searchMemories } from "../admin/memory_view
 import { type Flags, readConfig } from "../config.ts";
 import { ConfigError, errorText } from "../errors.ts";
 import { UserMemory } from "../memory/user_memory.ts";
+import { parsePlatformKey } from "../protocol/platform_key.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import { type AdminAnswer, AdminError, askAdmin, ifRunning, sayRefusal } from "./admin_client.ts";
 import { openExisting } from "./existing_store.ts";
@@ -23,7 +24,7 @@ export async function memory(args: readonly string[], flags: Flags): Promise<num
     );
   }
   const user = String(flags.user ?? "");
-  if (!/^[^:]+:./.test(user)) throw new ConfigError("Missing: --user PLATFORM:ID");
+  if (!parsePlatformKey(user)) throw new ConfigError("Missing: --user PLATFORM:ID");
   return await sayRefusal(async () => {
     if (action === "forget") return await forget(user, flags);
     return show(await find(user, { query: words.join(" "), action, flags }), flags);

@@ -33,7 +33,7 @@ async function act(args: readonly string[], flags: Flags): Promise<number> {
       return await showResults(flags, { kind: "task", name });
     default:
       throw new ConfigError(
-        `Unknown: tasks ${action}. clara-gateway tasks help says what there is.`,
+        `Unknown: tasks ${action}. clara-gateway tasks --help says what there is.`,
       );
   }
 }
@@ -99,11 +99,10 @@ async function fileTasks(flags: Flags): Promise<readonly ScheduledTask[]> {
   const text = await readIfPresent(path);
   const found = text === undefined ? [] : await parseSchedulerFile(text, path);
   return found.map((task) => {
-    const digest = ScheduledTask.digestOf(task);
     return new ScheduledTask({
       task,
       source: path,
-      state: { name: task.name, digest, anchorAt: Date.now(), runCount: 0 },
+      state: { ...ScheduledTask.keyOf(task), anchorAt: Date.now(), runCount: 0 },
       line: { run: () => Promise.resolve(undefined), onSkip: () => {} },
     });
   });

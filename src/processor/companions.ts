@@ -79,8 +79,10 @@ export class Companions {
     // What nobody has asked is answered alone.
     if (this.#claimed.message.task) return;
     const { nodeId, userId, threadId } = this.#queued;
+    // One whose turn has begun before goes on with it: it may have called tools.
     const taken = this.#options.takeWaiting((other) =>
-      other.overlap === overlap && other.nodeId === nodeId && other.userId === userId &&
+      !other.claimed && other.overlap === overlap && other.nodeId === nodeId &&
+      other.userId === userId &&
       other.threadId === threadId
     );
     if (taken.length === 0) return;

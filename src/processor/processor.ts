@@ -122,10 +122,10 @@ export class Processor {
 
   /** Ends a request that was cancelled while it waited. */
   readonly discard = async (queued: QueuedRequest): Promise<void> => {
-    const { requests, replies, events, givenUp } = this.#options;
+    const { requests, replies, events, owner, givenUp } = this.#options;
     const { seq, nodeId, requestId } = queued;
     const cancelled = await untilStored(
-      () => requests.cancelQueued({ seq, now: this.#now() }),
+      () => requests.cancelQueued({ seq, owner, now: this.#now() }),
       givenUp,
     ).catch((error) => this.#leave(queued, error));
     if (!cancelled) return;

@@ -116,7 +116,7 @@ export class Reminders {
       });
     } catch (error) {
       log.warn("Reminder {id} is put off: {error}", { id, error: errorText(error) });
-      await store.postpone(id, { dueAt: this.#clock.now() + retryMs });
+      await store.postpone(id, { to: this.#clock.now() + retryMs });
     }
   }
 }

@@ -70,8 +70,9 @@ export class ScheduledTask {
   }
 
   /** Tells one schedule from another: with a new one a task begins anew. */
-  static digestOf({ schedule }: Task): string {
-    return createHash("sha256").update(JSON.stringify(schedule)).digest("hex").slice(0, 16);
+  static keyOf({ name, schedule }: Task): TaskKey {
+    const hash = createHash("sha256").update(JSON.stringify(schedule)).digest("hex");
+    return { name, digest: hash.slice(0, 16) };
   }
 
   get task(): Task {
@@ -84,13 +85,11 @@ export class ScheduledTask {
     return this.#retryAt ?? this.#times.next(this.#cursor);
   }
 
-  /** Takes a changed definition; false where its schedule is another one. */
-  change(task: Task, { now }: { readonly now: number }): boolean {
-    if (ScheduledTask.digestOf(task) !== this.key.digest) return false;
+  /** Takes a changed definition of the same key. */
+  change(task: Task, { now }: { readonly now: number }): void {
     // What fell into the time while it was switched off was not missed.
     if (task.enabled && !this.#task.enabled) this.#cursor = Math.max(this.#cursor, now);
     this.#task = task;
-    return true;
   }
 
   /** What is due; it counts as handled from now on. */

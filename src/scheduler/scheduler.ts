@@ -9,7 +9,7 @@ import { errorText } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { logger } from "../log.ts";
 import type { Run, RunResult, RunStore } from "../store/run_store.ts";
-import type { TaskState, TaskStore } from "../store/task_store.ts";
+import type { TaskKey, TaskState, TaskStore } from "../store/task_store.ts";
 import { waitAtMost } from "../wait.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
 import type { PromptPort } from "./prompt.ts";
@@ -148,19 +148,20 @@ export class Scheduler {
     }
     const old = this.#tasks.filter((entry) => !others.includes(entry));
     const now = this.#clock.now();
-    const own: ScheduledTask[] = [];
-    for (const task of tasks) {
-      const before = old.find((entry) => entry.task.name === task.name);
-      const wasOff = before?.task.enabled === false;
-      if (before?.change(task, { now })) {
-        if (wasOff && task.enabled) this.#skip(before, now);
-        own.push(before);
-        continue;
-      }
-      const digest = ScheduledTask.digestOf(task);
-      const state = await this.#options.tasks.open({ name: task.name, digest }, { now });
-      own.push(this.#entry(task, source, state));
-    }
+    const known = (task: Task) => old.find(({ key }) => isSameKey(key, ScheduledTask.keyOf(task)));
+    const fresh = tasks.filter((task) => !known(task));
+    const keys = fresh.map(ScheduledTask.keyOf);
+    const states = keys.length > 0 ? await this.#options.tasks.open(keys, { now }) : [];
+    const entries = fresh.map((task, index) => this.#entry(task, source, states[index]!));
+    // From here on nothing fails: the tasks are all in force, or none is.
+    const own = tasks.map((task) => {
+      const before = known(task);
+      if (!before) return entries[fresh.indexOf(task)]!;
+      const wasOff = !before.task.enabled;
+      before.change(task, { now });
+      if (wasOff && task.enabled) this.#skip(before, now);
+      return before;
+    });
     for (const entry of old) if (!own.includes(entry)) this.#leave(entry);
     this.#tasks = [...others, ...own];
     this.tick();
@@ -286,6 +287,10 @@ export class Scheduler {
     const times = this.#tasks.map((entry) => entry.nextLook).filter((at) => at !== undefined);
     this.#alarm.set(times.length > 0 ? Math.min(...times) : undefined);
   }
+}
+
+function isSameKey(one: TaskKey, other: TaskKey): boolean {
+  return one.name === other.name && one.digest === other.digest;
 }
 
 function originOf(task: Task, fireAt: number | undefined) {

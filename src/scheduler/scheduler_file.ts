@@ -7,7 +7,9 @@ import { parseYaml } from "../yaml_file.ts";
 import { parseCron } from "./fire_times.ts";
 import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
 
-const seconds = z.number().positive().max(10 * 365 * 86_400);
+const longestSeconds = 10 * 365 * 86_400;
+const seconds = z.number().positive().max(longestSeconds);
+const delay = z.number().nonnegative().max(longestSeconds).optional();
 /** Numbers are taken where they are what stands in the file: a longer one would be another channel's. */
 const id = z.union([
   z.string().min(1).max(256),
@@ -34,7 +36,7 @@ const interval = z.strictObject({
   ...common,
   type: z.literal("interval"),
   interval: seconds.min(1),
-  delay: z.number().nonnegative().optional(),
+  delay,
   missed: z.enum(missedPolicies).default("skip"),
 });
 
@@ -51,7 +53,7 @@ const oneShot = z.strictObject({
   type: z.literal("one_shot"),
   run_at: z.iso.datetime({ offset: true, local: true, error: "expected a time in ISO 8601" })
     .optional(),
-  delay: z.number().nonnegative().optional(),
+  delay,
   missed: z.enum(missedPolicies).default("once"),
 });
 

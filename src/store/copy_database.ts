@@ -20,10 +20,6 @@ interface SchemaObject {
 
 /** Rows that are in memory at once. */
 const partRows = 1_000;
-/** Less than any row's number. */
-const firstRow = -(2n ** 63n);
-/** A name that no column has. */
-const rowNumber = "row number";
 
 /** Copies everything into an empty database. @throws {Error} as SQLite does. */
 export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
@@ -63,24 +59,30 @@ function copyRows(
   { name, keyed }: { readonly name: string; readonly keyed: boolean },
   { source, target }: { readonly source: DatabaseSync; readonly target: DatabaseSync },
 ): void {
-  const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all()
-    .map((column) => quoted(String(column.name)));
-  const names = columns.join(", ");
-  // In parts: Deno 2.4 crashes on `iterate`. A table without row numbers is a small one here.
-  const select = source.prepare(
-    keyed
-      ? `SELECT 0, ${names} FROM ${quoted(name)} WHERE ? IS NULL LIMIT -1`
-      : `SELECT rowid AS "${rowNumber}", ${names} FROM ${quoted(name)}
-         WHERE rowid > ? ORDER BY rowid LIMIT ${partRows}`,
+  const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all();
+  const names = columns.map((column) => quoted(String(column.name)));
+  // What tells one row from another, and orders them as they lie.
+  const key = keyed
+    ? columns.filter(({ pk }) => Number(pk) > 0).sort((a, b) => Number(a.pk) - Number(b.pk))
+      .map((column) => quoted(String(column.name)))
+    : ["rowid"];
+  // In parts: Deno 2.4 crashes on `iterate`.
+  const part = (after: string) => {
+    const named = [...key, ...names].map((column, index) => `${column} AS "${index}"`);
+    const select = source.prepare(
+      `SELECT ${named.join(", ")} FROM ${quoted(name)} ${after}
+       ORDER BY ${key.join(", ")} LIMIT ${partRows}`,
+    );
+    select.setReadBigInts(true);
+    return (...last: readonly Value[]) =>
+      select.all(...last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
+  };
+  const next = part(`WHERE (${key.join(", ")}) > (${marks(key)})`);
+  const insert = target.prepare(
+    `INSERT INTO ${quoted(name)} (${names.join(", ")}) VALUES (${marks(names)})`,
   );
-  select.setReadBigInts(true);
-  const marks = columns.map(() => "?").join(", ");
-  const insert = target.prepare(`INSERT INTO ${quoted(name)} (${names}) VALUES (${marks})`);
-  for (let last: Value = keyed ? null : firstRow, rows: Value[][];;) {
-    rows = select.all(last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
-    for (const [, ...values] of rows) insert.run(...values);
-    if (keyed || rows.length < partRows) return;
-    last = rows.at(-1)![0]!;
+  for (let rows = part("")(); rows.length > 0; rows = next(...rows.at(-1)!.slice(0, key.length))) {
+    for (const row of rows) insert.run(...row.slice(key.length));
   }
 }
 
@@ -93,6 +95,10 @@ function fillVirtual(
     throw new Error(`table "${name}" is of a kind that cannot be copied`);
   }
   target.exec(`INSERT INTO ${quoted(name)} (${quoted(name)}) VALUES ('rebuild')`);
+}
+
+function marks(columns: readonly string[]): string {
+  return columns.map(() => "?").join(", ");
 }
 
 function quoted(name: string): string {

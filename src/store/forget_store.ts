@@ -22,7 +22,7 @@ export interface ForgottenRows {
   readonly exchanges: number;
 }
 
-/** Deletion. Every method is one transaction, durable when its promise resolves. */
+/** Deletion. Every method but `scrub` is one transaction, durable when its promise resolves. */
 export interface ForgetStore {
   /** The requests of a user that wait or run. */
   unfinished(user: PlatformUser): Promise<readonly RequestKey[]>;
@@ -38,6 +38,6 @@ export interface ForgetStore {
     options?: { readonly unfinishedToo?: boolean },
   ): Promise<ForgottenRows | undefined>;
 
-  /** Takes what was deleted off the disk, too, as far as the database can. */
+  /** Takes what was deleted off the disk, too, as far as the database can; in many small transactions. */
   scrub(): Promise<void>;
 }

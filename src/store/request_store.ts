@@ -38,6 +38,8 @@ export interface QueuedRequest extends RequestKey {
   readonly userId: string;
   /** Empty outside of threads. */
   readonly threadId: string;
+  /** Whether its turn has begun before: what was done in it must not be lost. */
+  readonly claimed: boolean;
   /** Its claim, where it came with the acceptance: the turn begins at once. */
   readonly begun?: ClaimedRequest;
   /** Of the message as it is kept, and of those that have become a part of it. */
@@ -181,7 +183,8 @@ export interface RequestStore {
 
   /**
    * Makes waiting requests a part of a claimed one: each ends as merged into it, and its message is
-   * kept with the claim. Gives those that still waited; undefined when the claim is no longer held.
+   * kept with the claim. Gives those that still waited and were never claimed (what was done for one
+   * that was is its own); undefined when the claim is no longer held.
    */
   absorb(
     claim: Claim,
@@ -227,9 +230,13 @@ export interface RequestStore {
     },
   ): Promise<boolean>;
 
-  /** Ends a request that waits, and gives it back; undefined when it is running or done. */
+  /**
+   * Ends a request that waits, and gives it back; undefined when it is running or done. One whose
+   * claim has passed, or is held by another than `owner`, waits: only one gateway runs, and whoever
+   * claimed it is dead.
+   */
   cancelQueued(
-    options: { readonly seq: RequestSeq; readonly now: number },
+    options: { readonly seq: RequestSeq; readonly owner: string; readonly now: number },
   ): Promise<CancelledRequest | undefined>;
 
   /**

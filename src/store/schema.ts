@@ -294,6 +294,12 @@ const migrations: readonly string[] = [
     PRIMARY KEY (session_id, last_seq)
   ) STRICT;
   `,
+  `
+  -- When one is tried again that could not be put into its channel at its time.
+  ALTER TABLE reminders ADD COLUMN put_off_to INTEGER;
+  DROP INDEX reminders_due;
+  CREATE INDEX reminders_due ON reminders (coalesce(put_off_to, due_at));
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */

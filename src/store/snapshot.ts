@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { ConfigError, errorText, StoreError } from "../errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
+import { putAside } from "./replaced_store.ts";
 import { refuseNewer } from "./schema.ts";
 
 /** What a copy holds. */
@@ -45,6 +46,7 @@ export async function takeSnapshot(
     await flush(temporary);
     if (force) await Deno.rename(temporary, file);
     else await renameIfFree(temporary, file);
+    await flush(file);
     return figures;
   } catch (error) {
     if (error instanceof ConfigError || error instanceof StoreError) throw error;
@@ -90,7 +92,8 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
  * there is kept, if there was one.
  *
  * @throws {StoreError} where the copy is not whole or too new, a gateway runs on the folder, or it cannot
- * be written; then the folder is as it was.
+ * be written; then the folder is as it was. Where the process dies in between, the folder may have no store
+ * but the one that was put aside: no gateway starts on it.
  */
 export async function putSnapshot(
   file: string,
@@ -108,9 +111,14 @@ export async function putSnapshot(
       await Deno.copyFile(file, temporary);
       await giveTo(folder, temporary);
       await flush(temporary);
-      const kept = await keepAside(target, now);
-      await Deno.rename(temporary, target);
-      await flush(folder);
+      const { kept, undo } = await putAside(target, now);
+      try {
+        await Deno.rename(temporary, target);
+      } catch (error) {
+        await undo();
+        throw error;
+      }
+      await flush(target);
       return { ...figures, ...(kept && { kept }) };
     } finally {
       await Deno.remove(temporary).catch(() => {});
@@ -148,19 +156,6 @@ class Reading implements Disposable {
   [Symbol.dispose](): void {
     this.sql.close();
   }
-}
-
-/** Gives a store another name, with its log, which may hold what is not yet in it. */
-async function keepAside(path: string, now: Date): Promise<string | undefined> {
-  if (!await exists(path)) return undefined;
-  const kept = `${path}.replaced-${now.toISOString().replace(/[:.]/g, "-")}`;
-  await Deno.rename(path, kept);
-  for (const suffix of ["-wal", "-shm"]) {
-    await Deno.rename(path + suffix, kept + suffix).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
-  }
-  return kept;
 }
 
 /** Makes a file its owner's only, and where root calls, the owner that of the folder: a service's user. */

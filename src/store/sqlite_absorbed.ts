@@ -4,7 +4,10 @@ import type { AbsorbedRequest } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toAbsorbedRequest } from "./sqlite_rows.ts";
 
-/** Keeps the message of a waiting request with another one; false where it does not wait. */
+/**
+ * Keeps the message of a waiting request with another one; false where it does not wait, or was claimed
+ * before: the other one would not know of the tools that have run for it.
+ */
 export function absorbOne(
   sql: SqliteConnection,
   into: number,
@@ -14,7 +17,7 @@ export function absorbOne(
   const { changes } = sql.run(
     `INSERT INTO absorbed (request_seq, round, seq, node_id, platform, message, accepted_at)
      SELECT ?, ?, seq, node_id, platform, message, accepted_at FROM requests
-     WHERE seq = ? AND state = 'queued'`,
+     WHERE seq = ? AND state = 'queued' AND fence IS NULL`,
     into,
     round,
     seq,

@@ -9,6 +9,7 @@ import type { SyncMode } from "../config_types.ts";
 import { StoreError } from "../errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./instance_lock.ts";
+import { refuseCutOff } from "./replaced_store.ts";
 import { migrate, refuseNewer } from "./schema.ts";
 import type { Row } from "./sqlite_rows.ts";
 
@@ -39,6 +40,7 @@ export class SqliteConnection implements Disposable {
     const path = join(folder, "gateway.db");
     let database: DatabaseSync | undefined;
     try {
+      refuseCutOff(folder);
       inspect(path);
       database = new DatabaseSync(path);
       // Deno 2.4 waits five seconds for a lock of another program, and everybody would wait with it.

@@ -6,6 +6,11 @@ import type { RecentLinesCache } from "./recent_lines.ts";
 import type { RequestKey } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 
+/** The indexes of words. */
+const indexes = ["history_words", "memories_words"];
+/** Pages of an index that are merged at a time: whoever writes meanwhile waits that long. */
+const stepPages = 100;
+
 /** The conversations that a user has or had sessions in. */
 const conversations = `SELECT channel_key, thread_id FROM sessions
   WHERE platform = ? AND user_id = ?`;
@@ -68,18 +73,17 @@ export class SqliteForget implements ForgetStore {
       const usage = ofKey("usage");
       const exchanges = ofKey("memory_outbox");
       this.#dropFrames(platform);
-      for (const { channel_key } of channels) this.#dropEmptyChannel(channel_key as string);
+      this.#dropChannels(channels.map(({ channel_key }) => channel_key as string));
       return { requests, history, sessions, summaries, memories, reminders, usage, exchanges };
     });
   }
 
   async scrub(): Promise<void> {
-    await this.#sql.write(() => {
-      // The words of deleted rows stand in the index until its parts are merged.
-      for (const index of ["history_words", "memories_words"]) {
-        this.#sql.run(`INSERT INTO ${index} (${index}) VALUES ('optimize')`);
-      }
-    });
+    for (const index of indexes) {
+      // The words of deleted rows stand in the index until its parts are merged: all that are there
+      // now, says a negative number, and a positive one goes on with it.
+      for (let pages = -stepPages; await this.#merge(index, pages);) pages = stepPages;
+    }
     await this.#sql.read(() => this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
@@ -114,14 +118,27 @@ export class SqliteForget implements ForgetStore {
     );
   }
 
-  /** A channel's own key may be a person's name. Its fence starts anew: nobody holds it. */
-  #dropEmptyChannel(key: string): void {
+  /**
+   * A channel's own key may be a person's name. Where nothing is unfinished, nobody holds it, and its
+   * fence may start anew.
+   */
+  #dropChannels(keys: readonly string[]): void {
     this.#sql.run(
-      `DELETE FROM channels WHERE key = ?
-         AND NOT EXISTS (SELECT 1 FROM requests WHERE channel_key = channels.key)
-         AND NOT EXISTS (SELECT 1 FROM sessions WHERE channel_key = channels.key)`,
-      key,
+      `DELETE FROM channels WHERE key IN (SELECT value FROM json_each(?))
+         AND key NOT IN (SELECT channel_key FROM requests WHERE state <> 'done')`,
+      JSON.stringify(keys),
     );
+  }
+
+  /** One step of an index's merge, in a transaction of its own; false when there is no more to do. */
+  #merge(index: string, pages: number): Promise<boolean> {
+    const changes = () => this.#sql.get("SELECT total_changes() AS count")!.count as number;
+    return this.#sql.write(() => {
+      const before = changes();
+      this.#sql.run(`INSERT INTO ${index} (${index}, rank) VALUES ('merge', ?)`, pages);
+      // One is the command itself.
+      return changes() - before > 1;
+    });
   }
 
   #delete(what: string, ...values: string[]): number {

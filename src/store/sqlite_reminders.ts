@@ -7,6 +7,8 @@ import { toReminder } from "./sqlite_rows.ts";
 /** Texts as bytes, since the driver of Deno 2.4 cuts them at a NUL. */
 const columns = `id, user_key, node_id, platform, user, channel, CAST(text AS BLOB) AS text,
   due_at, created_at`;
+/** When one is to be taken up; as the index has it. */
+const takenUpAt = "coalesce(put_off_to, due_at)";
 
 /** The table `reminders`. */
 export class SqliteReminders implements ReminderStore {
@@ -45,7 +47,8 @@ export class SqliteReminders implements ReminderStore {
   ): Promise<readonly Reminder[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${columns} FROM reminders WHERE due_at <= ? ORDER BY due_at, id LIMIT ?`,
+        `SELECT ${columns} FROM reminders WHERE ${takenUpAt} <= ?
+         ORDER BY ${takenUpAt}, id LIMIT ?`,
         now,
         limit,
       ).map(toReminder)
@@ -54,7 +57,7 @@ export class SqliteReminders implements ReminderStore {
 
   nextDueAt(): Promise<number | undefined> {
     return this.#sql.read(() => {
-      const row = this.#sql.get("SELECT min(due_at) AS next FROM reminders");
+      const row = this.#sql.get(`SELECT min(${takenUpAt}) AS next FROM reminders`);
       return (row?.next ?? undefined) as number | undefined;
     });
   }
@@ -68,9 +71,9 @@ export class SqliteReminders implements ReminderStore {
     );
   }
 
-  postpone(id: string, { dueAt }: { readonly dueAt: number }): Promise<void> {
+  postpone(id: string, { to }: { readonly to: number }): Promise<void> {
     return this.#sql.write(() => {
-      this.#sql.run("UPDATE reminders SET due_at = ? WHERE id = ?", dueAt, id);
+      this.#sql.run("UPDATE reminders SET put_off_to = ? WHERE id = ?", to, id);
     });
   }
 

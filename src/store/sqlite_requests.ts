@@ -50,7 +50,7 @@ export class SqliteRequests implements domain.RequestStore {
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
       const common = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
-      const given = { ...common, userId: user.id, bytes: kept.bytes };
+      const given = { ...common, claimed: false, userId: user.id, bytes: kept.bytes };
       if (!request.claim) return { type: "accepted", request: given };
       const begun = {
         claim: claimOne(this.#sql, { seq, channelKey, message }, request.claim),
@@ -63,17 +63,16 @@ export class SqliteRequests implements domain.RequestStore {
         rounds: [],
         absorbed: [],
       };
-      return { type: "accepted", request: { ...given, begun } };
+      return { type: "accepted", request: { ...given, claimed: true, begun } };
     });
   }
 
   unfinished(): Promise<readonly domain.QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT seq, node_id, request_id, channel_key, priority,
+        `SELECT seq, node_id, request_id, channel_key, priority, user_id,
            json_extract(message, '$.overlap') AS overlap,
-           json_extract(message, '$.user.id') AS user_id,
-           json_extract(message, '$.channel.threadId') AS thread_id,
+           json_extract(message, '$.channel.threadId') AS thread_id, fence IS NOT NULL AS claimed,
            octet_length(message) + (SELECT coalesce(sum(octet_length(absorbed.message)), 0)
              FROM absorbed WHERE request_seq = requests.seq) AS bytes FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
@@ -199,12 +198,15 @@ export class SqliteRequests implements domain.RequestStore {
   }
 
   cancelQueued(
-    { seq, now }: { readonly seq: number; readonly now: number },
+    { seq, owner, now }: { readonly seq: number; readonly owner: string; readonly now: number },
   ): Promise<domain.CancelledRequest | undefined> {
     return this.#sql.write(() => {
       const row = this.#sql.get(
-        "SELECT platform, message FROM requests WHERE seq = ? AND state = 'queued'",
+        `SELECT platform, message FROM requests LEFT JOIN channels ON channels.key = channel_key
+         WHERE seq = ? AND (state = 'queued' OR
+           state = 'running' AND (channels.fence IS NOT requests.fence OR channels.owner IS NOT ?))`,
         seq,
+        owner,
       );
       if (!row) return undefined;
       this.#end(seq, { type: "cancelled" }, now);

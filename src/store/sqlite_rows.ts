@@ -25,6 +25,7 @@ export function toQueuedRequest(row: Row): requests.QueuedRequest {
     overlap: (row.overlap ?? "queue") as Overlap,
     userId: row.user_id as string,
     threadId: (row.thread_id ?? "") as string,
+    claimed: row.claimed === 1,
     bytes: row.bytes as number,
   };
 }

@@ -14,19 +14,11 @@ export class SqliteTasks implements TaskStore {
     this.#sql = sql;
   }
 
-  open({ name, digest }: TaskKey, { now }: { readonly now: number }): Promise<TaskState> {
-    return this.#sql.write(() => {
-      // What was counted goes on; what was handled is the old schedule's.
-      this.#sql.run(
-        `INSERT INTO tasks (name, digest, anchor_at) VALUES (?, ?, ?)
-         ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, anchor_at = excluded.anchor_at,
-           cursor_at = NULL WHERE digest <> excluded.digest`,
-        name,
-        digest,
-        now,
-      );
-      return toTaskState(this.#sql.get("SELECT * FROM tasks WHERE name = ?", name)!);
-    });
+  open(
+    keys: readonly TaskKey[],
+    { now }: { readonly now: number },
+  ): Promise<readonly TaskState[]> {
+    return this.#sql.write(() => keys.map((key) => this.#open(key, now)));
   }
 
   claim(
@@ -76,5 +68,18 @@ export class SqliteTasks implements TaskStore {
         digest,
       );
     });
+  }
+
+  #open({ name, digest }: TaskKey, now: number): TaskState {
+    // What was counted goes on; what was handled is the old schedule's.
+    this.#sql.run(
+      `INSERT INTO tasks (name, digest, anchor_at) VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, anchor_at = excluded.anchor_at,
+         cursor_at = NULL WHERE digest <> excluded.digest`,
+      name,
+      digest,
+      now,
+    );
+    return toTaskState(this.#sql.get("SELECT * FROM tasks WHERE name = ?", name)!);
   }
 }

@@ -23,8 +23,11 @@ export interface TaskKey {
 
 /** Tasks. Every method is one transaction. */
 export interface TaskStore {
-  /** The state of a task; a fresh one, anchored at `now`, where its schedule is new. */
-  open(key: TaskKey, options: { readonly now: number }): Promise<TaskState>;
+  /** The states of tasks, in their order; a fresh one, anchored at `now`, where a schedule is new. */
+  open(
+    keys: readonly TaskKey[],
+    options: { readonly now: number },
+  ): Promise<readonly TaskState[]>;
 
   /**
    * Takes a fire time to run it: it and all before it are handled. Gives the number of the run, which

@@ -185,7 +185,7 @@ Deno.test("a gateway that refuses, and what is none, are said in a line", async 
 });
 
 const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [
-  [["dance"], /^Unknown: hooks dance\. clara-gateway hooks help says what there is\.$/],
+  [["dance"], /^Unknown: hooks dance\. clara-gateway hooks --help says what there is\.$/],
   [["test"], /^Missing: the hook's name$/],
   [["test", "nobody"], /^There is no hook "nobody" in hooks\.yaml$/],
   [["test", "fails", "--event", "no:event"], /^There is no event "no:event"; there are /],

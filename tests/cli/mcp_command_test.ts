@@ -128,8 +128,8 @@ Deno.test("a tool's failure is exit code 1, and no server is left behind", async
 });
 
 const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [
-  [["dance"], /Unknown: mcp dance\. clara-gateway mcp help/],
-  [["add"], /Missing: what to add\. clara-gateway mcp help/],
+  [["dance"], /Unknown: mcp dance\. clara-gateway mcp --help/],
+  [["add"], /Missing: what to add\. clara-gateway mcp --help/],
   [["remove"], /Missing: the server's name/],
   [["call", "bad"], /Missing: the tool's name/],
   [["call", "bad", "pid", "{"], /Cannot read the arguments: /],

@@ -1,9 +1,12 @@
 /** The commands `sessions` and `forget` as people run them, with a running gateway and without one. */
 
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { tablesWith } from "../support/database_text.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -117,4 +120,18 @@ Deno.test("what is used wrongly ends with code 2 and says how", async () => {
   });
   assert.equal(format.code, 1);
   assert.match(format.err, /format/);
+});
+
+Deno.test("without a gateway, what is wrong with the store is said in the store's own words", async () => {
+  await using folder = new TempFolder();
+  const dataDir = folder.path;
+  await SqliteStore.open(dataDir)[Symbol.asyncDispose]();
+  const database = new DatabaseSync(join(dataDir, "gateway.db"));
+  database.exec("DROP TABLE sessions");
+  database.close();
+  for (const words of [["sessions", "list"], ["forget", "--user", "test:ada"]]) {
+    const { code, err } = await run(words, { dataDir });
+    assert.equal(code, 1);
+    assert.match(err, /^Cannot (read|write to) the store: no such table: \w+$/);
+  }
 });

@@ -121,7 +121,7 @@ Deno.test("a gateway that refuses is said in a line", async () => {
 });
 
 const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [
-  [["dance"], /^Unknown: tasks dance\. clara-gateway tasks help says what there is\.$/],
+  [["dance"], /^Unknown: tasks dance\. clara-gateway tasks --help says what there is\.$/],
   [["run"], /^Missing: the task's name$/],
   [["run", "yearly", "--url", "http://x"], /--url="http:\/\/x": expected ws:/],
   [["list", "--nonsense"], /--nonsense.*\nTry: clara-gateway --help/s],

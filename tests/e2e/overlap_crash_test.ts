@@ -11,10 +11,14 @@ import { TempFolder } from "../support/temp_folder.ts";
 
 const nodeId = "adapter-1";
 
-function start(llm: LlmServer, folder: TempFolder): Promise<GatewayProcess> {
+function start(
+  llm: LlmServer,
+  folder: TempFolder,
+  env: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
   return GatewayProcess.start({
     dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },
+    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
   });
 }
 
@@ -89,6 +93,101 @@ Deno.test("messages that wait to be collected are collected after a kill", async
   assert.equal((await after.replyTo(b)).terminal.content, "C");
   await after.replyTo(c);
   assert.deepEqual(endings(c, before, after), [`cancelled ${b}`]);
+});
+
+/** One turn at a time, so that what a run left behind waits behind the turn of another channel. */
+const oneTurn = { CLARA_MAX_CONCURRENT_TURNS: "1" };
+
+for (const overlap of ["collect", "steer"]) {
+  Deno.test(`a turn that was killed is not taken by the one that overtakes it (${overlap})`, async () => {
+    await using llm = await LlmServer.start();
+    await using folder = new TempFolder();
+    llm.reply({ hang: "before-headers" }, { text: "never ends", hang: "mid-stream" });
+    await using killed = await start(llm, folder);
+    const before = await AdapterClient.connect({ url: killed.url, nodeId });
+    const other = before.say("Other", { channelId: "channel-2" });
+    await llm.request(0);
+    const asked = before.say("A", { overlap, channel_type: "dm" });
+    await before.waitFor(({ content }) => content === "never ends");
+    const urgent = await queue(before, "B", { overlap, priority: "high", channel_type: "dm" });
+    await killed.kill();
+    await before.close();
+
+    // After its tool a turn takes in what wants to join it.
+    llm.reply(
+      { text: "Other's" },
+      { toolCalls: [{ id: "t1", name: "current_time", arguments: {} }] },
+      { text: "B's" },
+      { text: "A's" },
+    );
+    await using gateway = await start(llm, folder, oneTurn);
+    await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+    assert.equal((await after.replyTo(other)).terminal.content, "Other's");
+    assert.equal((await after.replyTo(urgent)).terminal.content, "B's");
+    assert.equal((await after.replyTo(asked)).terminal.content, "A's");
+    after.say("A", { requestId: asked, overlap, channel_type: "dm" });
+    await after.ping();
+    assert.deepEqual(endings(asked, before, after), ["response_end"]);
+    assert.equal(llm.requests.length, 6);
+  });
+
+  Deno.test(`a turn that was put back after a tool keeps its result (${overlap})`, async () => {
+    await using llm = await LlmServer.start();
+    await using folder = new TempFolder();
+    llm.reply(
+      { hang: "before-headers" },
+      { text: "Looking.", toolCalls: [{ id: "t1", name: "current_time", arguments: {} }] },
+      { hang: "before-headers" },
+    );
+    await using stopped = await start(llm, folder, { CLARA_DRAIN_SECONDS: "0" });
+    const before = await AdapterClient.connect({ url: stopped.url, nodeId });
+    before.say("Other", { channelId: "channel-2" });
+    await llm.request(0);
+    const asked = before.say("A", { overlap, channel_type: "dm" });
+    const cut = await llm.request(2);
+    const urgent = await queue(before, "B", { overlap, priority: "high", channel_type: "dm" });
+    assert.equal((await stopped.kill("SIGTERM")).code, 0);
+    await before.close();
+
+    llm.reply(
+      { text: "Other's" },
+      { toolCalls: [{ id: "t2", name: "current_time", arguments: {} }] },
+      { text: "B's" },
+      { text: "A's" },
+    );
+    await using gateway = await start(llm, folder, oneTurn);
+    await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+    assert.equal((await after.replyTo(urgent)).terminal.content, "B's");
+    const { terminal } = await after.replyTo(asked);
+    assert.equal(terminal.content, "Looking.\n\nA's");
+    assert.equal(terminal.tool_count, 1);
+    assert.deepEqual(llm.requests.at(-1)!.body.messages.slice(-2), cut.body.messages.slice(-2));
+  });
+}
+
+Deno.test("a turn that was killed and waits behind another can be cancelled", async () => {
+  await using llm = await LlmServer.start();
+  await using folder = new TempFolder();
+  llm.reply({ text: "never ends", hang: "mid-stream" });
+  await using killed = await start(llm, folder);
+  const before = await AdapterClient.connect({ url: killed.url, nodeId });
+  const collect = { overlap: "collect", channel_type: "dm" };
+  const asked = before.say("A", collect);
+  await before.waitFor(({ content }) => content === "never ends");
+  const urgent = await queue(before, "B", { ...collect, priority: "high" });
+  await killed.kill();
+  await before.close();
+
+  const gate = new Gate();
+  llm.reply({ text: "B's", gate: gate.opened });
+  await using gateway = await start(llm, folder);
+  await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
+  await llm.request(1);
+  after.cancel(asked);
+  assert.equal((await after.replyTo(asked)).terminal.type, "cancelled");
+  gate.open();
+  assert.equal((await after.replyTo(urgent)).terminal.content, "B's");
+  assert.equal(llm.requests.length, 2);
 });
 
 Deno.test("what has joined a turn before a kill is in it after the kill, and is not answered again", async () => {

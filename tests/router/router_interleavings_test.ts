@@ -65,6 +65,7 @@ for (const seed of [1, 2, 3, 4]) {
         overlap: "queue",
         userId: "user",
         threadId: "",
+        claimed: false,
         bytes: seq,
       });
     };

@@ -313,7 +313,7 @@ function take(
     assert.equal(place.full, model.full(step));
     assert.equal(place.next, next);
     if (place.full || busy && step.overlap === "reject") return;
-    const request = { ...fields, seq, requestId: `${seq}`, threadId: "" };
+    const request = { ...fields, seq, requestId: `${seq}`, threadId: "", claimed: false };
     router.enqueue(request);
     return model.add(request);
   }
@@ -335,7 +335,7 @@ function take(
     const { channelKey, nodeId, bytes } = kept;
     const begun = kept.next && claims ? {} as QueuedRequest["begun"] : undefined;
     const bare = { ...fields, channelKey, nodeId, bytes, seq, requestId: `${seq}`, threadId: "" };
-    const request = { ...bare, ...(begun && { begun }) };
+    const request = { ...bare, claimed: begun !== undefined, ...(begun && { begun }) };
     place.enter(request);
     return model.enter(kept, request);
   }

@@ -62,6 +62,7 @@ class Stage {
       overlap: "queue",
       userId: "user",
       threadId: "",
+      claimed: false,
       bytes: 1,
     };
     return this.router.enqueue(request);

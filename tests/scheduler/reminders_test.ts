@@ -143,9 +143,14 @@ Deno.test("one that its channel refuses is tried again, and does not hold up the
   await bench.add("b", 1000);
   await bench.clock.pass(2000);
   assert.deepEqual(bench.ids, ["reminder-b"]);
+  const dueAt = Date.parse(noon) + 1000;
+  const [waiting] = await bench.reminders.ofUser("test:user-1");
+  assert.equal(waiting!.dueAt, dueAt);
   await bench.clock.pass(minute);
   assert.deepEqual(bench.ids, ["reminder-b", "reminder-a"]);
   assert.equal(refused, 3);
+  const told = bench.events.map(({ data }) => (data as { fire_at?: string }).fire_at);
+  assert.deepEqual(told, Array(2).fill(new Date(dueAt).toISOString()));
 });
 
 for (const method of ["due", "remove", "postpone", "nextDueAt"] as const) {

@@ -165,7 +165,7 @@ export class SchedulerBench implements AsyncDisposable {
     const unlessDown = <T>(call: () => Promise<T>) =>
       this.storeDown ? Promise.reject(this.storeDown) : call();
     return {
-      open: (key, options) => unlessDown(() => tasks.open(key, options)),
+      open: (keys, options) => unlessDown(() => tasks.open(keys, options)),
       claim: (key, options) => unlessDown(() => tasks.claim(key, options)),
       skip: (key, options) => unlessDown(() => tasks.skip(key, options)),
       reanchor: (key, options) => unlessDown(() => tasks.reanchor(key, options)),

@@ -164,6 +164,12 @@ const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
     /:4: .*interval/,
   ],
   ["a delay that is negative", [...everyMinute, "delay: -1"], /:6: "tasks\.0\.delay"/],
+  ["a delay past any date", [...everyMinute, "delay: 1e15"], /:6: "tasks\.0\.delay": .*315360000/],
+  [
+    "a single time's delay past any date",
+    ["type: one_shot", "delay: 1e15", "command: date"],
+    /:4: "tasks\.0\.delay": .*315360000/,
+  ],
   [
     "a wrong cron expression",
     ["type: cron", 'cron: "61 * * * *"', "command: date"],

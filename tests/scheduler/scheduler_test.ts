@@ -178,6 +178,24 @@ Deno.test("two sources cannot have a task of the same name, and neither is harme
   assert.equal(bench.ran.length, 1);
 });
 
+Deno.test("tasks that cannot all be put into force leave those before as they are", async () => {
+  await using bench = await SchedulerBench.open("2026-05-01T08:00:30Z");
+  const task = bench.task({ schedule: eachMinute });
+  const scheduler = await bench.start(task);
+  const changed = [
+    { ...task, description: "changed", enabled: false },
+    bench.task({ name: "another", schedule: eachMinute }),
+  ];
+  bench.storeDown = new Error("disk full");
+  await assert.rejects(scheduler.replace(source, changed), /disk full/);
+  bench.storeDown = undefined;
+  assert.deepEqual(scheduler.list().map(({ task }) => task), [task]);
+  await bench.clock.pass(minute);
+  assert.equal(bench.ran.length, 1);
+  await scheduler.replace(source, changed);
+  assert.deepEqual(scheduler.list().map(({ task }) => task), changed);
+});
+
 Deno.test("while the store fails nothing runs, and then each task runs once", async () => {
   await using bench = await SchedulerBench.open("2026-05-01T08:59:30Z");
   const scheduler = await bench.start(bench.task({ schedule: daily, missed: "once" }));

@@ -1,7 +1,7 @@
 /** The promises about requests that become a part of another one. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
-import { accepted, claimed, ending, message, request } from "./samples.ts";
+import { accepted, claimed, ending, message, request, toolResult } from "./samples.ts";
 import type { Promises } from "./store_conformance.ts";
 
 /** Declares the tests. */
@@ -48,6 +48,26 @@ export function testAbsorbed(promises: Promises): void {
     assert.deepEqual(first?.map(({ seq }) => seq), [waiting]);
     assert.deepEqual(await requests.absorb(claim, { seqs, round: 0, now: 2600 }), []);
   });
+
+  promises(
+    "what was claimed before is not absorbed, and keeps what was done for it",
+    async (store) => {
+      const { requests } = store;
+      const putBack = await accepted(store, request("b"));
+      const { claim: first } = await claimed(store, putBack, "dead");
+      const calls = [{ id: "1", name: "look", arguments: "{}" }];
+      await requests.recordRound(first, { index: 0, text: "t", calls });
+      await requests.recordResult(first, { round: 0, position: 0, result: toolResult });
+      await requests.release(first);
+      const left = await accepted(store, request("c", { channelKey: "channel-2" }));
+      await claimed(store, left, "dead");
+      const { claim } = await claimed(store, await accepted(store, request("a")));
+      const options = { seqs: [putBack, left], round: -1, now: 2500 };
+      assert.deepEqual(await requests.absorb(claim, options), []);
+      assert.deepEqual((await claimed(store, putBack)).rounds[0]?.results, [toolResult]);
+      assert.equal((await claimed(store, left)).attempt, 2);
+    },
+  );
 
   promises("nothing is absorbed under a claim that was passed", async (store) => {
     const seq = await accepted(store, request("a"));
@@ -99,4 +119,17 @@ export function testAbsorbed(promises: Promises): void {
       );
     },
   );
+
+  promises("unfinished requests tell whether they were claimed before", async (store) => {
+    const putBack = (await claimed(store, await accepted(store, request("a")))).claim;
+    await store.requests.release(putBack);
+    await claimed(store, await accepted(store, request("b")));
+    await accepted(store, request("c"));
+    const found = await store.requests.unfinished();
+    assert.deepEqual(found.map(({ requestId, claimed }) => [requestId, claimed]), [
+      ["b", true],
+      ["a", true],
+      ["c", false],
+    ]);
+  });
 }

@@ -5,6 +5,7 @@ import {
   accepted,
   claimed,
   conversation,
+  ending,
   finished,
   message,
   request,
@@ -68,6 +69,14 @@ export function testForget(promises: Promises): void {
       );
     },
   );
+
+  promises("what runs for others in the user's channel goes on", async (store) => {
+    await finished(store);
+    const other = message("b", { user: { id: "user-2" } });
+    const { claim } = await claimed(store, await accepted(store, request("b", { message: other })));
+    await store.forget.forget(ada);
+    assert.equal(await store.requests.finish(claim, ending()), true);
+  });
 
   promises("sessions are found by whom and where, the newest first", async (store) => {
     await store.sessions.open(sessionOf("s1"));

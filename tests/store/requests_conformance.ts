@@ -37,6 +37,7 @@ function testAccept(promises: Promises): void {
       overlap: "queue",
       userId: "user-1",
       threadId: "thread-1",
+      claimed: false,
       bytes: new TextEncoder().encode(JSON.stringify(given.message)).length,
     });
   });
@@ -82,16 +83,16 @@ function testAccept(promises: Promises): void {
     const [a, b, c, d] = numbers as [number, number, number, number];
     await claimed(store, d);
     await claimed(store, c);
-    await store.requests.cancelQueued({ seq: a, now: 1 });
+    await store.requests.cancelQueued({ seq: a, owner: "me", now: 1 });
     const order = (await store.requests.unfinished()).map(({ seq }) => seq);
     assert.deepEqual(order, [c, d, b]);
   });
 
   promises("a message that waits can be cancelled, once", async (store) => {
     const seq = await accepted(store, request("a"));
-    const cancelled = await store.requests.cancelQueued({ seq, now: 1 });
+    const cancelled = await store.requests.cancelQueued({ seq, owner: "me", now: 1 });
     assert.deepEqual(cancelled, { platform: "test", message: message("a") });
-    assert.equal(await store.requests.cancelQueued({ seq, now: 2 }), undefined);
+    assert.equal(await store.requests.cancelQueued({ seq, owner: "me", now: 2 }), undefined);
     assert.deepEqual((await store.requests.reply(seq))?.outcome, { type: "cancelled" });
     assert.equal(
       await store.requests.claim(seq, { owner: "me", now: 3, idleBefore: 0 }),
@@ -102,11 +103,28 @@ function testAccept(promises: Promises): void {
   promises("a message that runs or is done or unknown is not cancelled", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
-    assert.equal(await store.requests.cancelQueued({ seq, now: 1 }), undefined);
+    assert.equal(await store.requests.cancelQueued({ seq, owner: "me", now: 1 }), undefined);
     assert.equal(await store.requests.finish(claim, ending()), true);
-    assert.equal(await store.requests.cancelQueued({ seq, now: 1 }), undefined);
-    assert.equal(await store.requests.cancelQueued({ seq: 999, now: 1 }), undefined);
+    assert.equal(await store.requests.cancelQueued({ seq, owner: "me", now: 1 }), undefined);
+    assert.equal(await store.requests.cancelQueued({ seq: 999, owner: "me", now: 1 }), undefined);
   });
+
+  promises(
+    "a message that ran when another gateway died waits, and can be cancelled",
+    async (store) => {
+      const cancel = (seq: number) => store.requests.cancelQueued({ seq, owner: "me", now: 1 });
+      const held = await accepted(store, request("a"));
+      await claimed(store, held, "dead");
+      assert.deepEqual(await cancel(held), { platform: "test", message: message("a") });
+      const passed = await accepted(store, request("b"));
+      await claimed(store, passed, "dead");
+      const running = await accepted(store, request("c"));
+      const { claim } = await claimed(store, running);
+      assert.deepEqual(await cancel(passed), { platform: "test", message: message("b") });
+      assert.equal(await cancel(running), undefined);
+      assert.equal(await store.requests.finish(claim, ending()), true);
+    },
+  );
 }
 
 function testClaim(promises: Promises): void {
@@ -210,7 +228,7 @@ function testClaim(promises: Promises): void {
     assert.deepEqual((await store.requests.unfinished()).map(({ seq }) => seq), [a, b]);
     assert.equal((await store.figures()).queued, 2);
     assert.equal(await store.requests.finish(claim, ending()), false);
-    assert.ok(await store.requests.cancelQueued({ seq: a, now: 1 }));
+    assert.ok(await store.requests.cancelQueued({ seq: a, owner: "me", now: 1 }));
   });
 
   promises("a later claim of the request ends the earlier one", async (store) => {

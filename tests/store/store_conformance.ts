@@ -110,13 +110,14 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
     const key = { name: "task", digest: "digest" };
     {
       await using store = await place.open();
-      await store.tasks.open(key, { now: 1000 });
+      await store.tasks.open([key], { now: 1000 });
       await store.tasks.claim(key, { fireAt: 2000, run: newRun("task"), keep: 9 });
       await store.reminders.add(reminderOf("a"), { cap: 9 });
       await store.frames.save({ sessions: [adapterSession()], ended: [] });
     }
     await using store = await place.open();
-    const { anchorAt, cursorAt } = await store.tasks.open(key, { now: 9000 });
+    const [state] = await store.tasks.open([key], { now: 9000 });
+    const { anchorAt, cursorAt } = state!;
     assert.deepEqual({ anchorAt, cursorAt }, { anchorAt: 1000, cursorAt: 2000 });
     const cutOff = { durationMs: 0, output: "", error: "cut off" };
     assert.equal((await store.runs.closeInterrupted(cutOff)).length, 1);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Store } from "../../src/store/store.ts";
+import type { TaskState } from "../../src/store/task_store.ts";
 import { newRun } from "./runs_conformance.ts";
 import type { Promises } from "./store_conformance.ts";
 
@@ -14,9 +15,15 @@ function claim(store: Store, fireAt?: number, of = key): Promise<number | undefi
   return store.tasks.claim(of, { fireAt, run, keep: 9 });
 }
 
+/** Looks a task up as the scheduler does when it reads its file. */
+async function open(store: Store, now: number, of = key): Promise<TaskState> {
+  const [state] = await store.tasks.open([of], { now });
+  return state!;
+}
+
 /** Where the task stands. */
 function state(store: Store, of = key) {
-  return store.tasks.open(of, { now: 99_999 });
+  return open(store, 99_999, of);
 }
 
 /** Declares the tests. */
@@ -29,14 +36,25 @@ export function testTasks(promises: Promises): void {
       lastRunAt: undefined,
       runCount: 0,
     };
-    assert.deepEqual(await store.tasks.open(key, { now: 1000 }), fresh);
-    assert.deepEqual(await store.tasks.open(key, { now: 5000 }), fresh);
+    assert.deepEqual(await open(store, 1000), fresh);
+    assert.deepEqual(await open(store, 5000), fresh);
+  });
+
+  promises("tasks that are looked up together come in their order", async (store) => {
+    await open(store, 1000);
+    const other = { name: "another", digest: "digest-2" };
+    const states = await store.tasks.open([other, key], { now: 2000 });
+    assert.deepEqual(states.map(({ name, digest, anchorAt }) => ({ name, digest, anchorAt })), [
+      { ...other, anchorAt: 2000 },
+      { ...key, anchorAt: 1000 },
+    ]);
+    assert.deepEqual(await store.tasks.open([], { now: 2000 }), []);
   });
 
   promises(
     "a claim notes its run in the same transaction, and where the task stands",
     async (store) => {
-      await store.tasks.open(key, { now: 1000 });
+      await open(store, 1000);
       const id = await claim(store, 1500);
       const { cursorAt, lastRunAt, runCount } = await state(store);
       assert.deepEqual({ cursorAt, lastRunAt, runCount }, {
@@ -52,7 +70,7 @@ export function testTasks(promises: Promises): void {
   );
 
   promises("a fire time is claimed at most once, and none before it", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     assert.notEqual(await claim(store, 1500), undefined);
     for (const fireAt of [1500, 1499, 0]) assert.equal(await claim(store, fireAt), undefined);
     assert.equal((await state(store)).runCount, 1);
@@ -61,7 +79,7 @@ export function testTasks(promises: Promises): void {
   });
 
   promises("of many who claim a fire time at once, one gets it", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     for (const fireAt of [1500, 1600, 1700]) {
       const claims = await Promise.all(Array.from({ length: 8 }, () => claim(store, fireAt)));
       assert.equal(claims.filter((id) => id !== undefined).length, 1);
@@ -70,7 +88,7 @@ export function testTasks(promises: Promises): void {
   });
 
   promises("a run by hand counts, and takes no fire time", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     await claim(store, 1500);
     assert.notEqual(await claim(store), undefined);
     const { cursorAt, runCount } = await state(store);
@@ -79,10 +97,10 @@ export function testTasks(promises: Promises): void {
   });
 
   promises("with another schedule a task begins anew, but for its count", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     await claim(store, 1500);
     const other = { ...key, digest: "digest-2" };
-    assert.deepEqual(await store.tasks.open(other, { now: 3000 }), {
+    assert.deepEqual(await open(store, 3000, other), {
       ...other,
       anchorAt: 3000,
       cursorAt: undefined,
@@ -100,7 +118,7 @@ export function testTasks(promises: Promises): void {
   });
 
   promises("skipped fire times are handled, and the cursor never goes back", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     await store.tasks.skip(key, { fireAt: 1500 });
     assert.equal(await claim(store, 1500), undefined);
     await store.tasks.skip(key, { fireAt: 1200 });
@@ -112,7 +130,7 @@ export function testTasks(promises: Promises): void {
   });
 
   promises("a task that is anchored anew may be claimed before its old cursor", async (store) => {
-    await store.tasks.open(key, { now: 1000 });
+    await open(store, 1000);
     await claim(store, 9000);
     await store.tasks.reanchor({ ...key, digest: "digest-2" }, { anchorAt: 1 });
     assert.equal(await claim(store, 2500), undefined);
@@ -128,8 +146,8 @@ export function testTasks(promises: Promises): void {
 
   promises("tasks do not touch each other, and drop their own old runs only", async (store) => {
     const other = { name: "task-2", digest: "digest-1" };
-    await store.tasks.open(key, { now: 1000 });
-    await store.tasks.open(other, { now: 1000 });
+    await open(store, 1000);
+    await open(store, 1000, other);
     await claim(store, 9000);
     for (let fireAt = 1; fireAt <= 5; fireAt++) {
       const run = newRun(other.name);
