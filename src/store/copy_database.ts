@@ -20,10 +20,8 @@ interface SchemaObject {
 
 /** Rows that are in memory at once. */
 const partRows = 1_000;
-/** Less than any row's number. */
-const firstRow = -(2n ** 63n);
-/** A name that no column has. */
-const rowNumber = "row number";
+/** How no column is named. */
+const keyColumn = "part of the key";
 
 /** Copies everything into an empty database. @throws {Error} as SQLite does. */
 export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
@@ -63,24 +61,29 @@ function copyRows(
   { name, keyed }: { readonly name: string; readonly keyed: boolean },
   { source, target }: { readonly source: DatabaseSync; readonly target: DatabaseSync },
 ): void {
-  const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all()
+  const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all();
+  const names = columns.map((column) => quoted(String(column.name)));
+  const key = columns.filter(({ pk }) => Number(pk) > 0)
+    .sort((a, b) => Number(a.pk) - Number(b.pk))
     .map((column) => quoted(String(column.name)));
-  const names = columns.join(", ");
-  // In parts: Deno 2.4 crashes on `iterate`. A table without row numbers is a small one here.
-  const select = source.prepare(
-    keyed
-      ? `SELECT 0, ${names} FROM ${quoted(name)} WHERE ? IS NULL LIMIT -1`
-      : `SELECT rowid AS "${rowNumber}", ${names} FROM ${quoted(name)}
-         WHERE rowid > ? ORDER BY rowid LIMIT ${partRows}`,
+  // The key first, then the row. In parts: Deno 2.4 crashes on `iterate`.
+  const order = keyed ? key : ["rowid"];
+  const select = (where: string) =>
+    source.prepare(
+      `SELECT ${order.map((column, index) => `${column} AS "${keyColumn} ${index}"`).join(", ")},
+         ${names.join(", ")} FROM ${quoted(name)} ${where} ORDER BY ${order.join(", ")}
+       LIMIT ${partRows}`,
+    );
+  const first = select("");
+  const next = select(`WHERE (${order.join(", ")}) > (${order.map(() => "?").join(", ")})`);
+  const insert = target.prepare(
+    `INSERT INTO ${quoted(name)} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
   );
-  select.setReadBigInts(true);
-  const marks = columns.map(() => "?").join(", ");
-  const insert = target.prepare(`INSERT INTO ${quoted(name)} (${names}) VALUES (${marks})`);
-  for (let last: Value = keyed ? null : firstRow, rows: Value[][];;) {
-    rows = select.all(last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
-    for (const [, ...values] of rows) insert.run(...values);
-    if (keyed || rows.length < partRows) return;
-    last = rows.at(-1)![0]!;
+  for (const statement of [first, next]) statement.setReadBigInts(true);
+  for (let rows = first.all(); rows.length > 0;) {
+    const values = rows.map((row) => Object.values(row as Readonly<Record<string, Value>>));
+    for (const each of values) insert.run(...each.slice(order.length));
+    rows = next.all(...values.at(-1)!.slice(0, order.length));
   }
 }
 

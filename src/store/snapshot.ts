@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { ConfigError, errorText, StoreError } from "../errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { refuseNewer } from "./schema.ts";
+import { refuseNewer } from "./migrate.ts";
 
 /** What a copy holds. */
 export interface SnapshotFigures {

@@ -72,9 +72,7 @@ export class SqliteForget implements ForgetStore {
   async scrub(): Promise<void> {
     await this.#sql.write(() => {
       // The words of deleted rows stand in the index until its parts are merged.
-      for (const index of ["history_words", "memories_words"]) {
-        this.#sql.run(`INSERT INTO ${index} (${index}) VALUES ('optimize')`);
-      }
+      this.#sql.run("INSERT INTO history_words (history_words) VALUES ('optimize')");
     });
     await this.#sql.read(() => this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
