@@ -1,6 +1,6 @@
 /**
  * The terms of a memory as bytes, and the search through those of one user, one after the other: what is
- * kept of others costs nothing, and ten thousand of them take a millisecond or two.
+ * kept of others costs nothing, and ten thousand of them take a few milliseconds.
  *
  * A list is a head (id and time, 64-bit floats; words of the text, entries that follow) and for each term a
  * hash of 32 bits, all of it little-endian. A term that stands in the text repeatedly is there repeatedly.
