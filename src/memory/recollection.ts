@@ -7,7 +7,6 @@
 import { errorText } from "../errors.ts";
 import { logger } from "../log.ts";
 import { type Place, viewFrom } from "../store/memory_scope.ts";
-import { waitAtMost } from "../wait.ts";
 import { type Fact, type Memory, MemoryError } from "./memory.ts";
 import { TimeLimit } from "./time_limit.ts";
 
@@ -70,8 +69,8 @@ export class Recollection {
     const view = { userKey, ...viewFrom(place) };
     const searching = memory.search({ ...view, query, limit: maxFacts, signal: limit.signal })
       .catch((error: Error) => error);
-    const tooLate = new MemoryError(`No answer within ${budgetMs / 1000} s`, { passing: true });
-    const result = await atMost(searching, { ms: budgetMs + graceMs, otherwise: tooLate });
+    const result = await unlessLate(searching, { signal: limit.signal, ms: graceMs }) ??
+      new MemoryError(`No answer within ${budgetMs / 1000} s`, { passing: true });
     if (signal.aborted) return [];
     if (!rests) this.#note(result);
     const found = result instanceof MemoryError ? result.found : result;
@@ -112,13 +111,23 @@ export class Recollection {
   }
 }
 
-async function atMost<T>(
+/** Undefined where it has not come this long after the signal's abort; before that no timer is needed. */
+function unlessLate<T>(
   promise: Promise<T>,
-  { ms, otherwise }: { readonly ms: number; readonly otherwise: T },
-): Promise<T> {
-  let result = otherwise;
-  await waitAtMost(promise.then((value) => result = value), ms);
-  return result;
+  { signal, ms }: { readonly signal: AbortSignal; readonly ms: number },
+): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => timer = setTimeout(end, ms);
+    if (signal.aborted) wait();
+    else signal.addEventListener("abort", wait);
+    promise.then(end);
+    function end(result?: T) {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", wait);
+      resolve(result);
+    }
+  });
 }
 
 function toLine({ text, createdAt }: Fact): string {

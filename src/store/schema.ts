@@ -1,13 +1,13 @@
-/**
- * The tables, as a list of forward migrations. A database carries the number of those that it has
- * seen in `user_version`; one from a newer program is refused and left as it is.
- */
+/** The tables, as a list of forward migrations, which `migrate.ts` runs. */
 
 import type { DatabaseSync } from "node:sqlite";
-import { StoreError } from "../errors.ts";
+import { keepTermsOfMemories } from "./memory_terms_migration.ts";
+
+/** SQL, or a function where SQL is not enough; each is run in a transaction of its own. */
+export type Migration = string | ((database: DatabaseSync) => void);
 
 /** Migration n takes a database from version n to n + 1. Never change one that was released. */
-const migrations: readonly string[] = [
+export const migrations: readonly Migration[] = [
   `
   CREATE TABLE channels (
     key TEXT PRIMARY KEY,
@@ -300,28 +300,5 @@ const migrations: readonly string[] = [
   DROP INDEX reminders_due;
   CREATE INDEX reminders_due ON reminders (coalesce(put_off_to, due_at));
   `,
+  keepTermsOfMemories,
 ];
-
-/** @throws {StoreError} when a database comes from a newer program. It is only read. */
-export function refuseNewer(database: DatabaseSync, path: string): void {
-  const found = versionOf(database);
-  if (found <= migrations.length) return;
-  throw new StoreError(
-    `Cannot open store "${path}": its version is ${found}, this program knows up to ` +
-      `${migrations.length}. Use the newer program that wrote it, or another data folder.`,
-  );
-}
-
-/** Brings a database to this program's version, or to an earlier one. */
-export function migrate(database: DatabaseSync, to = migrations.length): void {
-  const found = versionOf(database);
-  for (let version = found; version < to; version++) {
-    database.exec(
-      `BEGIN IMMEDIATE; ${migrations[version]} PRAGMA user_version = ${version + 1}; COMMIT;`,
-    );
-  }
-}
-
-function versionOf(database: DatabaseSync): number {
-  return Number(database.prepare("PRAGMA user_version").get()!.user_version);
-}

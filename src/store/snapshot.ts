@@ -8,8 +8,8 @@ import { dirname, join } from "node:path";
 import { ConfigError, errorText, StoreError } from "../errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
+import { refuseNewer } from "./migrate.ts";
 import { putAside } from "./replaced_store.ts";
-import { refuseNewer } from "./schema.ts";
 
 /** What a copy holds. */
 export interface SnapshotFigures {

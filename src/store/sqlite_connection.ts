@@ -9,8 +9,8 @@ import type { SyncMode } from "../config_types.ts";
 import { StoreError } from "../errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./instance_lock.ts";
+import { migrate, refuseNewer } from "./migrate.ts";
 import { refuseCutOff } from "./replaced_store.ts";
-import { migrate, refuseNewer } from "./schema.ts";
 import type { Row } from "./sqlite_rows.ts";
 
 type Value = string | number | null | Uint8Array;
@@ -45,11 +45,12 @@ export class SqliteConnection implements Disposable {
       database = new DatabaseSync(path);
       // Deno 2.4 waits five seconds for a lock of another program, and everybody would wait with it.
       database.exec("PRAGMA busy_timeout = 0");
+      // What is deleted is overwritten, not only marked as free: users may want to be forgotten. That
+      // goes for the tables that a migration drops, too.
+      database.exec("PRAGMA secure_delete = ON");
       migrate(database);
       database.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA foreign_keys = ON; ` +
-          // What is deleted is overwritten, not only marked as free: users may want to be forgotten.
-          "PRAGMA secure_delete = ON",
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA foreign_keys = ON`,
       );
       return new SqliteConnection(database, lock);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { RequestKey } from "./request_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 
 /** The indexes of words. */
-const indexes = ["history_words", "memories_words"];
+const indexes = ["history_words"];
 /** Pages of an index that are merged at a time: whoever writes meanwhile waits that long. */
 const stepPages = 100;
 

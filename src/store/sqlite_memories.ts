@@ -2,23 +2,16 @@
 
 import type { Lesson, Memory, MemoryStore, MemoryView, NewMemory } from "./memory_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
+import { queryTermsOf } from "./memory_terms.ts";
 import { toMemory } from "./sqlite_rows.ts";
+import { bestMatches, termList } from "./term_list.ts";
 
 /** A fact that is this much older than the user's newest one counts half, milliseconds. */
 export const halfWeightAgeMs = 180 * 86_400_000;
-/** Words of a query that are looked for: a message may be a book. */
-const maxWords = 40;
-/** Matches, the best ones, that are weighed by their age and looked at for who may see them. */
+/** Matches, the best ones, that are looked at for who may see them. */
 const maxMatches = 500;
 
-/** Words that would match nearly everything, and cost the more the more there is. */
-const commonWords = new Set(
-  ("a about all am an and any are as at be but by can did do does for from had has have he her his " +
-    "how i if in is it its me my of on or our she so that the their them they this to was we " +
-    "were what when where which who why will with would you your").split(" "),
-);
-
-/** The tables `memories` and `memories_words`; `learn` takes from `memory_outbox`. */
+/** The tables `memories` and `memory_terms`; `learn` takes from `memory_outbox`. */
 export class SqliteMemories implements MemoryStore {
   readonly #sql: SqliteConnection;
 
@@ -37,26 +30,20 @@ export class SqliteMemories implements MemoryStore {
     { query, limit, ...view }: MemoryView & { readonly query: string; readonly limit: number },
   ): Promise<readonly Memory[]> {
     return this.#sql.read(() => {
-      // Each word in quotes: what a person types is never FTS5's query language.
-      const words = wordsOf(query).map(quoted).join(" OR ");
-      if (!words) return [];
-      const match = `owner : ${quoted(hex(view.userKey))} AND text : (${words})`;
-      return this.#sql.all(
-        // The owner is in the index only to narrow the search; the comparison decides.
-        `SELECT memories.* FROM (
-           SELECT rowid AS id, bm25(memories_words, 0, 1) AS score FROM memories_words
-           WHERE memories_words MATCH ? ORDER BY score LIMIT ${maxMatches}
-         ) JOIN memories USING (id) WHERE memories.user_key = ? AND ${visible}
-         ORDER BY score / (1 + (
-           (SELECT max(created_at) FROM memories WHERE user_key = ?) - memories.created_at
-         ) / CAST(? AS REAL)), memories.id DESC LIMIT ?`,
-        match,
+      const terms = queryTermsOf(query);
+      if (terms.length === 0) return [];
+      // All in one row: a row for each would cost more than the search in them.
+      const { lists } = this.#sql.get(
+        `SELECT CAST(group_concat(terms, '') AS BLOB) AS lists FROM memory_terms WHERE user_key = ?`,
         view.userKey,
-        ...visibility(view),
-        view.userKey,
-        halfWeightAgeMs,
-        limit,
-      ).map(toMemory);
+      )!;
+      if (!lists) return [];
+      const ids = bestMatches(lists as Uint8Array, { terms, halfWeightAgeMs, limit: maxMatches });
+      const found: Memory[] = [];
+      for (let from = 0; from < ids.length && found.length < limit; from += limit) {
+        found.push(...this.#visible(ids.slice(from, from + limit), view));
+      }
+      return found.slice(0, limit);
     });
   }
 
@@ -68,11 +55,13 @@ export class SqliteMemories implements MemoryStore {
   ): Promise<readonly Memory[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT * FROM memories WHERE user_key = ? AND ${visible} AND kind = coalesce(?, kind)
+        // Two statements: each has an index that gives the newest first.
+        `SELECT * FROM memories
+         WHERE user_key = ? AND ${kind ? "kind = ?" : "? IS NULL"} AND ${visible}
          ORDER BY id DESC LIMIT ?`,
         view.userKey,
-        ...visibility(view),
         kind ?? null,
+        ...visibility(view),
         limit,
       ).map(toMemory)
     );
@@ -112,6 +101,19 @@ export class SqliteMemories implements MemoryStore {
     });
   }
 
+  /** In the order of the ids. */
+  #visible(ids: readonly number[], view: MemoryView): readonly Memory[] {
+    // CROSS keeps SQLite from going through all facts of the user instead.
+    return this.#sql.all(
+      `SELECT memories.* FROM json_each(?) AS found
+       CROSS JOIN memories ON memories.id = found.value
+       WHERE user_key = ? AND ${visible} ORDER BY found.key`,
+      JSON.stringify(ids),
+      view.userKey,
+      ...visibility(view),
+    ).map(toMemory);
+  }
+
   #add(fact: NewMemory, cap: number): { readonly memory: Memory; readonly created: boolean } {
     const { userKey, text, source = "tool", kind = "fact" } = fact;
     const known = this.#sql.get(
@@ -134,6 +136,13 @@ export class SqliteMemories implements MemoryStore {
       source,
       kind,
     )!;
+    const memory = toMemory(created);
+    this.#sql.run(
+      "INSERT INTO memory_terms (user_key, memory_id, terms) VALUES (?, ?, ?)",
+      userKey,
+      memory.id,
+      termList(memory),
+    );
     this.#sql.run(
       `DELETE FROM memories WHERE id IN (
          SELECT id FROM memories WHERE user_key = ? AND source = ? ORDER BY id DESC LIMIT -1 OFFSET ?
@@ -142,7 +151,7 @@ export class SqliteMemories implements MemoryStore {
       source,
       cap,
     );
-    return { memory: toMemory(created), created: true };
+    return { memory, created: true };
   }
 }
 
@@ -152,22 +161,4 @@ export const visible = "(memories.private = 0 OR ? = 1 OR memories.channel_key =
 /** The values of {@linkcode visible}. */
 export function visibility({ includePrivate, channelKey }: MemoryView): [number, string | null] {
   return [Number(includePrivate), channelKey ?? null];
-}
-
-/** The words to look for; the commonest ones only where there are no others. */
-function wordsOf(query: string): readonly string[] {
-  const all = [...new Set(query.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu))];
-  const telling = all.filter((word) => !commonWords.has(word));
-  return (telling.length > 0 ? telling : all).slice(0, maxWords);
-}
-
-/** The column `owner`: a user's key as one word. */
-function hex(userKey: string): string {
-  return [...new TextEncoder().encode(userKey)]
-    .map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** A phrase for FTS5, whose query would end at a NUL. */
-function quoted(text: string): string {
-  return `"${text.replaceAll('"', '""').replaceAll("\0", " ")}"`;
 }

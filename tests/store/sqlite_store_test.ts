@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { StoreError } from "../../src/errors.ts";
-import { migrate } from "../../src/store/schema.ts";
+import { migrate } from "../../src/store/migrate.ts";
 import { adapterSession } from "./frames_conformance.ts";
 import { accepted, finished, request } from "./samples.ts";
 import { syncModes } from "../../src/config_types.ts";
@@ -54,7 +54,7 @@ Deno.test("a database from before adapters' sessions were kept is brought forwar
   await using place = new SqlitePlace();
   Deno.mkdirSync(place.path);
   const database = new DatabaseSync(place.database);
-  migrate(database, 7);
+  migrate(database, { to: 7 });
   database.exec(
     `INSERT INTO requests (node_id, request_id, digest, dialect, platform, channel_key, priority,
        state, accepted_at, finished_at, outcome)

@@ -76,6 +76,82 @@ testMemories("operators of the search engine are plain words in a query", async 
   assert.deepEqual(await memories.search({ ...mine, query: "?! *" }), []);
 });
 
+testMemories("endings, accents and case do not matter, in any script", async (memories) => {
+  await keep(
+    memories,
+    fact("owns two Cafés in Málaga"),
+    fact("любит зелёный чай"),
+    fact("我喜欢喝绿茶"),
+    fact("東京に住んでいる"),
+    fact("고양이를 키운다"),
+    fact("हिन्दी बोलता है"),
+  );
+  const queries: readonly (readonly [query: string, text: string])[] = [
+    ["the cafe", "owns two Cafés in Málaga"],
+    ["MALAGA?", "owns two Cafés in Málaga"],
+    ["owned", "owns two Cafés in Málaga"],
+    ["ЧАЙ", "любит зелёный чай"],
+    ["зеленый", "любит зелёный чай"],
+    ["我喜欢喝绿茶", "我喜欢喝绿茶"],
+    ["什么绿茶好喝", "我喜欢喝绿茶"],
+    ["東京の天気", "東京に住んでいる"],
+    ["고양이", "고양이를 키운다"],
+    ["हिन्दी", "हिन्दी बोलता है"],
+  ];
+  for (const [query, text] of queries) {
+    assert.deepEqual(texts(await memories.search({ ...mine, query })), [text], query);
+  }
+});
+
+testMemories("NUL, quotes and a book are queries like others", async (memories) => {
+  await keep(memories, fact("drinks tea"), fact("reads"));
+  for (const query of ["\0tea", "tea\0", '"tea', "'tea'; --", "\ud83dtea", "[tea]", '{"tea":1}']) {
+    assert.deepEqual(texts(await memories.search({ ...mine, query })), ["drinks tea"], query);
+  }
+  const book = "tea " + "and so it went on and on. ".repeat(40_000);
+  assert.deepEqual(texts(await memories.search({ ...mine, query: book })), ["drinks tea"]);
+});
+
+testMemories("each of many users finds what is theirs, the rarest first", async (memories) => {
+  const users = Array.from({ length: 30 }, (_, number) => `test:user-${number}`);
+  const adding = users.flatMap((userKey) =>
+    Array.from(
+      { length: 20 },
+      (_, number) =>
+        memories.add(fact(`likes tea number ${number} of ${userKey.slice(5)}`, { userKey }), {
+          cap: 1000,
+        }),
+    )
+  );
+  await Promise.all(adding);
+  for (const userKey of users) {
+    const found = await memories.search({ ...mine, userKey, query: "likes number 13" });
+    assert.equal(found.length, 10);
+    assert.equal(found[0]!.text, `likes tea number 13 of ${userKey.slice(5)}`);
+    assert.ok(found.every((each) => each.userKey === userKey));
+  }
+});
+
+testMemories("those that may be seen are found among many that may not", async (memories) => {
+  const secret = { private: true, channelKey: "dm-1" };
+  await keep(memories, fact("likes tea"));
+  const adding = Array.from(
+    { length: 300 },
+    (_, number) => memories.add(fact(`tea ${number}`, secret), { cap: 1000 }),
+  );
+  await Promise.all(adding);
+  const open = { ...mine, includePrivate: false, limit: 3 };
+  assert.deepEqual(texts(await memories.search({ ...open, query: "tea" })), ["likes tea"]);
+});
+
+testMemories("the newest of one kind are found among many of the other", async (memories) => {
+  await keep(memories, fact("likes tea"), fact("likes cats"));
+  await keep(memories, ...["a", "b", "c"].map((text) => fact(text, { kind: "exchange" })));
+  const kind = async (kind: Memory["kind"]) => texts(await memories.recent({ ...mine, kind }));
+  assert.deepEqual(await kind("fact"), ["likes cats", "likes tea"]);
+  assert.deepEqual(await kind("exchange"), ["c", "b", "a"]);
+});
+
 testMemories("a user's facts are found for no other user", async (memories) => {
   await keep(
     memories,
