@@ -9,6 +9,9 @@ import type { LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 import { costNanos, type Model } from "./model_catalog.ts";
 import { estimateTokens } from "./token_estimate.ts";
 
+/** No request has more tokens than this: a figure that is larger is a mistake. */
+const mostTokens = 10_000_000;
+
 interface Tokens {
   readonly inputTokens: number;
   readonly cachedTokens: number;
@@ -32,14 +35,17 @@ export class UsageTally {
     this.#opened = true;
   }
 
-  /** The provider says how much it was; its last word holds. */
+  /** The provider says how much it was; its last word holds, where it can be read. */
   told(usage: OpenAI.CompletionUsage): void {
-    const inputTokens = usage.prompt_tokens ?? 0;
-    const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
+    const input = countOf(usage.prompt_tokens);
+    const output = countOf(usage.completion_tokens);
+    if (input === undefined && output === undefined) return;
+    const inputTokens = input ?? 0;
+    const cached = countOf(usage.prompt_tokens_details?.cached_tokens) ?? 0;
     this.#told = {
       inputTokens,
       cachedTokens: Math.min(cached, inputTokens),
-      outputTokens: usage.completion_tokens ?? 0,
+      outputTokens: output ?? 0,
     };
   }
 
@@ -75,6 +81,12 @@ export class UsageTally {
       outputTokens: estimateTokens(this.#output),
     };
   }
+}
+
+/** What servers count is not always a count; the store takes whole numbers only. */
+function countOf(figure: unknown): number | undefined {
+  if (typeof figure !== "number" || !(figure >= 0)) return undefined;
+  return Math.min(Math.round(figure), mostTokens);
 }
 
 /** The tokens of a request, roughly; an image counts little. */
