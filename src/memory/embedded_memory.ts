@@ -11,7 +11,7 @@ import type { Memory as StoredFact, MemoryStore, NewMemory } from "../store/memo
 import { isPrivate, viewFrom } from "../store/memory_scope.ts";
 import type { VectorStore } from "../store/vector_store.ts";
 import type { Embedder } from "./embedder.ts";
-import { type Question, questionOf, readFacts } from "./lesson.ts";
+import { asRefusal, type Question, questionOf, readFacts } from "./lesson.ts";
 import {
   type AddOptions,
   type Fact,
@@ -117,7 +117,9 @@ export class EmbeddedMemory implements Memory {
     const known = similar
       .filter((fact) => fact.private === secret && (!secret || fact.channelKey === channelKey))
       .slice(0, maxKnown);
-    const answer = await ask(questionOf(exchange, known), { exchange, signal });
+    const answer = await ask(questionOf(exchange, known), { exchange, signal }).catch((error) => {
+      throw asRefusal(error);
+    });
     const found = readFacts(answer);
     const replaced = new Set(found.map(({ replaces }) => replaces));
     return {

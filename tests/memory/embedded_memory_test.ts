@@ -1,13 +1,18 @@
 /** The embedded memory by itself: what it finds by words, by meaning and by age, and what it learns. */
 
 import assert from "node:assert/strict";
+import { catalogOf } from "../../src/llm/model_catalog.ts";
+import { OpenAiClient } from "../../src/llm/openai_client.ts";
 import { EmbeddedMemory, type EmbeddedMemoryOptions } from "../../src/memory/embedded_memory.ts";
 import { Embedder } from "../../src/memory/embedder.ts";
 import { readFacts } from "../../src/memory/lesson.ts";
+import { MemoryError } from "../../src/memory/memory.ts";
 import type { Exchange } from "../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { accepted, claimed, ending, request } from "../store/samples.ts";
 import { SqlitePlace } from "../store/sqlite_place.ts";
+import type { Reply } from "../support/llm_reply.ts";
+import { LlmServer } from "../support/llm_server.ts";
 import { EmbeddingServer } from "./embedding_server.ts";
 
 const { signal } = new AbortController();
@@ -140,6 +145,48 @@ Deno.test("what a tool was asked to remember is not dropped for what a turn seem
   const texts = (await memory.list("test:user-1", { limit: 9 })).map(({ text }) => text);
   assert.deepEqual(texts, ["lives in Oslo", "lives in Rome"], "each source has a cap of its own");
 });
+
+const tooLong = { error: { message: "too long", code: "context_length_exceeded" } };
+const answers: readonly (readonly [name: string, reply: Reply, passing: boolean])[] = [
+  ["the model declines", { refusal: "Not that." }, false],
+  ["a filter holds back", { status: 400, body: { error: { code: "content_filter" } } }, false],
+  ["a filter answers as a bad request", { status: 400 }, false],
+  ["is too long", { status: 400, body: tooLong }, false],
+  ["the key is wrong for", { status: 401 }, true],
+  ["the model is too busy for", { status: 503 }, true],
+];
+for (const [name, reply, passing] of answers) {
+  const what = passing ? "is kept for later" : "is refused for good";
+  Deno.test(`an exchange that ${name} ${what}`, async () => {
+    await using llm = LlmServer.start();
+    llm.when(() => true, reply);
+    const catalog = catalogOf({
+      model: "m",
+      tierModels: {},
+      fallbacks: [],
+      baseUrl: llm.url,
+      showReasoning: false,
+      autoTier: false,
+      stallMs: 60_000,
+      totalMs: 400,
+    });
+    const client = new OpenAiClient({ catalog: catalog! });
+    await using place = new SqlitePlace();
+    await using store = await place.open();
+    const memory = memoryOf(store, {
+      ask: async ({ text }, { signal }) => {
+        const messages = [{ role: "user" as const, content: text }];
+        return (await client.complete({ tier: "low", purpose: "memory", messages, signal })).text;
+      },
+    });
+    await said(store, exchange("my secret wish"));
+    await assert.rejects(learnAll(memory, store), (error: Error) => {
+      assert.equal(error instanceof MemoryError && !error.passing, !passing, error.message);
+      return true;
+    });
+    assert.equal(await store.exchanges.count(), 1);
+  });
+}
 
 Deno.test("facts are read from what models write around them", () => {
   const facts = '{"facts": [{"text": " has\\n a cat ", "replaces": null}, {"text": ""}]}';
