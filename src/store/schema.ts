@@ -270,6 +270,16 @@ const migrations: readonly string[] = [
     WHERE requests.seq = lines.request_seq AND requests.message IS NULL;
   CREATE INDEX requests_of_user ON requests (platform, user_id);
   `,
+  `
+  -- Facts that wait for a vector of the model in use. It is looked for them after each exchange, and
+  -- mostly there are none: that must not cost a look at all facts.
+  CREATE TABLE memory_unembedded (
+    memory_id INTEGER PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE
+  ) STRICT;
+  CREATE TRIGGER memories_unembedded AFTER INSERT ON memories BEGIN
+    INSERT INTO memory_unembedded (memory_id) VALUES (new.id);
+  END;
+  `,
 ];
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */
