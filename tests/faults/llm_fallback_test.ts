@@ -10,6 +10,7 @@ import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
+import { WallClock } from "../support/wall_clock.ts";
 
 /** A gateway with the models "main" and, for when that fails, "backup". */
 async function twoProviders(
@@ -108,6 +109,27 @@ Deno.test("a provider's Retry-After is kept to", async () => {
   const [busy, next] = main.requests;
   assert.ok(next!.startedAt - busy!.startedAt >= 999, "a second later");
   assert.equal(main.requests.length, 2);
+});
+
+Deno.test("a clock that is set back makes no rest longer, and no silence", async () => {
+  using clock = new WallClock();
+  await using setup = await twoProviders({ main: { stall_seconds: 0.3 } });
+  const { main, adapter } = setup;
+  const ask = async () => (await adapter.replyTo(adapter.say("Now?"))).terminal;
+  main.reply({ status: 429, headers: { "retry-after": "1" } });
+  assert.equal((await ask()).model, "backup");
+  clock.setBack(3_600_000);
+  while ((await ask()).model !== "main");
+  const gate = new Gate();
+  main.reply({
+    text: ["Half ", "a word"],
+    gateAfter: { chunks: 1, until: gate.opened },
+    hang: "mid-stream",
+  });
+  const id = adapter.say("And now?");
+  await adapter.waitFor(({ content, request_id }) => request_id === id && content === "Half ");
+  clock.setBack(7_200_000);
+  assert.equal((await adapter.replyTo(id)).terminal.code, "llm_timeout");
 });
 
 Deno.test("where every provider asks for patience, the error says for how long", async () => {
