@@ -9,6 +9,7 @@ import type { Tier } from "../protocol/message.ts";
 import type { Usage } from "../protocol/reply_frame.ts";
 import type { UsageEntry } from "../store/usage_store.ts";
 import { pause } from "../wait.ts";
+import { contextWindow } from "./context_window.ts";
 import { CoolDowns } from "./cool_downs.ts";
 import type {
   Account,
@@ -54,10 +55,10 @@ export class OpenAiClient implements LlmClient {
     return this.#modelsOf(tier)[0]!.name;
   }
 
-  contextTokensOf(tier: Tier): number | undefined {
-    const windows = this.#modelsOf(tier).map(({ contextTokens }) => contextTokens)
-      .filter((tokens) => tokens !== undefined);
-    return windows.length > 0 ? Math.min(...windows) : undefined;
+  contextTokensOf(tier: Tier): number {
+    const windows = this.#modelsOf(tier)
+      .map(({ contextTokens, id }) => contextTokens ?? contextWindow(id));
+    return Math.min(...windows);
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
