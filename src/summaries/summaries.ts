@@ -50,7 +50,7 @@ export interface SummariesOptions {
 /** A turn that is over. */
 export interface EndedTurn {
   readonly conversation: Conversation;
-  /** Tokens that the turn's context had room for lines of history. */
+  /** Tokens that the context usually has room for lines of history. */
   readonly historyRoom: number;
 }
 
