@@ -88,6 +88,8 @@ export class BackgroundJobs implements AsyncDisposable {
       error: errorText(error),
       seconds: delayMs / 1000,
     });
+    // It would fail as well; whoever needs it asks again.
+    this.#waiting.delete(name);
     if (this.#failed.size >= maxFailed) this.#failed.clear();
     this.#failed.set(name, { delayMs, notBefore: this.#now() + delayMs });
   }

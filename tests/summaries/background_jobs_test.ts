@@ -62,6 +62,21 @@ Deno.test("what fails is put off, twice as long each time, until it succeeds", a
   assert.equal(await tryAt(30_001), true, "all is well again");
 });
 
+Deno.test("what waits behind one that fails is put off with it", async () => {
+  await using jobs = new BackgroundJobs();
+  const gate = new Gate();
+  const ran: string[] = [];
+  jobs.run("a", async () => {
+    ran.push("first");
+    await gate.opened;
+    throw new Error("no model");
+  });
+  jobs.run("a", () => Promise.resolve(void ran.push("second")));
+  gate.open();
+  await jobs.idle();
+  assert.deepEqual(ran, ["first"]);
+});
+
 Deno.test("a clock that is set forward ends no delay", async () => {
   using clock = new WallClock();
   let tries = 0;
