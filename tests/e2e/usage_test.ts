@@ -246,6 +246,42 @@ Deno.test("figures that are no counts end no turn, and no sum is spoilt by them"
   assert.equal(total.estimated.requests, 2, "what says nothing is estimated");
 });
 
+Deno.test("what is cancelled or given up before the first word is counted, with its images", async () => {
+  await using server = LlmServer.start();
+  await using folder = new ModelsFolder({ only: { server, provider: { stall_seconds: 0.3 } } });
+  await using gateway = await TestGateway.start({ llm: server, config: folder.config });
+  await using adapter = await gateway.connect();
+  const sums = async () => {
+    const { total } = await (await fetch(`${gateway.httpUrl}/admin/usage`)).json();
+    return total.estimated as Row["estimated"];
+  };
+  server.reply({ hang: "before-headers" });
+  assert.equal((await adapter.replyTo(adapter.say("One"))).terminal.code, "llm_timeout");
+  const silent = await sums();
+  assert.equal(silent.requests, 1);
+  assert.ok(Number(silent.input_tokens) > 0);
+
+  server.reply({ hang: "before-headers" });
+  const png = {
+    type: "image",
+    filename: "a.png",
+    media_type: "image/png",
+    base64_data: "iVBORw0KGgo=",
+  };
+  const id = adapter.say("Two", { attachments: [png], channelId: "other" });
+  await server.request(1);
+  adapter.cancel(id);
+  await adapter.replyTo(id);
+  const cancelled = await sums();
+  assert.equal(cancelled.requests, 2);
+  assert.ok(Number(cancelled.input_tokens) >= 2 * Number(silent.input_tokens) + 1_400);
+
+  // A provider that refuses, or is not there, has taken nothing.
+  server.reply({ status: 400 });
+  await adapter.replyTo(adapter.say("Three"));
+  assert.equal((await sums()).requests, 2);
+});
+
 Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
