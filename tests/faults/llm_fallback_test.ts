@@ -45,6 +45,7 @@ const failures: readonly (readonly [name: string, reply: Reply, provider?: objec
   ["knows no such model", { status: 404 }],
   ["is too busy", { status: 429, headers: { "retry-after": "60" } }],
   ["is out of money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
+  ["wants to be paid", { status: 402 }],
   ["breaks inside", { status: 500 }],
   ["is down for maintenance", { status: 503 }],
   ["cannot take such a request", { status: 422 }],
@@ -140,6 +141,9 @@ Deno.test("where every provider asks for patience, the error says for how long",
   const first = await adapter.replyTo(adapter.say("Hello"));
   assert.equal(first.terminal.code, "llm_unavailable");
   assert.match(first.terminal.message!, /429.*later/);
+  const { status, retry_after_ms } = first.terminal.details as Record<string, number>;
+  assert.equal(status, 429);
+  assert.ok(retry_after_ms! > 29_000 && retry_after_ms! <= 30_000, String(retry_after_ms));
   const { terminal } = await adapter.replyTo(adapter.say("Hello again"));
   assert.equal(terminal.code, "llm_unavailable");
   assert.equal(terminal.recoverable, true);
