@@ -41,8 +41,10 @@ async function said(store: SqliteStore, given: Exchange): Promise<void> {
 }
 
 async function learnAll(memory: EmbeddedMemory, store: SqliteStore): Promise<void> {
-  for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
-    await memory.add(waiting, { repeated: false, signal });
+  while (await store.exchanges.count() > 0) {
+    for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
+      await memory.add(waiting, { repeated: false, signal });
+    }
   }
 }
 
@@ -157,7 +159,9 @@ Deno.test("exchanges that are learned at once ask for no vector twice", async ()
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
-  for (const text of ["has a cat", "has a boat", "has tea"]) await said(store, exchange(text));
+  for (const text of ["has a cat", "has a boat", "has tea"]) {
+    await said(store, exchange(text, { userKey: `test:${text}` }));
+  }
   const waiting = await store.exchanges.waiting({ limit: 9 });
   const learned = waiting.map((one) => memory.add(one, { repeated: false, signal }));
   while (await store.exchanges.count() > 0) await store.probe();
