@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
-import { contextWindow, inputTokens } from "./llm/context_window.ts";
+import { inputTokens } from "./llm/context_window.ts";
 import { EchoClient } from "./llm/echo_client.ts";
 import type { LlmClient } from "./llm/llm_client.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
@@ -249,10 +249,9 @@ export class Engine {
 
   /** Tokens (estimated) that a request to the model of a tier may have. */
   #inputTokens(tier: Tier): number {
-    if (this.llm.kind === "echo") return Number.MAX_SAFE_INTEGER;
-    const { contextTokens } = this.#config.llm;
-    const known = contextTokens ?? this.llm.contextTokensOf(tier);
-    return inputTokens(known ?? contextWindow(this.llm.modelOf(tier)));
+    const known = this.llm.contextTokensOf(tier);
+    if (known === undefined) return Number.MAX_SAFE_INTEGER;
+    return inputTokens(this.#config.llm.contextTokens ?? known);
   }
 
   async #keepHouse(): Promise<void> {

@@ -67,6 +67,16 @@ export class ConfigError extends Error {
 /** The store cannot be opened or used: locked, corrupt, newer than the program, out of space. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
+  /** Whether the same write would be refused for ever, whatever room there is. */
+  readonly lasting: boolean;
+
+  constructor(
+    message: string,
+    { cause, lasting = false }: { readonly cause?: unknown; readonly lasting?: boolean } = {},
+  ) {
+    super(message, { cause });
+    this.lasting = lasting;
+  }
 }
 
 /** The port cannot be opened. */
@@ -80,7 +90,7 @@ export class ListenError extends Error {
  */
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
-  if (thrown instanceof StoreError) {
+  if (thrown instanceof StoreError && !thrown.lasting) {
     return new GatewayError(
       "internal_error",
       "The gateway's store does not take or give anything just now. Send the message again later.",

@@ -21,8 +21,8 @@ export interface Fitted {
   readonly messages: readonly LlmMessage[];
   /** Tokens (estimated) of the messages. */
   readonly tokens: number;
-  /** Tokens that lines of history could have had, beside all else. */
-  readonly historyRoom: number;
+  /** Tokens of what stands beside history in any turn: who the assistant is, memories, summaries. */
+  readonly standing: number;
 }
 
 /** Characters that an old result of a tool keeps, and arguments of an old call may have. */
@@ -37,13 +37,13 @@ const shortenedArguments = JSON.stringify({ note: "left out, since it was long" 
  */
 export function fitContext(parts: readonly ContextPart[], options: FitOptions): Fitted {
   const fitting = new Fitting(parts, options.budget);
-  const historyRoom = fitting.historyRoom();
+  const standing = fitting.standing();
   for (const sacrifice of sacrifices) {
     if (fitting.excess <= 0) break;
     sacrifice(fitting);
   }
   if (fitting.excess > 0 && !options.atAnyPrice) throw tooLong(parts, options.budget);
-  return { messages: renderParts(fitting.left()), tokens: fitting.tokens, historyRoom };
+  return { messages: renderParts(fitting.left()), tokens: fitting.tokens, standing };
 }
 
 /** What goes first, second, … each as far as needed. */
@@ -98,9 +98,9 @@ class Fitting {
     return this.#parts.filter((part) => part !== undefined);
   }
 
-  historyRoom(): number {
-    const lines = this.of("history").reduce((sum, at) => sum + partTokens(this.#parts[at]!), 0);
-    return Math.max(0, lines - this.excess);
+  standing(): number {
+    return (["system", "memory", "summary"] as const).flatMap((kind) => this.of(kind))
+      .reduce((sum, at) => sum + partTokens(this.#parts[at]!), 0);
   }
 
   of(kind: ContextPart["kind"]): readonly number[] {

@@ -1,6 +1,6 @@
 /**
- * How many tokens a model takes, and how many of them a request may fill. The gateway's wiring asks
- * for it where `CLARA_CONTEXT_TOKENS` does not say.
+ * How many tokens a model takes, and how many of them a request may fill. The models' client asks for
+ * it where nothing says it, the gateway's wiring for the rest.
  */
 
 const K = 1_000;

@@ -113,7 +113,7 @@ export interface LlmClient {
   readonly kind: string;
   /** The model that answers in a tier, if it can. */
   modelOf(tier: Tier): string;
-  /** The smallest window of a tier's models, tokens; undefined where it is not known. */
+  /** The smallest window of a tier's models, tokens; undefined where there is no limit. */
   contextTokensOf(tier: Tier): number | undefined;
   /**
    * Streams one answer. Until the first event other models may be asked; after it none.

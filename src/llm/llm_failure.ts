@@ -3,7 +3,7 @@
  * tried next. Used by the client.
  */
 
-import { errorText, GatewayError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import type { Model } from "./model_catalog.ts";
 
 /**
@@ -70,7 +70,7 @@ interface ApiFailure extends Error {
 /** No answer at all, or an error within a stream that had begun well. */
 function withoutStatus(thrown: ApiFailure): LlmFailure {
   if (thrown.error === undefined) return unreachable(thrown);
-  const message = `The model's provider reported an error: ${errorText(thrown)}. Try again later.`;
+  const message = "The model's provider reported an error within its answer. Try again later.";
   return { error: unavailable(message, { cause: thrown, recoverable: true }), verdict: "rest" };
 }
 
@@ -79,6 +79,7 @@ function unreachable(cause: unknown): LlmFailure {
   return { error: unavailable(message, { cause, recoverable: true }), verdict: "rest" };
 }
 
+/** What the provider says itself stays in the cause, for the log: it may tell of the operator. */
 function byStatus(status: number, cause: ApiFailure, model: Model): LlmFailure {
   const { code } = cause;
   const fail = (verdict: Verdict, message: string, recoverable = false): LlmFailure => ({
@@ -91,7 +92,7 @@ function byStatus(status: number, cause: ApiFailure, model: Model): LlmFailure {
     return { error: new GatewayError("context_too_long", message, { cause }), verdict: "fatal" };
   }
   if (code === "content_filter") return filtered(cause);
-  if (code === "insufficient_quota") {
+  if (code === "insufficient_quota" || status === 402) {
     return fail(
       "refused",
       `The gateway's account with the model's provider is used up (${status}).`,
@@ -110,7 +111,12 @@ function byStatus(status: number, cause: ApiFailure, model: Model): LlmFailure {
   if (status === 408 || status === 409 || status === 425 || status >= 500) {
     return fail("rest", `The model cannot be reached (${status}). Try again later.`, true);
   }
-  return fail("skip", `The model's provider refused the request (${status}: ${errorText(cause)}).`);
+  const why = status === 413
+    ? " as too large"
+    : status === 400 || status === 422
+    ? " as wrong"
+    : "";
+  return fail("skip", `The model's provider refused the request${why} (${status}).`);
 }
 
 /** The provider's own filter held the answer, or the question, back. */

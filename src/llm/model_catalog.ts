@@ -103,9 +103,8 @@ export function costNanos(
   if (!price) return 0;
   const { inputTokens, cachedTokens, outputTokens } = tokens;
   const perToken = (dollarsPerMillion: number) => dollarsPerMillion * 1000;
-  return Math.round(
-    (inputTokens - cachedTokens) * perToken(price.input) +
-      cachedTokens * perToken(price.cached) +
-      outputTokens * perToken(price.output),
-  );
+  const nanos = (inputTokens - cachedTokens) * perToken(price.input) +
+    cachedTokens * perToken(price.cached) +
+    outputTokens * perToken(price.output);
+  return Math.min(Math.round(nanos), Number.MAX_SAFE_INTEGER);
 }

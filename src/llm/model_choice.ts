@@ -67,12 +67,18 @@ export class ModelChoice {
 
   /** Why no model has answered. */
   get error(): GatewayError {
-    if (this.#error) return this.#error;
-    const seconds = Math.ceil((this.#tooLongMs ?? 0) / 1000);
+    const retryMs = this.#tooLongMs;
+    if (this.#error && retryMs === undefined) return this.#error;
+    if (this.#error?.recoverable) {
+      const { code, message, recoverable, cause } = this.#error;
+      const details = { ...this.#error.details, retry_after_ms: retryMs };
+      return new GatewayError(code, message, { recoverable, details, cause });
+    }
+    const seconds = Math.ceil((retryMs ?? 0) / 1000);
     return new GatewayError(
       "llm_unavailable",
       `The model's provider takes no more requests just now. Try again in ${seconds} seconds.`,
-      { recoverable: true, details: { retry_after_ms: this.#tooLongMs } },
+      { recoverable: true, details: { retry_after_ms: retryMs } },
     );
   }
 

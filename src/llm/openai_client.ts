@@ -9,6 +9,7 @@ import type { Tier } from "../protocol/message.ts";
 import type { Usage } from "../protocol/reply_frame.ts";
 import type { UsageEntry } from "../store/usage_store.ts";
 import { pause } from "../wait.ts";
+import { contextWindow } from "./context_window.ts";
 import { CoolDowns } from "./cool_downs.ts";
 import type {
   Account,
@@ -33,19 +34,20 @@ export interface OpenAiClientOptions {
   readonly showReasoning?: boolean;
   /** Keeps the usage of questions beside the conversation. */
   readonly keepUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
-  readonly now?: () => number;
+  /** For durations: a clock that nobody sets. */
+  readonly clock?: () => number;
 }
 
 export class OpenAiClient implements LlmClient {
   readonly kind = "openai";
   readonly #options: OpenAiClientOptions;
-  readonly #now: () => number;
+  readonly #clock: () => number;
   readonly #coolDowns: CoolDowns;
   readonly #providers = new Map<Provider, OpenAiProvider>();
 
   constructor(options: OpenAiClientOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#clock = options.clock ?? (() => performance.now());
     this.#coolDowns = new CoolDowns(options.catalog.coolDown);
   }
 
@@ -53,18 +55,18 @@ export class OpenAiClient implements LlmClient {
     return this.#modelsOf(tier)[0]!.name;
   }
 
-  contextTokensOf(tier: Tier): number | undefined {
-    const windows = this.#modelsOf(tier).map(({ contextTokens }) => contextTokens)
-      .filter((tokens) => tokens !== undefined);
-    return windows.length > 0 ? Math.min(...windows) : undefined;
+  contextTokensOf(tier: Tier): number {
+    const windows = this.#modelsOf(tier)
+      .map(({ contextTokens, id }) => contextTokens ?? contextWindow(id));
+    return Math.min(...windows);
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
     const choice = new ModelChoice(this.#modelsOf(request.tier), this.#coolDowns);
-    const startedAt = this.#now();
+    const startedAt = this.#clock();
     for (;;) {
       const model = await this.#wait(choice, { startedAt, signal });
-      const triedAt = this.#now();
+      const triedAt = this.#clock();
       let begun = false;
       try {
         for await (const event of this.#try(model, { request, startedAt, signal })) {
@@ -75,7 +77,7 @@ export class OpenAiClient implements LlmClient {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        const failure = await toFailure(error, { model, now: this.#now() });
+        const failure = await toFailure(error, { model, now: Date.now() });
         this.#note(model, failure, triedAt);
         if (begun) throw halfWay(failure.error);
         if (failure.verdict === "fatal") throw failure.error;
@@ -113,7 +115,7 @@ export class OpenAiClient implements LlmClient {
     choice: ModelChoice,
     { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
   ): Promise<Model> {
-    const now = this.#now();
+    const now = this.#clock();
     const next = choice.next({ now, elapsedMs: now - startedAt });
     if (!next) throw choice.error;
     if (next.waitMs > 0) await pause(next.waitMs, signal);
@@ -134,13 +136,13 @@ export class OpenAiClient implements LlmClient {
       this.#providers.set(model.provider, provider = new OpenAiProvider(model.provider));
     }
     const { showReasoning = false } = this.#options;
-    const leftMs = Math.max(model.provider.totalMs - (this.#now() - startedAt), 1);
+    const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
     return provider.stream({ model, request, leftMs, showReasoning, signal });
   }
 
   /** Has the model rest where it should, and tells the operator. */
   #note(model: Model, failure: LlmFailure, startedAt: number): void {
-    const now = this.#now();
+    const now = this.#clock();
     const restMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
     const { error } = failure;
     const facts = {
@@ -160,7 +162,7 @@ export class OpenAiClient implements LlmClient {
     taken: readonly RequestUsage[],
     { purpose, account }: { readonly purpose: string; readonly account: Account },
   ): void {
-    const at = this.#now();
+    const at = Date.now();
     const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
     if (entries.length === 0) return;
     this.#options.keepUsage?.(entries).catch((error) =>

@@ -84,8 +84,12 @@ export class OpenAiProvider {
     const sdk = await (this.#sdk ??= connect(this.#provider));
     watchdog.begin();
     const params: ChatParams = toChatParams(request, model);
-    const stream = await sdk.chat.completions.create(params, { signal });
-    tally.opened();
+    tally.sent();
+    const stream = await sdk.chat.completions.create(params, { signal }).catch((error) => {
+      // One that was cancelled, or took too long, may well be worked on.
+      if (!signal.aborted) tally.refused();
+      throw error;
+    });
     let reason: FinishReason | undefined;
     let refusal = "";
     for await (const chunk of stream) {

@@ -15,6 +15,7 @@ export interface ProviderGateOptions {
   readonly maxWaiting?: number;
   /** What counts as a minute, milliseconds. */
   readonly minuteMs?: number;
+  /** A clock that nobody sets. */
   readonly now?: () => number;
 }
 
@@ -39,7 +40,7 @@ export class ProviderGate {
     this.#requestsPerMinute = options.requestsPerMinute ?? Infinity;
     this.#maxWaiting = options.maxWaiting ?? defaultWaiting;
     this.#minuteMs = options.minuteMs ?? 60_000;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /**

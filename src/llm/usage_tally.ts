@@ -5,9 +5,12 @@
 
 import type OpenAI from "openai";
 import type { Usage } from "../protocol/reply_frame.ts";
-import type { LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+import type { LlmEvent, LlmRequest } from "./llm_client.ts";
 import { costNanos, type Model } from "./model_catalog.ts";
-import { estimateTokens } from "./token_estimate.ts";
+import { estimateMessage, estimateTokens } from "./token_estimate.ts";
+
+/** No request has more tokens than this: a figure that is larger is a mistake. */
+const mostTokens = 10_000_000;
 
 interface Tokens {
   readonly inputTokens: number;
@@ -18,7 +21,7 @@ interface Tokens {
 export class UsageTally {
   readonly #model: Model;
   readonly #request: LlmRequest;
-  #opened = false;
+  #counts = false;
   #told?: Tokens;
   #output = "";
 
@@ -27,19 +30,27 @@ export class UsageTally {
     this.#request = request;
   }
 
-  /** The provider has begun to answer: from here on it counts. */
-  opened(): void {
-    this.#opened = true;
+  /** The request leaves: from here on it counts, for the provider may work on it unheard. */
+  sent(): void {
+    this.#counts = true;
   }
 
-  /** The provider says how much it was; its last word holds. */
+  /** The provider has refused it, or was never reached: it took nothing. */
+  refused(): void {
+    this.#counts = false;
+  }
+
+  /** The provider says how much it was; its last word holds, where it can be read. */
   told(usage: OpenAI.CompletionUsage): void {
-    const inputTokens = usage.prompt_tokens ?? 0;
-    const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
+    const input = countOf(usage.prompt_tokens);
+    const output = countOf(usage.completion_tokens);
+    if (input === undefined && output === undefined) return;
+    const inputTokens = input ?? 0;
+    const cached = countOf(usage.prompt_tokens_details?.cached_tokens) ?? 0;
     this.#told = {
       inputTokens,
       cachedTokens: Math.min(cached, inputTokens),
-      outputTokens: usage.completion_tokens ?? 0,
+      outputTokens: output ?? 0,
     };
   }
 
@@ -58,7 +69,7 @@ export class UsageTally {
   /** Tells the request's listener, once, at the end, however it came. */
   report(): void {
     const { onUsage } = this.#request;
-    if (!onUsage || !this.#opened) return;
+    if (!onUsage || !this.#counts) return;
     const tokens = this.#told ?? this.#estimate();
     onUsage({
       ...tokens,
@@ -77,17 +88,14 @@ export class UsageTally {
   }
 }
 
-/** The tokens of a request, roughly; an image counts little. */
-function estimateInput({ messages, tools }: LlmRequest): number {
-  const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
-  return messages.reduce((sum, message) => sum + estimateTokens(textOf(message)), declarations);
+/** What servers count is not always a count; the store takes whole numbers only. */
+function countOf(figure: unknown): number | undefined {
+  if (typeof figure !== "number" || !(figure >= 0)) return undefined;
+  return Math.min(Math.round(figure), mostTokens);
 }
 
-function textOf(message: LlmMessage): string {
-  const { content } = message;
-  const text = typeof content === "string"
-    ? content
-    : content.map((part) => part.type === "text" ? part.text : "").join("");
-  if (message.role !== "assistant" || !message.toolCalls) return text;
-  return text + message.toolCalls.map((call) => call.name + call.arguments).join("");
+/** The tokens of a request, roughly. */
+function estimateInput({ messages, tools }: LlmRequest): number {
+  const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
+  return messages.reduce((sum, message) => sum + estimateMessage(message), declarations);
 }

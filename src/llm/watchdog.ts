@@ -44,7 +44,7 @@ export class Watchdog implements Disposable {
 
   /** Notes that the model said something. Cheap: it is called for each delta. */
   progress(): void {
-    this.#lastProgress = Date.now();
+    this.#lastProgress = performance.now();
   }
 
   [Symbol.dispose](): void {
@@ -58,7 +58,7 @@ export class Watchdog implements Disposable {
   readonly #onCallerAbort = () => this.#abort.abort(this.#caller.reason);
 
   readonly #onStall = () => {
-    const leftMs = this.#lastProgress + this.#stallMs - Date.now();
+    const leftMs = this.#lastProgress + this.#stallMs - performance.now();
     if (leftMs > 0) this.#stall = setTimeout(this.#onStall, leftMs);
     else this.#end(`The model was silent for ${seconds(this.#stallMs)}.`);
   };

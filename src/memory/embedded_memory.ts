@@ -11,7 +11,7 @@ import type { Memory as StoredFact, MemoryStore, NewMemory } from "../store/memo
 import { isPrivate, viewFrom } from "../store/memory_scope.ts";
 import type { VectorStore } from "../store/vector_store.ts";
 import type { Embedder } from "./embedder.ts";
-import { type Question, questionOf, readFacts } from "./lesson.ts";
+import { asRefusal, type Question, questionOf, readFacts } from "./lesson.ts";
 import {
   type AddOptions,
   type Fact,
@@ -27,6 +27,8 @@ const log = logger("memory");
 const maxKnown = 20;
 /** Texts that are embedded in one request. */
 const embedBatch = 64;
+/** A text that every model takes. */
+const harmless = "Hello";
 /** Characters of either side that are kept of an exchange. */
 const maxKeptChars = 1_000;
 /** How much a place in one ranking weighs against one in another: the usual constant. */
@@ -55,6 +57,11 @@ export interface EmbeddedMemoryOptions {
 export class EmbeddedMemory implements Memory {
   readonly kind = "embedded";
   readonly #options: EmbeddedMemoryOptions;
+  #embedding = false;
+  /** Whether facts may have come since the embedding run has looked. */
+  #unseen = false;
+  /** Whether the log has the failure of the last run. */
+  #warned = false;
 
   constructor(options: EmbeddedMemoryOptions) {
     this.#options = options;
@@ -83,10 +90,7 @@ export class EmbeddedMemory implements Memory {
       ? await this.#lesson(exchange, ask, signal)
       : { add: [wholeExchange(exchange)], drop: [] };
     await memories.learn({ seq, userKey, ...lesson }, { cap });
-    await this.#embedMissing(signal).catch((error) => {
-      // It is tried again after the next exchange; until then words find them.
-      log.debug("Facts wait for their vectors: {error}", { error: errorText(error) });
-    });
+    await this.#embedMissing(signal);
   }
 
   async list(userKey: string, { limit }: { readonly limit: number }): Promise<readonly Fact[]> {
@@ -117,7 +121,9 @@ export class EmbeddedMemory implements Memory {
     const known = similar
       .filter((fact) => fact.private === secret && (!secret || fact.channelKey === channelKey))
       .slice(0, maxKnown);
-    const answer = await ask(questionOf(exchange, known), { exchange, signal });
+    const answer = await ask(questionOf(exchange, known), { exchange, signal }).catch((error) => {
+      throw asRefusal(error);
+    });
     const found = readFacts(answer);
     const replaced = new Set(found.map(({ replaces }) => replaces));
     return {
@@ -141,17 +147,69 @@ export class EmbeddedMemory implements Memory {
     }
   }
 
-  /** Embeds what has no vector yet: new facts, those of tools, all after a change of the model. */
+  /**
+   * Embeds what has no vector yet: new facts, those of tools, all after a change of the model. One run
+   * at a time: two would ask for the same vectors.
+   */
   async #embedMissing(signal: AbortSignal): Promise<void> {
-    const { embedder, vectors } = this.#options;
+    const { embedder } = this.#options;
     if (!embedder) return;
-    const { model } = embedder;
-    for (;;) {
-      const facts = await vectors.missing({ model, limit: embedBatch });
-      if (facts.length === 0) return;
-      const found = await embedder.embed(facts.map(({ text }) => text), signal);
-      await vectors.keep(model, facts.map(({ id }, index) => ({ id, vector: found[index]! })));
+    this.#unseen = true;
+    if (this.#embedding) return;
+    this.#embedding = true;
+    try {
+      while (this.#unseen) {
+        this.#unseen = false;
+        await this.#embedAll(embedder, signal);
+      }
+      this.#warned = false;
+    } catch (error) {
+      // It is tried again after the next exchange; until then words find them.
+      const text = "Facts wait for their vectors: {error}";
+      if (this.#warned || signal.aborted) log.debug(text, { error: errorText(error) });
+      else log.warn(text, { error: errorText(error) });
+      this.#warned = true;
+    } finally {
+      this.#embedding = false;
     }
+  }
+
+  async #embedAll(embedder: Embedder, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const facts = await this.#options.vectors.missing({
+        model: embedder.model,
+        limit: embedBatch,
+      });
+      if (facts.length === 0) return;
+      await this.#embed(facts, embedder, signal);
+    }
+  }
+
+  /** Embeds facts; a text that the model refuses is found by halves, and goes without a vector. */
+  async #embed(
+    facts: readonly Pick<StoredFact, "id" | "text">[],
+    embedder: Embedder,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { vectors } = this.#options;
+    const { model } = embedder;
+    let found: readonly Float32Array[];
+    try {
+      found = await embedder.embed(facts.map(({ text }) => text), signal);
+    } catch (error) {
+      if (!(error instanceof MemoryError) || error.passing) throw error;
+      if (facts.length > 1) {
+        const half = facts.length >> 1;
+        await this.#embed(facts.slice(0, half), embedder, signal);
+        return await this.#embed(facts.slice(half), embedder, signal);
+      }
+      // A model that refuses this, too, is set up wrongly: then it is not for the text.
+      await embedder.embed([harmless], signal);
+      const { id } = facts[0]!;
+      log.warn("Fact {id} gets no vector, words find it: {error}", { id, error: errorText(error) });
+      return await vectors.skip(model, id);
+    }
+    await vectors.keep(model, facts.map(({ id }, index) => ({ id, vector: found[index]! })));
   }
 }
 

@@ -2,10 +2,14 @@
 
 import * as z from "zod";
 import type { EmbeddingConfig } from "../config_types.ts";
+import { cappedText } from "./capped_text.ts";
 import { MemoryError } from "./memory.ts";
 
 /** Characters of a text that are looked at; models take a few thousand tokens. */
 const maxChars = 8_000;
+
+/** Statuses below 500 that say nothing of the texts. */
+const passingStatuses: readonly number[] = [401, 402, 403, 404, 408, 409, 425, 429];
 
 const answerSchema = z.object({
   data: z.array(z.object({ index: z.number(), embedding: z.array(z.number()).min(1) })),
@@ -20,7 +24,11 @@ export class Embedder {
     this.model = config.model;
   }
 
-  /** The vectors of texts, in their order. @throws {MemoryError} when the API does not give them. */
+  /**
+   * The vectors of texts, in their order.
+   *
+   * @throws {MemoryError} when the API does not give them; `passing` where it is not for the texts.
+   */
   async embed(
     texts: readonly string[],
     signal: AbortSignal,
@@ -44,7 +52,7 @@ export class Embedder {
         redirect: "error",
         signal,
       });
-      body = response.ok ? await response.json() : await response.body?.cancel();
+      body = response.ok ? JSON.parse(await cappedText(response)) : await response.body?.cancel();
     } catch (error) {
       throw new MemoryError("Cannot get embeddings: no answer that can be read", {
         passing: true,
@@ -52,8 +60,9 @@ export class Embedder {
       });
     }
     if (!response.ok) {
-      throw new MemoryError(`Cannot get embeddings: model "${model}" answered ${response.status}`, {
-        passing: true,
+      const { status } = response;
+      throw new MemoryError(`Cannot get embeddings: model "${model}" answered ${status}`, {
+        passing: status >= 500 || passingStatuses.includes(status),
       });
     }
     return read(body, texts.length);

@@ -4,6 +4,7 @@
  */
 
 import * as z from "zod";
+import { GatewayError } from "../errors.ts";
 import type { Exchange } from "../store/exchange_store.ts";
 import { MemoryError } from "./memory.ts";
 
@@ -91,4 +92,21 @@ function jsonIn(answer: string): unknown {
 /** A fact is one line; the store would keep no more than what stands before a NUL. */
 function oneLine(text: string): string {
   return text.replace(/[\s\0]+/g, " ").trim().slice(0, maxFactChars);
+}
+
+/** Answers to a request that is itself what is wrong; some filters answer so. */
+const refusals: readonly unknown[] = [400, 413, 422];
+
+/** What asking has thrown; as a refusal where the same exchange would be refused again. */
+export function asRefusal(thrown: unknown): unknown {
+  if (!(thrown instanceof GatewayError)) return thrown;
+  const { code, details } = thrown;
+  const lasting = code === "context_too_long" || details?.finish_reason !== undefined ||
+    refusals.includes(details?.status);
+  if (!lasting) return thrown;
+  // The words of the model or its provider may tell of the user: they stay in the cause.
+  return new MemoryError("The model takes nothing from an exchange: it was refused", {
+    passing: false,
+    cause: thrown,
+  });
 }

@@ -1,6 +1,7 @@
 /** Requests to mem0's REST API, hosted or self-hosted: time, errors, JSON. Used by the mem0 memory. */
 
 import { errorText } from "../errors.ts";
+import { cappedText } from "./capped_text.ts";
 import { MemoryError } from "./memory.ts";
 import { TimeLimit } from "./time_limit.ts";
 
@@ -40,7 +41,7 @@ export class Mem0Http {
       if (value !== undefined) url.searchParams.set(name, value);
     }
     using limit = new TimeLimit(timeoutMs, signal ?? new AbortController().signal);
-    let response: Response;
+    let response: Response | undefined;
     let text: string;
     try {
       response = await fetch(url, {
@@ -55,10 +56,11 @@ export class Mem0Http {
         redirect: "error",
         signal: limit.signal,
       });
-      text = await response.text();
+      text = await cappedText(response);
     } catch (error) {
       const late = limit.signal.aborted ? limit.signal.reason as Error : undefined;
-      throw new MemoryError(`Cannot ${what} mem0: ${late?.message ?? "no connection"}`, {
+      const why = late?.message ?? (response ? "no answer that can be read" : "no connection");
+      throw new MemoryError(`Cannot ${what} mem0: ${why}`, {
         passing: true,
         // Deno tells the whole address, and in that there are users.
         cause: new Error(errorText(error).replace(/ for url \([^)]*\)/, "")),

@@ -57,7 +57,7 @@ export class Recollection {
 
   constructor(options: RecollectionOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** What may help to answer, a line each; empty where the memory fails. Never rejects. */

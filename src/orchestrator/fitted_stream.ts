@@ -19,7 +19,7 @@ export interface FittedStreamOptions extends RequestParts {
   readonly messages: TurnMessages;
   /** Learns from what the provider counts. */
   readonly scale: TokenScale;
-  /** Told how many tokens of history there is room for. */
+  /** Told how many tokens of history there usually is room for. */
   readonly onHistoryRoom?: (tokens: number) => void;
   /** Told what each request took. */
   readonly onUsage?: (usage: RequestUsage) => void;
@@ -32,7 +32,7 @@ export async function* fittedStream(options: FittedStreamOptions): AsyncGenerato
   const model = llm.modelOf(tier);
   for (;;) {
     const fitted = messages.fit(options);
-    options.onHistoryRoom?.(fitted.historyRoom);
+    options.onHistoryRoom?.(messages.historyRoom);
     const estimated = messages.lastTokens;
     const request = { tier, messages: fitted.messages, tools, onUsage: options.onUsage };
     let begun = false;

@@ -54,7 +54,7 @@ export interface Turn {
   readonly tier: Tier;
   /** The context, the user's message last. */
   readonly parts: readonly ContextPart[];
-  /** Told before each request how many tokens of history there is room for. */
+  /** Told before each request how many tokens of history there usually is room for. */
   readonly onHistoryRoom?: (tokens: number) => void;
   /** Rounds that an earlier attempt journaled: they are taken over, not run again. */
   readonly rounds: readonly ToolRound[];
@@ -104,11 +104,10 @@ export class Orchestrator {
    * it aborts.
    */
   async run(turn: Turn): Promise<TurnResult> {
-    const { inputTokens, llm } = this.#options;
-    const scale = this.#scale.of(llm.modelOf(turn.tier));
-    const budget = Math.floor(inputTokens(turn.tier) / scale);
+    const budget = this.#budgetOf(turn.tier);
+    const usualBudget = this.#budgetOf("mid");
     const progress: Progress = {
-      messages: new TurnMessages(turn.parts, { budget }),
+      messages: new TurnMessages(turn.parts, { budget, usualBudget }),
       files: [],
       toolCount: 0,
       inputTokens: 0,
@@ -133,6 +132,12 @@ export class Orchestrator {
         return this.#result(progress, answer.reason);
       }
     }
+  }
+
+  /** Tokens (by our estimate) that a request to a tier may have. */
+  #budgetOf(tier: Tier): number {
+    const { inputTokens, llm } = this.#options;
+    return Math.floor(inputTokens(tier) / this.#scale.of(llm.modelOf(tier)));
   }
 
   /** Takes over the rounds of an earlier attempt; a call without a result has an unknown outcome. */

@@ -17,20 +17,34 @@ export interface RequestParts {
 
 export class TurnMessages {
   readonly #parts: ContextPart[];
+  readonly #usualBudget: number;
   #budget: number;
   #compacted = false;
   /** Tokens of the last request, tools included. */
   #lastTokens = 0;
+  #historyRoom = 0;
 
-  /** `budget` is in tokens (estimated), tools included. */
-  constructor(parts: readonly ContextPart[], { budget }: { readonly budget: number }) {
+  /** `budget` is in tokens (estimated), tools included; `usualBudget` is that of most turns. */
+  constructor(
+    parts: readonly ContextPart[],
+    { budget, usualBudget = budget }: { readonly budget: number; readonly usualBudget?: number },
+  ) {
     this.#parts = [...parts];
     this.#budget = budget;
+    this.#usualBudget = usualBudget;
   }
 
   /** Tokens (estimated) of the last request. */
   get lastTokens(): number {
     return this.#lastTokens;
+  }
+
+  /**
+   * Tokens (estimated) that lines of history have room for in the usual turn: one long message, and one
+   * turn of a smaller model, say nothing of the next one.
+   */
+  get historyRoom(): number {
+    return this.#historyRoom;
   }
 
   /** Adds what was said in the turn. */
@@ -48,6 +62,7 @@ export class TurnMessages {
     const budget = this.#budget - toolTokens;
     const fitted = fitContext(parts, { budget, atAnyPrice: this.#compacted });
     this.#lastTokens = fitted.tokens + toolTokens;
+    this.#historyRoom = Math.max(0, this.#usualBudget - toolTokens - fitted.standing);
     return fitted;
   }
 

@@ -3,7 +3,7 @@
  * history. Called by the router, one turn at a time in a channel.
  */
 
-import { errorText, GatewayError, toGatewayError } from "../errors.ts";
+import { errorText, GatewayError, StoreError, toGatewayError } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import type { LlmClient } from "../llm/llm_client.ts";
 import { logger } from "../log.ts";
@@ -261,8 +261,16 @@ export class Processor {
     const usage = state.usage.open();
     const exchange = memory.on ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
     const end = { outcome: sent, now, sessionId, conversation, history, usage, exchange };
-    if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
-      throw new ClaimLostError();
+    try {
+      if (!await untilStored(() => requests.finish(claimed.claim, end), givenUp)) {
+        throw new ClaimLostError();
+      }
+    } catch (error) {
+      const refused = error instanceof StoreError && error.lasting && sessionId !== undefined;
+      if (!refused) throw error;
+      // Some of it the store can never take. The user is told, and the channel goes on.
+      const bare = turnStateOf(claimed, claimed.message, { now: this.#now });
+      return await this.#finish(claimed, reply, bare, this.#failure(claimed, reply, error));
     }
     emitEnd(this.#options.events, claimed, { outcome, now });
     if (exchange) memory.wake();

@@ -13,7 +13,7 @@ export interface TurnState {
   /** The user's message as history keeps it. */
   userText: string;
   readonly conversation: Conversation;
-  /** Tokens of history that the context had room for. */
+  /** Tokens of history that the context usually has room for. */
   historyRoom?: number;
   /** Whose usage it is. */
   readonly account: Account;

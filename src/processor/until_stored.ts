@@ -15,14 +15,15 @@ const longestDelayMs = 5_000;
 /**
  * Calls `write` until it does not throw a {@linkcode StoreError}.
  *
- * @throws the last error once `givenUp` has aborted: the next start takes it up.
+ * @throws one that will never pass; the last error once `givenUp` has aborted: the next start takes it
+ * up.
  */
 export async function untilStored<T>(write: () => Promise<T>, givenUp: AbortSignal): Promise<T> {
   for (let delayMs = firstDelayMs;; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof StoreError) || givenUp.aborted) throw error;
+      if (!(error instanceof StoreError) || error.lasting || givenUp.aborted) throw error;
       log.error("{error}; trying again in {delay} ms", { error: errorText(error), delay: delayMs });
       await pause(delayMs, givenUp);
     }

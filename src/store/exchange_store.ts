@@ -30,7 +30,10 @@ export interface WaitingExchange extends Exchange {
 
 /** The memory's outbox. Every method is one transaction, durable when its promise resolves. */
 export interface ExchangeStore {
-  /** Those that were tried least, the oldest first. */
+  /**
+   * The oldest of each user: what was said later must be learned later, however often that fails. Those
+   * that were tried least first, the oldest of them first.
+   */
   waiting(options: { readonly limit: number }): Promise<readonly WaitingExchange[]>;
 
   /** Counts a try, before it is made; false where the exchange is gone. */

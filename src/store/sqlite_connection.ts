@@ -75,6 +75,7 @@ export class SqliteConnection implements Disposable {
     return this.#writes.run(write).catch((error) => {
       throw new StoreError(`Cannot write to the store: ${(error as Error).message}`, {
         cause: error,
+        lasting: isRefusal(error),
       });
     });
   }
@@ -117,6 +118,16 @@ export class SqliteConnection implements Disposable {
     this.#database.close();
     this.#lock[Symbol.dispose]();
   }
+}
+
+/** SQLite's codes for values that no column takes: too big, against a constraint, of another type. */
+const refusals: readonly unknown[] = [18, 19, 20];
+
+/** Whether it is what was written that is wrong, and not the disk. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof TypeError) return true;
+  const { errcode } = error as { readonly errcode?: number };
+  return errcode !== undefined && refusals.includes(errcode & 0xff);
 }
 
 /**

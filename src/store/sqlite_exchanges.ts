@@ -14,8 +14,13 @@ export class SqliteExchanges implements ExchangeStore {
 
   waiting({ limit }: { readonly limit: number }): Promise<readonly WaitingExchange[]> {
     return this.#sql.read(() =>
-      this.#sql.all("SELECT * FROM memory_outbox ORDER BY attempts, seq LIMIT ?", limit)
-        .map(toWaitingExchange)
+      this.#sql.all(
+        `SELECT * FROM memory_outbox AS one WHERE NOT EXISTS (
+           SELECT 1 FROM memory_outbox AS older
+           WHERE older.user_key = one.user_key AND older.seq < one.seq
+         ) ORDER BY attempts, seq LIMIT ?`,
+        limit,
+      ).map(toWaitingExchange)
     );
   }
 

@@ -84,6 +84,15 @@ export class SqliteSummaries implements SummaryStore {
     );
   }
 
+  isUnsummed(sessionId: string): Promise<boolean> {
+    return this.#sql.read(() =>
+      this.#sql.get(
+        "SELECT 1 FROM sessions WHERE id = ? AND ended_at IS NOT NULL AND summary IS NULL",
+        sessionId,
+      ) !== undefined
+    );
+  }
+
   rollingOf(sessionId: string): Promise<RollingSummary | undefined> {
     return this.#sql.read(() => {
       const row = this.#sql.get(

@@ -10,9 +10,14 @@ import type { VectorStore } from "./vector_store.ts";
 /** Vectors that are compared in full, by their signs the most promising. */
 const maxCandidates = 100;
 
-/** The tables `memory_vectors` and `memory_signs`. */
+/**
+ * The tables `memory_vectors`, `memory_signs` and `memory_unembedded`. Signs of no length stand for a
+ * text that the model refuses.
+ */
 export class SqliteVectors implements VectorStore {
   readonly #sql: SqliteConnection;
+  /** The model whose missing vectors `memory_unembedded` tells. */
+  #model?: string;
 
   constructor(sql: SqliteConnection) {
     this.#sql = sql;
@@ -45,15 +50,15 @@ export class SqliteVectors implements VectorStore {
     });
   }
 
-  missing(
+  async missing(
     { model, limit }: { readonly model: string; readonly limit: number },
   ): Promise<readonly Pick<Memory, "id" | "text">[]> {
-    return this.#sql.read(() =>
+    if (model !== this.#model) await this.#look(model);
+    return await this.#sql.read(() =>
       this.#sql.all(
-        `SELECT id, text FROM memories WHERE NOT EXISTS (
-           SELECT 1 FROM memory_signs WHERE memory_id = id AND model = ?
-         ) ORDER BY id DESC LIMIT ?`,
-        model,
+        // In this order: what waits first, its text then.
+        `SELECT id, text FROM memory_unembedded CROSS JOIN memories ON id = memory_id
+         ORDER BY memory_id DESC LIMIT ?`,
         limit,
       ).map(({ id, text }) => ({ id: id as number, text: text as string }))
     );
@@ -66,13 +71,7 @@ export class SqliteVectors implements VectorStore {
     return this.#sql.write(() => {
       for (const { id, vector: values } of vectors) {
         const { signs, vector } = vectorBytes(values);
-        this.#sql.run(
-          `INSERT OR REPLACE INTO memory_signs (memory_id, model, signs)
-           SELECT id, ?, ? FROM memories WHERE id = ?`,
-          model,
-          signs,
-          id,
-        );
+        this.#keepSigns(model, { id, signs });
         this.#sql.run(
           `INSERT OR REPLACE INTO memory_vectors (memory_id, vector)
            SELECT id, ? FROM memories WHERE id = ?`,
@@ -81,6 +80,43 @@ export class SqliteVectors implements VectorStore {
         );
       }
     });
+  }
+
+  skip(model: string, id: number): Promise<void> {
+    return this.#sql.write(() => {
+      this.#keepSigns(model, { id, signs: new Uint8Array() });
+      this.#sql.run("DELETE FROM memory_vectors WHERE memory_id = ?", id);
+    });
+  }
+
+  #keepSigns(
+    model: string,
+    { id, signs }: { readonly id: number; readonly signs: Uint8Array },
+  ): void {
+    this.#sql.run(
+      `INSERT OR REPLACE INTO memory_signs (memory_id, model, signs)
+       SELECT id, ?, ? FROM memories WHERE id = ?`,
+      model,
+      signs,
+      id,
+    );
+    this.#sql.run("DELETE FROM memory_unembedded WHERE memory_id = ?", id);
+    // What waits is another model's, and is looked for anew.
+    if (model !== this.#model) this.#model = undefined;
+  }
+
+  /** Looks at all facts, once after a start and after a change of the model. */
+  async #look(model: string): Promise<void> {
+    await this.#sql.write(() => {
+      this.#sql.run("DELETE FROM memory_unembedded");
+      this.#sql.run(
+        `INSERT INTO memory_unembedded SELECT id FROM memories WHERE NOT EXISTS (
+           SELECT 1 FROM memory_signs WHERE memory_id = id AND model = ?
+         )`,
+        model,
+      );
+    });
+    this.#model = model;
   }
 
   #candidates(

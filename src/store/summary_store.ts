@@ -49,6 +49,9 @@ export interface SummaryStore {
   /** Ended sessions that have no summary yet, the oldest first. */
   unsummed(options: { readonly limit: number }): Promise<readonly Session[]>;
 
+  /** Whether a session has ended and has no summary yet. */
+  isUnsummed(sessionId: string): Promise<boolean>;
+
   /** The rolling summary in which an ended session had a part. */
   rollingOf(sessionId: string): Promise<RollingSummary | undefined>;
 

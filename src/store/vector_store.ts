@@ -19,7 +19,10 @@ export interface VectorStore {
     },
   ): Promise<readonly Memory[]>;
 
-  /** Facts of all users that have no vector of this model, the newest first. */
+  /**
+   * Facts of all users that have no vector of this model, the newest first. Its cost does not grow
+   * with the facts that have theirs, but for the first call for a model.
+   */
   missing(
     options: { readonly model: string; readonly limit: number },
   ): Promise<readonly Pick<Memory, "id" | "text">[]>;
@@ -29,4 +32,7 @@ export interface VectorStore {
     model: string,
     vectors: readonly { readonly id: number; readonly vector: Float32Array }[],
   ): Promise<void>;
+
+  /** Notes that this model gives no vector for a fact: it is not missing any more. */
+  skip(model: string, id: number): Promise<void>;
 }

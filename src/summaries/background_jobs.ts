@@ -20,6 +20,7 @@ export type Job = (signal: AbortSignal) => Promise<void>;
 export interface BackgroundJobsOptions {
   /** How many run at once. Default: 2. */
   readonly parallel?: number;
+  /** A clock that nobody sets. */
   readonly now?: () => number;
 }
 
@@ -31,7 +32,7 @@ export class BackgroundJobs implements AsyncDisposable {
   readonly #failed = new Map<string, { readonly delayMs: number; readonly notBefore: number }>();
   readonly #stop = new AbortController();
 
-  constructor({ parallel = 2, now = Date.now }: BackgroundJobsOptions = {}) {
+  constructor({ parallel = 2, now = () => performance.now() }: BackgroundJobsOptions = {}) {
     this.#parallel = parallel;
     this.#now = now;
   }
@@ -87,6 +88,8 @@ export class BackgroundJobs implements AsyncDisposable {
       error: errorText(error),
       seconds: delayMs / 1000,
     });
+    // It would fail as well; whoever needs it asks again.
+    this.#waiting.delete(name);
     if (this.#failed.size >= maxFailed) this.#failed.clear();
     this.#failed.set(name, { delayMs, notBefore: this.#now() + delayMs });
   }

@@ -22,6 +22,8 @@ const linesAtOnce = 500;
 /** The longest summary, tokens, and the largest share of the room for history that it may have. */
 const maxTokens = 1_500;
 const share = 1 / 4;
+/** What it may have, however little room there is: one of a few words would say nothing. */
+const minTokens = 100;
 /** What a request carries beside the lines: what is asked, and the notes so far. */
 const promptTokens = 300 + 2 * maxTokens;
 /** The least that lines get in a request, however small the model's window is. */
@@ -50,7 +52,7 @@ export interface SummariesOptions {
 /** A turn that is over. */
 export interface EndedTurn {
   readonly conversation: Conversation;
-  /** Tokens that the turn's context had room for lines of history. */
+  /** Tokens that the context usually has room for lines of history. */
   readonly historyRoom: number;
 }
 
@@ -84,6 +86,7 @@ export class Summaries implements AsyncDisposable {
 
   /** Sessions may have ended: sums up those that have no summary, also of an earlier run. */
   look(): void {
+    if (this.#options.historyTokens === 0) return;
     this.#jobs.run("ended sessions", () => this.#look());
   }
 
@@ -99,7 +102,7 @@ export class Summaries implements AsyncDisposable {
     },
   ): Promise<void> {
     const { store, history } = this.#options;
-    const tokens = Math.min(maxTokens, Math.max(100, Math.floor(room * share)));
+    const tokens = tokensIn(room);
     const atOnce = this.#atOnce();
     for (;;) {
       const rolling = await store.rolling(conversation);
@@ -132,6 +135,8 @@ export class Summaries implements AsyncDisposable {
   async #sumUpSession(session: Session, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
     const { id: sessionId, channelKey, threadId, userId } = session;
+    // It is looked for again while its summary is being made.
+    if (!await store.isUnsummed(sessionId)) return;
     const conversation = { channelKey, threadId };
     const rolling = await store.rollingOf(sessionId);
     const atOnce = this.#atOnce();
@@ -145,7 +150,7 @@ export class Summaries implements AsyncDisposable {
     }
     const before = await store.lastSession({ conversation, userId });
     const notes = [before?.text, rolling?.text].filter(Boolean).join("\n");
-    const tokens = Math.min(maxTokens, Math.floor(this.#options.historyTokens * share));
+    const tokens = tokensIn(this.#options.historyTokens);
     const text = await this.#sumUp({ notes, lines, tokens }, signal);
     await store.saveSession({ sessionId, text, lines: ids });
   }
@@ -186,4 +191,9 @@ export class Summaries implements AsyncDisposable {
     const tokens = Math.min(mostAtOnce, this.#options.inputTokens() - promptTokens);
     return Math.max(minAtOnce, Math.floor(tokens));
   }
+}
+
+/** The longest summary where history has this room, tokens. */
+function tokensIn(room: number): number {
+  return Math.min(maxTokens, Math.max(minTokens, Math.floor(room * share)));
 }

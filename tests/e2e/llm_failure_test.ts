@@ -52,8 +52,16 @@ const failures: readonly Failure[] = [
     name: "that refuses the request",
     reply: { status: 400 },
     recoverable: false,
-    says: /refused the request \(400/,
+    says: /refused the request as wrong \(400\)/,
     details: { status: 400 },
+  },
+  {
+    ...unavailable,
+    name: "that wants to be paid",
+    reply: { status: 402 },
+    recoverable: false,
+    says: /account with the model's provider is used up \(402\)/,
+    details: { status: 402 },
   },
   {
     name: "whose context is full",
@@ -159,6 +167,24 @@ for (const { name, reply, code, recoverable, says, shown, details, llm } of fail
     );
   });
 }
+
+Deno.test("no user is told what a provider says of itself, nor of its keys", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  const error = { message: "the upstream key sk-upstream-1 of org-7 is wrong", code: "odd" };
+  gateway.llm.reply(
+    { status: 422, body: { error } },
+    { status: 418, body: { error } },
+    { raw: [sse({ error })] },
+    { raw: [sse({ error })] },
+    { raw: [sse({ error })] },
+  );
+  for (let turn = 0; turn < 3; turn++) {
+    const { terminal } = await adapter.replyTo(adapter.say("Hello"));
+    assert.equal(terminal.code, "llm_unavailable");
+  }
+  assert.doesNotMatch(JSON.stringify(adapter.frames), /upstream|org-7/);
+});
 
 Deno.test("a model that was too busy is asked again, and nobody notices", async () => {
   await using gateway = await TestGateway.start();

@@ -5,6 +5,7 @@ import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
+import { ModelsFolder } from "../support/models_folder.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -82,6 +83,33 @@ Deno.test("a summary that a crash cut off is made again, with no line twice or m
   const [, oldest] = withNotes()!.body.messages.map(textOf);
   const number = Number(/^word-(\d+) /.exec(oldest!)?.[1]);
   assert.ok(number > 0 && number <= seen.length, `${number} of ${seen.length}`);
+});
+
+Deno.test("one long message, and one turn of a small model, sum no line up that has room otherwise", async () => {
+  await using llm = await LlmServer.start();
+  await using small = await LlmServer.start();
+  for (const server of [llm, small]) {
+    server.when(isSummary, { text: "The notes." });
+    server.when(() => true, { text: "Yes." });
+  }
+  await using folder = new ModelsFolder({
+    main: { server: llm, model: { context_tokens: contextTokens } },
+    small: { server: small, model: { context_tokens: 3_200 } },
+  }, { tiers: { mid: "main", low: "small" } });
+  await using gateway = await TestGateway.start({ llm, config: folder.config });
+  await using adapter = await gateway.connect();
+  const short = " and so on".repeat(30);
+  for (const word of words.slice(0, 8)) await adapter.replyTo(adapter.say(word + short));
+  const asides = [`Read this${" and this".repeat(1_750)}`, "!low Hello"];
+  for (const aside of asides) {
+    const { terminal } = await adapter.replyTo(adapter.say(aside));
+    assert.equal(terminal.type, "response_end");
+    // A job runs behind its turn; the turns after it give it its time.
+    for (const word of ["So", "and", "so"]) await adapter.replyTo(adapter.say(word));
+  }
+  const asked = [...llm.requests, ...small.requests].filter(({ body }) => isSummary(body));
+  assert.deepEqual(asked.map(({ body }) => summedUp(body)), []);
+  assert.match(llm.requests.at(-1)!.body.messages.map(textOf).join("\n"), /^word-0 and so on/m);
 });
 
 Deno.test("a session that is over leaves a summary to the user's next one there, and to nobody else", async () => {

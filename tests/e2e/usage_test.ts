@@ -6,6 +6,7 @@ import { type ChatRequest, textOf } from "../support/chat_request.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
+import { sse } from "../support/llm_wire.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -214,6 +215,71 @@ Deno.test("after a thousand mixed turns the sums are what the provider reported"
   assert.deepEqual(reported(usage), ledger.sums.get("total"));
   await gateway.restart();
   assert.deepEqual(reported((await view("day")).total), ledger.sums.get("total"));
+});
+
+Deno.test("figures that are no counts end no turn, and no sum is spoilt by them", async () => {
+  await using gateway = await TestGateway.start();
+  await using adapter = await gateway.connect();
+  const figures = [
+    { usage: { prompt_tokens: 10.5, completion_tokens: 2.4 }, told: [11, 2] },
+    { usage: { prompt_tokens: 1e300, completion_tokens: 7 }, told: [10_000_000, 7] },
+    { usage: { prompt_tokens: 5, completion_tokens: -3 }, told: [5, 0] },
+    { usage: { prompt_tokens: "12", completion_tokens: [7] } },
+    { usage: "a lot" },
+    { usage: { prompt_tokens: 9, prompt_tokens_details: { cached_tokens: 1e9 } }, told: [9, 0] },
+  ];
+  const expected = [0, 0];
+  for (const { usage, told = [0, 0] } of figures) {
+    const answer = [
+      { choices: [{ index: 0, delta: { content: "Yes" }, finish_reason: "stop" }] },
+      { choices: [], usage },
+      "[DONE]",
+    ];
+    gateway.llm.reply({ raw: answer.map(sse) });
+    const { terminal } = await adapter.replyTo(adapter.say("Well?"), { timeoutMs: 5_000 });
+    assert.equal(terminal.type, "response_end", JSON.stringify(usage));
+    expected.forEach((sum, index) => expected[index] = sum + told[index]!);
+  }
+  const { total } = await (await fetch(`${gateway.httpUrl}/admin/usage`)).json();
+  const { requests, input_tokens, output_tokens } = reported(total);
+  assert.deepEqual([requests, input_tokens, output_tokens], [4, ...expected]);
+  assert.equal(total.estimated.requests, 2, "what says nothing is estimated");
+});
+
+Deno.test("what is cancelled or given up before the first word is counted, with its images", async () => {
+  await using server = LlmServer.start();
+  await using folder = new ModelsFolder({ only: { server, provider: { stall_seconds: 0.3 } } });
+  await using gateway = await TestGateway.start({ llm: server, config: folder.config });
+  await using adapter = await gateway.connect();
+  const sums = async () => {
+    const { total } = await (await fetch(`${gateway.httpUrl}/admin/usage`)).json();
+    return total.estimated as Row["estimated"];
+  };
+  server.reply({ hang: "before-headers" });
+  assert.equal((await adapter.replyTo(adapter.say("One"))).terminal.code, "llm_timeout");
+  const silent = await sums();
+  assert.equal(silent.requests, 1);
+  assert.ok(Number(silent.input_tokens) > 0);
+
+  server.reply({ hang: "before-headers" });
+  const png = {
+    type: "image",
+    filename: "a.png",
+    media_type: "image/png",
+    base64_data: "iVBORw0KGgo=",
+  };
+  const id = adapter.say("Two", { attachments: [png], channelId: "other" });
+  await server.request(1);
+  adapter.cancel(id);
+  await adapter.replyTo(id);
+  const cancelled = await sums();
+  assert.equal(cancelled.requests, 2);
+  assert.ok(Number(cancelled.input_tokens) >= 2 * Number(silent.input_tokens) + 1_400);
+
+  // A provider that refuses, or is not there, has taken nothing.
+  server.reply({ status: 400 });
+  await adapter.replyTo(adapter.say("Three"));
+  assert.equal((await sums()).requests, 2);
 });
 
 Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {

@@ -10,6 +10,7 @@ import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
+import { WallClock } from "../support/wall_clock.ts";
 
 /** A gateway with the models "main" and, for when that fails, "backup". */
 async function twoProviders(
@@ -44,6 +45,7 @@ const failures: readonly (readonly [name: string, reply: Reply, provider?: objec
   ["knows no such model", { status: 404 }],
   ["is too busy", { status: 429, headers: { "retry-after": "60" } }],
   ["is out of money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
+  ["wants to be paid", { status: 402 }],
   ["breaks inside", { status: 500 }],
   ["is down for maintenance", { status: 503 }],
   ["cannot take such a request", { status: 422 }],
@@ -110,6 +112,27 @@ Deno.test("a provider's Retry-After is kept to", async () => {
   assert.equal(main.requests.length, 2);
 });
 
+Deno.test("a clock that is set back makes no rest longer, and no silence", async () => {
+  using clock = new WallClock();
+  await using setup = await twoProviders({ main: { stall_seconds: 0.3 } });
+  const { main, adapter } = setup;
+  const ask = async () => (await adapter.replyTo(adapter.say("Now?"))).terminal;
+  main.reply({ status: 429, headers: { "retry-after": "1" } });
+  assert.equal((await ask()).model, "backup");
+  clock.setBack(3_600_000);
+  while ((await ask()).model !== "main");
+  const gate = new Gate();
+  main.reply({
+    text: ["Half ", "a word"],
+    gateAfter: { chunks: 1, until: gate.opened },
+    hang: "mid-stream",
+  });
+  const id = adapter.say("And now?");
+  await adapter.waitFor(({ content, request_id }) => request_id === id && content === "Half ");
+  clock.setBack(7_200_000);
+  assert.equal((await adapter.replyTo(id)).terminal.code, "llm_timeout");
+});
+
 Deno.test("where every provider asks for patience, the error says for how long", async () => {
   await using setup = await twoProviders();
   const { main, backup, adapter } = setup;
@@ -118,6 +141,9 @@ Deno.test("where every provider asks for patience, the error says for how long",
   const first = await adapter.replyTo(adapter.say("Hello"));
   assert.equal(first.terminal.code, "llm_unavailable");
   assert.match(first.terminal.message!, /429.*later/);
+  const { status, retry_after_ms } = first.terminal.details as Record<string, number>;
+  assert.equal(status, 429);
+  assert.ok(retry_after_ms! > 29_000 && retry_after_ms! <= 30_000, String(retry_after_ms));
   const { terminal } = await adapter.replyTo(adapter.say("Hello again"));
   assert.equal(terminal.code, "llm_unavailable");
   assert.equal(terminal.recoverable, true);

@@ -185,10 +185,10 @@ Deno.test("at any price, all that may go is gone", () => {
   assert.ok(tokens > 0);
 });
 
-Deno.test("the room for history is what all else leaves", () => {
-  const history = parts.filter(({ kind }) => kind === "history")
+Deno.test("what stands beside history is told whole, whatever was left out", () => {
+  const standing = parts
+    .filter(({ kind }) => kind === "system" || kind === "memory" || kind === "summary")
     .reduce((sum, part) => sum + partTokens(part), 0);
-  assert.equal(fitContext(parts, { budget: all + 50 }).historyRoom, history + 50);
-  assert.equal(fitContext(parts, { budget: all - 50 }).historyRoom, history - 50);
-  assert.equal(fitContext(parts, { budget: 800 }).historyRoom, 0);
+  assert.equal(fitContext(parts, { budget: all }).standing, standing);
+  assert.equal(fitContext(parts, { budget: 800 }).standing, standing);
 });

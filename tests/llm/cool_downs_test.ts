@@ -109,6 +109,18 @@ Deno.test("a provider that asked for a long rest is not asked, and the error say
   assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
 });
 
+Deno.test("a request that meets a busy provider itself is told for how long, too", () => {
+  const coolDowns = new CoolDowns(times);
+  const choice = new ModelChoice([a], coolDowns);
+  assert.ok(choice.next({ now: 0, elapsedMs: 0 }));
+  const busy = failure("rest", { retryAfterMs: 30_000 });
+  coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
+  choice.failed(a, busy);
+  assert.equal(choice.next({ now: 1000, elapsedMs: 1000 }), undefined);
+  assert.equal(choice.error.message, "rest");
+  assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
+});
+
 Deno.test("a rest of our own and one that was asked for do not pass for each other", () => {
   const coolDowns = new CoolDowns(times);
   const fail = (fields: Partial<LlmFailure>, now: number) =>

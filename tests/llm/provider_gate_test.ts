@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { GatewayError } from "../../src/errors.ts";
 import { ProviderGate } from "../../src/llm/provider_gate.ts";
 import { within } from "../support/deadline.ts";
+import { WallClock } from "../support/wall_clock.ts";
 
 const { signal } = new AbortController();
 
@@ -80,6 +81,14 @@ Deno.test("so many requests begin in a minute, the next one when the first is a 
   // The timer asks the clock again; only that lets it in.
   now = 50;
   await within(third, { what: "the third request" });
+});
+
+Deno.test("a clock that is set back makes no minute longer", async () => {
+  using clock = new WallClock();
+  const gate = new ProviderGate({ requestsPerMinute: 1, minuteMs: 50 });
+  (await gate.enter(signal))();
+  clock.setBack(3_600_000);
+  await within(gate.enter(signal), { what: "the second request" });
 });
 
 Deno.test("one that gives up leaves no timer behind", async () => {

@@ -1,13 +1,20 @@
 /** The embedded memory by itself: what it finds by words, by meaning and by age, and what it learns. */
 
 import assert from "node:assert/strict";
+import { catalogOf } from "../../src/llm/model_catalog.ts";
+import { OpenAiClient } from "../../src/llm/openai_client.ts";
 import { EmbeddedMemory, type EmbeddedMemoryOptions } from "../../src/memory/embedded_memory.ts";
 import { Embedder } from "../../src/memory/embedder.ts";
 import { readFacts } from "../../src/memory/lesson.ts";
+import { Mem0Http } from "../../src/memory/mem0_http.ts";
+import { MemoryError } from "../../src/memory/memory.ts";
 import type { Exchange } from "../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../src/store/sqlite_store.ts";
 import { accepted, claimed, ending, request } from "../store/samples.ts";
 import { SqlitePlace } from "../store/sqlite_place.ts";
+import { Gate } from "../support/gate.ts";
+import type { Reply } from "../support/llm_reply.ts";
+import { LlmServer } from "../support/llm_server.ts";
 import { EmbeddingServer } from "./embedding_server.ts";
 
 const { signal } = new AbortController();
@@ -34,8 +41,10 @@ async function said(store: SqliteStore, given: Exchange): Promise<void> {
 }
 
 async function learnAll(memory: EmbeddedMemory, store: SqliteStore): Promise<void> {
-  for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
-    await memory.add(waiting, { repeated: false, signal });
+  while (await store.exchanges.count() > 0) {
+    for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
+      await memory.add(waiting, { repeated: false, signal });
+    }
   }
 }
 
@@ -101,6 +110,95 @@ Deno.test("without vectors in time words find facts; they get their vectors late
   assert.equal((await store.vectors.missing({ model: "another", limit: 9 })).length, 2);
 });
 
+Deno.test("a text that the embedding model refuses stops no other, and is not asked for again", async () => {
+  await using embeddings = new EmbeddingServer();
+  embeddings.refused = "unspeakable";
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
+  const memory = memoryOf(store, { embedder });
+  const common = { userKey: "test:user-1", private: false, channelKey: "c", createdAt: 1 };
+  for (let number = 0; number < 9; number++) {
+    const text = number === 4 ? "an unspeakable cat" : `fact ${number}`;
+    await store.memories.add({ ...common, text }, { cap: 100 });
+  }
+  await said(store, exchange("has a boat"));
+  await learnAll(memory, store);
+  assert.deepEqual(await store.vectors.missing({ model: "m", limit: 99 }), []);
+  const asked = embeddings.requests.length;
+  await said(store, exchange("has tea"));
+  await learnAll(memory, store);
+  assert.deepEqual(embeddings.requests.slice(asked), [["has tea"]]);
+  assert.equal(
+    (await memory.search({ ...view, query: "speak of cat" }))[0]!.text,
+    "an unspeakable cat",
+  );
+});
+
+Deno.test("where an embedding model refuses everything, no text is to blame", async () => {
+  await using embeddings = new EmbeddingServer();
+  embeddings.broken = 400;
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
+  const memory = memoryOf(store, { embedder });
+  for (const text of ["has a cat", "has a boat"]) await said(store, exchange(text));
+  await learnAll(memory, store);
+  assert.equal((await store.vectors.missing({ model: "m", limit: 9 })).length, 2);
+  embeddings.broken = undefined;
+  await said(store, exchange("has tea"));
+  await learnAll(memory, store);
+  assert.deepEqual(await store.vectors.missing({ model: "m", limit: 9 }), []);
+});
+
+Deno.test("exchanges that are learned at once ask for no vector twice", async () => {
+  await using embeddings = new EmbeddingServer();
+  const gate = new Gate();
+  embeddings.gate = gate.opened;
+  await using place = new SqlitePlace();
+  await using store = await place.open();
+  const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
+  const memory = memoryOf(store, { embedder });
+  for (const text of ["has a cat", "has a boat", "has tea"]) {
+    await said(store, exchange(text, { userKey: `test:${text}` }));
+  }
+  const waiting = await store.exchanges.waiting({ limit: 9 });
+  const learned = waiting.map((one) => memory.add(one, { repeated: false, signal }));
+  while (await store.exchanges.count() > 0) await store.probe();
+  gate.open();
+  await Promise.all(learned);
+  assert.deepEqual(await store.vectors.missing({ model: "m", limit: 9 }), []);
+  assert.deepEqual(embeddings.requests.flat().sort(), ["has a boat", "has a cat", "has tea"]);
+});
+
+Deno.test("an answer without end is given up, by the embedder and by mem0", async () => {
+  const block = new Uint8Array(1 << 20).fill(32);
+  let sent = 0;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    const endless = new ReadableStream({
+      pull: (controller) => {
+        sent++;
+        controller.enqueue(block);
+      },
+    });
+    return new Response(endless);
+  });
+  const baseUrl = `http://127.0.0.1:${server.addr.port}`;
+  const late = AbortSignal.timeout(20_000);
+  const tooLong = (error: Error) => {
+    assert.ok(error instanceof MemoryError && error.passing);
+    assert.match(String(error.cause), /longer than 16 MiB/);
+    return true;
+  };
+  await assert.rejects(new Embedder({ model: "m", baseUrl }).embed(["a"], late), tooLong);
+  const http = new Mem0Http({ baseUrl, headers: {}, timeoutMs: 20_000 });
+  await assert.rejects(
+    http.send({ what: "search", method: "GET", path: "/", signal: late }),
+    tooLong,
+  );
+  assert.ok(sent < 100, `${sent} MiB`);
+});
+
 Deno.test("an exchange teaches once, and not at all once its user is forgotten", async () => {
   await using place = new SqlitePlace();
   await using store = await place.open();
@@ -140,6 +238,48 @@ Deno.test("what a tool was asked to remember is not dropped for what a turn seem
   const texts = (await memory.list("test:user-1", { limit: 9 })).map(({ text }) => text);
   assert.deepEqual(texts, ["lives in Oslo", "lives in Rome"], "each source has a cap of its own");
 });
+
+const tooLong = { error: { message: "too long", code: "context_length_exceeded" } };
+const answers: readonly (readonly [name: string, reply: Reply, passing: boolean])[] = [
+  ["the model declines", { refusal: "Not that." }, false],
+  ["a filter holds back", { status: 400, body: { error: { code: "content_filter" } } }, false],
+  ["a filter answers as a bad request", { status: 400 }, false],
+  ["is too long", { status: 400, body: tooLong }, false],
+  ["the key is wrong for", { status: 401 }, true],
+  ["the model is too busy for", { status: 503 }, true],
+];
+for (const [name, reply, passing] of answers) {
+  const what = passing ? "is kept for later" : "is refused for good";
+  Deno.test(`an exchange that ${name} ${what}`, async () => {
+    await using llm = LlmServer.start();
+    llm.when(() => true, reply);
+    const catalog = catalogOf({
+      model: "m",
+      tierModels: {},
+      fallbacks: [],
+      baseUrl: llm.url,
+      showReasoning: false,
+      autoTier: false,
+      stallMs: 60_000,
+      totalMs: 400,
+    });
+    const client = new OpenAiClient({ catalog: catalog! });
+    await using place = new SqlitePlace();
+    await using store = await place.open();
+    const memory = memoryOf(store, {
+      ask: async ({ text }, { signal }) => {
+        const messages = [{ role: "user" as const, content: text }];
+        return (await client.complete({ tier: "low", purpose: "memory", messages, signal })).text;
+      },
+    });
+    await said(store, exchange("my secret wish"));
+    await assert.rejects(learnAll(memory, store), (error: Error) => {
+      assert.equal(error instanceof MemoryError && !error.passing, !passing, error.message);
+      return true;
+    });
+    assert.equal(await store.exchanges.count(), 1);
+  });
+}
 
 Deno.test("facts are read from what models write around them", () => {
   const facts = '{"facts": [{"text": " has\\n a cat ", "replaces": null}, {"text": ""}]}';

@@ -133,6 +133,18 @@ Deno.test("what the model answers in no form at all is given up after three time
   assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
 });
 
+Deno.test("what the provider's filter holds back is given up after three times, too", async () => {
+  await using llm = LlmServer.start();
+  llm.when(isLesson, { finish: "content_filter" });
+  await using gateway = await start(llm);
+  await using adapter = await gateway.connect();
+  await adapter.replyTo(adapter.say("Hello", dm));
+  await waiting(gateway);
+  const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
+  assert.equal(memory.dropped, 1);
+  assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
+});
+
 Deno.test("with the echo model exchanges are kept as they are", async () => {
   await using gateway = await TestGateway.start({
     llm: "echo",

@@ -18,6 +18,10 @@ export class EmbeddingServer implements AsyncDisposable {
   readonly requests: (readonly string[])[] = [];
   /** Answers with this status while it is set. */
   broken?: number;
+  /** A request that has a text with this word is refused. */
+  refused?: string;
+  /** Awaited before each answer. */
+  gate?: Promise<void>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor() {
@@ -26,6 +30,11 @@ export class EmbeddingServer implements AsyncDisposable {
       async (request) => {
         const { input } = await request.json() as { readonly input: readonly string[] };
         this.requests.push(input);
+        await this.gate;
+        const { refused } = this;
+        if (refused !== undefined && input.some((text) => text.includes(refused))) {
+          return new Response("refused", { status: 400 });
+        }
         if (this.broken !== undefined) return new Response("broken", { status: this.broken });
         const data = input.map((text, index) => ({ index, embedding: embed(text) }));
         // The order of the answers is not that of the texts.

@@ -105,6 +105,19 @@ testWorker("what is refused is given up after three tries, the others go on", as
   assert.equal((await worker.figures()).dropped, 1);
 });
 
+testWorker("what is tried again is learned before what its user said later", async (context) => {
+  const { store, tried, run } = context;
+  for (const key of ["a1", "a2", "b1"]) await said(store, key, key[0]!);
+  await using _worker = run(({ key, attempts }) =>
+    key === "a1" && attempts < 2
+      ? Promise.reject(new MemoryError("away", { passing: true }))
+      : Promise.resolve()
+  );
+  await empty(store);
+  const ofA = tried.items.map(({ key }) => key).filter((key) => key.startsWith("a"));
+  assert.deepEqual(ofA, ["a1", "a1", "a1", "a2"]);
+});
+
 testWorker("past the backlog the oldest exchanges are dropped", async (context) => {
   const { store, tried, run } = context;
   for (const key of ["a", "b", "c", "d"]) await said(store, key);

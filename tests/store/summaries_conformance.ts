@@ -102,7 +102,11 @@ function testRolling(promises: Promises): void {
 function testOfSessions(promises: Promises): void {
   promises("an ended session waits for its summary, and gets one once", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
-    const waiting = async () => (await store.summaries.unsummed({ limit: 9 })).map(({ id }) => id);
+    const waiting = async () => {
+      const ids = (await store.summaries.unsummed({ limit: 9 })).map(({ id }) => id);
+      assert.equal(await store.summaries.isUnsummed("s1"), ids.includes("s1"));
+      return ids;
+    };
     const save = { sessionId: "s1", text: "said\0 so", lines };
     assert.deepEqual(await waiting(), []);
     assert.equal(await store.summaries.saveSession(save), false, "it still runs");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BackgroundJobs } from "../../src/summaries/background_jobs.ts";
 import { Gate } from "../support/gate.ts";
+import { WallClock } from "../support/wall_clock.ts";
 
 Deno.test("one runs at a time under a name, and the newest of those that came meanwhile follows", async () => {
   await using jobs = new BackgroundJobs();
@@ -59,6 +60,33 @@ Deno.test("what fails is put off, twice as long each time, until it succeeds", a
   broken = false;
   assert.equal(await tryAt(30_000), true);
   assert.equal(await tryAt(30_001), true, "all is well again");
+});
+
+Deno.test("what waits behind one that fails is put off with it", async () => {
+  await using jobs = new BackgroundJobs();
+  const gate = new Gate();
+  const ran: string[] = [];
+  jobs.run("a", async () => {
+    ran.push("first");
+    await gate.opened;
+    throw new Error("no model");
+  });
+  jobs.run("a", () => Promise.resolve(void ran.push("second")));
+  gate.open();
+  await jobs.idle();
+  assert.deepEqual(ran, ["first"]);
+});
+
+Deno.test("a clock that is set forward ends no delay", async () => {
+  using clock = new WallClock();
+  let tries = 0;
+  await using jobs = new BackgroundJobs();
+  for (const setBack of [0, -3_600_000]) {
+    clock.setBack(setBack);
+    jobs.run("a", () => Promise.reject(new Error(`no model ${tries++}`)));
+    await jobs.idle();
+  }
+  assert.equal(tries, 1);
 });
 
 Deno.test("the end aborts what runs, and nothing begins any more", async () => {
