@@ -51,4 +51,15 @@ export const migrations: readonly Migration[] = [
     INSERT INTO memory_unembedded (memory_id) VALUES (new.id);
   END;
   `,
+  `
+  -- Lines come into the index of words behind the turns that said them; one may go before it has come.
+  DROP TRIGGER history_added;
+  DROP TRIGGER history_removed;
+  CREATE TRIGGER history_removed AFTER DELETE ON history
+    WHEN EXISTS (SELECT 1 FROM history_words_docsize WHERE id = old.id)
+  BEGIN
+    INSERT INTO history_words (history_words, rowid, content, channel_key)
+    VALUES ('delete', old.id, old.content, old.channel_key);
+  END;
+  `,
 ];

@@ -6,6 +6,7 @@
 import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
+import type { WordIndex } from "./word_index.ts";
 import type { Conversation, HistoryEntry, HistoryStore, NewHistoryEntry } from "./history_store.ts";
 
 /**
@@ -42,10 +43,15 @@ function sinceValues({ channelKey, threadId }: Conversation, after: number) {
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
   readonly #cache: RecentLinesCache;
+  readonly #words: WordIndex;
 
-  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+  constructor(
+    sql: SqliteConnection,
+    { cache, words }: { readonly cache: RecentLinesCache; readonly words: WordIndex },
+  ) {
     this.#sql = sql;
     this.#cache = cache;
+    this.#words = words;
   }
 
   recent(
@@ -140,14 +146,16 @@ export class SqliteHistory implements HistoryStore {
     );
   }
 
-  search(
+  async search(
     { channelKey, query, limit }: {
       readonly channelKey: string;
       readonly query: string;
       readonly limit: number;
     },
   ): Promise<readonly HistoryEntry[]> {
-    return this.#sql.read(() => {
+    // Where the disk takes nothing, what it has is found all the same.
+    await this.#words.catchUp().catch(() => {});
+    return await this.#sql.read(() => {
       // Each word in quotes: what a person types is never FTS5's query language.
       const words = query.match(/[\p{L}\p{N}_]+/gu)?.map((word) => `"${word}"`).join(" ");
       if (!words) return [];

@@ -8,17 +8,24 @@ import { absorbedBy, absorbOne, dropAbsorbed } from "./sqlite_absorbed.ts";
 import { addExchange } from "./sqlite_exchanges.ts";
 import { addLine } from "./sqlite_history.ts";
 import * as rows from "./sqlite_rows.ts";
+import { addResult, addRound, dropRounds, roundsOf } from "./sqlite_rounds.ts";
 import { addUsage } from "./sqlite_usage.ts";
+import type { WordIndex } from "./word_index.ts";
 import type * as domain from "./request_store.ts";
 
 /** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
 export class SqliteRequests implements domain.RequestStore {
   readonly #sql: SqliteConnection;
   readonly #cache: RecentLinesCache;
+  readonly #words: WordIndex;
 
-  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+  constructor(
+    sql: SqliteConnection,
+    { cache, words }: { readonly cache: RecentLinesCache; readonly words: WordIndex },
+  ) {
     this.#sql = sql;
     this.#cache = cache;
+    this.#words = words;
   }
 
   accept(request: domain.NewRequest): Promise<domain.Acceptance> {
@@ -95,7 +102,7 @@ export class SqliteRequests implements domain.RequestStore {
         acceptedAt: row.accepted_at as number,
         claimedAt: claim.now,
         // One that was never claimed has none.
-        rounds: row.fence === null ? [] : this.#rounds(seq),
+        rounds: row.fence === null ? [] : roundsOf(this.#sql, seq),
         absorbed: row.fence === null ? [] : absorbedBy(this.#sql, seq),
       };
     });
@@ -136,13 +143,7 @@ export class SqliteRequests implements domain.RequestStore {
   ): Promise<boolean> {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
-      this.#sql.run(
-        "INSERT INTO tool_rounds (request_seq, round, text, calls) VALUES (?, ?, ?, ?)",
-        claim.seq,
-        round.index,
-        round.text,
-        JSON.stringify(round.calls),
-      );
+      addRound(this.#sql, claim.seq, round);
       for (const entry of round.usage ?? []) addUsage(this.#sql, entry);
       return true;
     });
@@ -150,22 +151,11 @@ export class SqliteRequests implements domain.RequestStore {
 
   recordResult(
     claim: domain.Claim,
-    { round, position, result }: {
-      readonly round: number;
-      readonly position: number;
-      readonly result: domain.ToolResult;
-    },
+    result: Parameters<domain.RequestStore["recordResult"]>[1],
   ): Promise<boolean> {
     return this.#sql.write(() => {
       if (!this.#holds(claim)) return false;
-      this.#sql.run(
-        `INSERT INTO tool_results (request_seq, round, position, result) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO NOTHING`,
-        claim.seq,
-        round,
-        position,
-        JSON.stringify(result),
-      );
+      addResult(this.#sql, claim.seq, result);
       return true;
     });
   }
@@ -194,6 +184,7 @@ export class SqliteRequests implements domain.RequestStore {
     });
     if (!finished) return false;
     if (conversation) this.#cache.append(conversation, finished);
+    this.#words.added(history.length);
     return true;
   }
 
@@ -287,17 +278,7 @@ export class SqliteRequests implements domain.RequestStore {
       now,
       seq,
     );
-    this.#sql.run("DELETE FROM tool_results WHERE request_seq = ?", seq);
-    this.#sql.run("DELETE FROM tool_rounds WHERE request_seq = ?", seq);
+    dropRounds(this.#sql, seq);
     dropAbsorbed(this.#sql, seq);
-  }
-
-  #rounds(seq: number): domain.ToolRound[] {
-    const results = this.#sql.all(
-      "SELECT round, position, result FROM tool_results WHERE request_seq = ?",
-      seq,
-    );
-    return this.#sql.all("SELECT * FROM tool_rounds WHERE request_seq = ? ORDER BY round", seq)
-      .map((row) => rows.toToolRound(row, results));
   }
 }

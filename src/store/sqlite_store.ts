@@ -16,6 +16,7 @@ import { SqliteTasks } from "./sqlite_tasks.ts";
 import { SqliteUsage } from "./sqlite_usage.ts";
 import { SqliteVectors } from "./sqlite_vectors.ts";
 import type { Store, StoreFigures } from "./store.ts";
+import { WordIndex } from "./word_index.ts";
 
 /** Texts of history that are kept at hand, characters. */
 const recentChars = 16 * 1024 * 1024;
@@ -48,9 +49,10 @@ export class SqliteStore implements Store {
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
     const cache = new RecentLinesCache({ maxChars: recentChars });
-    this.requests = new SqliteRequests(sql, { cache });
+    const words = new WordIndex(sql);
+    this.requests = new SqliteRequests(sql, { cache, words });
     this.sessions = new SqliteSessions(sql, { cache });
-    this.history = new SqliteHistory(sql, { cache });
+    this.history = new SqliteHistory(sql, { cache, words });
     this.memories = new SqliteMemories(sql);
     this.vectors = new SqliteVectors(sql);
     this.exchanges = new SqliteExchanges(sql);

@@ -38,6 +38,8 @@ Deno.test("while words are taken off the disk others can write, and in the end n
   fill(place, 20_000);
   {
     await using store = await place.open();
+    // The search brings all lines into the index.
+    await store.history.search({ channelKey: "channel-1", query: "nothing", limit: 1 });
     await store.forget.forget(ada);
     let done = false;
     const scrubbing = store.forget.scrub().then(() => done = true);
@@ -54,6 +56,30 @@ Deno.test("while words are taken off the disk others can write, and in the end n
       limit: 9,
     });
     assert.equal(found.length, 1);
+  }
+  assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
+  const database = new DatabaseSync(place.database);
+  database.exec("INSERT INTO history_words (history_words) VALUES ('integrity-check')");
+  database.close();
+});
+
+Deno.test("a line that goes before it comes into the index is not taken out of it", async () => {
+  await using place = new SqlitePlace();
+  {
+    await using store = await place.open();
+    const find = (query: string) =>
+      store.history.search({ channelKey: "channel-1", query, limit: 9 });
+    await store.sessions.open(sessionOf("s"));
+    await store.sessions.open(sessionOf("other", { userId: "user-2" }));
+    await finished(store, { sessionId: "other", lines: ["a trumpet", "fine"] });
+    assert.equal((await find("trumpet")).length, 1);
+    await finished(store, { sessionId: "s", lines: ["a Xylophon", "fine"] });
+    await finished(store, { sessionId: "other", lines: ["a drum", "fine"] });
+    await store.forget.forget(ada, { unfinishedToo: true });
+    assert.equal((await find("drum")).length, 1);
+    assert.deepEqual(await find("Xylophon"), []);
+    assert.equal((await find("trumpet")).length, 1);
+    assert.equal((await find("fine")).length, 2);
   }
   assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
   const database = new DatabaseSync(place.database);
