@@ -15,7 +15,12 @@ export type ContextPart =
   /** What was said before the lines of history, with its heading. */
   | { readonly kind: "summary"; readonly text: string }
   /** A line of history, or of what the message replies to. */
-  | { readonly kind: "history" | "reply_chain"; readonly message: LlmMessage }
+  | {
+    readonly kind: "history" | "reply_chain";
+    readonly message: LlmMessage;
+    /** Its tokens (estimated), where they were counted before. */
+    readonly tokens?: number;
+  }
   /** The user's message. Never left out. */
   | { readonly kind: "message"; readonly message: LlmMessage }
   /** What the model and the tools have said since. */
@@ -30,6 +35,7 @@ const counted = new WeakMap<ContextPart, number>();
 
 /** The tokens of a part (estimated), counted once. */
 export function partTokens(part: ContextPart): number {
+  if (part.kind === "history" && part.tokens !== undefined) return part.tokens;
   if ("message" in part) return estimateMessage(part.message);
   let tokens = counted.get(part);
   if (tokens === undefined) counted.set(part, tokens = estimateTokens(part.text) + 4);

@@ -12,10 +12,8 @@ import { type Memory, MemoryError } from "./memory.ts";
 
 const log = logger("memory", "worker");
 
-/** Exchanges that are added at once. */
+/** Exchanges that are added at once, where the options do not say. */
 const maxActive = 4;
-/** Exchanges that are looked at: those of users who have one under way must wait. */
-const lookAhead = 64;
 /** Tries of an exchange that the memory refuses. */
 const maxRefusals = 3;
 /** An exchange that was tried so often and is so old is given up, whatever the reason. */
@@ -33,6 +31,8 @@ export interface MemoryWorkerOptions {
   readonly exchanges: ExchangeStore;
   /** Exchanges that may wait; the oldest make room. */
   readonly backlog: number;
+  /** Exchanges that are added at once. Default: 4. */
+  readonly atOnce?: number;
   /** The pause after the first failure, milliseconds. Default: 1000. */
   readonly firstPauseMs?: number;
   readonly now?: () => number;
@@ -90,11 +90,12 @@ export class MemoryWorker implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
+    const { atOnce = maxActive } = this.#options;
     while (!this.#stopping) {
       this.#wake = Promise.withResolvers();
       try {
         await this.#trim();
-        const begun = this.#failures === 0 ? await this.#beginSome(maxActive) : await this.#probe();
+        const begun = this.#failures === 0 ? await this.#beginSome(atOnce) : await this.#probe();
         if (begun && this.#failures === 0) continue;
       } catch (error) {
         // The store: it says so itself, and may take writes again.
@@ -126,22 +127,20 @@ export class MemoryWorker implements AsyncDisposable {
 
   /** Begins what may run now; false where there was nothing. */
   async #beginSome(most: number): Promise<boolean> {
-    const { exchanges } = this.#options;
-    const busy = new Set([...this.#active.values()].map(({ userKey }) => userKey));
-    let begun = false;
-    for (const exchange of await exchanges.waiting({ limit: lookAhead })) {
-      if (this.#active.size >= most || this.#stopping) break;
+    const limit = most - this.#active.size;
+    if (limit <= 0 || this.#stopping) return false;
+    // Users who have one under way must wait.
+    const without = [...this.#active.values()].map(({ userKey }) => userKey);
+    const waiting = await this.#options.exchanges.waiting({ limit, without });
+    for (const exchange of waiting) {
       const { seq, userKey } = exchange;
-      if (busy.has(userKey)) continue;
-      busy.add(userKey);
-      begun = true;
       const done = this.#add(exchange).finally(() => {
         this.#active.delete(seq);
         this.wake();
       });
       this.#active.set(seq, { userKey, done });
     }
-    return begun;
+    return waiting.length > 0;
   }
 
   async #add(exchange: WaitingExchange): Promise<void> {

@@ -18,6 +18,8 @@ const log = logger("memory");
 
 /** The part of a turn's time that a query's vector may take. */
 const embedShare = 0.6;
+/** Exchanges that are remembered at once where that asks nobody. */
+const localAtOnce = 32;
 
 /** What a {@linkcode UserMemory} is given. */
 export interface UserMemoryOptions {
@@ -56,6 +58,8 @@ export class UserMemory implements AsyncDisposable {
       memory: this.memory,
       exchanges: store.exchanges,
       backlog: limits.waitingExchanges,
+      // Without a model there is nothing to wait for but commits, which many share.
+      atOnce: this.memory === own && !ask && !embedding ? localAtOnce : undefined,
     });
   }
 

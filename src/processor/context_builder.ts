@@ -10,7 +10,7 @@ import type { Conversation, HistoryEntry, HistoryStore } from "../store/history_
 import type { SummaryStore } from "../store/summary_store.ts";
 import { imageUrl, renderAttachments } from "./attachment_text.ts";
 import { fittingMemories } from "./fitting_memories.ts";
-import { linePart, lineTokens } from "./shown_line.ts";
+import { ShownLine } from "./shown_line.ts";
 
 /** How many lines of history are looked at, whatever the budget: the cost of a turn stays flat. */
 const historyLines = 400;
@@ -85,7 +85,7 @@ export class ContextBuilder {
         ...fittingMemories(memories.map(oneParagraph), this.#options.memoryTokens)
           .map((text) => ({ kind: "memory", text }) as const),
         ...texts.map((text) => ({ kind: "summary", text }) as const),
-        ...kept.map((entry) => linePart(entry, named ? oneLine : undefined)),
+        ...kept.map((shown) => shown.part(named ? oneLine : undefined)),
         ...replyChain(message, kept, named)
           .map((message) => ({ kind: "reply_chain", message }) as const),
         { kind: "message", message: userMessage(message, userText, named) },
@@ -137,25 +137,25 @@ export class ContextBuilder {
 }
 
 /** The newest lines that fit into the budget, beginning with a user's. */
-function newest(entries: readonly HistoryEntry[], budget: number): readonly HistoryEntry[] {
+function newest(lines: readonly ShownLine[], budget: number): readonly ShownLine[] {
   let left = budget;
-  let first = entries.length;
+  let first = lines.length;
   while (first > 0) {
-    left -= lineTokens(entries[first - 1]!) + 4;
+    left -= lines[first - 1]!.tokens + 4;
     if (left < 0) break;
     first--;
   }
-  while (first < entries.length && entries[first]!.role !== "user") first++;
-  return entries.slice(first);
+  while (first < lines.length && lines[first]!.line.role !== "user") first++;
+  return lines.slice(first);
 }
 
 /** A line that would take up more than its share keeps its beginning: it must not hide all others. */
-function shortened(entry: HistoryEntry, maxTokens: number): HistoryEntry {
-  const tokens = lineTokens(entry);
-  if (tokens <= maxTokens) return entry;
-  const share = maxTokens / tokens;
-  const content = entry.content.slice(0, Math.floor(entry.content.length * share)).toWellFormed();
-  return { ...entry, content: `${content}\n[the rest of this message is not shown]` };
+function shortened(line: HistoryEntry, maxTokens: number): ShownLine {
+  const shown = ShownLine.of(line);
+  if (shown.tokens <= maxTokens) return shown;
+  const share = maxTokens / shown.tokens;
+  const content = line.content.slice(0, Math.floor(line.content.length * share)).toWellFormed();
+  return ShownLine.of({ ...line, content: `${content}\n[the rest of this message is not shown]` });
 }
 
 /** Whether several people speak, so that the model must be told who does. */
@@ -180,11 +180,11 @@ function participants(message: UserMessage, entries: readonly HistoryEntry[]): r
 /** The messages that this one replies to, less those that history shows anyway. */
 function replyChain(
   message: UserMessage,
-  shown: readonly HistoryEntry[],
+  shown: readonly ShownLine[],
   named: boolean,
 ): readonly LlmMessage[] {
   if (message.replyChain.length === 0) return [];
-  const known = new Set(shown.map(({ role, content }) => `${role}\n${content}`));
+  const known = new Set(shown.map(({ line }) => `${line.role}\n${line.content}`));
   return message.replyChain
     .filter(({ role, content }) => content !== "" && !known.has(`${role}\n${content}`))
     .map(({ role, content, userId, userName }) =>

@@ -6,32 +6,47 @@
 
 import type { ContextPart } from "../llm/context_part.ts";
 import type { LlmMessage } from "../llm/llm_client.ts";
-import { estimateTokens } from "../llm/token_estimate.ts";
+import { estimateMessage, estimateTokens } from "../llm/token_estimate.ts";
 import type { HistoryEntry } from "../store/history_store.ts";
 
-const counted = new WeakMap<HistoryEntry, number>();
-const named = new WeakMap<HistoryEntry, ContextPart>();
-const unnamed = new WeakMap<HistoryEntry, ContextPart>();
+/** Gives who speaks as a name for the model. */
+type NameSpeaker = (name: string) => string;
 
-/** The tokens of a line's text (estimated). */
-export function lineTokens(line: HistoryEntry): number {
-  let tokens = counted.get(line);
-  if (tokens === undefined) counted.set(line, tokens = estimateTokens(line.content));
-  return tokens;
+export class ShownLine {
+  readonly line: HistoryEntry;
+  /** Of its text (estimated). */
+  readonly tokens: number;
+  #named?: ContextPart;
+  #unnamed?: ContextPart;
+
+  /** The same for the same line. */
+  static of(line: HistoryEntry): ShownLine {
+    let shown = known.get(line);
+    if (!shown) known.set(line, shown = new ShownLine(line));
+    return shown;
+  }
+
+  private constructor(line: HistoryEntry) {
+    this.line = line;
+    this.tokens = estimateTokens(line.content);
+  }
+
+  /** As a part of a request; with `speaker` the model is told who speaks. */
+  part(speaker?: NameSpeaker): ContextPart {
+    return speaker
+      ? this.#named ??= partOf(this.line, speaker)
+      : this.#unnamed ??= partOf(this.line);
+  }
 }
 
-/** A line as a part of a request; `speaker` makes a name of who speaks, where the model is told. */
-export function linePart(
-  line: HistoryEntry,
-  speaker?: (name: string) => string,
-): ContextPart {
-  const made = speaker ? named : unnamed;
-  let part = made.get(line);
-  if (!part) made.set(line, part = { kind: "history", message: messageOf(line, speaker) });
-  return part;
+const known = new WeakMap<HistoryEntry, ShownLine>();
+
+function partOf(line: HistoryEntry, speaker?: NameSpeaker): ContextPart {
+  const message = messageOf(line, speaker);
+  return { kind: "history", message, tokens: estimateMessage(message) };
 }
 
-function messageOf(line: HistoryEntry, speaker?: (name: string) => string): LlmMessage {
+function messageOf(line: HistoryEntry, speaker?: NameSpeaker): LlmMessage {
   const content = line.partial ? `${line.content} [cut off]` : line.content;
   if (line.role === "assistant") return { role: "assistant", content };
   return { role: "user", content, speaker: speaker?.(line.userName ?? line.userId) };

@@ -32,9 +32,11 @@ export interface WaitingExchange extends Exchange {
 export interface ExchangeStore {
   /**
    * The oldest of each user: what was said later must be learned later, however often that fails. Those
-   * that were tried least first, the oldest of them first.
+   * that were tried least first, the oldest of them first. None of the users `without`.
    */
-  waiting(options: { readonly limit: number }): Promise<readonly WaitingExchange[]>;
+  waiting(
+    options: { readonly limit: number; readonly without?: readonly string[] },
+  ): Promise<readonly WaitingExchange[]>;
 
   /** Counts a try, before it is made; false where the exchange is gone. */
   begin(seq: number): Promise<boolean>;

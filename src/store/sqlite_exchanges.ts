@@ -12,13 +12,16 @@ export class SqliteExchanges implements ExchangeStore {
     this.#sql = sql;
   }
 
-  waiting({ limit }: { readonly limit: number }): Promise<readonly WaitingExchange[]> {
+  waiting(
+    { limit, without = [] }: Parameters<ExchangeStore["waiting"]>[0],
+  ): Promise<readonly WaitingExchange[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT * FROM memory_outbox AS one WHERE NOT EXISTS (
            SELECT 1 FROM memory_outbox AS older
            WHERE older.user_key = one.user_key AND older.seq < one.seq
-         ) ORDER BY attempts, seq LIMIT ?`,
+         ) AND user_key NOT IN (SELECT value FROM json_each(?)) ORDER BY attempts, seq LIMIT ?`,
+        JSON.stringify(without),
         limit,
       ).map(toWaitingExchange)
     );
@@ -31,14 +34,21 @@ export class SqliteExchanges implements ExchangeStore {
     );
   }
 
-  done(seq: number): Promise<void> {
-    return this.#sql.write(() => {
-      this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq);
-    });
+  async done(seq: number): Promise<void> {
+    // What was learned in this store left the outbox with that: no commit for nothing.
+    const waits = await this.#sql.read(() =>
+      this.#sql.get("SELECT 1 FROM memory_outbox WHERE seq = ?", seq)
+    );
+    if (!waits) return;
+    await this.#sql.write(() => this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq));
   }
 
-  trim({ keep }: { readonly keep: number }): Promise<number> {
-    return this.#sql.write(() =>
+  async trim({ keep }: { readonly keep: number }): Promise<number> {
+    const tooMany = await this.#sql.read(() =>
+      this.#sql.get("SELECT 1 FROM memory_outbox LIMIT 1 OFFSET ?", keep)
+    );
+    if (!tooMany) return 0;
+    return await this.#sql.write(() =>
       this.#sql.run(
         `DELETE FROM memory_outbox WHERE seq IN (
            SELECT seq FROM memory_outbox ORDER BY seq DESC LIMIT -1 OFFSET ?
