@@ -10,7 +10,7 @@ import { platformKey } from "../protocol/platform_key.ts";
 import { UserFiles } from "../tools/files/user_files.ts";
 import { type AdminRequest, answerOf, askAdminText, ifRunning } from "./admin_client.ts";
 import { openExisting } from "./existing_store.ts";
-import { NotRunningError } from "./gateway_client.ts";
+import { NotRunningError } from "./gateway_place.ts";
 
 /**
  * The answer's text.

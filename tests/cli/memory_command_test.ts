@@ -9,12 +9,11 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const nowhere = "ws://127.0.0.1:9";
 
-/** Runs `memory` with these words; gives its exit code and what it wrote. */
+/** Runs `memory` with these words; without a URL nothing listens where the gateway would. */
 async function memory(
   words: readonly string[],
-  { dataDir, url = nowhere, env = {} }: {
+  { dataDir, url, env = {} }: {
     readonly dataDir: string;
     readonly url?: string;
     readonly env?: Readonly<Record<string, string>>;
@@ -22,9 +21,9 @@ async function memory(
 ) {
   const program = ["run", "-A", "--config", join(root, "deno.json"), join(root, "main.ts")];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...program, "memory", ...words, "--data-dir", dataDir, "--url", url],
+    args: [...program, "memory", ...words, "--data-dir", dataDir, ...(url ? ["--url", url] : [])],
     cwd: dataDir,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", ...env },
+    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_PORT: "9", ...env },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
