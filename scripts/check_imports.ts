@@ -6,7 +6,7 @@
 
 /** The modules from left to right; those on one line do not know each other. */
 const order: readonly (readonly string[])[] = [
-  ["errors", "version", "wait", "yaml_library", "nearest_word", "loopback"],
+  ["errors", "version", "wait", "yaml_library", "nearest_word", "loopback", "url_secrets"],
   ["log_file"],
   ["log", "variables", "name_pattern", "yaml_file"],
   ["events", "live_file", "command", "systemd"],

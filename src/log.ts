@@ -36,6 +36,16 @@ export interface LogFileConfig {
   readonly keep: number;
 }
 
+/** All that no line may show, the longest first: one secret may be a part of another. */
+let hidden: readonly string[] = [];
+
+/** From now on no line shows these texts, whoever puts them there, nor their form within a JSON text. */
+export function hideFromLog(secrets: readonly string[]): void {
+  const forms = secrets.filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  hidden = [...new Set([...hidden, ...forms])].sort((a, b) => b.length - a.length);
+}
+
 /** How the log is set up. */
 export interface LogOptions {
   readonly level: LogLevel;
@@ -55,7 +65,8 @@ export interface LogOptions {
  */
 export async function configureLog(options: LogOptions): Promise<void> {
   const { level, file, fileOnly = false, secrets = [] } = options;
-  const lineOf = (color: boolean) => discreet(formatter(options.format, color), secrets);
+  hideFromLog(secrets);
+  const lineOf = (color: boolean) => discreet(formatter(options.format, color));
   const sinks = {
     ...(!fileOnly && { stderr: stderrSink(lineOf(options.color ?? Deno.stderr.isTerminal())) }),
     ...(file && { file: fileSink(file, lineOf(false)) }),
@@ -114,14 +125,8 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
 }
 
-/** A formatter whose lines show no secret, nor its form within a JSON text. */
-function discreet(
-  format: (record: LogRecord) => string,
-  secrets: readonly string[],
-): (record: LogRecord) => string {
-  const hidden = secrets.filter((secret) => secret !== "")
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-    .sort((a, b) => b.length - a.length);
+/** A formatter whose lines show no secret. */
+function discreet(format: (record: LogRecord) => string): (record: LogRecord) => string {
   return (record) =>
     hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
 }

@@ -8,6 +8,8 @@ import type { GatewayConfig } from "../config_types.ts";
 import { errorText } from "../errors.ts";
 import { type Tier, tiers } from "../protocol/message.ts";
 import type { Spending } from "../store/usage_store.ts";
+import { hideFromLog } from "../log.ts";
+import { secretsOfUrl } from "../url_secrets.ts";
 import { expandVariables } from "../variables.ts";
 import { maxTimerSeconds } from "../wait.ts";
 import { parseYaml, readIfPresent } from "../yaml_file.ts";
@@ -40,6 +42,7 @@ export async function readModels(settings: ModelSettings): Promise<ModelCatalog 
 export async function parseModels(text: string, settings: ModelSettings): Promise<ModelCatalog> {
   const { modelsFile: path, environment, llm } = settings;
   const file = await parseYaml(text, { schema: fileSchema(environment), path });
+  hideFromLog(Object.values(file.providers).flatMap(secretsOf));
   const providers = new Map(
     Object.entries(file.providers).map(([name, found]) => [name, toProvider(name, found, llm)]),
   );
@@ -167,6 +170,22 @@ function toProvider(
     stallMs: stall === undefined ? defaults.stallMs : stall * 1000,
     totalMs: total === undefined ? defaults.totalMs : total * 1000,
   };
+}
+
+/** Headers that tell who asks; what any other holds may be a key. */
+const openHeaders = new Set(["http-referer", "referer", "x-title", "user-agent"]);
+/** A shorter header is a switch or a version: to hide it would make lines unreadable. */
+const shortestHeader = 8;
+
+/** What a provider may repeat in its errors, and no log may show. */
+function secretsOf({ api_key, base_url, headers }: File["providers"][string]): readonly string[] {
+  const values = Object.entries(headers)
+    .filter(([name, value]) =>
+      !openHeaders.has(name.toLowerCase()) && value.length >= shortestHeader
+    )
+    // The scheme of `Bearer KEY` is none of it.
+    .flatMap(([, value]) => [value, value.replace(/^\w+ +/, "")]);
+  return [api_key ?? "", ...base_url === undefined ? [] : secretsOfUrl(base_url), ...values];
 }
 
 function toModel(name: string, found: File["models"][string], provider: Provider): Model {
