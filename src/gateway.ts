@@ -5,12 +5,11 @@ import type { Authenticator } from "./access/authenticator.ts";
 import { MessageRates } from "./access/message_rates.ts";
 import { RegistrationRates } from "./access/registration_rates.ts";
 import { Secrets } from "./access/secrets.ts";
-import { adminApp } from "./admin/admin_app.ts";
-import { usageOfDay } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import type { HttpSide } from "./http_side.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
 import { readModels } from "./llm/models_file.ts";
 import { logger } from "./log.ts";
@@ -18,7 +17,6 @@ import { Progress } from "./progress.ts";
 import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
 import { GatewayServer } from "./server/gateway_server.ts";
-import { healthApp } from "./server/health.ts";
 import { readPersona, refuseOpenDoor } from "./start_checks.ts";
 import { SqliteStore } from "./store/sqlite_store.ts";
 import type { Store } from "./store/store.ts";
@@ -152,14 +150,13 @@ export class Gateway implements AsyncDisposable {
     const { limits, host, port, allowedOrigins } = this.#config;
     const { intake, replies, approvals, mcp } = this.#engine;
     const { authenticator } = this.#secrets;
-    const app = this.#http(hub, authenticator);
     return GatewayServer.start({
       host,
       port,
       allowedOrigins,
       connections: limits.connections,
       sendBufferBytes: limits.sendBufferBytes,
-      http: (request, address) => app.fetch(request, { address }),
+      http: this.#http(hub, authenticator),
       conversation: {
         hub,
         intake,
@@ -177,14 +174,13 @@ export class Gateway implements AsyncDisposable {
     });
   }
 
-  #http(hub: AdapterHub, authenticator: Authenticator) {
+  #http(hub: AdapterHub, authenticator: Authenticator): HttpSide {
     const { hooks, scheduler } = this.#automation;
     const { llm, router, memory, sessions, eraser } = this.#engine;
     const { allowedOrigins } = this.#config;
     const gate = new AdminGate({ authenticator, allowedOrigins });
-    const app = healthApp({
+    const health = {
       llm,
-      usage: () => usageOfDay(this.#store.usage, Date.now()),
       gate,
       store: this.#store,
       router,
@@ -194,8 +190,8 @@ export class Gateway implements AsyncDisposable {
       memory,
       uptimeSeconds: () => this.#uptimeSeconds(),
       stopping: () => this.#stopped !== undefined,
-    });
-    const admin = adminApp({
+    };
+    const admin = {
       gate,
       hooks,
       scheduler,
@@ -204,11 +200,15 @@ export class Gateway implements AsyncDisposable {
       memory,
       sessions: this.#store.sessions,
       history: this.#store.history,
-      endSession: (id) => sessions.resetById(id),
+      endSession: (id: string) => sessions.resetById(id),
       eraser,
       reload: () => this.reload(),
-    });
-    return app.route("/admin", admin);
+    };
+    let side: Promise<HttpSide> | undefined;
+    return async (request, address) => {
+      side ??= import("./http_side.ts").then(({ httpSide }) => httpSide({ health, admin }));
+      return (await side)(request, address);
+    };
   }
 
   /** From the open port to the first answer: what must be there before anybody is let in. */

@@ -15,14 +15,7 @@ import {
   type Sink,
 } from "@logtape/logtape";
 import { LogFile } from "./log_file.ts";
-
-/** The levels of `CLARA_LOG_LEVEL`, the most talkative first. */
-export const logLevels = ["debug", "info", "warning", "error"] as const;
-export type LogLevel = typeof logLevels[number];
-
-/** How a record is written: `pretty` for people, `json` for machines (one object a line). */
-export const logFormats = ["pretty", "json"] as const;
-export type LogFormat = typeof logFormats[number];
+import type { LogFormat, LogLevel } from "./log_words.ts";
 
 /** The logger of one module; its category is the module's folder. */
 export function logger(...category: string[]): Logger {
