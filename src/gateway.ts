@@ -11,6 +11,7 @@ import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
 import type { HttpSide } from "./http_side.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
+import { longestSilenceMs } from "./orchestrator/longest_silence.ts";
 import { readModels } from "./llm/models_file.ts";
 import { logger } from "./log.ts";
 import { Progress } from "./progress.ts";
@@ -26,6 +27,9 @@ import { readToolsFile } from "./tools/tools_file.ts";
 import { version } from "./version.ts";
 
 const log = logger("gateway");
+
+/** What a turn may take beside models and tools, for a watchdog: memory, MCP servers that start, the store. */
+const otherWorkMs = 120_000;
 
 /** What must be there before anything is wired: it can be missing or wrong. */
 interface Foundations {
@@ -115,9 +119,8 @@ export class Gateway implements AsyncDisposable {
       sessions: store.sessions,
       connected: (platform) => hub.nodesOf(platform),
     });
-    // The longest that a turn may take without an event.
-    const { limits, llm, toolTimeoutMs, approvalTimeoutMs } = config;
-    const silenceMs = (limits.continuations + 1) * llm.totalMs + toolTimeoutMs + approvalTimeoutMs;
+    const { models } = foundations;
+    const silenceMs = otherWorkMs + longestSilenceMs({ ...config, ...config.limits, models });
     this.progress = new Progress({ store, router: this.#engine.router, events, silenceMs });
     this.#server = this.#openPort(hub);
   }
