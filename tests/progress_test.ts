@@ -100,7 +100,7 @@ Deno.test("a tool that runs is a sign of its turn, for as long as it may take", 
 });
 
 Deno.test("the longest silence is that of the slowest provider, continued and proceeded", () => {
-  const model = (totalMs: number) => ({ provider: { totalMs } }) as Model;
+  const model = (totalMs: number) => ({ name: `${totalMs}`, provider: { totalMs } }) as Model;
   const tiers = { high: [model(1_000), model(5_000)], mid: [model(2_000)], low: [] };
   const options = { continuations: 2, autoProceed: false, models: { tiers } };
   assert.equal(longestSilenceMs(options), 20_000);

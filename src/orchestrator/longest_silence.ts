@@ -1,6 +1,6 @@
 /** How long a turn may be at its work without a word of it. Used by the gateway, for its watchdog. */
 
-import type { Model, ModelCatalog } from "../llm/model_catalog.ts";
+import { type ModelCatalog, modelsOf } from "../llm/model_catalog.ts";
 import { maxProceeds } from "./orchestrator.ts";
 
 /** What the longest silence hangs on. */
@@ -17,8 +17,7 @@ export interface SilenceOptions {
  * requests to models. What a tool takes is not in it, which has a limit of its own.
  */
 export function longestSilenceMs({ continuations, autoProceed, models }: SilenceOptions): number {
-  const all: readonly Model[] = Object.values(models?.tiers ?? {}).flat();
-  const requestMs = Math.max(0, ...all.map(({ provider }) => provider.totalMs));
+  const requestMs = Math.max(0, ...modelsOf(models).map(({ provider }) => provider.totalMs));
   // The answer, what continues it, and once more where there was none.
   const answerMs = requestMs * (continuations + 2);
   return answerMs * (autoProceed ? maxProceeds + 1 : 1);
