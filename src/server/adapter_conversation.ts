@@ -25,6 +25,7 @@ import { openSession } from "./session_opening.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
 
 const log = logger("server");
+const audit = logger("admin", "audit");
 
 type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
 type ApprovalFrame = Extract<AdapterFrame, { type: "approval_response" }>;
@@ -157,8 +158,9 @@ export class AdapterConversation {
       case "approval_response":
         return this.#approve(link, frame);
       default:
-        this.#refuseWithoutAdmin(frame);
-        serveMcp(this.#options.mcp, frame).then((answer) => this.#connection.send(answer));
+        this.#refuseWithoutAdmin(link, frame);
+        serveMcp(this.#options.mcp, frame, this.#who(link))
+          .then((answer) => this.#connection.send(answer));
     }
   }
 
@@ -201,15 +203,24 @@ export class AdapterConversation {
   }
 
   /** Who manages servers runs programs: a key that is good for adapters alone does not do. */
-  #refuseWithoutAdmin(frame: Extract<AdapterFrame, { type: `mcp_${string}` }>): void {
+  #refuseWithoutAdmin(
+    link: AdapterLink,
+    frame: Extract<AdapterFrame, { type: `mcp_${string}` }>,
+  ): void {
     const mayChange = this.#key === undefined || this.#key.scopes.includes("admin");
     const { type, request_id: requestId } = frame;
     if (mayChange || type === "mcp_list" || type === "mcp_status") return;
+    audit.warn("Refused {type} from {who}: it takes scope admin", { type, who: this.#who(link) });
     throw new GatewayError(
       "unauthorized",
       `Cannot take frame "${type}": it takes a secret of scope admin`,
       { recoverable: true, requestId },
     );
+  }
+
+  /** For the record: the key, and the adapter that has shown it. */
+  #who({ identity: { nodeId } }: AdapterLink): string {
+    return `${this.#key?.name ?? "local"} (adapter ${nodeId})`;
   }
 
   #submit(link: AdapterLink, message: UserMessage): void {
