@@ -258,7 +258,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   #serviceFigures() {
-    const { active, queued } = this.#engine.router.figures();
+    const { active, queued } = this.#engine.router.load;
     return {
       active_requests: active,
       queue_length: queued,
