@@ -49,7 +49,8 @@ export const commands: readonly Command[] = [
     name: "status",
     summary: "Say whether the gateway runs, and how it is",
     usage: "[--json] [options]",
-    details: "Exit code: 0 it runs, 3 it does not, 4 its process is there but does not answer.",
+    details:
+      "Exit code: 0 it runs, 3 it does not, 4 it does not answer or says that it cannot work.",
     options: [json],
     settings: place,
     load: async () => (await import("./status.ts")).status,
