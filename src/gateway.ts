@@ -130,7 +130,7 @@ export class Gateway implements AsyncDisposable {
     return this.#server.address;
   }
 
-  /** Reads the hooks' and the tasks' files again; gives what is wrong with them. */
+  /** Reads the files of secrets, hooks and tasks again; gives what is wrong with them. */
   async reload(): Promise<readonly string[]> {
     const problem = await this.#secrets.reload();
     const others = await this.#automation.reload();

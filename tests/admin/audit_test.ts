@@ -35,7 +35,11 @@ Deno.test("changes of servers and looks at what people said are lines of admin.a
   await ask(ops, { type: "mcp_enable", server_name: "good", enabled: false });
   await ask(ops, { type: "mcp_uninstall", server_name: "good" });
   await ask(ops, { type: "mcp_list" });
-  await using bot = await AdapterClient.connect({ url: gateway.url, nodeId: "bot", secret: "of-the-other" });
+  await using bot = await AdapterClient.connect({
+    url: gateway.url,
+    nodeId: "bot",
+    secret: "of-the-other",
+  });
   assert.equal((await ask(bot, { type: "mcp_restart", server_name: "tool" })).code, "unauthorized");
   for (const path of ["/sessions", "/sessions/x/export", "/memory?user=discord:1", "/hooks"]) {
     await askAdmin(gateway, path, { secret: both });
