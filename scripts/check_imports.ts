@@ -14,7 +14,7 @@ const order: readonly (readonly string[])[] = [
     "yaml_library",
     "nearest_word",
     "loopback",
-    "url_secrets",
+    "request_secrets",
     "time_of_day",
     "log_words",
   ],

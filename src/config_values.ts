@@ -3,7 +3,7 @@
 import type { Limits, MemoryConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import type { settings } from "./settings.ts";
-import { secretsOfUrl } from "./url_secrets.ts";
+import { secretsOfUrl } from "./request_secrets.ts";
 
 /** The value of each setting. */
 export type Values = {

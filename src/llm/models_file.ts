@@ -9,7 +9,7 @@ import { errorText } from "../errors.ts";
 import { type Tier, tiers } from "../protocol/message.ts";
 import type { Spending } from "../store/usage_store.ts";
 import { hideFromLog } from "../log.ts";
-import { secretsOfUrl } from "../url_secrets.ts";
+import { secretsOfHeaders, secretsOfUrl } from "../request_secrets.ts";
 import { expandVariables } from "../variables.ts";
 import { maxTimerSeconds } from "../wait.ts";
 import { parseYaml, readIfPresent } from "../yaml_file.ts";
@@ -172,20 +172,10 @@ function toProvider(
   };
 }
 
-/** Headers that tell who asks; what any other holds may be a key. */
-const openHeaders = new Set(["http-referer", "referer", "x-title", "user-agent"]);
-/** A shorter header is a switch or a version: to hide it would make lines unreadable. */
-const shortestHeader = 8;
-
 /** What a provider may repeat in its errors, and no log may show. */
 function secretsOf({ api_key, base_url, headers }: File["providers"][string]): readonly string[] {
-  const values = Object.entries(headers)
-    .filter(([name, value]) =>
-      !openHeaders.has(name.toLowerCase()) && value.length >= shortestHeader
-    )
-    // The scheme of `Bearer KEY` is none of it.
-    .flatMap(([, value]) => [value, value.replace(/^\w+ +/, "")]);
-  return [api_key ?? "", ...base_url === undefined ? [] : secretsOfUrl(base_url), ...values];
+  const ofUrl = base_url === undefined ? [] : secretsOfUrl(base_url);
+  return [api_key ?? "", ...ofUrl, ...secretsOfHeaders(headers)];
 }
 
 function toModel(name: string, found: File["models"][string], provider: Provider): Model {
