@@ -8,15 +8,15 @@ import type { CommandSurroundings } from "./command/command_environment.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { errorText } from "./errors.ts";
 import type { EventBus } from "./events.ts";
+import type { Hook } from "./hooks/hook.ts";
 import { HookRunner } from "./hooks/hook_runner.ts";
-import { parseHooksFile } from "./hooks/hooks_file.ts";
 import { LiveFile } from "./live_file.ts";
 import { logger } from "./log.ts";
 import { Plugins } from "./plugins/plugins.ts";
 import type { PromptPort } from "./scheduler/prompt.ts";
 import { Reminders } from "./scheduler/reminders.ts";
 import { Scheduler } from "./scheduler/scheduler.ts";
-import { parseSchedulerFile } from "./scheduler/scheduler_file.ts";
+import type { Task } from "./scheduler/task.ts";
 import type { Store } from "./store/store.ts";
 import type { ToolRegistry } from "./tools/tool_registry.ts";
 
@@ -54,10 +54,10 @@ export class Automation {
     registry.addSource(this.#plugins);
     this.#files = [
       liveFile(join(config.hooksDir, "hooks.yaml"), async (text, path) => {
-        this.hooks.replace(path, text === undefined ? [] : await parseHooksFile(text, path));
+        this.hooks.replace(path, text === undefined ? [] : await readHooks(text, path));
       }),
       liveFile(join(config.schedulerDir, "scheduler.yaml"), async (text, path) => {
-        const tasks = text === undefined ? [] : await parseSchedulerFile(text, path);
+        const tasks = text === undefined ? [] : await readTasks(text, path);
         await this.scheduler.replace(path, tasks);
       }),
     ];
@@ -111,6 +111,18 @@ export function commandSurroundings(
     childEnvironment: { ...childEnvironment, CLARA_DATA_DIR: resolve(dataDir) },
     environment,
   };
+}
+
+// What reads a file is loaded where there is one: most of a start's time goes into code.
+
+async function readHooks(text: string, path: string): Promise<readonly Hook[]> {
+  const { parseHooksFile } = await import("./hooks/hooks_file.ts");
+  return await parseHooksFile(text, path);
+}
+
+async function readTasks(text: string, path: string): Promise<readonly Task[]> {
+  const { parseSchedulerFile } = await import("./scheduler/scheduler_file.ts");
+  return await parseSchedulerFile(text, path);
 }
 
 /** A file whose content is put into force by `apply`; it may be missing. */

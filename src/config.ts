@@ -1,6 +1,6 @@
 /**
  * The configuration, read from flags, environment and `.env`, in this order of strength. The only
- * module that looks at the environment.
+ * module that reads settings from the environment.
  */
 
 import { parse as parseDotEnv } from "dotenv";

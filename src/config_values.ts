@@ -3,6 +3,7 @@
 import type { Limits, MemoryConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
 import type { settings } from "./settings.ts";
+import { secretsOfUrl } from "./request_secrets.ts";
 
 /** The value of each setting. */
 export type Values = {
@@ -70,9 +71,10 @@ export function limitsOf(values: Values): Limits {
   };
 }
 
-/** What the log must not show: the secrets, and the password that a URL may carry. */
+/** What the log must not show: the secrets, and the passwords that URLs may carry. */
 export function secretsOf(values: Values): readonly string[] {
-  const { secret, apiKey, baseUrl, mem0ApiKey } = values;
-  const password = baseUrl === undefined ? "" : new URL(baseUrl).password;
-  return [secret, apiKey, mem0ApiKey, password].filter((text): text is string => !!text);
+  const { secret, apiKey, baseUrl, mem0ApiKey, mem0BaseUrl } = values;
+  const urls = [baseUrl, mem0BaseUrl].filter((url) => url !== undefined);
+  return [secret, apiKey, mem0ApiKey, ...urls.flatMap(secretsOfUrl)]
+    .filter((text): text is string => !!text);
 }

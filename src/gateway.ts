@@ -5,20 +5,19 @@ import type { Authenticator } from "./access/authenticator.ts";
 import { MessageRates } from "./access/message_rates.ts";
 import { RegistrationRates } from "./access/registration_rates.ts";
 import { Secrets } from "./access/secrets.ts";
-import { adminApp } from "./admin/admin_app.ts";
-import { usageOfDay } from "./admin/usage_routes.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "./config_types.ts";
 import { Engine } from "./engine.ts";
 import { EventBus } from "./events.ts";
+import type { HttpSide } from "./http_side.ts";
 import type { ModelCatalog } from "./llm/model_catalog.ts";
+import { longestSilenceMs } from "./orchestrator/longest_silence.ts";
 import { readModels } from "./llm/models_file.ts";
 import { logger } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { PromptDesk } from "./processor/prompt_desk.ts";
 import { AdapterHub } from "./server/adapter_hub.ts";
 import { GatewayServer } from "./server/gateway_server.ts";
-import { healthApp } from "./server/health.ts";
 import { SessionKeeper } from "./server/session_keeper.ts";
 import { readPersona, refuseOpenDoor } from "./start_checks.ts";
 import { SqliteStore } from "./store/sqlite_store.ts";
@@ -29,6 +28,9 @@ import { readToolsFile } from "./tools/tools_file.ts";
 import { version } from "./version.ts";
 
 const log = logger("gateway");
+
+/** What a turn may take beside models and tools, for a watchdog: memory, MCP servers that start, the store. */
+const otherWorkMs = 120_000;
 
 /** What must be there before anything is wired: it can be missing or wrong. */
 interface Foundations {
@@ -126,9 +128,8 @@ export class Gateway implements AsyncDisposable {
       sessions: store.sessions,
       connected: (platform) => hub.nodesOf(platform),
     });
-    // The longest that a turn may take without an event.
-    const { limits, llm, toolTimeoutMs, approvalTimeoutMs } = config;
-    const silenceMs = (limits.continuations + 1) * llm.totalMs + toolTimeoutMs + approvalTimeoutMs;
+    const { models } = foundations;
+    const silenceMs = otherWorkMs + longestSilenceMs({ ...config, ...config.limits, models });
     this.progress = new Progress({ store, router: this.#engine.router, events, silenceMs });
     this.#server = this.#openPort(hub);
   }
@@ -138,7 +139,7 @@ export class Gateway implements AsyncDisposable {
     return this.#server.address;
   }
 
-  /** Reads the hooks' and the tasks' files again; gives what is wrong with them. */
+  /** Reads the files of secrets, hooks and tasks again; gives what is wrong with them. */
   async reload(): Promise<readonly string[]> {
     const problem = await this.#secrets.reload();
     const others = await this.#automation.reload();
@@ -161,14 +162,13 @@ export class Gateway implements AsyncDisposable {
     const { limits, host, port, allowedOrigins } = this.#config;
     const { intake, replies, approvals, mcp } = this.#engine;
     const { authenticator } = this.#secrets;
-    const app = this.#http(hub, authenticator);
     return GatewayServer.start({
       host,
       port,
       allowedOrigins,
       connections: limits.connections,
       sendBufferBytes: limits.sendBufferBytes,
-      http: (request, address) => app.fetch(request, { address }),
+      http: this.#http(hub, authenticator),
       conversation: {
         hub,
         intake,
@@ -186,14 +186,13 @@ export class Gateway implements AsyncDisposable {
     });
   }
 
-  #http(hub: AdapterHub, authenticator: Authenticator) {
+  #http(hub: AdapterHub, authenticator: Authenticator): HttpSide {
     const { hooks, scheduler } = this.#automation;
     const { llm, router, memory, sessions, eraser } = this.#engine;
     const { allowedOrigins } = this.#config;
     const gate = new AdminGate({ authenticator, allowedOrigins });
-    const app = healthApp({
+    const health = {
       llm,
-      usage: () => usageOfDay(this.#store.usage, Date.now()),
       gate,
       store: this.#store,
       router,
@@ -203,8 +202,8 @@ export class Gateway implements AsyncDisposable {
       memory,
       uptimeSeconds: () => this.#uptimeSeconds(),
       stopping: () => this.#stopped !== undefined,
-    });
-    const admin = adminApp({
+    };
+    const admin = {
       gate,
       hooks,
       scheduler,
@@ -213,11 +212,15 @@ export class Gateway implements AsyncDisposable {
       memory,
       sessions: this.#store.sessions,
       history: this.#store.history,
-      endSession: (id) => sessions.resetById(id),
+      endSession: (id: string) => sessions.resetById(id),
       eraser,
       reload: () => this.reload(),
-    });
-    return app.route("/admin", admin);
+    };
+    let side: Promise<HttpSide> | undefined;
+    return async (request, address) => {
+      side ??= import("./http_side.ts").then(({ httpSide }) => httpSide({ health, admin }));
+      return (await side)(request, address);
+    };
   }
 
   /** From the open port to the first answer: what must be there before anybody is let in. */
@@ -267,7 +270,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   #serviceFigures() {
-    const { active, queued } = this.#engine.router.figures();
+    const { active, queued } = this.#engine.router.load;
     return {
       active_requests: active,
       queue_length: queued,

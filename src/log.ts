@@ -15,14 +15,7 @@ import {
   type Sink,
 } from "@logtape/logtape";
 import { LogFile } from "./log_file.ts";
-
-/** The levels of `CLARA_LOG_LEVEL`, the most talkative first. */
-export const logLevels = ["debug", "info", "warning", "error"] as const;
-export type LogLevel = typeof logLevels[number];
-
-/** How a record is written: `pretty` for people, `json` for machines (one object a line). */
-export const logFormats = ["pretty", "json"] as const;
-export type LogFormat = typeof logFormats[number];
+import type { LogFormat, LogLevel } from "./log_words.ts";
 
 /** The logger of one module; its category is the module's folder. */
 export function logger(...category: string[]): Logger {
@@ -34,6 +27,16 @@ export interface LogFileConfig {
   readonly path: string;
   readonly maxBytes: number;
   readonly keep: number;
+}
+
+/** All that no line may show, the longest first: one secret may be a part of another. */
+let hidden: readonly string[] = [];
+
+/** From now on no line shows these texts, whoever puts them there, nor their form within a JSON text. */
+export function hideFromLog(secrets: readonly string[]): void {
+  const forms = secrets.filter((secret) => secret !== "")
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  hidden = [...new Set([...hidden, ...forms])].sort((a, b) => b.length - a.length);
 }
 
 /** How the log is set up. */
@@ -55,7 +58,8 @@ export interface LogOptions {
  */
 export async function configureLog(options: LogOptions): Promise<void> {
   const { level, file, fileOnly = false, secrets = [] } = options;
-  const lineOf = (color: boolean) => discreet(formatter(options.format, color), secrets);
+  hideFromLog(secrets);
+  const lineOf = (color: boolean) => discreet(formatter(options.format, color));
   const sinks = {
     ...(!fileOnly && { stderr: stderrSink(lineOf(options.color ?? Deno.stderr.isTerminal())) }),
     ...(file && { file: fileSink(file, lineOf(false)) }),
@@ -114,14 +118,8 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
 }
 
-/** A formatter whose lines show no secret, nor its form within a JSON text. */
-function discreet(
-  format: (record: LogRecord) => string,
-  secrets: readonly string[],
-): (record: LogRecord) => string {
-  const hidden = secrets.filter((secret) => secret !== "")
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-    .sort((a, b) => b.length - a.length);
+/** A formatter whose lines show no secret. */
+function discreet(format: (record: LogRecord) => string): (record: LogRecord) => string {
   return (record) =>
     hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
 }

@@ -4,7 +4,7 @@
  */
 
 import { errorText } from "./errors.ts";
-import type { EventBus, EventName } from "./events.ts";
+import type { EventBus, EventName, GatewayEvent } from "./events.ts";
 import { pause } from "./wait.ts";
 
 /** What {@linkcode Progress} is given. */
@@ -14,27 +14,26 @@ export interface ProgressOptions {
     figures(): { readonly active: number; readonly queued: number; readonly held: number };
   };
   readonly events: EventBus;
-  /** Longest time without any sign of the turns that run, milliseconds. */
+  /**
+   * Longest time without any sign of the turns that run, milliseconds; while a tool runs there is no limit
+   * here, since each has its own.
+   */
   readonly silenceMs: number;
   /** Longest time of the store's answer, milliseconds. Default: 10,000. */
   readonly storeMs?: number;
   readonly now?: () => number;
 }
 
-/** What only a turn that gets on emits. */
-const signs: ReadonlySet<EventName> = new Set<EventName>([
-  "message:sent",
-  "message:cancelled",
-  "message:error",
-  "tool:start",
-  "tool:end",
-  "tool:error",
-]);
+/** What only a turn that gets on emits: of its end, and of its tools. */
+const endings: readonly EventName[] = ["message:sent", "message:cancelled", "message:error"];
+const toolEndings: readonly EventName[] = ["tool:end", "tool:error"];
 
 export class Progress {
   readonly #options: ProgressOptions;
   readonly #now: () => number;
   #lastSign: number;
+  /** How many calls of tools run, by request and call: a model may give several the same id. */
+  readonly #tools = new Map<string, number>();
   /** Whether at the last look something waited and nothing ran. */
   #idleQueue = false;
 
@@ -42,14 +41,24 @@ export class Progress {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#lastSign = this.#now();
-    options.events.subscribe(({ name }) => {
-      if (signs.has(name)) this.#lastSign = this.#now();
-    });
+    options.events.subscribe((event) => this.#hear(event));
   }
 
   /** What stands still, in words; undefined when all gets on. */
   async standstill(): Promise<string | undefined> {
     return await this.#storeStandstill() ?? this.#queueStandstill();
+  }
+
+  #hear({ name, data }: GatewayEvent): void {
+    const isTool = "call_id" in data;
+    if (!isTool && !endings.includes(name)) return;
+    this.#lastSign = this.#now();
+    if (!isTool) return;
+    const key = `${data.node_id} ${data.request_id} ${data.call_id}`;
+    // A call that an earlier run has left is told as failed, and was not told as begun.
+    const running = (this.#tools.get(key) ?? 0) + (toolEndings.includes(name) ? -1 : 1);
+    if (running > 0) this.#tools.set(key, running);
+    else this.#tools.delete(key);
   }
 
   async #storeStandstill(): Promise<string | undefined> {
@@ -65,7 +74,8 @@ export class Progress {
   #queueStandstill(): string | undefined {
     const { router, silenceMs } = this.#options;
     const { active, queued, held } = router.figures();
-    if (active === 0) this.#lastSign = this.#now();
+    if (active === 0) this.#tools.clear();
+    if (active === 0 || this.#tools.size > 0) this.#lastSign = this.#now();
     // A channel that waits for quiet has its own limit.
     const idleQueue = active === 0 && queued > 0 && held === 0;
     const twice = idleQueue && this.#idleQueue;

@@ -5,8 +5,8 @@
 
 import { syncModes } from "./config_types.ts";
 import { limitSettings } from "./limit_settings.ts";
-import { logFormats, logLevels } from "./log.ts";
-import { parseTimeOfDay } from "./sessions/daily_reset.ts";
+import { logFormats, logLevels } from "./log_words.ts";
+import { parseTimeOfDay } from "./time_of_day.ts";
 import * as kind from "./setting.ts";
 import { overlaps } from "./protocol/message.ts";
 import { parseOverlapRule } from "./router/overlap_rules.ts";

@@ -2,6 +2,7 @@
 
 import type { GatewayConfig } from "./config_types.ts";
 import { ConfigError } from "./errors.ts";
+import { isLoopback } from "./loopback.ts";
 import { defaultPersona } from "./processor/persona.ts";
 
 /** Refuses to serve strangers. @throws {ConfigError} where everybody on the network could use the gateway. */
@@ -9,8 +10,7 @@ export function refuseOpenDoor(
   { host, insecure }: GatewayConfig,
   { hasKeys }: { readonly hasKeys: boolean },
 ): void {
-  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
-  if (loopback || hasKeys || insecure) return;
+  if (isLoopback(host) || hasKeys || insecure) return;
   throw new ConfigError(
     `Cannot listen on "${host}" without a secret: everybody who reaches it could use the gateway. ` +
       "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or say --insecure.",

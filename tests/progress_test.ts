@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { EventBus } from "../src/events.ts";
+import type { Model } from "../src/llm/model_catalog.ts";
+import { longestSilenceMs } from "../src/orchestrator/longest_silence.ts";
 import { Progress } from "../src/progress.ts";
 import { SqliteStore } from "../src/store/sqlite_store.ts";
 import { TempFolder } from "./support/temp_folder.ts";
@@ -73,4 +75,35 @@ Deno.test("turns that give no sign for too long are a standstill until one does"
   assert.equal(await progress.standstill(), "2 turns gave no sign for 61 seconds");
   events.emit("tool:end", { tool_name: "a", call_id: "b", duration_ms: 1 });
   assert.equal(await progress.standstill(), undefined);
+});
+
+Deno.test("a tool that runs is a sign of its turn, for as long as it may take", async () => {
+  let now = 0;
+  const events = new EventBus();
+  const router = queue(1, 0);
+  const progress = new Progress({ store, router, events, silenceMs: 60_000, now: () => now });
+  const call = { request_id: "r", tool_name: "a", call_id: "call_0" };
+  // What an earlier run has left behind ends without a beginning.
+  events.emit("tool:error", { ...call, duration_ms: 0, error: "interrupted" });
+  events.emit("tool:start", call);
+  events.emit("tool:start", call);
+  now = 3_600_000;
+  assert.equal(await progress.standstill(), undefined);
+  events.emit("tool:end", { ...call, duration_ms: 1 });
+  now += 3_600_000;
+  assert.equal(await progress.standstill(), undefined);
+  events.emit("tool:error", { ...call, duration_ms: 1, error: "no" });
+  now += 60_000;
+  assert.equal(await progress.standstill(), undefined);
+  now += 1_000;
+  assert.equal(await progress.standstill(), "1 turns gave no sign for 61 seconds");
+});
+
+Deno.test("the longest silence is that of the slowest provider, continued and proceeded", () => {
+  const model = (totalMs: number) => ({ name: `${totalMs}`, provider: { totalMs } }) as Model;
+  const tiers = { high: [model(1_000), model(5_000)], mid: [model(2_000)], low: [] };
+  const options = { continuations: 2, autoProceed: false, models: { tiers } };
+  assert.equal(longestSilenceMs(options), 20_000);
+  assert.equal(longestSilenceMs({ ...options, autoProceed: true }), 80_000);
+  assert.equal(longestSilenceMs({ continuations: 2, autoProceed: true }), 0);
 });

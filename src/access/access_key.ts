@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { hideFromLog } from "../log.ts";
 import { expandVariables } from "../variables.ts";
 import { parseYaml } from "../yaml_file.ts";
 
@@ -66,7 +67,13 @@ export async function parseSecretsFile(
     name,
     scopes,
     digest: sha256 === undefined
-      ? digestOf(expandVariables(secret!, environment))
+      ? digestOf(unlogged(expandVariables(secret!, environment)))
       : Uint8Array.from(sha256.match(/../g)!, (byte) => parseInt(byte, 16)),
   }));
+}
+
+/** The log's is the last place where it is kept: not to be shown there. */
+function unlogged(secret: string): string {
+  hideFromLog([secret]);
+  return secret;
 }

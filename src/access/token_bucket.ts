@@ -9,15 +9,16 @@ export interface TokenBucketOptions {
   readonly now?: () => number;
 }
 
+const clock = () => performance.now();
+
+/** There is one for each socket and each user: it holds nothing that several can share. */
 export class TokenBucket {
   readonly #options: TokenBucketOptions;
-  readonly #now: () => number;
   #tokens: number;
   #at: number;
 
   constructor(options: TokenBucketOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
     this.#tokens = options.burst;
     this.#at = this.#now();
   }
@@ -39,5 +40,9 @@ export class TokenBucket {
   get full(): boolean {
     const { burst, perSecond } = this.#options;
     return this.#tokens + (this.#now() - this.#at) / 1000 * perSecond >= burst;
+  }
+
+  #now(): number {
+    return (this.#options.now ?? clock)();
   }
 }

@@ -39,6 +39,9 @@ export interface AdminOptions
   readonly reload: () => Promise<readonly string[]>;
 }
 
+/** Where people's messages and memories are shown. */
+const personal = /^\/admin\/(?:sessions|memory)\b/;
+
 const refusals = {
   forbidden: [
     403,
@@ -58,11 +61,12 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
     const access = options.gate.check(raw.headers, address);
     if (access.type === "ok") {
       await next();
-      // What changes something is on record: who, from where, what, with what success.
+      // What changes something, or shows what people said, is on record: who, from where, what, with what
+      // success.
       const { status } = context.res;
       const line = { who: access.who, method, path, address, status };
       const text = "{who} from {address}: {method} {path}, {status}";
-      if (method === "GET") log.debug(text, line);
+      if (method === "GET" && !personal.test(path)) log.debug(text, line);
       else audit.info(text, line);
       return;
     }

@@ -2,8 +2,7 @@
 
 import type { Flags } from "../config.ts";
 import { errorText } from "../errors.ts";
-import { NotRunningError } from "./gateway_client.ts";
-import { gatewayPlace } from "./gateway_place.ts";
+import { gatewayPlace, notReached, NotRunningError, UnreachableError } from "./gateway_place.ts";
 import { oneLine } from "./run_lines.ts";
 
 /** Longest time of a request: a task may run for long. */
@@ -22,13 +21,18 @@ export async function sayRefusal(command: () => Promise<number>): Promise<number
   try {
     return await command();
   } catch (error) {
-    if (!(error instanceof AdminError || error instanceof NotRunningError)) throw error;
+    const told = error instanceof AdminError || error instanceof NotRunningError ||
+      error instanceof UnreachableError;
+    if (!told) throw error;
     console.error(oneLine(error.message));
     return 1;
   }
 }
 
-/** What the running gateway says; where none runs, what can be found without one. */
+/**
+ * What the running gateway says; where none runs, what can be found without one. Where one should be and
+ * is not reached the error stands: what is here is not what it has.
+ */
 export async function ifRunning<T>(ask: () => Promise<T>, otherwise: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -50,7 +54,8 @@ export interface AdminRequest {
 /**
  * Asks for a path under `/admin`.
  *
- * @throws {NotRunningError} when no gateway is there; {@linkcode AdminError} when it refuses.
+ * @throws {NotRunningError | UnreachableError} when no gateway is there; {@linkcode AdminError} when it
+ * refuses.
  */
 export async function askAdmin(flags: Flags, request: AdminRequest): Promise<AdminAnswer> {
   return parseAnswer(await askAdminText(flags, request));
@@ -61,9 +66,9 @@ export async function askAdminText(
   flags: Flags,
   { path, body, method = body === undefined ? "GET" : "POST" }: AdminRequest,
 ): Promise<string> {
-  const { url, secret } = await gatewayPlace(flags);
-  const base = new URL(url.replace(/^ws/, "http"));
-  const target = new URL(`/admin${path}`, base);
+  const place = await gatewayPlace(flags);
+  const { url, secret } = place;
+  const target = new URL(`/admin${path}`, url.replace(/^ws/, "http"));
   let response: Response;
   try {
     response = await fetch(target, {
@@ -76,8 +81,7 @@ export async function askAdminText(
       signal: AbortSignal.timeout(timeoutMs),
     });
   } catch (error) {
-    const message = `No gateway runs at ${base.host}`;
-    throw new NotRunningError(`${message} (${errorText(error)})`, { cause: error });
+    throw notReached(place, { why: errorText(error), cause: error });
   }
   return await answerOf(response);
 }

@@ -49,7 +49,8 @@ export const commands: readonly Command[] = [
     name: "status",
     summary: "Say whether the gateway runs, and how it is",
     usage: "[--json] [options]",
-    details: "Exit code: 0 it runs, 3 it does not, 4 its process is there but does not answer.",
+    details:
+      "Exit code: 0 it runs, 3 it does not, 4 it does not answer or says that it cannot work.",
     options: [json],
     settings: place,
     load: async () => (await import("./status.ts")).status,
@@ -129,7 +130,7 @@ this program stand after --: mcp add -- npx -y some-server --name x.`,
   list [--json]                     hooks, their events, and whether they keep up
   test NAME [--event E] [--json]    runs one with an event made up for it
   results [NAME] [--json]           how they went, the newest last
-  reload                            has hooks.yaml and scheduler.yaml read again
+  reload                            has secrets.yaml, hooks.yaml and scheduler.yaml read again
 
 Hooks stand in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), beside plugins.
 Without a running gateway the file alone is looked at.`,

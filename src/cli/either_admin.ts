@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { sessionRoutes } from "../admin/session_routes.ts";
 import { userRoutes } from "../admin/user_routes.ts";
 import { type Flags, readConfig } from "../config.ts";
+import { errorText } from "../errors.ts";
+import { UserMemory } from "../memory/user_memory.ts";
 import { UserEraser } from "../processor/user_eraser.ts";
 import { platformKey } from "../protocol/platform_key.ts";
 import { UserFiles } from "../tools/files/user_files.ts";
 import { type AdminRequest, answerOf, askAdminText, ifRunning } from "./admin_client.ts";
 import { openExisting } from "./existing_store.ts";
-import { NotRunningError } from "./gateway_client.ts";
+import { NotRunningError } from "./gateway_place.ts";
 
 /**
  * The answer's text.
@@ -22,11 +24,14 @@ export function askEither(flags: Flags, request: AdminRequest): Promise<string> 
 }
 
 async function askStored(flags: Flags, { path, method, body }: AdminRequest): Promise<string> {
-  const { dataDir } = readConfig(flags);
+  const config = readConfig(flags);
+  const { dataDir } = config;
   await using store = openExisting(dataDir);
   if (!store) throw new NotRunningError(`No gateway runs, and there is no store in "${dataDir}"`);
+  await using memory = new UserMemory(config, { store });
   const files = new UserFiles({ root: join(dataDir, "files") });
   const app = new Hono();
+  app.onError((error, context) => context.json({ error: errorText(error) }, 500));
   app.route(
     "/sessions",
     sessionRoutes({
@@ -38,6 +43,8 @@ async function askStored(flags: Flags, { path, method, body }: AdminRequest): Pr
     store: store.forget,
     elsewhere: {
       files: ({ platform, userId }) => files.removeAll(platformKey(platform, userId)),
+      // mem0 keeps what it has learned whether a gateway runs or not.
+      elsewhere: ({ platform, userId }) => memory.memory.removeAll(platformKey(platform, userId)),
     },
   });
   app.route("/users", userRoutes({ eraser }));

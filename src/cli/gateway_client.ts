@@ -3,18 +3,12 @@
 import { GatewayError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { closeSocket } from "./close_socket.ts";
+import { type GatewayPlace, notReached } from "./gateway_place.ts";
 
 /** Where the gateway is. */
-export interface GatewayClientOptions {
-  readonly url: string;
-  readonly secret?: string;
+export interface GatewayClientOptions extends Pick<GatewayPlace, "url" | "secret" | "expected"> {
   /** Longest time for the whole exchange, milliseconds. */
   readonly timeoutMs: number;
-}
-
-/** Thrown where nothing listens at the address. */
-export class NotRunningError extends Error {
-  override readonly name = "NotRunningError";
 }
 
 type Frame = Readonly<Record<string, unknown>>;
@@ -22,7 +16,8 @@ type Frame = Readonly<Record<string, unknown>>;
 /**
  * Registers, sends a frame, gives the frame that answers its `request_id`.
  *
- * @throws {NotRunningError} when no gateway is there; {@linkcode GatewayError} when it refuses.
+ * @throws {NotRunningError | UnreachableError} when no gateway is there; {@linkcode GatewayError} when it
+ * refuses.
  */
 export async function askGateway(options: GatewayClientOptions, frame: Frame): Promise<Frame> {
   const socket = new WebSocket(options.url);
@@ -52,9 +47,7 @@ export async function askGateway(options: GatewayClientOptions, frame: Frame): P
   };
   socket.onclose = () =>
     reject(
-      opened
-        ? new Error("The gateway closed the connection")
-        : new NotRunningError(`No gateway runs at ${options.url}`),
+      opened ? new Error("The gateway closed the connection") : notReached(options),
     );
   try {
     return await promise;

@@ -1,8 +1,37 @@
 /** Where the gateway is that a command talks to. */
 
 import { type ChatConfig, type Flags, readChatConfig, readDaemonConfig } from "../config.ts";
+import { goDirectly } from "./direct_way.ts";
 import { reachable } from "./gateway_health.ts";
 import { readPidFile } from "./pid_file.ts";
+
+/** Where a gateway is looked for. */
+export interface GatewayPlace extends Omit<ChatConfig, "named"> {
+  /** Whether one must be there: its address was said, or its pid file says that it runs. */
+  readonly expected: boolean;
+}
+
+/** Thrown where nobody listens, and nobody need. */
+export class NotRunningError extends Error {
+  override readonly name = "NotRunningError";
+}
+
+/** Thrown where a gateway should be and is not reached: nothing else must stand in for it. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+}
+
+/** What to throw where nothing listens at a place. */
+export function notReached(
+  { url, expected }: Pick<GatewayPlace, "url" | "expected">,
+  { why, cause }: { readonly why?: string; readonly cause?: unknown } = {},
+): NotRunningError | UnreachableError {
+  const { host } = new URL(url);
+  const reason = why ? ` (${why})` : "";
+  return expected
+    ? new UnreachableError(`Cannot reach the gateway at ${host}${reason}`, { cause })
+    : new NotRunningError(`No gateway runs at ${host}${reason}`, { cause });
+}
 
 /**
  * The address that was said; else the one at which the gateway of the data folder listens, which its pid
@@ -10,13 +39,19 @@ import { readPidFile } from "./pid_file.ts";
  *
  * @throws {ConfigError} as `readChatConfig`.
  */
-export async function gatewayPlace(flags: Flags): Promise<ChatConfig> {
-  const config = readChatConfig(flags);
-  if (config.named) return config;
+export async function gatewayPlace(flags: Flags): Promise<GatewayPlace> {
+  const place = await findPlace(flags);
+  goDirectly(new URL(place.url));
+  return place;
+}
+
+async function findPlace(flags: Flags): Promise<GatewayPlace> {
+  const { named, ...config } = readChatConfig(flags);
+  if (named) return { ...config, expected: true };
   // A pid file that cannot be read belongs to another user, whose gateway may be at the usual address.
   const state = await readPidFile(readDaemonConfig(flags).pidFile).catch(() => undefined);
-  if (state?.type !== "running") return { ...config, url: usual(config.url) };
-  return { ...config, url: `ws://${reachable(state.note.address)}/ws` };
+  if (state?.type !== "running") return { ...config, url: usual(config.url), expected: false };
+  return { ...config, url: `ws://${reachable(state.note.address)}/ws`, expected: true };
 }
 
 function usual(url: string): string {

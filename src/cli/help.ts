@@ -23,7 +23,8 @@ Options of all:
 ${optionHelp({ flag: "help", short: "h", help: "Print the help of the command" })}
 ${optionHelp({ flag: "version", short: "V", help: "Print the version" })}
 
-chat and mcp find the gateway by its pid file, by --host and --port, or by --url.
+Commands that talk to a gateway find it by its pid file, by --host and --port, or by --url
+(CLARA_GATEWAY_URL). Without one of these they look at what is on this machine where none runs.
 Everything else is set in the environment or in a .env file; README.md lists it all.`;
 }
 

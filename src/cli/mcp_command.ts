@@ -9,8 +9,8 @@ import type { McpRequest, McpServerInfo } from "../protocol/mcp_frames.ts";
 import { infoOf, serveMcp } from "../server/mcp_desk.ts";
 import { formatContent } from "../tools/mcp/mcp_content.ts";
 import { McpManager } from "../tools/mcp/mcp_manager.ts";
-import { askGateway, NotRunningError } from "./gateway_client.ts";
-import { gatewayPlace } from "./gateway_place.ts";
+import { askGateway } from "./gateway_client.ts";
+import { gatewayPlace, NotRunningError } from "./gateway_place.ts";
 import { jsonText } from "./run_lines.ts";
 
 /** Installing may download a package. */

@@ -25,6 +25,7 @@ const closingMs = 60_000;
 
 /** Runs the gateway; resolves with the exit code after a signal and the orderly end it begins. */
 export async function run(flags: Flags): Promise<number> {
+  const reloads = listenToReloads();
   // `start` says in which folder it was called: what it read there is read there again.
   if (flags.background) Deno.chdir(String(flags.background));
   const config = readConfig(flags);
@@ -47,13 +48,11 @@ export async function run(flags: Flags): Promise<number> {
   const status = `Listening on ${gateway.address}`;
   manager.ready(status);
   manager.watch(() => gateway.progress.standstill());
-  if (Deno.build.os !== "windows") {
-    Deno.addSignalListener("SIGHUP", async () => {
-      manager.reloading();
-      const problems = await gateway.reload();
-      manager.ready(problems.length > 0 ? `${status}; wrong files: ${problems.length}` : status);
-    });
-  }
+  reloads.serve(async () => {
+    manager.reloading();
+    const problems = await gateway.reload();
+    manager.ready(problems.length > 0 ? `${status}; wrong files: ${problems.length}` : status);
+  });
   const stopped = signals.first.then((signal) => {
     manager.stopping({ longestMs: config.drainMs + closingMs });
     return gateway.stop(signal);
@@ -79,6 +78,20 @@ function listenToSignals() {
     });
   }
   return { first: first.promise, second: second.promise };
+}
+
+/** From the first moment on, too: SIGHUP ends a process that does not listen. What comes early is done later. */
+function listenToReloads() {
+  let early = false;
+  let reload: () => unknown = () => early = true;
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => reload());
+  return {
+    /** From now on this is done at each signal, and at once where one has come already. */
+    serve(act: () => Promise<void>): void {
+      reload = act;
+      if (early) act();
+    },
+  };
 }
 
 function notePid(

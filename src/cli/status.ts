@@ -6,7 +6,7 @@ import { type PidFileState, readPidFile } from "./pid_file.ts";
 
 /** Exit codes, as those of init scripts where there is one. */
 const exitNotRunning = 3;
-const exitUnresponsive = 4;
+const exitUnwell = 4;
 
 /** What is known of a gateway. */
 interface Status {
@@ -28,8 +28,10 @@ export async function status(flags: Flags): Promise<number> {
   const found = await statusOf(await readPidFile(daemon.pidFile), daemon);
   if (flags.json) console.log(JSON.stringify(found, null, 2));
   else for (const line of linesOf(found)) console.log(line);
-  if (found.state === "running") return 0;
-  return found.state === "unresponsive" ? exitUnresponsive : exitNotRunning;
+  if (found.state === "not running") return exitNotRunning;
+  // One that cannot do its work answers, too: whoever supervises it must see that.
+  const works = found.state === "running" && found.health?.status !== "error";
+  return works ? 0 : exitUnwell;
 }
 
 async function statusOf(

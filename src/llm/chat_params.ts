@@ -12,10 +12,10 @@ export function toChatParams(request: LlmRequest, model: Model): ChatParams {
   const maxTokens = limits.length > 0 ? Math.min(...limits) : undefined;
   return {
     model: model.id,
-    messages: request.messages.map(toMessage),
+    messages: wellFormed(request.messages.map(toMessage)),
     stream: true,
     stream_options: { include_usage: true },
-    ...(request.tools.length > 0 && { tools: request.tools.map(toTool) }),
+    ...(request.tools.length > 0 && { tools: wellFormed(request.tools.map(toTool)) }),
     ...(model.reasoning && { reasoning_effort: model.reasoning }),
     // Models that reason take the new name only; most other servers know the old one only.
     ...(maxTokens !== undefined &&
@@ -46,11 +46,27 @@ function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
   }
 }
 
+/**
+ * The same without half characters, in whatever text: a cut through an emoji leaves one, and providers
+ * refuse the whole request for it.
+ */
+function wellFormed<T>(value: T): T;
+function wellFormed(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => wellFormed(item));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name.toWellFormed(), wellFormed(field)]),
+  );
+}
+
 /** Arguments that are no JSON object would make some servers refuse all that follows. */
 function readable(json: string): string {
   try {
     const value = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? json : "{}";
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return "{}";
+    // Half a character hides here behind an escape; what has none stays as the model wrote it.
+    return /\\ud[89a-f]/i.test(json) ? JSON.stringify(wellFormed(value)) : json;
   } catch {
     return "{}";
   }

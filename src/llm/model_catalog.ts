@@ -91,6 +91,14 @@ export function catalogOf(config: LlmConfig): ModelCatalog | undefined {
   };
 }
 
+/** All models that a tier names, each once; those of the usual tier first. */
+export function modelsOf(catalog: Pick<ModelCatalog, "tiers"> | undefined): readonly Model[] {
+  if (!catalog) return [];
+  const { mid, high, low } = catalog.tiers;
+  const byName = new Map([...mid, ...high, ...low].map((model) => [model.name, model]));
+  return [...byName.values()];
+}
+
 /** What tokens cost, billionths of a dollar: whole numbers, so that sums are exact. */
 export function costNanos(
   price: Price | undefined,

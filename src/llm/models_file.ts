@@ -8,6 +8,8 @@ import type { GatewayConfig } from "../config_types.ts";
 import { errorText } from "../errors.ts";
 import { type Tier, tiers } from "../protocol/message.ts";
 import type { Spending } from "../store/usage_store.ts";
+import { hideFromLog } from "../log.ts";
+import { secretsOfHeaders, secretsOfUrl } from "../request_secrets.ts";
 import { expandVariables } from "../variables.ts";
 import { maxTimerSeconds } from "../wait.ts";
 import { parseYaml, readIfPresent } from "../yaml_file.ts";
@@ -40,6 +42,7 @@ export async function readModels(settings: ModelSettings): Promise<ModelCatalog 
 export async function parseModels(text: string, settings: ModelSettings): Promise<ModelCatalog> {
   const { modelsFile: path, environment, llm } = settings;
   const file = await parseYaml(text, { schema: fileSchema(environment), path });
+  hideFromLog(Object.values(file.providers).flatMap(secretsOf));
   const providers = new Map(
     Object.entries(file.providers).map(([name, found]) => [name, toProvider(name, found, llm)]),
   );
@@ -167,6 +170,12 @@ function toProvider(
     stallMs: stall === undefined ? defaults.stallMs : stall * 1000,
     totalMs: total === undefined ? defaults.totalMs : total * 1000,
   };
+}
+
+/** What a provider may repeat in its errors, and no log may show. */
+function secretsOf({ api_key, base_url, headers }: File["providers"][string]): readonly string[] {
+  const ofUrl = base_url === undefined ? [] : secretsOfUrl(base_url);
+  return [api_key ?? "", ...ofUrl, ...secretsOfHeaders(headers)];
 }
 
 function toModel(name: string, found: File["models"][string], provider: Provider): Model {

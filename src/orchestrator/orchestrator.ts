@@ -32,7 +32,7 @@ const maxFileChars = 16 * 1024 * 1024;
 /** Stands before what a model thinks, where that is shown. */
 const reasoningMark = "💭 ";
 /** How often a trailing question is answered with yes in one turn. */
-const maxProceeds = 3;
+export const maxProceeds = 3;
 
 /** What an {@linkcode Orchestrator} is given. */
 export interface OrchestratorOptions {

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import { errorText } from "../errors.ts";
+import { maxTimerSeconds } from "../wait.ts";
 import { readWith, type Tool, type ToolOutput, toolRisks } from "../tools/tool.ts";
 import type { PluginArguments, PluginTool } from "./plugin.ts";
 
@@ -18,7 +19,7 @@ const definition = z.strictObject({
   }).default({ type: "object", properties: {} }),
   risk: z.enum(toolRisks).default("read"),
   emoji: z.string().default("🧩"),
-  timeout: z.number().positive().optional(),
+  timeout: z.number().positive().max(maxTimerSeconds).optional(),
   run: z.custom<PluginTool["run"]>((value) => typeof value === "function", "expected a function"),
 });
 

@@ -9,7 +9,7 @@ import { logger } from "../log.ts";
 import type { Tool } from "../tools/tool.ts";
 import type { ToolSource } from "../tools/tool_registry.ts";
 import { importModule } from "./module_import.ts";
-import { PluginHost, type PluginHostOptions } from "./plugin_host.ts";
+import type { PluginHost, PluginHostOptions } from "./plugin_host.ts";
 
 const log = logger("plugins");
 
@@ -54,6 +54,7 @@ export class Plugins implements ToolSource {
 
   async #load(path: string, name: string): Promise<PluginHost> {
     const { loadMs = 10_000 } = this.#options;
+    const { PluginHost } = await import("./plugin_host.ts");
     const host = new PluginHost(name, this.#options);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isLate = false;

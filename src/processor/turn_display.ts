@@ -12,6 +12,8 @@ export function showStep(reply: Reply, event: TurnEvent): void {
     return reply.tool({ type: "tool_started", ...common, emoji: event.emoji });
   }
   const { isError, content, durationMs } = event.result;
-  const outputPreview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
+  // The cut, or the tool itself, may have left half a character.
+  const preview = content.length > 200 ? `${content.slice(0, 200)}…` : content;
+  const outputPreview = preview.toWellFormed();
   reply.tool({ type: "tool_finished", ...common, success: !isError, outputPreview, durationMs });
 }

@@ -1,6 +1,6 @@
 /**
  * What the gateway tells an adapter about a request, before it is put into a dialect. The processor
- * writes these; `dialect.ts` encodes them.
+ * writes these; `encode.ts` encodes them.
  */
 
 import type { ErrorCode } from "../errors.ts";

@@ -171,6 +171,11 @@ export class Router {
     return own.filter((request) => this.cancel(request)).length;
   }
 
+  /** What each waiting message is told: at once, however many channels there are. */
+  get load(): Pick<RouterFigures, "active" | "queued"> {
+    return { active: this.#active, queued: this.#queued };
+  }
+
   figures(): RouterFigures {
     let held = 0;
     for (const { hold } of this.#channels.values()) if (hold.on) held++;

@@ -25,6 +25,7 @@ import { openSession } from "./session_opening.ts";
 import { type ServiceFigures, statusFrame } from "./status_frame.ts";
 
 const log = logger("server");
+const audit = logger("admin", "audit");
 
 type RegisterFrame = Extract<AdapterFrame, { type: "register" }>;
 type ApprovalFrame = Extract<AdapterFrame, { type: "approval_response" }>;
@@ -34,6 +35,7 @@ type CancelFrame = Extract<AdapterFrame, { type: "cancel" }>;
 const maxUnregisteredBytes = 64 * 1024;
 /** Frames that one socket may send at once; in the long run a quarter of them a second. */
 const maxFrames = 20_000;
+const frameRate = { burst: maxFrames, perSecond: maxFrames / 4 };
 
 /** What every conversation is given. */
 export interface ConversationOptions {
@@ -52,19 +54,21 @@ export interface ConversationOptions {
   readonly now?: () => number;
 }
 
+/** There are very many that say nothing: what one does not need, or no longer, it does not hold. */
 export class AdapterConversation {
   readonly #options: ConversationOptions;
   readonly #connection: Connection;
-  readonly #peer: Peer;
+  /** Until it has registered. */
+  #peer?: Peer;
   readonly #now: () => number;
-  readonly #registerTimer: ReturnType<typeof setTimeout>;
+  #registerTimer?: ReturnType<typeof setTimeout>;
   /** Messages that are being committed: a cancel that follows one must find it. */
-  readonly #submitting = new Set<Promise<void>>();
+  #submitting?: Set<Promise<void>>;
   /** Of the secret that has let it in; undefined where there is none to know. */
   #key?: AccessKey;
-  readonly #frames = new TokenBucket({ burst: maxFrames, perSecond: maxFrames / 4 });
+  readonly #frames = new TokenBucket(frameRate);
   #link?: AdapterLink;
-  #onRegistered = () => {};
+  #onRegistered?: () => void;
   /** The dialect of the last message; before one, the one that the registration looked like. */
   #dialect: Dialect = "clara-1";
 
@@ -73,14 +77,7 @@ export class AdapterConversation {
     this.#connection = connection;
     this.#peer = peer;
     this.#now = options.now ?? Date.now;
-    const { registerTimeoutMs } = options;
-    this.#registerTimer = setTimeout(() => {
-      const message = `Cannot wait longer: no "register" within ${
-        registerTimeoutMs / 1000
-      } seconds`;
-      this.#fail(new GatewayError("not_registered", message));
-      connection.close(closeCodes.registerTimeout, "no register");
-    }, registerTimeoutMs);
+    this.#registerTimer = setTimeout(() => this.#giveUp(), options.registerTimeoutMs);
     connection.onClose(() => clearTimeout(this.#registerTimer));
   }
 
@@ -126,6 +123,14 @@ export class AdapterConversation {
     }
   }
 
+  /** The time to say who it is has passed. */
+  #giveUp(): void {
+    const seconds = this.#options.registerTimeoutMs / 1000;
+    const message = `Cannot wait longer: no "register" within ${seconds} seconds`;
+    this.#fail(new GatewayError("not_registered", message));
+    this.#connection.close(closeCodes.registerTimeout, "no register");
+  }
+
   #handle(frame: AdapterFrame): void {
     if (frame.type === "register") return this.#register(frame);
     const link = this.#link;
@@ -153,8 +158,9 @@ export class AdapterConversation {
       case "approval_response":
         return this.#approve(link, frame);
       default:
-        this.#refuseWithoutAdmin(frame);
-        serveMcp(this.#options.mcp, frame).then((answer) => this.#connection.send(answer));
+        this.#refuseWithoutAdmin(link, frame);
+        serveMcp(this.#options.mcp, frame, this.#who(link))
+          .then((answer) => this.#connection.send(answer));
     }
   }
 
@@ -166,14 +172,15 @@ export class AdapterConversation {
         { recoverable: true },
       );
     }
-    const admission = admit(frame, this.#peer, this.#options);
+    const admission = admit(frame, this.#peer!, this.#options);
     if ("refusal" in admission) {
       this.#fail(admission.refusal);
       return this.#connection.close(admission.closeCode, admission.refusal.code);
     }
     this.#key = admission.key;
     clearTimeout(this.#registerTimer);
-    this.#onRegistered();
+    this.#onRegistered?.();
+    this.#registerTimer = this.#onRegistered = this.#peer = undefined;
     // The Python system's adapters always send metadata, and never the protocol's version.
     if (frame.metadata && !frame.protocol) this.#dialect = "clara-py";
     const { node_id: nodeId } = frame;
@@ -196,10 +203,14 @@ export class AdapterConversation {
   }
 
   /** Who manages servers runs programs: a key that is good for adapters alone does not do. */
-  #refuseWithoutAdmin(frame: Extract<AdapterFrame, { type: `mcp_${string}` }>): void {
+  #refuseWithoutAdmin(
+    link: AdapterLink,
+    frame: Extract<AdapterFrame, { type: `mcp_${string}` }>,
+  ): void {
     const mayChange = this.#key === undefined || this.#key.scopes.includes("admin");
     const { type, request_id: requestId } = frame;
     if (mayChange || type === "mcp_list" || type === "mcp_status") return;
+    audit.warn("Refused {type} from {who}: it takes scope admin", { type, who: this.#who(link) });
     throw new GatewayError(
       "unauthorized",
       `Cannot take frame "${type}": it takes a secret of scope admin`,
@@ -207,14 +218,18 @@ export class AdapterConversation {
     );
   }
 
+  /** For the record: the key, and the adapter that has shown it. */
+  #who({ identity: { nodeId } }: AdapterLink): string {
+    return `${this.#key?.name ?? "local"} (adapter ${nodeId})`;
+  }
+
   #submit(link: AdapterLink, message: UserMessage): void {
     const { requestId, user } = message;
     this.#options.rates.take(link.identity, { requestId, userId: user.id });
     const accepting = this.#options.intake.submit(link.identity, message);
-    const settled = accepting.then(() => {}, () => {}).finally(() =>
-      this.#submitting.delete(settled)
-    );
-    this.#submitting.add(settled);
+    const submitting = this.#submitting ??= new Set();
+    const settled = accepting.then(() => {}, () => {}).finally(() => submitting.delete(settled));
+    submitting.add(settled);
     accepting
       .then((submission) => this.#answer(message, submission))
       .catch((error) => this.#fail(error, message));
@@ -238,7 +253,7 @@ export class AdapterConversation {
   }
 
   async #cancel(link: AdapterLink, frame: CancelFrame): Promise<void> {
-    await Promise.all(this.#submitting);
+    await Promise.all(this.#submitting ?? []);
     const { intake } = this.#options;
     const requestId = frame.request_id ?? undefined;
     const found = requestId !== undefined

@@ -136,10 +136,19 @@ export class GatewayServer {
 
   #upgrade(request: Request, peer: Peer, leaveLobby = () => {}): Response {
     const { heartbeatMs } = this.#options.conversation;
-    const { socket, response } = Deno.upgradeWebSocket(request, {
+    let upgraded: Deno.WebSocketUpgrade;
+    try {
       // Deno pings after half of it and closes a socket that was silent for all of it.
-      idleTimeout: 2 * heartbeatMs / 1000,
-    });
+      upgraded = Deno.upgradeWebSocket(request, { idleTimeout: 2 * heartbeatMs / 1000 });
+    } catch (error) {
+      leaveLobby();
+      log.debug("Broken upgrade from {address}: {error}", {
+        address: peer.address,
+        error: errorText(error),
+      });
+      return Response.json({ error: `Cannot connect: ${errorText(error)}` }, { status: 400 });
+    }
+    const { socket, response } = upgraded;
     const connection = new Connection(socket, this.#options);
     const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
     this.#open.set(connection, conversation);

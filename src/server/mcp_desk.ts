@@ -3,13 +3,36 @@
 import { ConfigError, errorText } from "../errors.ts";
 import { logger } from "../log.ts";
 import type { McpRequest, McpResponse, McpServerInfo } from "../protocol/mcp_frames.ts";
+import { sourceToEntry } from "../tools/mcp/install_source.ts";
 import type { McpManager } from "../tools/mcp/mcp_manager.ts";
 import type { McpServer } from "../tools/mcp/mcp_server.ts";
 
 const log = logger("server", "mcp");
+const audit = logger("admin", "audit");
 
-/** Does what a frame asks. Never throws: what goes wrong is in the answer. */
-export async function serveMcp(manager: McpManager, frame: McpRequest): Promise<McpResponse> {
+/**
+ * Does what a frame asks. Never throws: what goes wrong is in the answer.
+ *
+ * @param who asks, for the record of what changes something.
+ */
+export async function serveMcp(
+  manager: McpManager,
+  frame: McpRequest,
+  who = "the command line",
+): Promise<McpResponse> {
+  const answer = await answerTo(manager, frame);
+  if (frame.type === "mcp_list" || frame.type === "mcp_status") return answer;
+  const name = "server_name" in answer ? answer.server_name : undefined;
+  audit.info("{who}: {type} {server}, {outcome}", {
+    who,
+    type: frame.type,
+    server: frame.type === "mcp_install" ? name ?? frame.name ?? "" : frame.server_name,
+    outcome: answer.success ? "done" : "failed",
+  });
+  return answer;
+}
+
+async function answerTo(manager: McpManager, frame: McpRequest): Promise<McpResponse> {
   const { request_id } = frame;
   const done = { request_id, success: true, error: null };
   try {
@@ -19,9 +42,12 @@ export async function serveMcp(manager: McpManager, frame: McpRequest): Promise<
       case "mcp_status":
         return { ...done, type: "mcp_status_response", ...statusOf(manager, frame.server_name) };
       case "mcp_install": {
-        log.info("Installing an MCP server for {user}: {source}", {
+        // Not the source itself: keys stand in command lines and URLs.
+        const { name, entry } = sourceToEntry(frame.source);
+        log.info("Installing MCP server {name} for {user}, by {kind}", {
+          name: frame.name ?? name,
           user: frame.requested_by ?? "an adapter",
-          source: frame.source,
+          kind: sourceType(entry),
         });
         const server = await manager.install(frame.source, frame.name ?? undefined);
         return {
@@ -58,11 +84,17 @@ export function infoOf(server: McpServer): McpServerInfo {
     enabled: config.enabled,
     connected: state === "running",
     tool_count: tools.length,
-    source_type: config.url !== undefined ? "url" : config.command === "npx" ? "npm" : "command",
+    source_type: sourceType(config),
     transport: config.command !== undefined ? "stdio" : config.type === "sse" ? "sse" : "http",
     tools: tools.map((tool) => tool.name),
     last_error: lastError ?? null,
   };
+}
+
+function sourceType(
+  { url, command }: { readonly url?: unknown; readonly command?: unknown },
+): McpServerInfo["source_type"] {
+  return url !== undefined ? "url" : command === "npx" ? "npm" : "command";
 }
 
 function statusOf(manager: McpManager, name: string | null | undefined) {

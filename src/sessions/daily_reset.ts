@@ -1,9 +1,7 @@
 /** The time of day at which all sessions end. Croner knows the clocks of time zones. */
 
 import { Cron } from "croner";
-
-/** A time of day, such as 04:00. */
-const timePattern = /^([01]?\d|2[0-3]):([0-5]\d)$/;
+import { parseTimeOfDay } from "../time_of_day.ts";
 
 export class DailyReset {
   readonly #cron: Cron;
@@ -31,11 +29,4 @@ export class DailyReset {
     }
     return this.#last;
   }
-}
-
-/** Hour and minute. @throws {Error} where it is no time of day. */
-export function parseTimeOfDay(at: string): readonly [hour: number, minute: number] {
-  const match = timePattern.exec(at.trim());
-  if (!match) throw new Error("expected a time of day such as 04:00");
-  return [Number(match[1]), Number(match[2])];
 }

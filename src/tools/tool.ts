@@ -68,14 +68,22 @@ export interface ToolDefinition<Input extends z.ZodObject>
 /** Makes a tool of its definition. */
 export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition<Input>): Tool {
   const { input, describe, run, ...rest } = definition;
-  const { $schema: _, ...parameters } = z.toJSONSchema(input, { io: "input" });
+  let parameters: Tool["parameters"] | undefined;
   return {
     ...rest,
-    parameters,
+    // Made when a model is first told of it: the port opens without.
+    get parameters() {
+      return parameters ??= schemaOf(input);
+    },
     read: (json) => readWith(input, json),
     describe: (value) => describe(value as z.output<Input>),
     run: (value, context) => run(value as z.output<Input>, context),
   };
+}
+
+function schemaOf(input: z.ZodObject): Tool["parameters"] {
+  const { $schema: _, ...schema } = z.toJSONSchema(input, { io: "input" });
+  return schema;
 }
 
 /** Checks arguments with a zod schema; says which field is wrong and what was expected. */

@@ -144,3 +144,23 @@ Deno.test("output that nobody reads any more ends a command quietly", async () =
     assert.ok(code === 141 || code === 0, String(code));
   }
 });
+
+Deno.test("status of a gateway that says it cannot work ends with code 4", async () => {
+  for (const [status, expected] of [["ok", 0], ["stopping", 0], ["error", 4]] as const) {
+    const health = {
+      status,
+      version: "0.0.0",
+      uptime_seconds: 1,
+      llm: { kind: "echo", model: "echo" },
+      store: {},
+      adapters: { connected: 0, platforms: {} },
+      queue: {},
+    };
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => Response.json(health, { status: status === "ok" ? 200 : 503 }),
+    );
+    const env = { CLARA_GATEWAY_PORT: String(server.addr.port) };
+    assert.equal((await run(["status"], { env })).code, expected, status);
+  }
+});

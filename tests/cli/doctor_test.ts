@@ -140,6 +140,40 @@ Deno.test("a damaged store, a model that is not listed and a stale pid file are 
   assert.match(warnings.join("\n"), /^port: pid file .* is stale: it is no pid file/m);
 });
 
+Deno.test("models.yaml and secrets.yaml are read: where the start would fail, so does doctor", async () => {
+  await using server = provider(["there"], "right");
+  await using folder = new CommandFolder({ CLARA_GATEWAY_HOST: "0.0.0.0" });
+  const base_url = `http://127.0.0.1:${server.addr.port}/v1`;
+  const write = (name: string, content: unknown) =>
+    Deno.writeTextFile(join(folder.path, name), JSON.stringify(content));
+  await write("models.yaml", {
+    providers: { good: { base_url, api_key: "right" }, bad: { base_url, api_key: "wrong" } },
+    models: { there: { provider: "good" }, gone: { provider: "good" }, none: { provider: "bad" } },
+  });
+  // Nobody knows a secret, and everybody could come in.
+  await write("secrets.yaml", { secrets: [] });
+  const first = await findings(folder);
+  assert.equal(first.code, 1);
+  assert.match(first.errors.join("\n"), /^config: Cannot listen on "0\.0\.0\.0" without a secret/m);
+  assert.match(
+    first.errors.join("\n"),
+    /^llm: .* refuses the key \(401\): check api_key in .*models\.yaml/m,
+  );
+  assert.match(first.warnings.join("\n"), /^llm: .* does not list gone: check .*models\.yaml/m);
+  assert.match(first.ok.join("\n"), /^files: \.\/models\.yaml: 3 models$/m);
+  assert.match(first.ok.join("\n"), /^files: \.\/secrets\.yaml: 0 secrets$/m);
+
+  await write("models.yaml", { providers: {}, models: { m: { provider: "nobody" } } });
+  await write("secrets.yaml", { secrets: [{ name: "bot", secret: "s", scopes: ["all"] }] });
+  const second = await findings(folder);
+  assert.equal(second.code, 1);
+  assert.deepEqual(second.errors.map((text) => text.split(":").slice(0, 2).join(":")), [
+    "files: Cannot use ./secrets.yaml",
+    "files: Cannot use ./models.yaml",
+  ]);
+  assert.match(second.warnings.join("\n"), /^llm: not checked/m);
+});
+
 Deno.test("a check that is not there cannot be skipped", async () => {
   await using folder = new CommandFolder();
   const { code, err } = await folder.run(["doctor", "--skip", "mpc"]);

@@ -135,8 +135,10 @@ Deno.test("of a running gateway hooks are listed, tried out, reloaded, their res
   assert.ok(all.out.startsWith(one));
   assertHarmless(all);
   await gateway.stop();
-  assert.deepEqual(await place.hooks(["results"], gateway), all);
-  const rows = JSON.parse((await place.hooks(["results", "--json"], gateway)).out);
+  const kept = { CLARA_DATA_DIR: gateway.dataDir };
+  const stored = await place.hooks(["results"], undefined, kept);
+  assert.deepEqual(stored, all);
+  const rows = JSON.parse((await place.hooks(["results", "--json"], undefined, kept)).out);
   assert.deepEqual(
     rows.map(({ name, ok }: Record<string, unknown>) => [name, ok]),
     [["Größe 日本", true], ["a/b ?#%\nforged\u001b[31m", false], ["steers", true], [

@@ -8,8 +8,6 @@ import { badServer, gone, McpFolder } from "../support/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-/** Nothing listens there. */
-const nowhere = "ws://127.0.0.1:9";
 
 /** How a command ended, and what it wrote. */
 interface Ended {
@@ -18,11 +16,11 @@ interface Ended {
   readonly err: string;
 }
 
-/** Runs `mcp` with these words. */
+/** Runs `mcp` with these words; without a URL nothing listens where the gateway would. */
 async function mcp(
   folder: McpFolder,
   words: readonly string[],
-  { url = nowhere, env = {} }: {
+  { url, env = {} }: {
     readonly url?: string;
     readonly env?: Readonly<Record<string, string>>;
   } = {},
@@ -35,9 +33,22 @@ async function mcp(
     join(root, "main.ts"),
   ];
   const command = new Deno.Command(Deno.execPath(), {
-    args: [...program, "mcp", "--mcp-config", folder.mcpFile, "--url", url, ...words],
+    args: [
+      ...program,
+      "mcp",
+      "--mcp-config",
+      folder.mcpFile,
+      ...(url ? ["--url", url] : []),
+      ...words,
+    ],
     cwd: folder.path,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", ...env },
+    env: {
+      NO_COLOR: "1",
+      CLARA_GATEWAY_SECRET: "",
+      CLARA_GATEWAY_PORT: "9",
+      CLARA_DATA_DIR: folder.path,
+      ...env,
+    },
     stdin: "null",
   });
   const { code, stdout, stderr } = await command.output();

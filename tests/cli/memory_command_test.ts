@@ -4,17 +4,17 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { runCommand } from "../support/command_process.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const nowhere = "ws://127.0.0.1:9";
 
-/** Runs `memory` with these words; gives its exit code and what it wrote. */
+/** Runs `memory` with these words; without a URL nothing listens where the gateway would. */
 async function memory(
   words: readonly string[],
-  { dataDir, url = nowhere, env = {} }: {
+  { dataDir, url, env = {} }: {
     readonly dataDir: string;
     readonly url?: string;
     readonly env?: Readonly<Record<string, string>>;
@@ -22,9 +22,9 @@ async function memory(
 ) {
   const program = ["run", "-A", "--config", join(root, "deno.json"), join(root, "main.ts")];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...program, "memory", ...words, "--data-dir", dataDir, "--url", url],
+    args: [...program, "memory", ...words, "--data-dir", dataDir, ...(url ? ["--url", url] : [])],
     cwd: dataDir,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", ...env },
+    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_PORT: "9", ...env },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
@@ -87,6 +87,32 @@ Deno.test("what cannot be meant is refused with the reason", async () => {
     assert.equal(code, 2);
     assert.match(err, reason);
   }
+});
+
+Deno.test("forget deletes in mem0 too where no gateway runs, and does not say so where it cannot", async () => {
+  await using mem0 = Mem0Server.start("self-hosted");
+  mem0.keep("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
+  mem0.keep("Bob has a dog", { user_id: "discord:8", run_id: "open" });
+  await using folder = new TempFolder();
+  await remember(folder.path, ["Ada has a fish"]);
+  const options = {
+    cwd: folder.path,
+    env: {
+      CLARA_DATA_DIR: folder.path,
+      CLARA_MEMORY: "mem0",
+      MEM0_BASE_URL: mem0.url,
+      MEM0_API_KEY: mem0.key,
+    },
+  };
+  const words = ["forget", "--user", "discord:7", "--json"];
+  const { code, out, err } = await runCommand(words, options);
+  assert.equal(code, 0, err);
+  assert.deepEqual([JSON.parse(out).memories, JSON.parse(out).elsewhere], [1, 1]);
+  assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
+  mem0.fail({ applies: () => true, status: 500 });
+  const failed = await runCommand(words, options);
+  assert.deepEqual([failed.code, failed.out], [1, ""]);
+  assert.match(failed.err, /mem0: it answered 500\b/);
 });
 
 Deno.test("of a running gateway, also with mem0, and no other user's", async () => {

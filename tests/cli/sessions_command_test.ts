@@ -10,13 +10,10 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-/** Nothing listens there. */
-const nowhere = "ws://127.0.0.1:9";
-
-/** Runs the program with these words. */
+/** Runs the program with these words; without a URL nothing listens where the gateway would. */
 async function run(
   words: readonly string[],
-  { url = nowhere, dataDir }: { readonly url?: string; readonly dataDir: string },
+  { url, dataDir }: { readonly url?: string; readonly dataDir: string },
 ) {
   const program = [
     "run",
@@ -26,9 +23,9 @@ async function run(
     join(root, "main.ts"),
   ];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...program, ...words, "--url", url, "--data-dir", dataDir],
+    args: [...program, ...words, ...(url ? ["--url", url] : []), "--data-dir", dataDir],
     cwd: dataDir,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "" },
+    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_PORT: "9" },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();

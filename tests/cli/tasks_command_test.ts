@@ -103,8 +103,10 @@ Deno.test("in a running gateway tasks are run, their results shown, after it, to
   assert.equal(yearly.out.split("\n").length, 1);
   assert.equal((await place.tasks(["results", "nobody"], gateway)).out, "No task has run yet.");
   await gateway.stop();
-  assert.deepEqual(await place.tasks(["results"], gateway), results);
-  assert.deepEqual(await place.tasks(["results", "yearly"], gateway), yearly);
+  const kept = { CLARA_DATA_DIR: gateway.dataDir };
+  const stored = await place.tasks(["results"], undefined, kept);
+  assert.deepEqual(stored, results);
+  assert.deepEqual(await place.tasks(["results", "yearly"], undefined, kept), yearly);
 });
 
 Deno.test("a gateway that refuses is said in a line", async () => {

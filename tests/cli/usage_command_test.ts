@@ -43,14 +43,14 @@ Deno.test("usage shows tokens and cost, whether the gateway runs or not", async 
   assert.match(total!, /^total +1 +11 +0 +7 /);
 
   await gateway.stop();
-  const env = { CLARA_DATA_DIR: gateway.dataDir };
-  const stored = await usage(["model", "--json", ...url], env);
+  const env = { CLARA_DATA_DIR: gateway.dataDir, CLARA_GATEWAY_PORT: "9" };
+  const stored = await usage(["model", "--json"], env);
   assert.equal(stored.code, 0, stored.err);
   const { rows } = JSON.parse(stored.out);
   assert.deepEqual(rows.map(({ key, requests }: Record<string, unknown>) => [key, requests]), [
     ["test-model", 1],
   ]);
-  const later = await usage(["--from", "2999-01-01", ...url], env);
+  const later = await usage(["--from", "2999-01-01"], env);
   assert.deepEqual([later.code, later.out], [0, "No model was used.\n"]);
 });
 

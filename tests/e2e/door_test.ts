@@ -105,6 +105,30 @@ Deno.test("a page of another site may not connect, the gateway's own and allowed
   }
 });
 
+Deno.test("a broken upgrade is the peer's mistake, and takes up no place", async () => {
+  await using gateway = await TestGateway.start({ config: { limits: { connections: 4 } } });
+  const { hostname, port, host } = new URL(gateway.httpUrl);
+  for (const missing of ["key", "connection", "key"]) {
+    const lines = [
+      `Host: ${host}`,
+      "Upgrade: websocket",
+      ...missing === "connection" ? ["Connection: close"] : ["Connection: Upgrade"],
+      "Sec-WebSocket-Version: 13",
+      ...missing === "key" ? [] : [`Sec-WebSocket-Key: ${btoa("0123456789abcdef")}`],
+    ];
+    using connection = await Deno.connect({ hostname, port: Number(port) });
+    const request = `GET / HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(request));
+    const buffer = new Uint8Array(4096);
+    const length = await connection.read(buffer) ?? 0;
+    const answer = new TextDecoder().decode(buffer.subarray(0, length));
+    assert.match(answer, /^HTTP\/1\.1 400 /, `without ${missing}`);
+    assert.match(answer, /Cannot connect: /);
+  }
+  await using adapter = await gateway.connect();
+  await adapter.ping();
+});
+
 Deno.test("no more sockets than allowed are open at once", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { connections: 2 } } });
   await using first = await gateway.connect();

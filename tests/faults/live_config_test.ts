@@ -125,6 +125,24 @@ Deno.test("SIGHUP has both files read again, where no change of theirs can be se
   assert.deepEqual(await names(gateway, "hooks"), ["three"]);
 });
 
+Deno.test("SIGHUP while the gateway starts does not end it; the files are read once it has", async () => {
+  await using folder = new HooksFolder();
+  await Deno.writeTextFile(folder.hooksFile, yaml("one"));
+  // Read before the plugins are: this one is in force only if the file is read again.
+  const changed = JSON.stringify(yaml("two"));
+  await Deno.writeTextFile(
+    join(folder.config.hooksDir, "signals.ts"),
+    `export default async () => {
+      await Deno.writeTextFile(import.meta.dirname + "/hooks.yaml", ${changed});
+      Deno.kill(Deno.pid, "SIGHUP");
+    };`,
+  );
+  await using gateway = await folder.start();
+  await listens(gateway);
+  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  assert.deepEqual(await names(gateway, "hooks"), ["two"]);
+});
+
 /** Resolves when the gateway has come so far that it takes adapters, and signals. */
 async function listens(gateway: GatewayProcess): Promise<void> {
   await using _adapter = await AdapterClient.connect({ url: gateway.url });

@@ -6,6 +6,7 @@ import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { GatewayProcess } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
+import { Mem0Server } from "../support/mem0_server.ts";
 import { badServer, toolTexts, written } from "../support/mcp_folder.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -120,6 +121,57 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
   }
   assert.ok(gateway.log.some((line) => line.includes('"DEBUG"')), "there are lines at debug");
   assert.deepEqual(texts.flatMap(([where, text]) => leaks(where, text)), []);
+});
+
+Deno.test("fault 28: what a provider of models.yaml repeats is not in the log", async () => {
+  const own = {
+    key: "sk-yaml-secret-1b7c",
+    header: "yaml-header-secret-2e9d",
+    bearer: "yaml-bearer-secret-3f0a",
+    password: "yaml/pass word-4a1b",
+    mem0: "mem0/pass word-5c2d",
+    named: 'named/secret "6d3e',
+  };
+  await using llm = LlmServer.start();
+  await using mem0 = Mem0Server.start("self-hosted");
+  await using folder = new TempFolder();
+  const repeated = Object.values(own).join(" and ");
+  llm.when(() => true, { status: 401, body: { error: { message: `Wrong: ${repeated}` } } });
+  mem0.fail({ applies: () => true, status: 400, body: { detail: `Wrong: ${repeated}` } });
+  const withPassword = (address: string, password: string) => {
+    const url = new URL(address);
+    url.username = "user";
+    url.password = password;
+    return url.href;
+  };
+  const provider = {
+    base_url: withPassword(llm.url, own.password),
+    api_key: "${YAML_KEY}",
+    headers: { "X-Key": own.header, "X-Other": `Bearer ${own.bearer}` },
+  };
+  const file = { providers: { p: provider }, models: { m: { provider: "p" } } };
+  await Deno.writeTextFile(join(folder.path, "models.yaml"), JSON.stringify(file));
+  const named = { secrets: [{ name: "bot", secret: own.named }] };
+  await Deno.writeTextFile(join(folder.path, "secrets.yaml"), JSON.stringify(named));
+  await using gateway = await GatewayProcess.start({
+    cwd: folder.path,
+    args: ["--log-level", "debug"],
+    env: {
+      YAML_KEY: own.key,
+      CLARA_MEMORY: "mem0",
+      MEM0_BASE_URL: withPassword(mem0.url, own.mem0),
+    },
+  });
+  await using adapter = await AdapterClient.connect({ url: gateway.url, secret: own.named });
+  await adapter.replyTo(adapter.say("Hello"), { timeoutMs: 30_000 });
+  await gateway.waitForLog(/Wrong: /);
+  assert.equal((await gateway.kill("SIGTERM")).code, 0);
+  const log = gateway.log.join("\n");
+  assert.match(log, /mem0.*Wrong: /);
+  const forms = (secret: string) => [secret, encodeURIComponent(secret), JSON.stringify(secret)];
+  const shown = Object.entries(own)
+    .filter(([, secret]) => forms(secret).some((form) => log.includes(form.replace(/^"|"$/g, ""))));
+  assert.deepEqual(shown, []);
 });
 
 Deno.test("fault 28: a wrong setting is told without the secret that stands beside it", async () => {

@@ -72,6 +72,10 @@ const wrong: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
     plugin('gateway.tool({ name: "files__write", description: "Mine", run: () => 1 });'),
     /"name": expected .*__/,
   ],
+  "tool_timeout.js": [
+    plugin('gateway.tool({ name: "slow", description: "D", timeout: 2147484, run: () => 1 });'),
+    /"timeout": .*expected number to be <=2147483/,
+  ],
   "tool_run.js": [
     plugin('gateway.tool({ name: "x", description: "Mine" });'),
     /"run": expected a function/,

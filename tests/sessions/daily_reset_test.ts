@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventBus, type EventName } from "../../src/events.ts";
-import { DailyReset, parseTimeOfDay } from "../../src/sessions/daily_reset.ts";
+import { DailyReset } from "../../src/sessions/daily_reset.ts";
+import { parseTimeOfDay } from "../../src/time_of_day.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
 import { conversation } from "../store/samples.ts";
 import { SqlitePlace } from "../store/sqlite_place.ts";

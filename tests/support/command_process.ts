@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Where and with what a command runs. */
 export interface CommandOptions {
   readonly cwd: string;
-  /** Default: an address where nothing listens. */
+  /** A gateway that must be there. Default: none, and nothing listens where one would. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -23,13 +23,19 @@ export interface EndedCommand {
 /** Runs `clara-gateway` with these words. */
 export async function runCommand(
   words: readonly string[],
-  { cwd, url = "ws://127.0.0.1:9", env = {} }: CommandOptions,
+  { cwd, url = "", env = {} }: CommandOptions,
 ): Promise<EndedCommand> {
   const program = ["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")];
   const command = new Deno.Command(Deno.execPath(), {
     args: [...program, join(root, "main.ts"), ...words],
     cwd,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_URL: url, ...env },
+    env: {
+      NO_COLOR: "1",
+      CLARA_GATEWAY_SECRET: "",
+      CLARA_GATEWAY_PORT: "9",
+      CLARA_GATEWAY_URL: url,
+      ...env,
+    },
     stdin: "null",
   });
   const { code, stdout, stderr } = await command.output();

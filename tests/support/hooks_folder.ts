@@ -37,11 +37,15 @@ export interface RunAnswer {
   readonly error?: string | null;
 }
 
-/** Notes each event: its JSON a line, its environment with a NUL behind each variable and two at the end. */
+/**
+ * Notes each event: its JSON a line, its environment with a NUL behind each variable and two at the end. One
+ * that was started by a gateway that was killed before it had told the event notes nothing.
+ */
 export const recorder: Entry = {
   name: "recorder",
   event: "*",
-  command: "cat >> events.jsonl; { env -0; printf '\\000'; } >> environments",
+  command: 'json=$(cat); [ -n "$json" ] || exit 1; printf \'%s\\n\' "$json" >> events.jsonl; ' +
+    "{ env -0; printf '\\000'; } >> environments",
 };
 
 /** `hooks/hooks.yaml`, `scheduler.yaml` and `data` in a temporary folder. */

@@ -1,25 +1,28 @@
 /** Checks the settings: what is wrong, what is unknown, what is unwise. Called by `doctor`. */
 
-import { existsSync } from "node:fs";
+import { Secrets } from "../../access/secrets.ts";
 import { reportSettings, unknownNames } from "../../config_report.ts";
 import { errorText } from "../../errors.ts";
 import type { GatewayConfig } from "../../config_types.ts";
 import { refuseOpenDoor } from "../../start_checks.ts";
 import { type CheckContext, error, type Finding, ok, warning } from "./check.ts";
 
-export function checkConfig({ surroundings, config, wrong }: CheckContext): readonly Finding[] {
+export async function checkConfig(
+  { surroundings, config, wrong }: CheckContext,
+): Promise<readonly Finding[]> {
   const reports = reportSettings(surroundings);
   const set = reports.filter(({ from }) => from !== "default").length;
   const findings = [
     ...(wrong?.split("\n") ?? []).flatMap(error),
     ...unknownNames(surroundings).flatMap(warning),
   ];
+  const known = config === undefined || await hasKeys(config);
   try {
-    if (config) refuseOpenDoor(config, { hasKeys: hasKeys(config) });
+    if (config) refuseOpenDoor(config, { hasKeys: known });
   } catch (thrown) {
     findings.push(...error(errorText(thrown)));
   }
-  if (config?.insecure && !hasKeys(config)) {
+  if (config?.insecure && !known) {
     findings.push(...warning("CLARA_INSECURE: everybody who reaches the port may use the gateway"));
   }
   if (findings.length > 0) return findings;
@@ -27,7 +30,12 @@ export function checkConfig({ surroundings, config, wrong }: CheckContext): read
   return ok(`${set} of ${reports.length} settings are set${dotEnvPath ? `, ${dotEnvPath}` : ""}`);
 }
 
-/** Whether there is a secret to know; what the file holds the gateway says when it starts. */
-function hasKeys({ secret, secretsFile }: GatewayConfig): boolean {
-  return secret !== undefined || existsSync(secretsFile);
+/** Whether there is a secret to know. What is wrong with their file is found with the other files. */
+async function hasKeys(config: GatewayConfig): Promise<boolean> {
+  try {
+    await using secrets = await Secrets.load(config);
+    return secrets.authenticator.hasKeys;
+  } catch {
+    return true;
+  }
 }

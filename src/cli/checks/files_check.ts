@@ -1,8 +1,15 @@
-/** Checks the files that the configuration names: of tools, MCP servers, hooks, tasks, the persona. Called by `doctor`. */
+/**
+ * Checks the files that the configuration names: of secrets, models, tools, MCP servers, hooks, tasks,
+ * the persona.
+ * Called by `doctor`.
+ */
 
 import { join } from "node:path";
+import { parseSecretsFile } from "../../access/access_key.ts";
 import { errorText } from "../../errors.ts";
 import { parseHooksFile } from "../../hooks/hooks_file.ts";
+import { modelsOf } from "../../llm/model_catalog.ts";
+import { readModels } from "../../llm/models_file.ts";
 import { parseSchedulerFile } from "../../scheduler/scheduler_file.ts";
 import { McpConfigFile } from "../../tools/mcp/mcp_config.ts";
 import { readToolsFile } from "../../tools/tools_file.ts";
@@ -11,10 +18,16 @@ import { type CheckContext, error, type Finding, ok, withoutConfig } from "./che
 
 export async function checkFiles({ config }: CheckContext): Promise<readonly Finding[]> {
   if (!config) return withoutConfig;
-  const { toolsFile, mcpFile, personaFile } = config;
+  const { secretsFile, modelsFile, toolsFile, mcpFile, personaFile } = config;
   const hooksFile = join(config.hooksDir, "hooks.yaml");
   const schedulerFile = join(config.schedulerDir, "scheduler.yaml");
   return [
+    ...await look(secretsFile, async () => {
+      const options = { path: secretsFile, environment: config.environment };
+      const keys = await parseSecretsFile(await readOrNothing(secretsFile), options);
+      return `${keys.length} secrets`;
+    }),
+    ...await look(modelsFile, async () => `${modelsOf(await readModels(config)).length} models`),
     ...await look(toolsFile, async () => `${(await readToolsFile(toolsFile)).length} rules`),
     ...await look(mcpFile, () => `${new McpConfigFile(mcpFile).read().size} servers`),
     ...await look(hooksFile, async () => {

@@ -5,6 +5,8 @@
 
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { hideFromLog } from "../../log.ts";
+import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../request_secrets.ts";
 import { version } from "../../version.ts";
 import { Deadline } from "../deadline.ts";
 import { expandVariables } from "../../variables.ts";
@@ -213,8 +215,11 @@ async function transportsOf(options: McpConnectionOptions): Promise<readonly (()
     return [() => new GuardedStdioTransport(stdio)];
   }
   const url = new URL(expand(config.url!));
+  const { href } = url;
+  const headers = expandAll(config.headers);
+  hideFromLog([...secretsOfUrl(href), ...secretsOfQuery(href), ...secretsOfHeaders(headers)]);
   const http = {
-    requestInit: { headers: expandAll(config.headers) },
+    requestInit: { headers },
     fetch: cappedFetch(maxMessageBytes),
   };
   const [{ StreamableHTTPClientTransport }, { SSEClientTransport }] = await Promise.all([
