@@ -73,13 +73,21 @@ export class AdapterHub implements Outlet {
   }
 
   /** Puts an adapter on a connection, in a new session; one that it had before is closed with 4409. */
-  attach(identity: AdapterIdentity, connection: Connection): AdapterLink {
+  attach(
+    identity: AdapterIdentity,
+    { connection, welcome }: {
+      readonly connection: Connection;
+      readonly welcome: (sessionId: string) => object;
+    },
+  ): AdapterLink {
     const { nodeId } = identity;
     const { keeper } = this.#options;
     const sessionId = this.#newId();
     const link = new AdapterLink({ identity, sessionId, connection, onChange: keeper.changed });
     const old = this.#found(nodeId);
     this.#links.set(nodeId, link);
+    // First of all: replies that waited for the old one go on as soon as that has ended.
+    connection.send(welcome(sessionId));
     if (old) {
       this.#replace(old);
       this.#end(old);

@@ -203,7 +203,8 @@ export class AdapterLink implements Link {
     this.acknowledge(lastSeq);
     const waiters = this.#writableWaiters;
     this.#writableWaiters = [];
-    waiters.forEach((callback) => connection.whenWritable(callback));
+    // What was sent may have been too much for the connection: then they wait for the next one.
+    waiters.forEach((callback) => this.whenWritable(callback));
   }
 
   /** The session is over: what has not arrived must go out another way. */

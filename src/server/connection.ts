@@ -109,6 +109,7 @@ export class Connection {
 
   /** See {@linkcode Link.whenWritable}. */
   whenWritable(callback: () => void): void {
+    if (!this.#open) return callback();
     this.#writableWaiters.push(callback);
     this.#startPolling(firstPollMs);
   }

@@ -44,8 +44,9 @@ export function openSession(
       recoverable: true,
     });
   }
-  const link = hub.attach({ nodeId, platform, capabilities }, connection);
-  connection.send(registered(nodeId, { ...options, sessionId: link.sessionId, resumed: false }));
+  const welcome = (sessionId: string) =>
+    registered(nodeId, { ...options, sessionId, resumed: false });
+  const link = hub.attach({ nodeId, platform, capabilities }, { connection, welcome });
   return { link, resumed: false };
 }
 

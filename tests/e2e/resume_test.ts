@@ -31,6 +31,25 @@ Deno.test("an adapter that loses its connection fifty times in one reply reads i
   await client.close();
 });
 
+Deno.test("an adapter that comes back without its session hears that it is registered before all else", async () => {
+  await using gateway = await TestGateway.start();
+  const words = Array.from({ length: 200 }, (_, index) => `${index} `);
+  gateway.llm.reply({ text: words, chunkDelayMs: 2 });
+  let client = await gateway.connect({ nodeId, capabilities, relay: true });
+  const id = client.say("Count");
+  // The reply grows on while nobody is there, and waits for the next connection.
+  for (let cut = 0; cut < 12; cut++) {
+    await client.waitFor(({ type }) => type === "response_chunk");
+    await client.drop();
+    await client.close();
+    client = await gateway.connect({ nodeId, capabilities, relay: true });
+    assert.equal(client.frames[0]!.type, "registered");
+  }
+  const { text } = await client.replyTo(id);
+  assert.equal(text, words.join(""));
+  await client.close();
+});
+
 Deno.test("what was lost on the wire after the gateway had sent it comes again", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);

@@ -100,3 +100,12 @@ Deno.test("a frame that comes while the socket closes does not count as sent", a
   connection.send({ type: "response_end" });
   assert.equal(await connection.flushed(), false);
 });
+
+Deno.test("who waits for a connection that is closed already is called at once", async () => {
+  await using pair = new SocketPair();
+  const connection = new Connection(await pair.server(), { sendBufferBytes: 1_000 });
+  connection.close(4408, "test");
+  let called = 0;
+  connection.whenWritable(() => called++);
+  assert.equal(called, 1);
+});

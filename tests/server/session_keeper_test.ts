@@ -114,7 +114,7 @@ class World {
       assert.equal(wire.texts.length, this.#sent.length - this.#seen);
       return;
     }
-    this.#link = this.#hub.attach(identity, connection);
+    this.#link = this.#hub.attach(identity, { connection, welcome: () => ({}) });
     this.#sessionId = this.#link.sessionId;
     this.#sent = [];
     this.#seen = 0;
@@ -229,7 +229,10 @@ Deno.test("what happens within a moment is one write, and an adapter without res
   });
   const hub = new AdapterHub({ events: new EventBus(), resumeMs: 1_000_000, keeper });
   const connect = (nodeId: string, capabilities: readonly string[]) =>
-    hub.attach({ ...identity, nodeId, capabilities }, new Wire() as unknown as Connection);
+    hub.attach({ ...identity, nodeId, capabilities }, {
+      connection: new Wire() as unknown as Connection,
+      welcome: () => ({}),
+    });
   const links = [
     connect("a", ["resume"]),
     connect("b", ["resume", "streaming"]),
