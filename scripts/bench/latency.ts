@@ -20,6 +20,8 @@ interface Times {
 /** Asks the model and reads its answer; tells of the age of each delta. */
 type Ask = (onDelta: (ageMs: number) => void) => Promise<void>;
 
+/** Turns of one conversation. */
+const turnsPerChannel = 10;
 const pausedModel = "stream-5";
 const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
 
@@ -181,8 +183,8 @@ async function gatewayAsk(url: string, lane: number): Promise<Ask> {
       type: "message",
       request_id: String(turn),
       user_id: `user-${lane}`,
-      // A new channel for each: the request does not grow.
-      channel_id: `channel-${lane}-${turn++}`,
+      // A new conversation now and then: the request does not grow much.
+      channel_id: `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`,
       content: String(now()),
       attachments: [],
     }));

@@ -128,16 +128,17 @@ Deno.test("fault 12: kills amid checkpoints leave a whole store with every accep
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   const ids: string[] = [];
-  // Some 1,000 pages make a checkpoint: long messages bring one every few of them.
+  // Some 4,000 pages make a checkpoint: long messages bring one every 80 of them.
+  const sentEach = 90;
   const text = "w".repeat(200_000);
   llm.when(() => true, { text: "Read." });
   for (let round = 0; round < 3; round++) {
     await using gateway = await start(llm, folder.path);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
-    for (let sent = 0; sent < 30; sent++) {
+    for (let sent = 0; sent < sentEach; sent++) {
       ids.push(adapter.say(text, { requestId: `${round}-${sent}`, channelId: `${sent % 8}` }));
     }
-    await adapter.replyTo(`${round}-${8 + 5 * round}`);
+    await adapter.replyTo(`${round}-${25 + 25 * round}`);
     await gateway.kill();
     assert.equal(integrity(folder.path), "ok");
   }
@@ -147,11 +148,11 @@ Deno.test("fault 12: kills amid checkpoints leave a whole store with every accep
   await using gateway = await start(llm, folder.path);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   for (const [index, requestId] of ids.entries()) {
-    adapter.sayAgain(text, { requestId, channelId: `${index % 30 % 8}` });
+    adapter.sayAgain(text, { requestId, channelId: `${index % sentEach % 8}` });
   }
   for (const id of ids) {
     const { terminal } = await adapter.replyTo(id, { timeoutMs: 60_000 });
-    assert.equal(terminal.content, "Read.", id);
+    assert.equal(terminal.content, "Read.", JSON.stringify(terminal));
   }
   await gateway.kill("SIGTERM");
   assert.equal(integrity(folder.path), "ok");
