@@ -13,6 +13,13 @@ const sizes = [
   { adapters: 200, lanes: 1 },
 ] as const;
 
+/** In both settings of the store, and without the memory, which learns from each turn. */
+const gateways = [
+  ["gateway, sync full", { CLARA_STORE_SYNC: "full" }],
+  ["gateway, sync normal", { CLARA_STORE_SYNC: "normal" }],
+  ["gateway, sync full, no memory", { CLARA_STORE_SYNC: "full", CLARA_MEMORY: "off" }],
+] as const;
+
 interface Measured extends FleetResult {
   readonly what: string;
   readonly adapters: number;
@@ -33,9 +40,9 @@ export async function throughput(times: FleetTimes, say: (text: string) => void)
       await measure("raw echo", () => echoFleet({ ...size, url }));
       await measure("raw burst", () => burstFleet({ ...size, lanes: 1, url }));
     }
-    for (const sync of ["full", "normal"]) {
-      await using gateway = await startGateway({ env: { CLARA_STORE_SYNC: sync } });
-      await measure(`gateway, sync ${sync}`, () => gatewayFleet({ ...size, url: gateway.url }));
+    for (const [what, env] of gateways) {
+      await using gateway = await startGateway({ env });
+      await measure(what, () => gatewayFleet({ ...size, url: gateway.url }));
     }
     const [echo, burst] = measured;
     rows.push(...measured.map((result) => rowOf(result, echo!, burst!)));
