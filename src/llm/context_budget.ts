@@ -99,8 +99,9 @@ class Fitting {
   }
 
   standing(): number {
-    return (["system", "memory", "summary"] as const).flatMap((kind) => this.of(kind))
-      .reduce((sum, at) => sum + partTokens(this.#parts[at]!), 0);
+    let tokens = 0;
+    for (const part of this.#whole) if ("text" in part) tokens += partTokens(part);
+    return tokens;
   }
 
   of(kind: ContextPart["kind"]): readonly number[] {

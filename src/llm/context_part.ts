@@ -44,16 +44,19 @@ export function partTokens(part: ContextPart): number {
 
 /** The messages that parts make: what is no message of its own stands in the system prompt. */
 export function renderParts(parts: readonly ContextPart[]): readonly LlmMessage[] {
-  const texts = (kind: ContextPart["kind"]) =>
-    parts.flatMap((part) => "text" in part && part.kind === kind ? [part.text] : []);
-  const memories = texts("memory").map((text) => `- ${text}`);
+  const texts = { system: [] as string[], memory: [] as string[], summary: [] as string[] };
+  const messages: LlmMessage[] = [];
+  // In one go: there are hundreds of lines of history.
+  for (const part of parts) {
+    if ("message" in part) messages.push(part.message);
+    else texts[part.kind].push(part.text);
+  }
+  const memories = texts.memory.map((text) => `- ${text}`);
   const sections = [
-    ...texts("system"),
+    ...texts.system,
     ...(memories.length > 0 ? [[memoryHeading, ...memories].join("\n")] : []),
-    ...texts("summary"),
+    ...texts.summary,
   ];
-  return [
-    ...(sections.length > 0 ? [{ role: "system", content: sections.join("\n\n") } as const] : []),
-    ...parts.flatMap((part) => "message" in part ? [part.message] : []),
-  ];
+  if (sections.length === 0) return messages;
+  return [{ role: "system", content: sections.join("\n\n") }, ...messages];
 }

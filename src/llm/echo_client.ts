@@ -26,7 +26,8 @@ export class EchoClient implements LlmClient {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     signal.throwIfAborted();
-    const inputTokens = request.messages.reduce((sum, each) => sum + estimateMessage(each), 0);
+    const inputTokens = request.estimatedTokens ??
+      request.messages.reduce((sum, each) => sum + estimateMessage(each), 0);
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
     request.onUsage?.({
       ...usage,

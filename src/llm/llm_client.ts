@@ -50,6 +50,8 @@ export interface LlmRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
   readonly tools: readonly LlmTool[];
+  /** The tokens of messages and tools (estimated), where they were counted before. */
+  readonly estimatedTokens?: number;
   /** The longest answer, tokens. Default: the model's own. */
   readonly maxTokens?: number;
   /** Is told what each request to a provider took, also those that failed; several for one call. */

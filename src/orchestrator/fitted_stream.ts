@@ -34,7 +34,13 @@ export async function* fittedStream(options: FittedStreamOptions): AsyncGenerato
     const fitted = messages.fit(options);
     options.onHistoryRoom?.(messages.historyRoom);
     const estimated = messages.lastTokens;
-    const request = { tier, messages: fitted.messages, tools, onUsage: options.onUsage };
+    const request = {
+      tier,
+      messages: fitted.messages,
+      tools,
+      estimatedTokens: estimated,
+      onUsage: options.onUsage,
+    };
     let begun = false;
     try {
       for await (const event of llm.stream(request, signal)) {

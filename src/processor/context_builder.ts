@@ -155,7 +155,11 @@ function shortened(line: HistoryEntry, maxTokens: number): ShownLine {
   if (shown.tokens <= maxTokens) return shown;
   const share = maxTokens / shown.tokens;
   const content = line.content.slice(0, Math.floor(line.content.length * share)).toWellFormed();
-  return ShownLine.of({ ...line, content: `${content}\n[the rest of this message is not shown]` });
+  return ShownLine.of({
+    ...line,
+    memo: undefined,
+    content: `${content}\n[the rest of this message is not shown]`,
+  });
 }
 
 /** Whether several people speak, so that the model must be told who does. */

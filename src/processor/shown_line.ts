@@ -1,7 +1,7 @@
 /**
  * A line of history as the model is shown it. The store gives the same object for the same line while
- * it has it at hand, so what is made of a line is made once, not once a turn. Used by the context
- * builder.
+ * it has it at hand, so what is made of a line is made once, not once a turn, and stays with it. Used by
+ * the context builder, the only reader of recent lines.
  */
 
 import type { ContextPart } from "../llm/context_part.ts";
@@ -21,9 +21,7 @@ export class ShownLine {
 
   /** The same for the same line. */
   static of(line: HistoryEntry): ShownLine {
-    let shown = known.get(line);
-    if (!shown) known.set(line, shown = new ShownLine(line));
-    return shown;
+    return line.memo as ShownLine | undefined ?? (line.memo = new ShownLine(line)) as ShownLine;
   }
 
   private constructor(line: HistoryEntry) {
@@ -38,8 +36,6 @@ export class ShownLine {
       : this.#unnamed ??= partOf(this.line);
   }
 }
-
-const known = new WeakMap<HistoryEntry, ShownLine>();
 
 function partOf(line: HistoryEntry, speaker?: NameSpeaker): ContextPart {
   const message = messageOf(line, speaker);

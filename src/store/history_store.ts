@@ -24,6 +24,8 @@ export interface NewHistoryEntry {
 export interface HistoryEntry extends NewHistoryEntry {
   readonly id: number;
   readonly sessionId: string;
+  /** What the reader makes of the line, for as long as the store has it at hand. */
+  memo?: object;
 }
 
 /** History, for reading. */
