@@ -1,9 +1,9 @@
 /**
  * Prints how long the store looks for what it remembers of a user with 10,000 facts: by words, and by
- * meaning (vectors of 1536 numbers). Run it with `deno run --allow-all scripts/recall_speed.ts`.
+ * meaning (vectors of 1536 numbers). Run it with `deno run --allow-all scripts/bench/recall_speed.ts`.
  */
 
-import { SqliteStore } from "../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite_store.ts";
 
 const facts = 10_000;
 const dimensions = 1536;
