@@ -62,4 +62,10 @@ export const migrations: readonly Migration[] = [
     VALUES ('delete', old.id, old.content, old.channel_key);
   END;
   `,
+  `
+  -- Only those that have one: without a model no session ever gets a summary.
+  DROP INDEX sessions_summed;
+  CREATE INDEX sessions_summed ON sessions (channel_key, thread_id, user_id, ended_at)
+    WHERE summary <> '';
+  `,
 ];

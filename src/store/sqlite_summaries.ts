@@ -19,7 +19,7 @@ export class SqliteSummaries implements SummaryStore {
       const row = this.#sql.get(
         `SELECT CAST(text AS BLOB) AS text, covers_to, updated_at FROM summaries
          WHERE channel_key = ? AND thread_id = ? AND covers_to > (
-           SELECT min(after_line) FROM sessions
+           SELECT min(after_line) FROM sessions INDEXED BY sessions_running
            WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)`,
         channelKey,
         threadId,
