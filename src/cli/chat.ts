@@ -1,5 +1,5 @@
 /**
- * The command `chat`: a terminal adapter over the same WebSocket as any other. Streams the reply,
+ * The command `chat`: a terminal adapter over the WebSocket of all adapters. Streams the reply,
  * shows what tools do; Ctrl-C cancels the turn, a second one leaves.
  */
 

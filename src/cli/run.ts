@@ -33,7 +33,7 @@ export async function run(flags: Flags): Promise<number> {
   surviveTheUnexpected();
   for (const warning of unknownNames(readSurroundings(flags))) log.warn("{warning}", { warning });
   await refuseForeignPidFile(flags);
-  // From the first moment on: a stop while it starts must be as orderly as any other.
+  // From the first moment on: a stop while it starts must be as orderly as a later one.
   const signals = listenToSignals();
   using manager = new ServiceManager(readSupervision());
   const gateway = await Promise.race([Gateway.start(config), signals.second]);

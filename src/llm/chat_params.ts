@@ -12,10 +12,10 @@ export function toChatParams(request: LlmRequest, model: Model): ChatParams {
   const maxTokens = limits.length > 0 ? Math.min(...limits) : undefined;
   return {
     model: model.id,
-    messages: wellFormed(request.messages.map(toMessage)),
+    messages: request.messages.map(toMessage),
     stream: true,
     stream_options: { include_usage: true },
-    ...(request.tools.length > 0 && { tools: wellFormed(request.tools.map(toTool)) }),
+    ...(request.tools.length > 0 && { tools: request.tools.map(toTool) }),
     ...(model.reasoning && { reasoning_effort: model.reasoning }),
     // Models that reason take the new name only; most other servers know the old one only.
     ...(maxTokens !== undefined &&
@@ -23,33 +23,38 @@ export function toChatParams(request: LlmRequest, model: Model): ChatParams {
   };
 }
 
+/** Without half characters: a cut through an emoji leaves one, and providers refuse all for it. */
 function toMessage(message: LlmMessage): OpenAI.ChatCompletionMessageParam {
   switch (message.role) {
     case "system":
-      return message;
+      return { role: "system", content: message.content.toWellFormed() };
     case "user":
       return { role: "user", content: toContent(message) };
     case "assistant":
       return {
         role: "assistant",
-        content: message.content || null,
+        content: message.content.toWellFormed() || null,
         ...(message.toolCalls?.length && {
           tool_calls: message.toolCalls.map((call) => ({
-            id: call.id,
+            id: call.id.toWellFormed(),
             type: "function" as const,
-            function: { name: call.name || "unnamed", arguments: readable(call.arguments) },
+            function: {
+              name: call.name.toWellFormed() || "unnamed",
+              arguments: readable(call.arguments).toWellFormed(),
+            },
           })),
         }),
       };
     case "tool":
-      return { role: "tool", tool_call_id: message.callId, content: message.content };
+      return {
+        role: "tool",
+        tool_call_id: message.callId.toWellFormed(),
+        content: message.content.toWellFormed(),
+      };
   }
 }
 
-/**
- * The same without half characters, in whatever text: a cut through an emoji leaves one, and providers
- * refuse the whole request for it.
- */
+/** The same without half characters, in whatever text it holds. */
 function wellFormed<T>(value: T): T;
 function wellFormed(value: unknown): unknown {
   if (typeof value === "string") return value.toWellFormed();
@@ -75,15 +80,20 @@ function readable(json: string): string {
 /** The speaker goes into the text: few servers know the API's field for it. */
 function toContent({ content, speaker }: Extract<LlmMessage, { role: "user" }>) {
   const prefix = speaker === undefined ? "" : `${speaker}: `;
-  if (typeof content === "string") return prefix + content;
+  if (typeof content === "string") return (prefix + content).toWellFormed();
   return content.map((part, index) =>
     part.type === "text"
-      ? { type: "text" as const, text: (index === 0 ? prefix : "") + part.text }
-      : { type: "image_url" as const, image_url: { url: part.url } }
+      ? { type: "text" as const, text: ((index === 0 ? prefix : "") + part.text).toWellFormed() }
+      : { type: "image_url" as const, image_url: { url: part.url.toWellFormed() } }
   );
 }
 
+/** The schema of a tool's arguments stays the same object: it is looked through once, not once a turn. */
+const schemas = new WeakMap<object, Record<string, unknown>>();
+
 function toTool(tool: LlmTool): OpenAI.ChatCompletionFunctionTool {
-  const { name, description, parameters } = tool;
-  return { type: "function", function: { name, description, parameters: { ...parameters } } };
+  let parameters = schemas.get(tool.parameters);
+  if (!parameters) schemas.set(tool.parameters, parameters = wellFormed({ ...tool.parameters }));
+  const [name, description] = [tool.name.toWellFormed(), tool.description.toWellFormed()];
+  return { type: "function", function: { name, description, parameters } };
 }

@@ -35,7 +35,7 @@ const counted = new WeakMap<ContextPart, number>();
 
 /** The tokens of a part (estimated), counted once. */
 export function partTokens(part: ContextPart): number {
-  if (part.kind === "history" && part.tokens !== undefined) return part.tokens;
+  if ("tokens" in part && part.tokens !== undefined) return part.tokens;
   if ("message" in part) return estimateMessage(part.message);
   let tokens = counted.get(part);
   if (tokens === undefined) counted.set(part, tokens = estimateTokens(part.text) + 4);

@@ -2,7 +2,8 @@
 
 import { setImmediate } from "node:timers";
 import { GatewayError } from "../errors.ts";
-import { estimateMessage, estimateTokens } from "./token_estimate.ts";
+import { estimateTokens } from "./token_estimate.ts";
+import { estimateInput } from "./usage_tally.ts";
 import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
 
 /** Answers with the last user message, word by word. */
@@ -26,8 +27,7 @@ export class EchoClient implements LlmClient {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     signal.throwIfAborted();
-    const inputTokens = request.estimatedTokens ??
-      request.messages.reduce((sum, each) => sum + estimateMessage(each), 0);
+    const inputTokens = request.estimatedTokens ?? estimateInput(request);
     const usage = { inputTokens, outputTokens: estimateTokens(text) };
     request.onUsage?.({
       ...usage,

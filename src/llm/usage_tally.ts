@@ -95,7 +95,7 @@ function countOf(figure: unknown): number | undefined {
 }
 
 /** The tokens of a request, roughly. */
-function estimateInput({ messages, tools }: LlmRequest): number {
+export function estimateInput({ messages, tools }: LlmRequest): number {
   const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
   return messages.reduce((sum, message) => sum + estimateMessage(message), declarations);
 }

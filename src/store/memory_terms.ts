@@ -70,6 +70,6 @@ function cut(word: string): string {
 }
 
 function isAscii(word: string): boolean {
-  // deno-lint-ignore no-control-regex
-  return /^[\x00-\x7f]*$/.test(word);
+  // A word has letters, marks and digits only.
+  return /^[0-9A-Za-z]*$/.test(word);
 }

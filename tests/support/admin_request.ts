@@ -1,4 +1,4 @@
-/** Asks a gateway's admin interface as any HTTP client would. Tests use it. */
+/** Asks a gateway's admin interface as an HTTP client does. Tests use it. */
 
 /** How it is asked. */
 export interface AdminRequest {

@@ -45,7 +45,7 @@ export function schemaViolation(dialect: Dialect, frame: unknown): string | unde
   }
   const parsed = schemas[dialect][type]!.safeParse(frame);
   if (!parsed.success) return `${type}: ${z.prettifyError(parsed.error)}`;
-  // The schemas drop what they do not know: any difference is an unknown field.
+  // The schemas drop what they do not know: a difference is an unknown field.
   if (isDeepStrictEqual(parsed.data, frame)) return undefined;
   return `${type}: has more fields than the dialect: it has ${JSON.stringify(frame)}, ` +
     `known are ${JSON.stringify(parsed.data)}`;
