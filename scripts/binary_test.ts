@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AdapterClient } from "../tests/support/adapter_client.ts";
+import { lastText, textOf } from "../tests/support/chat_request.ts";
 import { EverythingServer } from "../tests/support/everything_server.ts";
 import { LlmServer } from "../tests/support/llm_server.ts";
 import { badServer, offered, toolTexts } from "../tests/support/mcp_folder.ts";
@@ -28,13 +29,16 @@ interface Running extends AsyncDisposable {
   readonly child: Deno.ChildProcess;
 }
 
-/** Starts the program; resolves when it has logged its address. */
+/**
+ * Starts the program; resolves when it has logged its address. Without a memory by default: it would
+ * ask the model behind the turns, and take the replies that a test has queued.
+ */
 async function start(folder: string, env: Record<string, string> = {}): Promise<Running> {
   const child = new Deno.Command(binary!, {
     args: ["--port", "0", "--data-dir", `${folder}/data`],
     cwd: folder,
     clearEnv: true,
-    env: { HOME: folder, PATH: path, CLARA_LOG_FORMAT: "json", ...env },
+    env: { HOME: folder, PATH: path, CLARA_LOG_FORMAT: "json", CLARA_MEMORY: "off", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -111,6 +115,27 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
   const last = (await llm.request(2)).body.messages;
   assert.equal(last.filter(({ role }) => role === "tool").length, 1);
   assert.equal(llm.requests.length, 3);
+});
+
+Deno.test("the binary learns behind a turn, and knows it in the next one", async () => {
+  await using folder = new TempFolder("clara_binary_");
+  await using llm = await LlmServer.start();
+  const fact = "The user has a cat called Byron.";
+  llm.when(
+    (body) => lastText(body).includes('"user_said":"I have a cat'),
+    { text: JSON.stringify({ facts: [{ text: fact }] }) },
+  );
+  await using running = await start(folder.path, {
+    OPENAI_BASE_URL: llm.url,
+    CLARA_MEMORY: "embedded",
+  });
+  await using adapter = await AdapterClient.connect({ url: running.url });
+  await adapter.replyTo(adapter.say("I have a cat called Byron"));
+  const health = `${running.url.replace("ws", "http")}/health`;
+  while ((await (await fetch(health)).json()).memory.waiting > 0);
+  await adapter.replyTo(adapter.say("What is my cat called?"));
+  const turn = await llm.waitForRequest((body) => lastText(body) === "What is my cat called?");
+  assert.ok(textOf(turn.body.messages[0]!).includes(fact));
 });
 
 Deno.test("the binary uses MCP servers over all transports, also one that was started anew", async () => {

@@ -102,7 +102,8 @@ export class MemoryWorker implements AsyncDisposable {
         this.#failed(error);
       }
       if (this.#failures === 0) await this.#wake.promise;
-      else await this.#rest();
+      // It may have been woken by the first failure.
+      if (this.#failures > 0) await this.#rest();
     }
   }
 

@@ -89,6 +89,22 @@ testWorker("after a failure one at a time is tried, until it works again", async
   assert.deepEqual(await worker.figures(), { waiting: 0, dropped: 0 });
 });
 
+testWorker("the first failure is followed by a pause, as those after it are", async (context) => {
+  const { store, run } = context;
+  await said(store, "a");
+  const times: number[] = [];
+  await using _worker = run(() => {
+    times.push(performance.now());
+    return times.length < 3
+      ? Promise.reject(new MemoryError("away", { passing: true }))
+      : Promise.resolve();
+  }, { firstPauseMs: 50 });
+  await empty(store);
+  const [first, second, third] = times;
+  // A timer may be early by less than a millisecond.
+  assert.ok(second! - first! >= 49 && third! - second! >= 99, `tried at ${times}`);
+});
+
 testWorker("what is refused is given up after three tries, the others go on", async (context) => {
   const { store, tried, run } = context;
   for (const key of ["bad", "good"]) await said(store, key);
