@@ -16,3 +16,15 @@ export interface Place {
   /** Gives the place back, where it was not entered. */
   release(): void;
 }
+
+/** What is given where a limit leaves no place. */
+export function noPlace(full: "channel" | "bytes"): Place {
+  return {
+    full,
+    next: false,
+    enter() {
+      throw new Error(`There is no place for this message: ${full}`);
+    },
+    release() {},
+  };
+}

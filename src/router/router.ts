@@ -8,7 +8,8 @@ import { logger } from "../log.ts";
 import type { QueuedRequest, RequestKey } from "../store/request_store.ts";
 import { Channel, type TakeWaiting } from "./channel.ts";
 import { HeldBytes } from "./held_bytes.ts";
-import type { Place } from "./place.ts";
+import { noPlace, type Place } from "./place.ts";
+import { TurnSlots } from "./turn_slots.ts";
 
 const log = logger("router");
 
@@ -54,16 +55,13 @@ export class Router {
   /** Every request that waits or runs, by adapter and request id. */
   readonly #requests = new Map<string, QueuedRequest>();
   readonly #bytes: HeldBytes;
-  #active = 0;
-  /** Turns that are kept for messages that are being committed. */
-  #starting = 0;
+  readonly #slots: TurnSlots;
   #queued = 0;
-  #stopping = false;
-  #whenIdle?: () => void;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#bytes = new HeldBytes(options.queuedBytes);
+    this.#slots = new TurnSlots(options.concurrentTurns);
   }
 
   /** Whether a turn runs in a channel, or a message waits or is being committed. */
@@ -80,19 +78,22 @@ export class Router {
     const taken = known?.taken ?? 0;
     // One more where none runs: the first does not wait.
     const places = this.#options.queuedPerChannel + (known?.running ? 0 : 1);
-    if (taken >= places) return this.#noPlace("channel");
-    if (!this.#bytes.fits(nodeId, bytes)) return this.#noPlace("bytes");
+    if (taken >= places) return noPlace("channel");
+    if (!this.#bytes.fits(nodeId, bytes)) return noPlace("bytes");
     const channel = known ?? this.#channel(channelKey);
-    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#mayRun();
+    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#slots.free;
     channel.reserved++;
     this.#bytes.add(nodeId, bytes);
-    channel.starting ||= next;
-    this.#starting += Number(next);
+    if (next) {
+      channel.starting = true;
+      this.#slots.keep();
+    }
     const leave = () => {
       channel.reserved--;
       this.#bytes.remove(nodeId, bytes);
-      if (next) channel.starting = false;
-      this.#starting -= Number(next);
+      if (!next) return;
+      channel.starting = false;
+      this.#slots.giveBack();
     };
     return {
       next,
@@ -112,22 +113,15 @@ export class Router {
     };
   }
 
-  #noPlace(full: "channel" | "bytes"): Place {
-    return { full, next: false, enter: (request) => this.enqueue(request), release() {} };
-  }
-
   /** Takes a request; gives its place in the queue, from 1, or 0 when it runs already. */
   enqueue(request: QueuedRequest): number {
     const channel = this.#channel(request.channelKey);
+    this.#note(request);
     channel.queue.push(request);
     this.#queued++;
-    this.#bytes.add(request.nodeId, request.bytes);
-    this.#requests.set(keyOf(request), request);
     const { running, hold } = channel;
     if (request.overlap === "interrupt" && running) {
-      running.abort.abort(
-        new GatewayError("cancelled", "A newer message has interrupted the request."),
-      );
+      running.abort.abort(cancelled("A newer message has interrupted the request."));
     }
     if (request.overlap === "collect" && !channel.occupied) hold.prolong();
     else hold.release();
@@ -150,7 +144,7 @@ export class Router {
     if (!known) return false;
     const channel = this.#channels.get(known.channelKey)!;
     if (channel.running?.request === known) {
-      channel.running.abort.abort(new GatewayError("cancelled", "The request was cancelled."));
+      channel.running.abort.abort(cancelled("The request was cancelled."));
       return true;
     }
     channel.queue.remove(known);
@@ -173,19 +167,13 @@ export class Router {
 
   /** What each waiting message is told: at once, however many channels there are. */
   get load(): Pick<RouterFigures, "active" | "queued"> {
-    return { active: this.#active, queued: this.#queued };
+    return { active: this.#slots.active, queued: this.#queued };
   }
 
   figures(): RouterFigures {
     let held = 0;
     for (const { hold } of this.#channels.values()) if (hold.on) held++;
-    return {
-      active: this.#active,
-      queued: this.#queued,
-      channels: this.#channels.size,
-      held,
-      bytes: this.#bytes.total,
-    };
+    return { ...this.load, channels: this.#channels.size, held, bytes: this.#bytes.total };
   }
 
   /**
@@ -193,16 +181,12 @@ export class Router {
    * aborted with `shutting_down`. Resolves when none runs.
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
-    this.#stopping = true;
+    const idle = this.#slots.close();
     for (const { hold } of this.#channels.values()) hold.release();
     const { giveUp } = this.#options;
-    if (this.#idle) return giveUp.abort();
-    const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
     const timer = setTimeout(() => {
       giveUp.abort();
-      for (const { running } of this.#channels.values()) {
-        running?.abort.abort(new GatewayError("shutting_down", "The gateway is stopping."));
-      }
+      for (const { running } of this.#channels.values()) running?.abort.abort(stopping());
     }, options.drainMs);
     await idle;
     clearTimeout(timer);
@@ -235,16 +219,8 @@ export class Router {
     this.#ready.push(channel);
   }
 
-  #mayRun(): boolean {
-    return !this.#stopping && this.#active + this.#starting < this.#options.concurrentTurns;
-  }
-
-  get #idle(): boolean {
-    return this.#active + this.#starting === 0;
-  }
-
   #runReady(): void {
-    while (this.#mayRun()) {
+    while (this.#slots.free) {
       const channel = this.#ready.shift();
       if (!channel) break;
       channel.ready = false;
@@ -254,15 +230,19 @@ export class Router {
         this.#run(channel, request);
       } else this.#forget(channel);
     }
-    if (this.#idle) this.#whenIdle?.();
+    this.#slots.look();
   }
 
   /** Runs a request that has been claimed already: its turn was kept for it, whatever has come since. */
   #begin(channel: Channel, request: QueuedRequest): number {
-    this.#bytes.add(request.nodeId, request.bytes);
-    this.#requests.set(keyOf(request), request);
+    this.#note(request);
     this.#run(channel, request);
     return 0;
+  }
+
+  #note(request: QueuedRequest): void {
+    this.#bytes.add(request.nodeId, request.bytes);
+    this.#requests.set(keyOf(request), request);
   }
 
   #take(
@@ -281,7 +261,9 @@ export class Router {
     const abort = new AbortController();
     const joined: QueuedRequest[] = [];
     channel.running = { request, joined, abort };
-    this.#active++;
+    this.#slots.begin();
+    // It was being committed when the time of a stop was over.
+    if (this.#options.giveUp.signal.aborted) abort.abort(stopping());
     try {
       const take: TakeWaiting = (fits) => this.#take(channel, joined, fits);
       await this.#options.handle(request, abort.signal, take);
@@ -289,7 +271,7 @@ export class Router {
       this.#bug("handle", error);
     }
     channel.running = undefined;
-    this.#active--;
+    this.#slots.end();
     for (const { nodeId, bytes } of [request, ...joined]) this.#bytes.remove(nodeId, bytes);
     this.#requests.delete(keyOf(request));
     this.#makeReady(channel);
@@ -300,6 +282,14 @@ export class Router {
   #bug(where: string, error: unknown): void {
     log.error("{where} failed, which it must not: {error}", { where, error: errorText(error) });
   }
+}
+
+function cancelled(message: string): GatewayError {
+  return new GatewayError("cancelled", message);
+}
+
+function stopping(): GatewayError {
+  return new GatewayError("shutting_down", "The gateway is stopping.");
 }
 
 function keyOf(request: RequestKey): string {

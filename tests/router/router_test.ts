@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
+import type { GatewayError } from "../../src/errors.ts";
 import { Router, type RouterOptions } from "../../src/router/router.ts";
 import type { Priority } from "../../src/protocol/message.ts";
 import type { QueuedRequest } from "../../src/store/request_store.ts";
@@ -145,6 +146,44 @@ Deno.test("a message that runs at once takes no place in the queue", () => {
   const reserve = () => router.reserve({ channelKey: "a", nodeId, bytes: 1 }).full;
   // Two that are being committed at once, to a channel where nothing runs: one to run, one to wait.
   assert.deepEqual([reserve(), reserve(), reserve()], [undefined, undefined, "channel"]);
+});
+
+Deno.test("a message that is being committed when a stop gives up is put back at once", async () => {
+  const signals: AbortSignal[] = [];
+  const giveUp = new AbortController();
+  const router = new Router({
+    giveUp,
+    concurrentTurns: 1,
+    queuedPerChannel: 1,
+    queuedBytes: 100,
+    collectMs: 0,
+    handle: (_, signal) => {
+      signals.push(signal);
+      return Promise.resolve();
+    },
+    discard: () => Promise.resolve(),
+  });
+  const place = router.reserve({ channelKey: "a", nodeId, bytes: 1 });
+  assert.equal(place.next, true);
+  let stopped = false;
+  const stopping = router.stop({ drainMs: 0 }).then(() => stopped = true);
+  await new Promise((resolve) => giveUp.signal.addEventListener("abort", resolve));
+  assert.equal(stopped, false, "the turn that is kept is waited for");
+  const request = {
+    seq: 1,
+    requestId: "1",
+    nodeId,
+    channelKey: "a",
+    priority: "normal",
+    overlap: "queue",
+    userId: "ada",
+    threadId: "",
+    claimed: true,
+    bytes: 1,
+  } as const;
+  place.enter({ ...request, begun: {} as QueuedRequest["begun"] });
+  await stopping;
+  assert.equal((signals[0]!.reason as GatewayError).code, "shutting_down");
 });
 
 Deno.test("bytes are held from the commit of a message to the end of its turn", async () => {
