@@ -8,7 +8,7 @@ import type { CommandSurroundings } from "../command/command_environment.ts";
 import { errorText } from "../errors.ts";
 import type { EventBus } from "../events.ts";
 import { logger } from "../log.ts";
-import type { Run, RunResult, RunStore } from "../store/run_store.ts";
+import type { RunResult, RunStore } from "../store/run_store.ts";
 import type { TaskKey, TaskState, TaskStore } from "../store/task_store.ts";
 import { waitAtMost } from "../wait.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
@@ -17,6 +17,7 @@ import { ScheduledTask, type TaskStatus } from "./scheduled_task.ts";
 import type { Task } from "./task.ts";
 import { executeTask } from "./task_execution.ts";
 import type { Fire, TaskLine } from "./task_line.ts";
+import { isoTime, TaskReports } from "./task_reports.ts";
 
 const log = logger("scheduler");
 
@@ -42,6 +43,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #clock: Clock;
   readonly #alarm: Alarm;
+  readonly #reports: TaskReports;
   #tasks: readonly ScheduledTask[] = [];
   /** The lines of those that were taken out of a file while they ran. */
   readonly #leaving = new Set<TaskLine>();
@@ -54,6 +56,7 @@ export class Scheduler {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#alarm = new Alarm(this.#clock, () => this.tick());
+    this.#reports = new TaskReports(options.events);
   }
 
   /** Begins to run tasks; those that a crash has cut off are told as failed. */
@@ -63,7 +66,9 @@ export class Scheduler {
       output: "",
       error: "the gateway ended while it ran; it is not run again for this time",
     });
-    for (const run of cutOff) this.#reportInterrupted(run);
+    for (const run of cutOff) {
+      this.#reports.cutOff(run, this.#tasks.find(({ task }) => task.name === run.name)?.task);
+    }
     this.#started = true;
     this.tick();
   }
@@ -211,14 +216,14 @@ export class Scheduler {
       const id = await this.#options.tasks.claim(key, { fireAt, run, keep: keptRuns });
       if (id === undefined) return undefined;
       entry.noteRun(startedAt);
-      this.#options.events.emit("scheduler:task_run", originOf(task, fireAt));
+      this.#reports.begun(task, fireAt);
       const result = await executeTask({ task, fireAt }, { ...this.#options, signal });
       this.#try(entry, () => this.#options.runs.finish(id, result));
-      this.#report(task, fireAt, result);
+      this.#reports.ended(task, fireAt, result);
       return result;
     } catch (error) {
       const result = { durationMs: 0, output: "", error: errorText(error) };
-      this.#report(task, fireAt, result);
+      this.#reports.ended(task, fireAt, result);
       // The store, or the channel: the fire time is not claimed, and its turn comes again.
       if (fireAt !== undefined && !this.#stopped) {
         entry.retry(fireAt, { now: this.#clock.now() });
@@ -253,35 +258,6 @@ export class Scheduler {
     );
   }
 
-  #report(task: Task, fireAt: number | undefined, { error, durationMs, output }: RunResult): void {
-    if (error === undefined) {
-      log.info("Task {task} ran in {ms} ms", { task: task.name, ms: durationMs });
-      return;
-    }
-    log.warn("Task {task} failed: {error}{output}", {
-      task: task.name,
-      error,
-      output: output && `; it printed:\n${output.slice(-500).trimEnd()}`,
-    });
-    const failed = { ...originOf(task, fireAt), duration_ms: durationMs, error };
-    this.#options.events.emit("scheduler:task_error", failed);
-  }
-
-  #reportInterrupted({ kind, name, trigger, result }: Run): void {
-    const error = result!.error!;
-    log.warn("{kind} {name}, begun for {trigger}: {error}", { kind, name, trigger, error });
-    if (kind !== "task") return;
-    const fire_at = trigger === "manual" ? undefined : trigger;
-    const task = this.#tasks.find(({ task }) => task.name === name)?.task;
-    this.#options.events.emit("scheduler:task_error", {
-      task_name: name,
-      task_type: task?.schedule.type ?? "unknown",
-      fire_at,
-      duration_ms: 0,
-      error,
-    });
-  }
-
   #setAlarm(): void {
     if (this.#stopped || !this.#started) return;
     const times = this.#tasks.map((entry) => entry.nextLook).filter((at) => at !== undefined);
@@ -291,12 +267,4 @@ export class Scheduler {
 
 function isSameKey(one: TaskKey, other: TaskKey): boolean {
   return one.name === other.name && one.digest === other.digest;
-}
-
-function originOf(task: Task, fireAt: number | undefined) {
-  return { task_name: task.name, task_type: task.schedule.type, fire_at: isoTime(fireAt) };
-}
-
-function isoTime(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
 }
