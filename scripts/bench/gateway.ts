@@ -13,10 +13,3 @@ const env = {
 export function startGateway(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
   return GatewayProcess.start({ ...options, env: { ...env, ...options.env } });
 }
-
-/** Resident memory of a process, MiB. What `ps` says: Linux and macOS have it. */
-export async function residentMb(pid: number): Promise<number> {
-  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] })
-    .output();
-  return Number(new TextDecoder().decode(stdout)) / 1024;
-}

@@ -1,8 +1,9 @@
 /** What adapters cost that are connected and say nothing. */
 
 import { IdleSocket } from "../../tests/support/idle_socket.ts";
+import { residentMb } from "../../tests/support/resident_memory.ts";
 import { count, type Table } from "./figures.ts";
-import { residentMb, startGateway } from "./gateway.ts";
+import { startGateway } from "./gateway.ts";
 
 /** Sockets that are opened at once. */
 const atOnce = 50;

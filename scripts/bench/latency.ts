@@ -7,6 +7,7 @@ import { ChildServer } from "./child_server.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { now } from "./load.ts";
+import { Talker } from "./talker.ts";
 
 /** What came of one way of asking. */
 interface Times {
@@ -150,44 +151,11 @@ function fetchAsk(url: string): Promise<Ask> {
 
 /** A socket of its own, with one message under way at a time. */
 async function gatewayAsk(url: string, lane: number): Promise<Ask> {
-  const socket = new WebSocket(url);
-  let ended = () => {};
-  let failed = (_: Error) => {};
-  let onDelta = (_: number) => {};
-  const next = () =>
-    new Promise<void>((resolve, reject) => {
-      ended = resolve;
-      failed = reject;
-    });
-  socket.onclose = ({ code }) => failed(new Error(`The gateway closed a socket with ${code}`));
-  socket.onmessage = ({ data }) => {
-    const at = now();
-    const frame = JSON.parse(data);
-    if (frame.type === "response_chunk" && frame.content) onDelta(at - Number(frame.content));
-    else if (frame.type === "registered" || frame.type === "response_end") ended();
-    else if (frame.type === "error") failed(new Error(data));
-  };
-  socket.onopen = () =>
-    socket.send(JSON.stringify({
-      type: "register",
-      platform: "bench",
-      node_id: `latency-${lane}`,
-      capabilities: ["streaming"],
-    }));
-  await next();
+  const talker = await Talker.connect(url, `latency-${lane}`);
   let turn = 0;
-  return (listener) => {
-    onDelta = listener;
-    const end = next();
-    socket.send(JSON.stringify({
-      type: "message",
-      request_id: String(turn),
-      user_id: `user-${lane}`,
-      // A new conversation now and then: the request does not grow much.
-      channel_id: `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`,
-      content: String(now()),
-      attachments: [],
-    }));
-    return end;
+  return (onDelta) => {
+    // A new conversation now and then: the request does not grow much.
+    const channelId = `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`;
+    return talker.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { ms, percentile } from "./figures.ts";
 
 const facts = 10_000;
 const dimensions = 1536;
@@ -30,9 +31,8 @@ async function measure(what: string, run: () => Promise<unknown>): Promise<void>
     await run();
     times.push(performance.now() - start);
   }
-  times.sort((a, b) => a - b);
-  const [median, slow] = [0.5, 0.95].map((part) => times[Math.floor(part * rounds)]!.toFixed(1));
-  console.log(`${what}: median ${median} ms, 95th percentile ${slow} ms`);
+  const [median, slow] = [0.5, 0.95].map((part) => ms(percentile(times, part)));
+  console.log(`${what}: median ${median}, 95th percentile ${slow}`);
 }
 
 const folder = Deno.makeTempDirSync({ prefix: "clara_recall_" });

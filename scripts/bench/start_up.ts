@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../../tests/support/adapter_client.ts";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
-import { median, ms, type Table } from "./figures.ts";
-import { residentMb } from "./gateway.ts";
+import { residentMb } from "../../tests/support/resident_memory.ts";
+import { ms, percentile, type Table } from "./figures.ts";
 
 /** How long the process is left alone before its memory is read, milliseconds. */
 const idleMs = 2_000;
@@ -56,8 +56,8 @@ async function row(name: string, command: readonly string[], runs: number): Prom
   for (let run = 0; run < runs; run++) starts.push(await start(command, run === runs - 1));
   return [
     name,
-    ms(median(starts.map(({ listeningMs }) => listeningMs))),
-    ms(median(starts.map(({ registeredMs }) => registeredMs))),
+    ms(percentile(starts.map(({ listeningMs }) => listeningMs), 0.5)),
+    ms(percentile(starts.map(({ registeredMs }) => registeredMs), 0.5)),
     `${starts.at(-1)!.idleMb!.toFixed(0)} MB`,
   ];
 }

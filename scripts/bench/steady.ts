@@ -1,7 +1,8 @@
 /** Whether memory stays flat under load. */
 
+import { residentMb } from "../../tests/support/resident_memory.ts";
 import { count, type Table } from "./figures.ts";
-import { residentMb, startGateway } from "./gateway.ts";
+import { startGateway } from "./gateway.ts";
 import { gatewayFleet } from "./talk.ts";
 
 /** How many looks there are, whatever the time. */

@@ -1,16 +1,21 @@
 /** One adapter that says one thing after the other, and takes the time of each turn. */
 
+import { now } from "./load.ts";
+
+type Frame = Readonly<Record<string, unknown>>;
+
 export class Talker implements Disposable {
   readonly #socket: WebSocket;
   readonly #name: string;
   #turn = 0;
-  #onFrame: (frame: Readonly<Record<string, unknown>>) => void = () => {};
+  #onFrame: (frame: Frame, arrivedAt: number) => void = () => {};
+  #onClose: (error: Error) => void = () => {};
 
   static async connect(url: string, name: string): Promise<Talker> {
     const socket = new WebSocket(url);
     const talker = new Talker(socket, name);
     await new Promise<void>((resolve, reject) => {
-      socket.onclose = ({ code }) => reject(new Error(`The gateway closed a socket with ${code}`));
+      talker.#onClose = reject;
       talker.#onFrame = () => resolve();
       socket.onopen = () =>
         talker.#send({
@@ -26,7 +31,29 @@ export class Talker implements Disposable {
   private constructor(socket: WebSocket, name: string) {
     this.#socket = socket;
     this.#name = name;
-    socket.onmessage = ({ data }) => this.#onFrame(JSON.parse(data));
+    socket.onmessage = ({ data }) => {
+      const arrivedAt = now();
+      this.#onFrame(JSON.parse(data), arrivedAt);
+    };
+    socket.onclose = ({ code }) =>
+      this.#onClose(new Error(`The gateway closed a socket with ${code}`));
+  }
+
+  /** Says something; resolves with the end of the reply, of whose text each piece is told before. */
+  say(
+    channelId: string,
+    content: string,
+    onText: (text: string, arrivedAt: number) => void = () => {},
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onClose = reject;
+      this.#onFrame = (frame, arrivedAt) => {
+        if (frame.type === "response_chunk" && frame.content) onText(`${frame.content}`, arrivedAt);
+        else if (frame.type === "response_end") resolve();
+        else if (frame.type === "error") reject(new Error(JSON.stringify(frame)));
+      };
+      this.#message(channelId, content);
+    });
   }
 
   /** Says the same so many times in a channel; gives the milliseconds of each turn but the first ones. */
@@ -35,7 +62,7 @@ export class Talker implements Disposable {
     const warmUp = Math.ceil(count / 5);
     for (let turn = -warmUp; turn < count; turn++) {
       const startedAt = performance.now();
-      await this.#say(channelId, content, "response_end");
+      await this.say(channelId, content);
       if (turn >= 0) times.push(performance.now() - startedAt);
     }
     return times;
@@ -60,16 +87,6 @@ export class Talker implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.onclose = null;
     this.#socket.close();
-  }
-
-  #say(channelId: string, content: string, end: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#onFrame = (frame) => {
-        if (frame.type === end) resolve();
-        else if (frame.type === "error") reject(new Error(JSON.stringify(frame)));
-      };
-      this.#message(channelId, content);
-    });
   }
 
   #message(channelId: string, content: string): void {

@@ -7,6 +7,7 @@ import { AdapterClient } from "../support/adapter_client.ts";
 import { within } from "../support/deadline.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { type Entry, HooksFolder } from "../support/hooks_folder.ts";
+import { residentMb } from "../support/resident_memory.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const rounds = 25;
@@ -58,14 +59,9 @@ async function flood(gateway: GatewayProcess): Promise<Flood> {
     medianMs: latencies[rounds >> 1]!,
     worstMs: latencies.at(-1)!,
     tookMs,
-    rssMb: await rssMb(gateway.pid),
+    rssMb: await residentMb(gateway.pid),
     figures: hooks,
   };
-}
-
-async function rssMb(pid: number): Promise<number> {
-  const ps = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] });
-  return Number(new TextDecoder().decode((await ps.output()).stdout)) / 1024;
 }
 
 /** What `hooks list` prints. */
@@ -140,7 +136,7 @@ Deno.test("a thousand large events and a slow hook: what waits is bounded in mem
     }
   }
   const { hooks } = await gateway.health() as { readonly hooks: HookFigures };
-  const rss = await rssMb(gateway.pid);
+  const rss = await residentMb(gateway.pid);
   console.log(`${hooks.queued} events wait, ${hooks.dropped} dropped, ${Math.round(rss)} MB`);
   assert.ok(hooks.queued < 400, `${hooks.queued} events of 100 KB wait`);
   assert.ok(hooks.dropped > 500, `${hooks.dropped} were dropped`);
