@@ -1,59 +1,22 @@
 /** The command `mcp` as people run it: as a process, with a running gateway and without one. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { type CommandOptions, type EndedCommand, runCommand } from "../support/command_process.ts";
 import { npmServer, packageOf } from "../support/everything_server.ts";
 import { badServer, gone, McpFolder } from "../support/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** How a command ended, and what it wrote. */
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs `mcp` with these words; without a URL nothing listens where the gateway would. */
-async function mcp(
+function mcp(
   folder: McpFolder,
   words: readonly string[],
-  { url, env = {} }: {
-    readonly url?: string;
-    readonly env?: Readonly<Record<string, string>>;
-  } = {},
-): Promise<Ended> {
-  const program = [
-    "run",
-    "--allow-all",
-    "--config",
-    join(root, "deno.json"),
-    join(root, "main.ts"),
-  ];
-  const command = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...program,
-      "mcp",
-      "--mcp-config",
-      folder.mcpFile,
-      ...(url ? ["--url", url] : []),
-      ...words,
-    ],
+  { url, env = {} }: Pick<CommandOptions, "url" | "env"> = {},
+): Promise<EndedCommand> {
+  const where = ["--mcp-config", folder.mcpFile, ...(url ? ["--url", url] : [])];
+  return runCommand(["mcp", ...where, ...words], {
     cwd: folder.path,
-    env: {
-      NO_COLOR: "1",
-      CLARA_GATEWAY_SECRET: "",
-      CLARA_GATEWAY_PORT: "9",
-      CLARA_DATA_DIR: folder.path,
-      ...env,
-    },
-    stdin: "null",
+    env: { CLARA_DATA_DIR: folder.path, ...env },
   });
-  const { code, stdout, stderr } = await command.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { code, out: text(stdout), err: text(stderr) };
 }
 
 function commandOf(entry: object): readonly string[] {

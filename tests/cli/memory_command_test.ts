@@ -1,34 +1,19 @@
 /** The command `memory` as people run it: as a process, with a running gateway and without one. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
-import { runCommand } from "../support/command_process.ts";
+import { type CommandOptions, type EndedCommand, runCommand } from "../support/command_process.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
 /** Runs `memory` with these words; without a URL nothing listens where the gateway would. */
-async function memory(
+function memory(
   words: readonly string[],
-  { dataDir, url, env = {} }: {
-    readonly dataDir: string;
-    readonly url?: string;
-    readonly env?: Readonly<Record<string, string>>;
-  },
-) {
-  const program = ["run", "-A", "--config", join(root, "deno.json"), join(root, "main.ts")];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...program, "memory", ...words, "--data-dir", dataDir, ...(url ? ["--url", url] : [])],
-    cwd: dataDir,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_PORT: "9", ...env },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { code, out: text(stdout), err: text(stderr) };
+  { dataDir, url, env }: Pick<CommandOptions, "url" | "env"> & { readonly dataDir: string },
+): Promise<EndedCommand> {
+  const where = ["--data-dir", dataDir, ...(url ? ["--url", url] : [])];
+  return runCommand(["memory", ...words, ...where], { cwd: dataDir, env });
 }
 
 async function remember(dataDir: string, texts: readonly string[]): Promise<void> {

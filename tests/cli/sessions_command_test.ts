@@ -3,33 +3,20 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { type EndedCommand, runCommand } from "../support/command_process.ts";
 import { tablesWith } from "../support/database_text.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Runs the program with these words; without a URL nothing listens where the gateway would. */
-async function run(
+function run(
   words: readonly string[],
   { url, dataDir }: { readonly url?: string; readonly dataDir: string },
-) {
-  const program = [
-    "run",
-    "--allow-all",
-    "--config",
-    join(root, "deno.json"),
-    join(root, "main.ts"),
-  ];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...program, ...words, ...(url ? ["--url", url] : []), "--data-dir", dataDir],
+): Promise<EndedCommand> {
+  return runCommand([...words, ...(url ? ["--url", url] : []), "--data-dir", dataDir], {
     cwd: dataDir,
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "", CLARA_GATEWAY_PORT: "9" },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { code, out: text(stdout), err: text(stderr) };
+  });
 }
 
 /** Two sessions: Ada's, which has ended, and Bob's. */

@@ -1,31 +1,13 @@
 /** `clara-gateway usage`, in a process of its own: of a gateway that runs and of one that does not. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { runCommand } from "../support/command_process.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
 async function usage(args: readonly string[], env: Readonly<Record<string, string>>) {
   await using folder = new TempFolder();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-all",
-      "--config",
-      join(root, "deno.json"),
-      join(root, "main.ts"),
-      "usage",
-      ...args,
-    ],
-    cwd: folder.path,
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  return await runCommand(["usage", ...args], { cwd: folder.path, env });
 }
 
 Deno.test("usage shows tokens and cost, whether the gateway runs or not", async () => {
@@ -51,7 +33,7 @@ Deno.test("usage shows tokens and cost, whether the gateway runs or not", async 
     ["test-model", 1],
   ]);
   const later = await usage(["--from", "2999-01-01"], env);
-  assert.deepEqual([later.code, later.out], [0, "No model was used.\n"]);
+  assert.deepEqual([later.code, later.out], [0, "No model was used."]);
 });
 
 Deno.test("usage says what is wrong with its words", async () => {

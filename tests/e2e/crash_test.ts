@@ -4,24 +4,13 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText, textOf } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { historyRows } from "./history_rows.ts";
 
 const nodeId = "adapter-1";
 const words = ["one", "two", "three", "four", "five"];
-
-function start(
-  llm: LlmServer,
-  folder: TempFolder,
-  env: Readonly<Record<string, string>> = {},
-): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
-  });
-}
 
 /** Says all words in one channel and waits until all are accepted and the first one streams. */
 async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
@@ -37,13 +26,13 @@ Deno.test("five accepted messages outlive a kill in the middle of the first repl
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: ["half", "of it"], hang: "mid-stream" });
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const ids = await sayAll(before);
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   for (const [index, id] of ids.entries()) {
     assert.equal((await adapter.replyTo(id)).terminal.content, words[index]);
@@ -65,7 +54,7 @@ Deno.test("five accepted messages outlive a kill in the middle of the first repl
 Deno.test("a kill while the adapter is away loses none of its replies", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const gate = new Gate();
   llm.reply({ text: ["a", "b"], gateAfter: { chunks: 1, until: gate.opened } });
@@ -78,7 +67,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   await llm.request(2);
   await killed.kill();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await llm.request(5);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const replies = await Promise.all(ids.map((id) => adapter.replyTo(id)));
@@ -97,7 +86,7 @@ Deno.test("a tool that has run before a kill is not run again, and its result is
   const call = { id: "t1", name: "current_time", arguments: {} };
   const file = { name: "create_file", arguments: { filename: "a.txt", content: "A" } };
   llm.reply({ text: "Looking.", toolCalls: [call, file] }, { hang: "before-headers" });
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const id = before.say("What time is it?");
   const cut = await llm.request(1);
@@ -105,7 +94,7 @@ Deno.test("a tool that has run before a kill is not run again, and its result is
   await before.close();
 
   llm.reply({ text: "Noon." });
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const { terminal } = await adapter.replyTo(id);
   assert.equal(terminal.content, "Looking.\n\nNoon.");
@@ -123,7 +112,7 @@ Deno.test("a message that ends the process three times is set aside, the channel
   let poison = "";
   let behind = "";
   for (let attempt = 0; attempt < 3; attempt++) {
-    await using gateway = await start(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
+    await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
     if (attempt === 0) {
       const before = await AdapterClient.connect({ url: gateway.url, nodeId });
       poison = before.say("poison");
@@ -134,7 +123,7 @@ Deno.test("a message that ends the process three times is set aside, the channel
     await llm.request(attempt);
     await gateway.kill();
   }
-  await using gateway = await start(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
+  await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const { terminal } = await adapter.replyTo(poison);
   assert.equal(terminal.code, "internal_error");
@@ -146,9 +135,9 @@ Deno.test("a message that ends the process three times is set aside, the channel
 Deno.test("a second gateway on the same data folder is refused, the first goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await assert.rejects(
-    start(llm, folder),
+    startGateway(llm, folder),
     /another gateway is running on it\. Stop that one first/,
   );
   await using adapter = await AdapterClient.connect({ url: gateway.url });

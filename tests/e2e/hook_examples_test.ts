@@ -5,21 +5,7 @@ import { AdapterClient } from "../support/adapter_client.ts";
 import { hookRuns, HooksFolder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { Recording } from "../support/recording.ts";
-
-/** As the documentation has it. */
-const documented = `hooks:
-  - name: log-startup
-    event: gateway:startup
-    command: echo "Gateway started at \${CLARA_TIMESTAMP}"
-    timeout: 30
-  - name: notify-errors
-    event: tool:error
-    command: |
-      curl -X POST https://webhook.example.com/notify \\
-        -H "Content-Type: application/json" \\
-        -d "\${CLARA_EVENT_DATA}"
-    timeout: 10
-`;
+import { documentedHooks } from "../support/documented_examples.ts";
 
 /** A request as the webhook got it. */
 interface Notice {
@@ -48,7 +34,7 @@ Deno.test("both examples of the documentation run as documented", async () => {
   const url = `http://127.0.0.1:${webhook.addr.port}`;
   await Deno.writeTextFile(
     folder.hooksFile,
-    documented.replace("https://webhook.example.com", url),
+    documentedHooks.replace("https://webhook.example.com", url),
   );
   await using gateway = await folder.start({
     env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },

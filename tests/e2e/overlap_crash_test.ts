@@ -4,23 +4,12 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, textOf } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import type { MessageOptions } from "../support/message_frame.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const nodeId = "adapter-1";
-
-function start(
-  llm: LlmServer,
-  folder: TempFolder,
-  env: Readonly<Record<string, string>> = {},
-): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
-  });
-}
 
 async function queue(adapter: AdapterClient, text: string, options: MessageOptions) {
   const id = adapter.say(text, options);
@@ -50,7 +39,7 @@ Deno.test("collected messages are answered in one turn after a kill in it", asyn
     { text: "A's", gate: gate.opened },
     { text: "never ends", hang: "mid-stream" },
   );
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const a = before.say("A", { channel_type: "dm" });
   await llm.request(0);
@@ -63,7 +52,7 @@ Deno.test("collected messages are answered in one turn after a kill in it", asyn
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await after.replyTo(b)).terminal.content, "C");
   await after.ping();
@@ -77,7 +66,7 @@ Deno.test("messages that wait to be collected are collected after a kill", async
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "never ends", hang: "mid-stream" });
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const a = before.say("A", { channel_type: "dm" });
   await before.waitFor(({ content }) => content === "never ends");
@@ -87,7 +76,7 @@ Deno.test("messages that wait to be collected are collected after a kill", async
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await after.replyTo(a)).terminal.content, "A");
   assert.equal((await after.replyTo(b)).terminal.content, "C");
@@ -103,7 +92,7 @@ for (const overlap of ["collect", "steer"]) {
     await using llm = await LlmServer.start();
     await using folder = new TempFolder();
     llm.reply({ hang: "before-headers" }, { text: "never ends", hang: "mid-stream" });
-    await using killed = await start(llm, folder);
+    await using killed = await startGateway(llm, folder);
     const before = await AdapterClient.connect({ url: killed.url, nodeId });
     const other = before.say("Other", { channelId: "channel-2" });
     await llm.request(0);
@@ -120,7 +109,7 @@ for (const overlap of ["collect", "steer"]) {
       { text: "B's" },
       { text: "A's" },
     );
-    await using gateway = await start(llm, folder, oneTurn);
+    await using gateway = await startGateway(llm, folder, oneTurn);
     await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
     assert.equal((await after.replyTo(other)).terminal.content, "Other's");
     assert.equal((await after.replyTo(urgent)).terminal.content, "B's");
@@ -139,7 +128,7 @@ for (const overlap of ["collect", "steer"]) {
       { text: "Looking.", toolCalls: [{ id: "t1", name: "current_time", arguments: {} }] },
       { hang: "before-headers" },
     );
-    await using stopped = await start(llm, folder, { CLARA_DRAIN_SECONDS: "0" });
+    await using stopped = await startGateway(llm, folder, { CLARA_DRAIN_SECONDS: "0" });
     const before = await AdapterClient.connect({ url: stopped.url, nodeId });
     before.say("Other", { channelId: "channel-2" });
     await llm.request(0);
@@ -155,7 +144,7 @@ for (const overlap of ["collect", "steer"]) {
       { text: "B's" },
       { text: "A's" },
     );
-    await using gateway = await start(llm, folder, oneTurn);
+    await using gateway = await startGateway(llm, folder, oneTurn);
     await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
     assert.equal((await after.replyTo(urgent)).terminal.content, "B's");
     const { terminal } = await after.replyTo(asked);
@@ -169,7 +158,7 @@ Deno.test("a turn that was killed and waits behind another can be cancelled", as
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "never ends", hang: "mid-stream" });
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const collect = { overlap: "collect", channel_type: "dm" };
   const asked = before.say("A", collect);
@@ -180,7 +169,7 @@ Deno.test("a turn that was killed and waits behind another can be cancelled", as
 
   const gate = new Gate();
   llm.reply({ text: "B's", gate: gate.opened });
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   await llm.request(1);
   after.cancel(asked);
@@ -199,7 +188,7 @@ Deno.test("what has joined a turn before a kill is in it after the kill, and is 
     { text: "never ends", hang: "mid-stream" },
     { text: "Noon in Rome." },
   );
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const asked = before.say("What time is it?", { channel_type: "dm" });
   await llm.request(0);
@@ -210,7 +199,7 @@ Deno.test("what has joined a turn before a kill is in it after the kill, and is 
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await after.replyTo(asked)).terminal.content, "Noon in Rome.");
   await after.ping();
@@ -230,7 +219,7 @@ Deno.test("an interrupted turn stays so after a kill, and the one that interrupt
     { text: "never ends", hang: "mid-stream" },
     { text: "Noon." },
   );
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const story = before.say("A story");
   await before.waitFor(({ content }) => content === "Once");
@@ -239,7 +228,7 @@ Deno.test("an interrupted turn stays so after a kill, and the one that interrupt
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await after.replyTo(stop)).terminal.content, "Noon.");
   await after.ping();
@@ -251,7 +240,7 @@ Deno.test("a refused message is not there after a kill, and may be sent again", 
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const first = before.say("one");
   await before.waitFor(({ content }) => content === "Begun");
@@ -260,7 +249,7 @@ Deno.test("a refused message is not there after a kill, and may be sent again", 
   await killed.kill();
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using after = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await after.replyTo(first)).terminal.content, "one");
   assert.equal(llm.requests.length, 2);

@@ -6,22 +6,11 @@ import { join } from "node:path";
 import type { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { ResumingReader } from "../support/resuming_reader.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
-
-function start(
-  llm: LlmServer,
-  folder: TempFolder,
-  env: Readonly<Record<string, string>> = {},
-): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
-  });
-}
 
 /** Sends a message and reads its reply to the end. */
 async function say(client: AdapterClient, content: string, channelId = "c"): Promise<string> {
@@ -46,7 +35,7 @@ Deno.test("a session goes on over SIGTERM: what was sent and not seen follows, n
   const reader = new ResumingReader();
   const ids: string[] = [];
   {
-    await using gateway = await start(llm, folder);
+    await using gateway = await startGateway(llm, folder);
     const there = await reader.connect(gateway.url);
     ids.push(await say(there, "acknowledged"));
     there.send({ type: "ack", seq: there.frames.at(-1)!.seq });
@@ -61,7 +50,7 @@ Deno.test("a session goes on over SIGTERM: what was sent and not seen follows, n
     await (await llm.request(2)).finished;
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
   }
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   const back = await reader.connect(gateway.url);
   ids.push(await say(back, "next"));
   await back.ping();
@@ -81,7 +70,7 @@ Deno.test("a reply that SIGTERM cuts off begins anew in the same session", async
   const reader = new ResumingReader();
   let id = "";
   {
-    await using gateway = await start(llm, folder, { CLARA_DRAIN_SECONDS: "0.2" });
+    await using gateway = await startGateway(llm, folder, { CLARA_DRAIN_SECONDS: "0.2" });
     const there = await reader.connect(gateway.url);
     await say(there, "before", "another");
     llm.reply({ text: "Begun", hang: "mid-stream" });
@@ -91,7 +80,7 @@ Deno.test("a reply that SIGTERM cuts off begins anew in the same session", async
     await there.closed;
     await reader.close(there);
   }
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   const back = await reader.connect(gateway.url);
   assert.equal((await back.replyTo(id)).terminal.content, "Take your time");
   await reader.close(back);

@@ -4,28 +4,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SchedulerPlace } from "../faults/scheduler_process.ts";
+import { type EndedCommand, runCommand } from "../support/command_process.ts";
 import { within } from "../support/deadline.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
+import { documentedTasks } from "../support/documented_examples.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** As the Python system documents them. */
-const documented = `tasks:
-  - name: cleanup-sessions
-    type: interval
-    interval: 3600  # Every hour
-    command: python -m scripts.cleanup_sessions
-
-  - name: daily-summary
-    type: cron
-    cron: "0 9 * * *"  # 9 AM daily
-    command: python -m scripts.daily_summary
-
-  - name: startup-check
-    type: one_shot
-    delay: 30  # 30 seconds after gateway starts
-    command: curl http://localhost:8000/health
-`;
 
 /** Puts programs in the place of those that the examples call: they write down what they were told. */
 function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
@@ -39,22 +23,13 @@ function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
 }
 
 /** Runs `tasks` with these words against a gateway. */
-async function tasks(gateway: GatewayProcess, ...words: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--config", join(root, "deno.json"), join(root, "main.ts")],
-      ...["tasks", "--url", gateway.url, ...words],
-    ],
-    env: { NO_COLOR: "1", CLARA_GATEWAY_SECRET: "" },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { code, out: text(stdout), err: text(stderr) };
+function tasks({ url }: GatewayProcess, ...words: readonly string[]): Promise<EndedCommand> {
+  return runCommand(["tasks", ...words], { cwd: Deno.cwd(), url });
 }
 
 Deno.test("the documented tasks are listed with their times, and run by hand", async () => {
   await using place = new SchedulerPlace();
-  place.write(documented);
+  place.write(documentedTasks);
   const before = Date.now();
   await using gateway = await place.start({ env: programs(place) });
   const next = JSON.parse((await tasks(gateway, "next", "--json")).out) as readonly {
@@ -89,7 +64,7 @@ Deno.test("the documented tasks are listed with their times, and run by hand", a
 Deno.test("the documented tasks run by themselves, in seconds instead of hours", async () => {
   await using place = new SchedulerPlace();
   place.write(
-    documented.replace("interval: 3600", "interval: 1").replace("delay: 30", "delay: 1")
+    documentedTasks.replace("interval: 3600", "interval: 1").replace("delay: 30", "delay: 1")
       .replace('"0 9 * * *"', '"* * * * * *"'),
   );
   await using gateway = await place.start({ env: programs(place) });

@@ -4,22 +4,11 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const nodeId = "adapter-1";
-
-function start(
-  llm: LlmServer,
-  folder: TempFolder,
-  env: Readonly<Record<string, string>> = {},
-): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
-  });
-}
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`at ${signal} a running turn finishes, new messages are refused`, async () => {
@@ -30,7 +19,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       text: ["to ", "the end"],
       gateAfter: { chunks: 1, until: gate.opened },
     });
-    await using gateway = await start(llm, folder);
+    await using gateway = await startGateway(llm, folder);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     const running = adapter.say("running");
     const waiting = adapter.say("waiting");
@@ -48,7 +37,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assert.equal((await adapter.closed).code, 1001);
     assert.equal(adapter.framesOf(waiting).length, 1);
 
-    await using next = await start(llm, folder);
+    await using next = await startGateway(llm, folder);
     await using later = await AdapterClient.connect({ url: next.url, nodeId });
     assert.equal((await later.replyTo(waiting)).terminal.content, "waiting");
     assert.deepEqual(later.framesOf(running), []);
@@ -59,7 +48,7 @@ Deno.test("a turn that outlasts the drain time is put back and answered by the n
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });
-  await using stopped = await start(llm, folder, { CLARA_DRAIN_SECONDS: "0.2" });
+  await using stopped = await startGateway(llm, folder, { CLARA_DRAIN_SECONDS: "0.2" });
   const before = await AdapterClient.connect({ url: stopped.url, nodeId });
   const id = before.say("Take your time");
   await before.waitFor(({ type }) => type === "response_chunk");
@@ -73,7 +62,7 @@ Deno.test("a turn that outlasts the drain time is put back and answered by the n
   );
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await adapter.replyTo(id)).terminal.content, "Take your time");
 });
@@ -85,7 +74,7 @@ Deno.test("a turn that is put back after a tool does not run the tool again", as
     { text: "Looking.", toolCalls: [{ id: "t1", name: "current_time", arguments: {} }] },
     { hang: "before-headers" },
   );
-  await using stopped = await start(llm, folder, { CLARA_DRAIN_SECONDS: "0" });
+  await using stopped = await startGateway(llm, folder, { CLARA_DRAIN_SECONDS: "0" });
   const before = await AdapterClient.connect({ url: stopped.url, nodeId });
   const id = before.say("What time is it?");
   const cut = await llm.request(1);
@@ -96,7 +85,7 @@ Deno.test("a turn that is put back after a tool does not run the tool again", as
     ({ messages }) => messages.at(-1)!.role === "user",
     { toolCalls: [{ id: "t2", name: "current_time", arguments: {} }] },
   ).when(() => true, { text: "Noon." });
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const { terminal } = await adapter.replyTo(id);
   assert.equal(terminal.code, undefined, terminal.message);
@@ -112,7 +101,7 @@ Deno.test("putting a turn back does not count as a try", async () => {
   let id = "";
   for (let round = 0; round < 2; round++) {
     llm.reply({ hang: "before-headers" });
-    await using gateway = await start(llm, folder, env);
+    await using gateway = await startGateway(llm, folder, env);
     if (round === 0) {
       const before = await AdapterClient.connect({ url: gateway.url, nodeId });
       id = before.say("Patience");
@@ -122,7 +111,7 @@ Deno.test("putting a turn back does not count as a try", async () => {
     await llm.request(round);
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
   }
-  await using gateway = await start(llm, folder, env);
+  await using gateway = await startGateway(llm, folder, env);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await adapter.replyTo(id)).terminal.content, "Patience");
 });
@@ -131,7 +120,7 @@ Deno.test("a second signal ends the process at once, and the turn is answered by
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });
-  await using stopped = await start(llm, folder, { CLARA_DRAIN_SECONDS: "600" });
+  await using stopped = await startGateway(llm, folder, { CLARA_DRAIN_SECONDS: "600" });
   const before = await AdapterClient.connect({ url: stopped.url, nodeId });
   const id = before.say("Take your time");
   await before.waitFor(({ type }) => type === "response_chunk");
@@ -141,7 +130,7 @@ Deno.test("a second signal ends the process at once, and the turn is answered by
   assert.equal((await ended).code, 130);
   await before.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   assert.equal((await adapter.replyTo(id)).terminal.content, "Take your time");
 });

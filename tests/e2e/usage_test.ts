@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, textOf } from "../support/chat_request.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { sse } from "../support/llm_wire.ts";
@@ -285,19 +285,18 @@ Deno.test("what is cancelled or given up before the first word is counted, with 
 Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
-  const env = { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url };
   llm.reply(
     { toolCalls: [{ name: "current_time", arguments: {} }] },
     { text: "It is", hang: "mid-stream" },
     { text: "It is late" },
   );
-  await using killed = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId: "node-1" });
   const id = before.say("What time is it?");
   await before.waitFor(({ type }) => type === "response_chunk");
   await killed.kill();
   await before.close();
-  await using gateway = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
   assert.equal((await adapter.replyTo(id)).terminal.content, "It is late");
   const response = await fetch(`${gateway.httpUrl}/admin/usage`);

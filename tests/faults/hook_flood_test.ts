@@ -1,15 +1,13 @@
 /** More events than a slow hook can take: turns do not feel it, memory is bounded, the rest is counted. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../support/adapter_client.ts";
+import { runCommand } from "../support/command_process.ts";
 import { within } from "../support/deadline.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { type Entry, HooksFolder } from "../support/hooks_folder.ts";
 import { residentMb } from "../support/resident_memory.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const rounds = 25;
 const burst = 25;
 /** Two events a turn, where its session is there already. */
@@ -64,20 +62,6 @@ async function flood(gateway: GatewayProcess): Promise<Flood> {
   };
 }
 
-/** What `hooks list` prints. */
-async function hooksList(gateway: GatewayProcess, cwd: string): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--allow-all", "--config", join(root, "deno.json"), join(root, "main.ts")],
-      ...["hooks", "list", "--url", gateway.url],
-    ],
-    cwd,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  return new TextDecoder().decode(stdout);
-}
-
 function shown({ medianMs, worstMs, tookMs, rssMb }: Flood): string {
   const rate = Math.round(eventCount / tookMs * 1000);
   return `turns took ${medianMs.toFixed(1)} ms (median), ${worstMs.toFixed(1)} ms (worst); ` +
@@ -106,7 +90,10 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   const handled = withHook.tookMs / 300 + 2;
   assert.ok(queued + dropped >= eventCount - handled, `${queued} wait, ${dropped} dropped`);
   await gateway.waitForLog(/Hook \\?"slow\\?" does not keep up/);
-  const list = await hooksList(gateway, folder.path);
+  const { out: list } = await runCommand(["hooks", "list"], {
+    cwd: folder.path,
+    url: gateway.url,
+  });
   const row = /^slow +\* +running +(\d+) +(\d+) /m.exec(list);
   assert.ok(row, list);
   assert.ok(Number(row[1]) <= queuedEvents && Number(row[2]) >= dropped, list);

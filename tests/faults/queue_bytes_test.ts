@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { type GatewayProcess, startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import type { ReceivedFrame } from "../support/received_frame.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -17,14 +17,9 @@ const attachments = [
 ];
 
 function start(llm: LlmServer, folder: TempFolder): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: {
-      OPENAI_API_KEY: "test-key",
-      OPENAI_BASE_URL: llm.url,
-      CLARA_MAX_QUEUED_BYTES: `${4 * MiB}`,
-      CLARA_MAX_CONCURRENT_TURNS: "1",
-    },
+  return startGateway(llm, folder, {
+    CLARA_MAX_QUEUED_BYTES: `${4 * MiB}`,
+    CLARA_MAX_CONCURRENT_TURNS: "1",
   });
 }
 

@@ -7,18 +7,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { isTerminal } from "../support/received_frame.ts";
 import { ResumingReader } from "../support/resuming_reader.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-
-function start(llm: LlmServer, folder: TempFolder): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir: folder.path,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },
-  });
-}
 
 /** A gateway's database, opened beside it. */
 class Disk implements Disposable {
@@ -53,11 +46,36 @@ class Disk implements Disposable {
   }
 }
 
+/** A gateway in the middle of a reply, of which a resuming adapter has seen the first of three pieces. */
+async function halfReply() {
+  await using stack = new AsyncDisposableStack();
+  const llm = stack.use(LlmServer.start());
+  const folder = stack.use(new TempFolder());
+  const reader = new ResumingReader();
+  const killed = stack.use(await startGateway(llm, folder));
+  const there = await reader.connect(killed.url);
+  const gate = new Gate();
+  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
+  const id = there.say("Count");
+  await there.waitFor(({ content }) => content === "one ");
+  const all = stack.move();
+  return {
+    llm,
+    folder,
+    reader,
+    killed,
+    there,
+    gate,
+    id,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
 Deno.test("fault 2: a session of which the disk has all goes on over a kill, no reply comes twice", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const reader = new ResumingReader();
-  await using killed = await start(llm, folder);
+  await using killed = await startGateway(llm, folder);
   const there = await reader.connect(killed.url);
   const seen = there.say("seen");
   const { terminal } = await there.replyTo(seen);
@@ -75,7 +93,7 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
   assert.equal(there.framesOf(unseen).length, 0);
   await there.close();
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   const back = await reader.connect(gateway.url);
   assert.equal(lastSeq, Number(terminal.seq));
   await back.replyTo(unseen);
@@ -89,15 +107,8 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
 });
 
 Deno.test("fault 2: an adapter that has seen more than the disk has is refused, and gets the whole reply", async () => {
-  await using llm = await LlmServer.start();
-  await using folder = new TempFolder();
-  const reader = new ResumingReader();
-  await using killed = await start(llm, folder);
-  const there = await reader.connect(killed.url);
-  const gate = new Gate();
-  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
-  const id = there.say("Count");
-  await there.waitFor(({ content }) => content === "one ");
+  await using begun = await halfReply();
+  const { llm, folder, killed, reader, there, gate, id } = begun;
   {
     using disk = new Disk(folder);
     await disk.has(2);
@@ -115,11 +126,11 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
   const text = Array.from({ length: 50 }, (_, index) => `${index} `);
   llm.reply({ text });
   {
-    await using second = await start(llm, folder);
+    await using second = await startGateway(llm, folder);
     await (await llm.request(1)).finished;
     await second.kill();
   }
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   await using back = await reader.refused(gateway.url);
   const { terminal, frames } = await back.replyTo(id);
   assert.equal(frames[0]!.seq, 1);
@@ -127,15 +138,8 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
 });
 
 Deno.test("fault 2: frames that nobody has seen and no disk has are never heard of, their numbers go to others", async () => {
-  await using llm = await LlmServer.start();
-  await using folder = new TempFolder();
-  const reader = new ResumingReader();
-  await using killed = await start(llm, folder);
-  const there = await reader.connect(killed.url);
-  const gate = new Gate();
-  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
-  const id = there.say("Count");
-  await there.waitFor(({ content }) => content === "one ");
+  await using begun = await halfReply();
+  const { llm, folder, killed, reader, there, gate, id } = begun;
   {
     using disk = new Disk(folder);
     await disk.has(2);
@@ -152,7 +156,7 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
   assert.equal(reader.lastSeq, 2);
 
   llm.reply({ text: ["four ", "five"] });
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   const back = await reader.connect(gateway.url);
   const { terminal } = await back.replyTo(id);
   assert.equal(terminal.content, "four five");
@@ -163,15 +167,8 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
 });
 
 Deno.test("fault 13: a store that does not take the frames costs no reply, is told of once, and is made up for", async () => {
-  await using llm = await LlmServer.start();
-  await using folder = new TempFolder();
-  const reader = new ResumingReader();
-  await using killed = await start(llm, folder);
-  const there = await reader.connect(killed.url);
-  const gate = new Gate();
-  llm.reply({ text: ["one ", "two ", "three"], gateAfter: { chunks: 1, until: gate.opened } });
-  const id = there.say("Count");
-  await there.waitFor(({ content }) => content === "one ");
+  await using begun = await halfReply();
+  const { llm, folder, killed, reader, there, gate, id } = begun;
   using disk = new Disk(folder);
   await disk.has(2);
   disk.lock();
@@ -187,7 +184,7 @@ Deno.test("fault 13: a store that does not take the frames costs no reply, is to
   await there.closed;
   await reader.close(there);
 
-  await using gateway = await start(llm, folder);
+  await using gateway = await startGateway(llm, folder);
   const back = await reader.connect(gateway.url);
   await back.replyTo(back.say("next"));
   await reader.close(back);

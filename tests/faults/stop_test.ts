@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { GatewayProcess, startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { isTerminal } from "../support/received_frame.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -29,12 +29,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
           chunkDelayMs: 100,
         });
       const env = {
-        OPENAI_API_KEY: "test-key",
-        OPENAI_BASE_URL: llm.url,
         CLARA_DRAIN_SECONDS: "2",
         CLARA_MAX_USER_MESSAGES_PER_MINUTE: "10000",
       };
-      await using stopped = await GatewayProcess.start({ dataDir: folder.path, env });
+      await using stopped = await startGateway(llm, folder, env);
       const before = await AdapterClient.connect({ url: stopped.url, nodeId });
       const ids: string[] = [];
       for (let channel = 0; channel < channels; channel++) {

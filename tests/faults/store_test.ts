@@ -7,19 +7,12 @@ import { DatabaseSync } from "node:sqlite";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { lastText } from "../support/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { canMount, Tmpfs } from "../support/tmpfs.ts";
 
 const nodeId = "adapter-1";
-
-function start(llm: LlmServer, dataDir: string): Promise<GatewayProcess> {
-  return GatewayProcess.start({
-    dataDir,
-    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url },
-  });
-}
 
 /** Says it, as often as it is refused by the store. */
 async function sayUntilTaken(adapter: AdapterClient, content: string): Promise<string> {
@@ -50,7 +43,7 @@ function integrity(dataDir: string): unknown {
 Deno.test("fault 13: a locked database refuses new messages, and a running turn ends when it is free", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
-  await using gateway = await start(llm, folder.path);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const gate = new Gate();
   llm.reply({ text: ["one ", "two"], gateAfter: { chunks: 1, until: gate.opened } });
@@ -76,7 +69,7 @@ Deno.test({
   fn: async () => {
     await using llm = LlmServer.start();
     await using disk = await Tmpfs.mount({ bytes: 4 << 20 });
-    await using gateway = await start(llm, disk.path);
+    await using gateway = await startGateway(llm, disk);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     const gate = new Gate();
     llm.reply({ text: ["one ", "two"], gateAfter: { chunks: 1, until: gate.opened } });
@@ -107,16 +100,16 @@ Deno.test({
     await using disk = await Tmpfs.mount({ bytes: 16 << 20 });
     let id = "";
     {
-      await using gateway = await start(llm, disk.path);
+      await using gateway = await startGateway(llm, disk);
       await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
       id = adapter.say("Before");
       await adapter.replyTo(id);
       await gateway.kill("SIGTERM");
     }
     assert.ok(await disk.remount("ro"));
-    await assert.rejects(start(llm, disk.path), /Cannot use data folder ".*": it is read-only/);
+    await assert.rejects(startGateway(llm, disk), /Cannot use data folder ".*": it is read-only/);
     assert.ok(await disk.remount("rw"));
-    await using gateway = await start(llm, disk.path);
+    await using gateway = await startGateway(llm, disk);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     adapter.say("Before", { requestId: id });
     assert.equal((await adapter.replyTo(id)).terminal.content, "Before");
@@ -133,7 +126,7 @@ Deno.test("fault 12: kills amid checkpoints leave a whole store with every accep
   const text = "w".repeat(200_000);
   llm.when(() => true, { text: "Read." });
   for (let round = 0; round < 3; round++) {
-    await using gateway = await start(llm, folder.path);
+    await using gateway = await startGateway(llm, folder);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     for (let sent = 0; sent < sentEach; sent++) {
       ids.push(adapter.say(text, { requestId: `${round}-${sent}`, channelId: `${sent % 8}` }));
@@ -145,7 +138,7 @@ Deno.test("fault 12: kills amid checkpoints leave a whole store with every accep
   // The file itself grows by checkpoints only.
   const { size } = await Deno.stat(join(folder.path, "gateway.db"));
   assert.ok(size > 2_000_000, `no checkpoint in ${size} bytes`);
-  await using gateway = await start(llm, folder.path);
+  await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   for (const [index, requestId] of ids.entries()) {
     adapter.sayAgain(text, { requestId, channelId: `${index % sentEach % 8}` });
@@ -170,7 +163,7 @@ for (
     await using folder = new TempFolder();
     const ids: string[] = [];
     {
-      await using gateway = await start(llm, folder.path);
+      await using gateway = await startGateway(llm, folder);
       await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
       for (let index = 0; index < 5; index++) {
         ids.push(adapter.say(`message ${index}`));
@@ -183,7 +176,7 @@ for (
       await gateway.kill();
     }
     tear(join(folder.path, "gateway.db-wal"), torn);
-    await using gateway = await start(llm, folder.path);
+    await using gateway = await startGateway(llm, folder);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     for (const [index, requestId] of ids.entries()) {
       adapter.sayAgain(`message ${index}`, { requestId });
@@ -209,7 +202,7 @@ Deno.test("fault 14: a corrupt database and one of a newer version stop the star
     }
     const before = digest(path);
     await assert.rejects(
-      start(llm, folder.path),
+      startGateway(llm, folder),
       kind === "corrupt" ? /Cannot open store.*left as it is/ : /its version is 9999/,
     );
     assert.equal(digest(path), before);

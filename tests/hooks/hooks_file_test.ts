@@ -4,24 +4,10 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../src/errors.ts";
 import { eventNames } from "../../src/events.ts";
 import { parseHooksFile } from "../../src/hooks/hooks_file.ts";
-
-const documented = `
-hooks:
-  - name: log-startup
-    event: gateway:startup
-    command: echo "Gateway started at \${CLARA_TIMESTAMP}"
-    timeout: 30
-  - name: notify-errors
-    event: tool:error
-    command: |
-      curl -X POST https://webhook.example.com/notify \\
-        -H "Content-Type: application/json" \\
-        -d "\${CLARA_EVENT_DATA}"
-    timeout: 10
-`;
+import { documentedHooks } from "../support/documented_examples.ts";
 
 Deno.test("the documentation's examples are read, and nothing is put into their text", async () => {
-  const hooks = await parseHooksFile(documented, "/etc/clara/hooks/hooks.yaml");
+  const hooks = await parseHooksFile(documentedHooks, "/etc/clara/hooks/hooks.yaml");
   const common = { enabled: true, description: "", priority: 0, when: {} };
   const action = { type: "command", workingDir: "/etc/clara/hooks", env: {} };
   assert.deepEqual(hooks, [{

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { startGateway } from "../support/gateway_process.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -121,29 +121,24 @@ Deno.test("learning holds up neither its turn nor the next one", async () => {
   assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 1, "one of a user");
 });
 
-Deno.test("what the model answers in no form at all is given up after three times", async () => {
-  await using llm = LlmServer.start();
-  llm.when(isLesson, { text: "I know nothing." });
-  await using gateway = await start(llm);
-  await using adapter = await gateway.connect();
-  await adapter.replyTo(adapter.say("Hello", dm));
-  await waiting(gateway);
-  const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
-  assert.equal(memory.dropped, 1);
-  assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
-});
+const useless = {
+  "what the model answers in no form at all": { text: "I know nothing." },
+  "what the provider's filter holds back": { finish: "content_filter" },
+} as const;
 
-Deno.test("what the provider's filter holds back is given up after three times, too", async () => {
-  await using llm = LlmServer.start();
-  llm.when(isLesson, { finish: "content_filter" });
-  await using gateway = await start(llm);
-  await using adapter = await gateway.connect();
-  await adapter.replyTo(adapter.say("Hello", dm));
-  await waiting(gateway);
-  const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
-  assert.equal(memory.dropped, 1);
-  assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
-});
+for (const [what, reply] of Object.entries(useless)) {
+  Deno.test(`${what} is given up after three times`, async () => {
+    await using llm = LlmServer.start();
+    llm.when(isLesson, reply);
+    await using gateway = await start(llm);
+    await using adapter = await gateway.connect();
+    await adapter.replyTo(adapter.say("Hello", dm));
+    await waiting(gateway);
+    const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
+    assert.equal(memory.dropped, 1);
+    assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
+  });
+}
 
 Deno.test("with the echo model exchanges are kept as they are", async () => {
   await using gateway = await TestGateway.start({
@@ -163,19 +158,19 @@ Deno.test("with the echo model exchanges are kept as they are", async () => {
 Deno.test("a gateway that is killed while it learns has learned once after the next start", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
-  const env = { OPENAI_API_KEY: "k", OPENAI_BASE_URL: llm.url, CLARA_MEMORY: "embedded" };
+  const env = { CLARA_MEMORY: "embedded" };
   let lessons = 0;
   llm.when(isLesson, (request) => {
     if (lessons++ === 0) return { hang: "before-headers" };
     return { text: JSON.stringify({ facts: [{ text: lessonOf(request).user_said }] }) };
   });
-  await using killed = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using killed = await startGateway(llm, folder, env);
   await using before = await AdapterClient.connect({ url: killed.url, nodeId: "node-1" });
   await before.replyTo(before.say("I row on Sundays", dm));
   while (!llm.requests.some(({ body }) => isLesson(body))) await llm.nextRequest();
   await killed.kill();
 
-  await using gateway = await GatewayProcess.start({ dataDir: folder.path, env });
+  await using gateway = await startGateway(llm, folder, env);
   await waiting(gateway);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
   await adapter.replyTo(adapter.say("What do I do on Sundays?", dm));

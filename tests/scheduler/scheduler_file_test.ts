@@ -1,26 +1,9 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/errors.ts";
 import { parseSchedulerFile, readPluginTask } from "../../src/scheduler/scheduler_file.ts";
+import { documentedTasks } from "../support/documented_examples.ts";
 
 const path = "/etc/clara/scheduler.yaml";
-
-/** The examples of the Python system's scheduler. */
-const documented = `tasks:
-  - name: cleanup-sessions
-    type: interval
-    interval: 3600  # Every hour
-    command: python -m scripts.cleanup_sessions
-
-  - name: daily-summary
-    type: cron
-    cron: "0 9 * * *"  # 9 AM daily
-    command: python -m scripts.daily_summary
-
-  - name: startup-check
-    type: one_shot
-    delay: 30  # 30 seconds after gateway starts
-    command: curl http://localhost:8000/health
-`;
 
 /** A task with these lines, of which the first is number 3. */
 function withLines(...lines: readonly string[]): string {
@@ -51,7 +34,7 @@ Deno.test("the examples of the Python system mean what they say", async () => {
     workingDir: "/etc/clara",
     env: {},
   });
-  assert.deepEqual(await parseSchedulerFile(documented, path), [
+  assert.deepEqual(await parseSchedulerFile(documentedTasks, path), [
     {
       ...defaults,
       name: "cleanup-sessions",

@@ -173,3 +173,15 @@ async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
   }
   if (rest) yield rest;
 }
+
+/** Starts a gateway that asks this model, and keeps its data in this folder. */
+export function startGateway(
+  llm: { readonly url: string },
+  folder: { readonly path: string },
+  env: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
+  return GatewayProcess.start({
+    dataDir: folder.path,
+    env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env },
+  });
+}
