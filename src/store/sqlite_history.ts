@@ -6,6 +6,7 @@
 import type { RecentLinesCache } from "./recent_lines.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toHistoryEntry } from "./sqlite_rows.ts";
+import { runningSessions } from "./sqlite_sessions.ts";
 import type { WordIndex } from "./word_index.ts";
 import type { Conversation, HistoryEntry, HistoryStore, NewHistoryEntry } from "./history_store.ts";
 
@@ -23,16 +24,12 @@ const foundBytes = 20_000;
 /** How many lines are looked through, for each that is wanted, for those of running sessions. */
 const linesLookedAt = 5;
 
-/** The sessions of a conversation that run. By its index: else all that ever ended are read, too. */
-const running = `FROM sessions INDEXED BY sessions_running
-  WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
-
 /** A conversation's lines after a line, and none older than its running sessions. */
 const sinceRunning = `channel_key = ? AND thread_id = ?
-  AND id > max(?, (SELECT min(after_line) ${running}))`;
+  AND id > max(?, (SELECT min(after_line) ${runningSessions}))`;
 
 /** A condition on such lines: of a session that runs. */
-const ofRunning = `session_id IN (SELECT id ${running})`;
+const ofRunning = `session_id IN (SELECT id ${runningSessions})`;
 
 /** The values of {@linkcode sinceRunning}. */
 function sinceValues({ channelKey, threadId }: Conversation, after: number) {

@@ -10,6 +10,10 @@ import type { Session, SessionQuery, SessionRecord, SessionStore } from "./sessi
 const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
   (SELECT count(*) FROM history WHERE history.session_id = sessions.id) AS lines`;
 
+/** The sessions of a conversation that run. By its index: else all that ever ended are read, too. */
+export const runningSessions = `FROM sessions INDEXED BY sessions_running
+  WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
+
 /** The table `sessions`. */
 export class SqliteSessions implements SessionStore {
   readonly #sql: SqliteConnection;

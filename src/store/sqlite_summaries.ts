@@ -4,6 +4,7 @@ import type { Conversation } from "./history_store.ts";
 import type { Session } from "./session_store.ts";
 import type { SqliteConnection } from "./sqlite_connection.ts";
 import { toRollingSummary, toSession, toSessionSummary } from "./sqlite_rows.ts";
+import { runningSessions } from "./sqlite_sessions.ts";
 import type { RollingSummary, SessionSummary, SummaryStore } from "./summary_store.ts";
 
 /** The table `summaries`, and `sessions.summary`. Texts as bytes: the driver cuts them at a NUL. */
@@ -19,8 +20,7 @@ export class SqliteSummaries implements SummaryStore {
       const row = this.#sql.get(
         `SELECT CAST(text AS BLOB) AS text, covers_to, updated_at FROM summaries
          WHERE channel_key = ? AND thread_id = ? AND covers_to > (
-           SELECT min(after_line) FROM sessions INDEXED BY sessions_running
-           WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL)`,
+           SELECT min(after_line) ${runningSessions})`,
         channelKey,
         threadId,
         channelKey,
