@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
 import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
 import { startGateway } from "../support/gateway_process.ts";
+import type { Reply } from "../support/llm_reply.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -121,24 +122,26 @@ Deno.test("learning holds up neither its turn nor the next one", async () => {
   assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 1, "one of a user");
 });
 
-const useless = {
-  "what the model answers in no form at all": { text: "I know nothing." },
-  "what the provider's filter holds back": { finish: "content_filter" },
-} as const;
-
-for (const [what, reply] of Object.entries(useless)) {
-  Deno.test(`${what} is given up after three times`, async () => {
-    await using llm = LlmServer.start();
-    llm.when(isLesson, reply);
-    await using gateway = await start(llm);
-    await using adapter = await gateway.connect();
-    await adapter.replyTo(adapter.say("Hello", dm));
-    await waiting(gateway);
-    const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
-    assert.equal(memory.dropped, 1);
-    assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
-  });
+/** Has the small model answer so, and sees the exchange given up. */
+async function assertGivenUp(reply: Reply): Promise<void> {
+  await using llm = LlmServer.start();
+  llm.when(isLesson, reply);
+  await using gateway = await start(llm);
+  await using adapter = await gateway.connect();
+  await adapter.replyTo(adapter.say("Hello", dm));
+  await waiting(gateway);
+  const { memory } = await gateway.health() as { readonly memory: Record<string, unknown> };
+  assert.equal(memory.dropped, 1);
+  assert.equal(llm.requests.filter(({ body }) => isLesson(body)).length, 3);
 }
+
+Deno.test("what the model answers in no form at all is given up after three times", async () => {
+  await assertGivenUp({ text: "I know nothing." });
+});
+
+Deno.test("what the provider's filter holds back is given up after three times, too", async () => {
+  await assertGivenUp({ finish: "content_filter" });
+});
 
 Deno.test("with the echo model exchanges are kept as they are", async () => {
   await using gateway = await TestGateway.start({
