@@ -9,6 +9,13 @@ import { startGateway } from "./gateway.ts";
 import { now } from "./load.ts";
 import { Talker } from "./talker.ts";
 
+interface Load {
+  readonly turns: number;
+  readonly atOnce: number;
+  /** What the model is called, which says how it answers. */
+  readonly model: string;
+}
+
 /** What came of one way of asking. */
 interface Times {
   /** From the sending of a message to the arrival of its request at the model. */
@@ -23,7 +30,8 @@ type Ask = (onDelta: (ageMs: number) => void) => Promise<void>;
 
 /** Turns of one conversation. */
 const turnsPerChannel = 10;
-const pausedModel = "stream-5";
+/** How many speak at once, and how long the model pauses before each delta, milliseconds. */
+const loads = [{ atOnce: 1, pauseMs: 0 }, { atOnce: 1, pauseMs: 5 }, { atOnce: 50, pauseMs: 5 }];
 const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
 
 export async function latency(
@@ -33,18 +41,21 @@ export async function latency(
   const rows: string[][] = [];
   await using model = await ChildServer.start("./sse_server.ts");
   const url = `http://127.0.0.1:${model.port}/v1`;
-  for (const atOnce of [1, 50]) {
-    say(`bare fetch, ${atOnce} at once`);
-    const bare = await measure(url, { turns, atOnce, makeAsk: () => fetchAsk(url) });
-    say(`gateway, ${atOnce} at once`);
-    const { times, afterCommit } = await throughGateway(url, { turns, atOnce });
-    rows.push(row("bare fetch", atOnce, bare), row("gateway", atOnce, times, afterCommit));
+  for (const { atOnce, pauseMs } of loads) {
+    const load = { turns, atOnce, model: `stream-${pauseMs}` };
+    const what = [String(atOnce), pauseMs === 0 ? "at once" : `every ${pauseMs} ms`];
+    say(`bare fetch, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    const bare = await measure(url, { ...load, makeAsk: () => fetchAsk(url, load.model) });
+    say(`gateway, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    const { times, afterCommit } = await throughGateway(url, load);
+    rows.push(row(["bare fetch", ...what], bare), row(["gateway", ...what], times, afterCommit));
   }
   return {
     title: "Latency",
     head: [
       "",
-      "at once",
+      "speak at once",
+      "deltas come",
       "message → model p50",
       "p99",
       "of it after the commit p50",
@@ -55,23 +66,22 @@ export async function latency(
     ],
     rows,
     note:
-      "The model is an HTTP server in a third process, which writes 20 deltas, 5 ms apart. `bare " +
-      "fetch` asks it without a gateway: the difference is what the gateway adds, two hops of the " +
-      "loopback interface included.",
+      "The model is an HTTP server in a third process, which writes 20 deltas, at once or with a pause " +
+      "before each. `bare fetch` asks it without a gateway: the difference is what the gateway adds, " +
+      "two hops of the loopback interface included. With pauses and one speaker all processes sleep " +
+      "most of the time: what is shown then includes how long the processor takes to wake up.",
   };
 }
 
 function row(
-  what: string,
-  atOnce: number,
+  what: readonly string[],
   times: Times,
   afterCommit?: readonly number[],
 ): string[] {
   const both = (values: readonly number[]) =>
     [0.5, 0.99].map((part) => ms(percentile(values, part)));
   return [
-    what,
-    String(atOnce),
+    ...what,
     ...both(times.toModel),
     ...(afterCommit ? both(afterCommit) : ["—", "—"]),
     ...both(times.toReader),
@@ -81,7 +91,7 @@ function row(
 
 async function throughGateway(
   url: string,
-  { turns, atOnce }: { readonly turns: number; readonly atOnce: number },
+  load: Load,
 ) {
   await using folder = new TempFolder("clara_bench_");
   const commitsFile = join(folder.path, "commits.json");
@@ -89,7 +99,7 @@ async function throughGateway(
     program,
     env: {
       OPENAI_BASE_URL: url,
-      CLARA_MODEL: pausedModel,
+      CLARA_MODEL: load.model,
       // It would ask the model after each turn.
       CLARA_MEMORY: "off",
       CLARA_BENCH_TIMES: commitsFile,
@@ -97,7 +107,7 @@ async function throughGateway(
   });
   const makeAsk = (lane: number) => gatewayAsk(gateway.url, lane);
   const arrivals = new Map<number, number>();
-  const times = await measure(url, { turns, atOnce, makeAsk, arrivals });
+  const times = await measure(url, { ...load, makeAsk, arrivals });
   await gateway.kill("SIGTERM");
   const commits: Record<string, number> = JSON.parse(Deno.readTextFileSync(commitsFile));
   const afterCommit = [...arrivals].map(([sentAt, at]) => at - commits[String(sentAt)]!)
@@ -107,9 +117,7 @@ async function throughGateway(
 
 async function measure(
   url: string,
-  { turns, atOnce, makeAsk, arrivals = new Map() }: {
-    readonly turns: number;
-    readonly atOnce: number;
+  { turns, atOnce, makeAsk, arrivals = new Map() }: Load & {
     readonly makeAsk: (lane: number) => Promise<Ask>;
     /** Is filled: when the request of a message arrived, by when the message was sent. */
     readonly arrivals?: Map<number, number>;
@@ -135,10 +143,10 @@ async function measure(
   return { toModel, toReader, turnsPerSecond };
 }
 
-function fetchAsk(url: string): Promise<Ask> {
+function fetchAsk(url: string, model: string): Promise<Ask> {
   return Promise.resolve(async (onDelta) => {
     const body = JSON.stringify({
-      model: pausedModel,
+      model,
       stream: true,
       messages: [{ role: "user", content: String(now()) }],
     });
