@@ -89,8 +89,8 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * What a reply's adapter had read, but not said so, comes once more: it must be taken, too. A socket
-   * that closes too soon after that leaves it unsaid again.
+   * What a reply's adapter had read, but not said so, comes once more: it must be taken, too. All stay
+   * connected meanwhile: a socket that closes too soon after a reply leaves it unsaid again.
    */
   async #collectTheRest(): Promise<void> {
     const gateway = await this.gateway.listening();
@@ -99,13 +99,15 @@ export class Load implements AsyncDisposable {
       return store.undelivered;
     };
     const collect = async () => {
-      do {
-        for (const { options: { nodeId, platform, dialect } } of this.adapters) {
-          const { url } = gateway;
-          await using client = await AdapterClient.connect({ url, nodeId, platform, dialect });
-          await client.ping();
-        }
-      } while (await undelivered() > 0);
+      await using clients = new AsyncDisposableStack();
+      for (const { options: { nodeId, platform, dialect } } of this.adapters) {
+        const { url } = gateway;
+        const client = clients.use(
+          await AdapterClient.connect({ url, nodeId, platform, dialect }),
+        );
+        await client.ping();
+      }
+      while (await undelivered() > 0);
     };
     await within(collect(), { what: "the note of delivery of every reply" });
   }
