@@ -33,13 +33,17 @@ Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twi
   await using hot = await gateway.connect();
   await quietP99(adapter, "warm");
   let stop = false;
+  // Its queue is full all the time: with each reply come ten more messages, most of them refused.
   const heat = async () => {
-    while (!stop) {
-      const ids = Array.from({ length: 100 }, () => hot.say("hot", { channelId: "hot" }));
-      await hot.replyTo(ids[0]!);
-      hot.cancel({ channelId: "hot" });
-      for (const id of ids) await hot.replyTo(id);
+    const ids = Array.from({ length: 100 }, () => hot.say("hot", { channelId: "hot" }));
+    let answered = 0;
+    for (const id of ids) {
+      if ((await hot.replyTo(id)).terminal.type !== "response_end") continue;
+      answered++;
+      if (stop) hot.cancel({ channelId: "hot" });
+      else for (let more = 0; more < 10; more++) ids.push(hot.say("hot", { channelId: "hot" }));
     }
+    return answered;
   };
   // Whatever else the machine does makes both slower by chance: the best of three rounds counts.
   const alone: number[] = [];
@@ -50,7 +54,7 @@ Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twi
     const heating = heat();
     beside.push(await quietP99(adapter, `beside ${round}`));
     stop = true;
-    await heating;
+    assert.ok(await heating > 1, "the hot channel goes on, too");
   }
   const [without, with_] = [Math.min(...alone), Math.min(...beside)];
   console.log(
