@@ -9,86 +9,67 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AdapterClient } from "../tests/support/adapter_client.ts";
 import { lastText, textOf } from "../tests/support/chat_request.ts";
+import { CommandFolder } from "../tests/support/command_folder.ts";
 import { EverythingServer } from "../tests/support/everything_server.ts";
 import { LlmServer } from "../tests/support/llm_server.ts";
 import { badServer, offered, toolTexts } from "../tests/support/mcp_folder.ts";
 import { NotifyListener } from "../tests/support/notify_listener.ts";
-import { Recording } from "../tests/support/recording.ts";
-import { TempFolder } from "../tests/support/temp_folder.ts";
 
-const binary = Deno.env.get("CLARA_TEST_BINARY");
-if (!binary) throw new Error("Set CLARA_TEST_BINARY to the path of the compiled program");
-
-/** Where a shell and its tools are; no Deno. */
-const path = "/usr/bin:/bin";
-
-interface Running extends AsyncDisposable {
-  readonly url: string;
-  /** The lines of its log. */
-  readonly log: Recording<string>;
-  readonly child: Deno.ChildProcess;
+if (!Deno.env.has("CLARA_TEST_BINARY")) {
+  throw new Error("Set CLARA_TEST_BINARY to the path of the compiled program");
 }
 
 /**
- * Starts the program; resolves when it has logged its address. Without a memory by default: it would
- * ask the model behind the turns, and take the replies that a test has queued.
+ * An empty folder to run the program in; a shell and its tools are on the PATH, no Deno. Without a
+ * memory by default: it would ask the model behind the turns, and take the replies that a test has
+ * queued.
  */
-async function start(folder: string, env: Record<string, string> = {}): Promise<Running> {
-  const child = new Deno.Command(binary!, {
-    args: ["--port", "0", "--data-dir", `${folder}/data`],
-    cwd: folder,
-    clearEnv: true,
-    env: { HOME: folder, PATH: path, CLARA_LOG_FORMAT: "json", CLARA_MEMORY: "off", ...env },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const log = new Recording<string>((line) => line);
-  const reading = (async () => {
-    let rest = "";
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      lines.forEach((line) => log.add(line));
-      const address = /"address":"([^"]+)"/.exec(lines.join("\n"))?.[1];
-      if (address) resolve(address);
-    }
-    log.end("the program ended");
-    reject(new Error(`The program ended before it listened:\n${log.items.join("\n")}\n${rest}`));
-  })();
-  const address = await promise;
-  return {
-    url: `ws://${address}`,
-    log,
-    child,
-    async [Symbol.asyncDispose]() {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended already.
-      }
-      await child.status;
-      await reading;
-    },
-  };
+function emptyFolder(): CommandFolder {
+  return new CommandFolder({
+    PATH: "/usr/bin:/bin",
+    CLARA_LOG_FORMAT: "json",
+    CLARA_MEMORY: "off",
+  });
+}
+
+/** Starts the gateway; resolves when it has logged its address. */
+async function start(folder: CommandFolder, env: Readonly<Record<string, string>> = {}) {
+  const gateway = folder.spawn([], { env });
+  try {
+    const address = /"address":"([^"]+)"/;
+    const url = `ws://${address.exec(await gateway.shows(address))![1]}`;
+    return Object.assign(gateway, { url });
+  } catch (error) {
+    await gateway[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Runs a command of the program to its end; gives what it printed. */
+async function command(
+  folder: CommandFolder,
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { code, out, err } = await folder.run(words, { env });
+  assert.equal(code, 0, err);
+  return out;
 }
 
 Deno.test("the binary holds a conversation on the echo model and ends in order", async () => {
-  await using folder = new TempFolder("clara_binary_");
-  await using running = await start(folder.path);
+  await using folder = emptyFolder();
+  await using running = await start(folder);
   await using adapter = await AdapterClient.connect({ url: running.url });
   const { text, terminal } = await adapter.replyTo(adapter.say("Hello from the binary"));
   assert.equal(text, "Hello from the binary");
   assert.equal(terminal.type, "response_end");
   const health = await (await fetch(`${running.url.replace("ws", "http")}/health`)).json();
   assert.equal(health.status, "ok");
-  running.child.kill("SIGTERM");
-  assert.equal((await running.child.status).code, 0);
+  assert.equal((await running.kill("SIGTERM")).code, 0);
 });
 
 Deno.test("the binary calls tools of a real HTTP model, and finishes a turn after kill -9", async () => {
-  await using folder = new TempFolder("clara_binary_");
+  await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   llm.reply(
     { toolCalls: [{ name: "create_file", arguments: { filename: "a.txt", content: "hi" } }] },
@@ -99,12 +80,12 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
   const nodeId = "binary-adapter";
   let requestId: string;
   {
-    await using running = await start(folder.path, env);
+    await using running = await start(folder, env);
     await using adapter = await AdapterClient.connect({ url: running.url, nodeId });
     requestId = adapter.say("Make me a file");
     await adapter.waitFor(({ content }) => content?.includes("never") ?? false);
   }
-  await using running = await start(folder.path, env);
+  await using running = await start(folder, env);
   await using adapter = await AdapterClient.connect({ url: running.url, nodeId });
   const { terminal } = await adapter.replyTo(requestId);
   assert.equal(terminal.type, "response_end");
@@ -118,14 +99,14 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
 });
 
 Deno.test("the binary learns behind a turn, and knows it in the next one", async () => {
-  await using folder = new TempFolder("clara_binary_");
+  await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   const fact = "The user has a cat called Byron.";
   llm.when(
     (body) => lastText(body).includes('"user_said":"I have a cat'),
     { text: JSON.stringify({ facts: [{ text: fact }] }) },
   );
-  await using running = await start(folder.path, {
+  await using running = await start(folder, {
     OPENAI_BASE_URL: llm.url,
     CLARA_MEMORY: "embedded",
   });
@@ -139,14 +120,14 @@ Deno.test("the binary learns behind a turn, and knows it in the next one", async
 });
 
 Deno.test("the binary uses MCP servers over all transports, also one that was started anew", async () => {
-  await using folder = new TempFolder("clara_binary_");
+  await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   await using sse = await EverythingServer.start("sse");
   const http = await EverythingServer.start("streamableHttp");
   const port = Number(new URL(http.url).port);
   const mcpServers = { stdio: badServer(), http: { url: http.url }, sse: { url: sse.url } };
   await Deno.writeTextFile(`${folder.path}/mcp.json`, JSON.stringify({ mcpServers }));
-  await using running = await start(folder.path, { OPENAI_BASE_URL: llm.url });
+  await using running = await start(folder, { OPENAI_BASE_URL: llm.url });
   await using adapter = await AdapterClient.connect({ url: running.url });
   const call = async (...names: readonly string[]) => {
     const from = llm.requests.length;
@@ -164,15 +145,11 @@ Deno.test("the binary uses MCP servers over all transports, also one that was st
 });
 
 Deno.test("the binary tells systemd how it is, and backs up and restores its store", async () => {
-  await using folder = new TempFolder("clara_binary_");
+  await using folder = emptyFolder();
   await using manager = new NotifyListener(`${folder.path}/notify`);
   const at = (name: string) => `${folder.path}/${name}`;
-  const command = async (...args: readonly string[]) => {
-    const { code, stderr } = await new Deno.Command(binary!, { args: [...args] }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-  };
   {
-    await using running = await start(folder.path, {
+    await using running = await start(folder, {
       NOTIFY_SOCKET: manager.name,
       WATCHDOG_USEC: "200000",
     });
@@ -180,34 +157,17 @@ Deno.test("the binary tells systemd how it is, and backs up and restores its sto
     await manager.waitForLine("WATCHDOG=1");
     await using adapter = await AdapterClient.connect({ url: running.url });
     await adapter.replyTo(adapter.say("Keep this"));
-    await command("backup", at("copy.db"), "--data-dir", at("data"));
-    running.child.kill("SIGTERM");
+    await command(folder, ["backup", at("copy.db"), "--data-dir", at("data")]);
+    const ended = running.kill("SIGTERM");
     await manager.waitForLine("STOPPING=1");
-    assert.equal((await running.child.status).code, 0);
+    assert.equal((await ended).code, 0);
   }
-  await command("restore", at("copy.db"), "--data-dir", at("other"));
+  await command(folder, ["restore", at("copy.db"), "--data-dir", at("other")]);
   const copy = new DatabaseSync(at("other/gateway.db"), { readOnly: true });
   const lines = copy.prepare("SELECT content FROM history ORDER BY id").all();
   copy.close();
   assert.deepEqual(lines.map(({ content }) => content), ["Keep this", "Keep this"]);
 });
-
-/** Runs a command of the program to its end; gives what it printed. */
-async function command(
-  folder: string,
-  words: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(binary!, {
-    args: [...words],
-    cwd: folder,
-    clearEnv: true,
-    env: { HOME: folder, PATH: path, CLARA_DATA_DIR: `${folder}/data`, ...env },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(code, 0, text(stderr));
-  return text(stdout);
-}
 
 /** All that TypeScript has and JavaScript has not, as far as one file goes. */
 const typed = `
@@ -273,16 +233,15 @@ tasks:
 };
 
 Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tells how they went", async () => {
-  await using folder = new TempFolder("clara_binary_");
+  await using folder = emptyFolder();
   for (const [name, text] of Object.entries(files)) {
     await Deno.mkdir(`${folder.path}/hooks/lib`, { recursive: true });
     await Deno.writeTextFile(`${folder.path}/${name}`, text);
   }
   await using llm = await LlmServer.start();
   llm.reply({ toolCalls: [{ name: "count_up", arguments: { by: 41 } }] }, { text: "Counted." });
-  await using running = await start(folder.path, { OPENAI_BASE_URL: llm.url });
-  const logged = (pattern: RegExp) =>
-    running.log.waitFor((line) => pattern.test(line), { what: `a line like ${pattern}` });
+  await using running = await start(folder, { OPENAI_BASE_URL: llm.url });
+  const logged = (pattern: RegExp) => running.shows(pattern);
   await logged(/broken\.ts.*left out/);
   // Told by its name, not by its whole text.
   await logged(/relative\.ts.*left out.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/);
@@ -297,17 +256,16 @@ Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tell
   await logged(/Task \\"tick\\" ran/);
 
   const at = ["--url", running.url];
-  const list = await command(folder.path, ["hooks", "list", ...at]);
+  const list = await command(folder, ["hooks", "list", ...at]);
   for (const source of ["hooks.yaml", "typed.ts", "plain.js"]) {
     assert.ok(list.includes(source), list);
   }
   const results = ["hooks", "results", "shell"];
-  const shown = await command(folder.path, [...results, ...at]);
+  const shown = await command(folder, [...results, ...at]);
   assert.match(shown, /shell {2}for message:sent {2}ok .*\n {4}Ada got Counted\.\n {4}no Deno\n$/);
-  const ticks = await command(folder.path, ["tasks", "results", "tick", ...at]);
+  const ticks = await command(folder, ["tasks", "results", "tick", ...at]);
   assert.match(ticks, /^(\S+Z {2}tick {2}for (\S+Z) {2}ok .*\n {4}tick at \2\n)+$/);
-  running.child.kill("SIGTERM");
-  assert.equal((await running.child.status).code, 0);
+  assert.equal((await running.kill("SIGTERM")).code, 0);
   // No gateway runs: what was kept is shown.
-  assert.equal(await command(folder.path, results, { CLARA_GATEWAY_PORT: "9" }), shown);
+  assert.equal(await command(folder, results, { CLARA_GATEWAY_PORT: "9" }), shown);
 });
