@@ -1,13 +1,13 @@
 /** `clara-gateway usage`, in a process of its own: of a gateway that runs and of one that does not. */
 
 import assert from "node:assert/strict";
-import { runCommand } from "../support/command_process.ts";
+import { CommandFolder } from "../support/command_folder.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 async function usage(args: readonly string[], env: Readonly<Record<string, string>>) {
-  await using folder = new TempFolder();
-  return await runCommand(["usage", ...args], { cwd: folder.path, env });
+  await using folder = new CommandFolder();
+  return await folder.run(["usage", ...args], { env });
 }
 
 Deno.test("usage shows tokens and cost, whether the gateway runs or not", async () => {
@@ -33,7 +33,7 @@ Deno.test("usage shows tokens and cost, whether the gateway runs or not", async 
     ["test-model", 1],
   ]);
   const later = await usage(["--from", "2999-01-01"], env);
-  assert.deepEqual([later.code, later.out], [0, "No model was used."]);
+  assert.deepEqual([later.code, later.out], [0, "No model was used.\n"]);
 });
 
 Deno.test("usage says what is wrong with its words", async () => {

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter_client.ts";
+import { documentedHooks } from "../support/documented_examples.ts";
 import { hookRuns, HooksFolder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm_server.ts";
 import { Recording } from "../support/recording.ts";
-import { documentedHooks } from "../support/documented_examples.ts";
 
 /** A request as the webhook got it. */
 interface Notice {

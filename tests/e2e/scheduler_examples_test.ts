@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { SchedulerPlace } from "../faults/scheduler_process.ts";
 import { type EndedCommand, runCommand } from "../support/command_process.ts";
 import { within } from "../support/deadline.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
 import { documentedTasks } from "../support/documented_examples.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
