@@ -1,6 +1,6 @@
 /** The entry of the program: the only place that ends the process. */
 
-import { runCommandLine } from "./src/cli/command_line.ts";
+import { runCommandLine } from "./src/cli/main.ts";
 
 if (import.meta.main) {
   try {

@@ -1,6 +1,6 @@
 /** A plugin: warns of tools that keep people waiting. See docs/plugins.md. */
 
-import type { Gateway } from "../src/plugins/plugin.ts";
+import type { Gateway } from "../src/automation/plugins/plugin.ts";
 
 const slowMs = 10_000;
 

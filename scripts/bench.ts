@@ -5,7 +5,7 @@
 
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { version } from "../src/version.ts";
+import { version } from "../src/config/version.ts";
 import { type Table, toMarkdown } from "./bench/figures.ts";
 import { growth } from "./bench/growth.ts";
 import { idleAdapters } from "./bench/idle_adapters.ts";

@@ -7,13 +7,13 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { AdapterClient } from "../tests/support/adapter_client.ts";
-import { lastText, textOf } from "../tests/support/chat_request.ts";
-import { CommandFolder } from "../tests/support/command_folder.ts";
-import { EverythingServer } from "../tests/support/everything_server.ts";
-import { LlmServer } from "../tests/support/llm_server.ts";
-import { badServer, offered, toolTexts } from "../tests/support/mcp_folder.ts";
-import { NotifyListener } from "../tests/support/notify_listener.ts";
+import { AdapterClient } from "../tests/support/adapter/client.ts";
+import { lastText, textOf } from "../tests/support/llm/chat_request.ts";
+import { CommandFolder } from "../tests/support/process/command_folder.ts";
+import { EverythingServer } from "../tests/support/mcp/everything_server.ts";
+import { LlmServer } from "../tests/support/llm/server.ts";
+import { badServer, offered, toolTexts } from "../tests/support/mcp/mcp_folder.ts";
+import { NotifyListener } from "../tests/support/process/notify_listener.ts";
 
 if (!Deno.env.has("CLARA_TEST_BINARY")) {
   throw new Error("Set CLARA_TEST_BINARY to the path of the compiled program");
@@ -171,8 +171,8 @@ Deno.test("the binary tells systemd how it is, and backs up and restores its sto
 
 /** All that TypeScript has and JavaScript has not, as far as one file goes. */
 const typed = `
-import type { Gateway, HookEvent } from "../src/plugins/plugin.ts";
-import { Plugin } from "../src/plugins/plugin.ts";
+import type { Gateway, HookEvent } from "../src/automation/plugins/plugin.ts";
+import { Plugin } from "../src/automation/plugins/plugin.ts";
 import { basename, type ParsedPath } from "node:path";
 
 enum Mood { Good = "good", Bad = "bad" }

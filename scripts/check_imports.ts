@@ -1,51 +1,41 @@
 /**
- * Checks that imports go one way only: a module may import what stands left of it, never what stands
- * right, and no file may import itself by a detour. That zod is imported so that the compiled program
- * gets only what it uses of it, and that the command line needs no package before it knows the command.
- * Run by `deno task ok`.
+ * Checks the import rules, as part of `deno task ok`: files import only from their own folder and lower
+ * ones, there are no cycles and no loose files in `src`, zod is imported as a namespace (so that the
+ * bundler drops what is unused), and the command line loads no package before it knows the command.
  */
 
-/** The modules from left to right; those on one line do not know each other. */
-const order: readonly (readonly string[])[] = [
-  [
-    "errors",
-    "version",
-    "wait",
-    "yaml_library",
-    "nearest_word",
-    "loopback",
-    "request_secrets",
-    "time_of_day",
-    "log_words",
-  ],
-  ["log_file"],
-  ["log", "variables", "name_pattern", "yaml_file"],
-  ["events", "live_file", "command", "systemd"],
-  ["protocol"],
-  ["access"],
-  ["config_types"],
-  ["store"],
-  ["router", "sessions", "memory", "llm", "tools", "hooks", "scheduler", "progress"],
-  ["orchestrator", "plugins", "summaries"],
-  ["processor"],
-  ["server", "admin"],
-  ["automation", "engine", "start_checks", "http_side"],
-  ["gateway"],
-  ["setting"],
-  ["limit_settings"],
-  ["settings"],
-  ["config_values"],
-  ["config"],
-  ["config_report"],
-  ["cli"],
-  ["main"],
-];
+/** The folders of `src`, lowest first: a file may import only from its own folder and lower ones. */
+const order = [
+  "lib",
+  "logging",
+  "domain",
+  "platform",
+  "protocol",
+  "config",
+  "access",
+  "store",
+  "llm",
+  "tools",
+  "memory",
+  "summaries",
+  "sessions",
+  "queue",
+  "delivery",
+  "context",
+  "turn",
+  "automation",
+  "server",
+  "http",
+  "app",
+  "cli",
+  "main",
+] as const;
 
-const level = new Map(order.flatMap((modules, index) => modules.map((name) => [name, index])));
+const level = new Map<string, number>(order.map((folder, index) => [folder, index]));
 const importPattern = /(?:^|\s)(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"|import\(\s*"(\.[^"]+)"/g;
 
-/** The module of a file: the folder under src, or the file's own name at the top. */
-function moduleOf(path: string): string {
+/** The folder under `src` that a file is in; `main` for the entry point. */
+function folderOf(path: string): string {
   const [first] = path.replace(/^src\//, "").split("/");
   return first!.replace(/\.ts$/, "");
 }
@@ -72,33 +62,34 @@ graph.set("main.ts", await importsOf("main.ts"));
 
 const problems: string[] = [];
 for (const [path, targets] of graph) {
-  const from = moduleOf(path);
+  const from = folderOf(path);
   if (/import (?:type )?\{[^}]*\bz\b[^}]*\} from "zod"/.test(await Deno.readTextFile(path))) {
-    problems.push(`${path}: write import * as z from "zod"; the other way takes in all of zod`);
+    problems.push(`${path}: write import * as z from "zod"; named imports bundle all of zod`);
   }
-  if (!level.has(from)) problems.push(`${path}: module "${from}" has no place in the order`);
+  if (path.split("/").length === 2) problems.push(`${path}: loose file, move it into a folder`);
+  else if (!level.has(from)) problems.push(`${path}: folder "${from}" is missing from the order`);
   for (const target of targets) {
-    const to = moduleOf(target);
+    const to = folderOf(target);
     if (from === to) continue;
     if (level.get(to)! >= level.get(from)!) {
-      problems.push(`${path}: imports ${target}, not left of it`);
+      problems.push(`${path}: imports ${target}, which is in a higher folder`);
     }
   }
 }
 
 const done = new Set<string>();
-function findCircle(path: string, trail: readonly string[]): void {
+function findCycle(path: string, trail: readonly string[]): void {
   if (trail.includes(path)) {
-    problems.push(`circle: ${[...trail.slice(trail.indexOf(path)), path].join(" → ")}`);
+    problems.push(`import cycle: ${[...trail.slice(trail.indexOf(path)), path].join(" → ")}`);
     return;
   }
   if (done.has(path)) return;
-  for (const target of graph.get(path) ?? []) findCircle(target, [...trail, path]);
+  for (const target of graph.get(path) ?? []) findCycle(target, [...trail, path]);
   done.add(path);
 }
-for (const path of graph.keys()) findCircle(path, []);
+for (const path of graph.keys()) findCycle(path, []);
 
-/** The packages that a file loads at once, by itself or by what it imports; none of those that come lazily. */
+/** Finds the packages that a file imports statically, directly or through other files. */
 async function findPackages(path: string, trail: readonly string[]): Promise<void> {
   if (trail.includes(path)) return;
   const text = await Deno.readTextFile(path);
@@ -108,7 +99,9 @@ async function findPackages(path: string, trail: readonly string[]): Promise<voi
       const file = new URL(target, new URL(path, "file:///")).pathname.slice(1);
       if (file.endsWith(".ts")) await findPackages(file, [...trail, path]);
     } else if (!target.startsWith("node:")) {
-      problems.push(`${[...trail, path].join(" → ")}: every command would load ${target}`);
+      problems.push(
+        `${[...trail, path].join(" → ")}: imports ${target} for every command; import it lazily`,
+      );
     }
   }
 }
@@ -118,4 +111,4 @@ if (problems.length > 0) {
   console.error(problems.join("\n"));
   Deno.exit(1);
 }
-console.log(`${graph.size} files import in one direction`);
+console.log(`${graph.size} files, no import cycles`);

@@ -8,9 +8,9 @@ import * as z from "zod";
 import * as clara1 from "../src/protocol/clara1.ts";
 import * as claraPy from "../src/protocol/clara_py.ts";
 import { mcpRequests, mcpResponses } from "../src/protocol/mcp_frames.ts";
-import type { Setting } from "../src/setting.ts";
-import { settings } from "../src/settings.ts";
-import { version } from "../src/version.ts";
+import type { Setting } from "../src/config/setting.ts";
+import { settings } from "../src/config/settings.ts";
+import { version } from "../src/config/version.ts";
 
 const check = Deno.args.includes("--check");
 let stale = 0;

@@ -1,6 +1,9 @@
 /** A gateway in a process of its own, as an operator runs it, but for the limits of rates. */
 
-import { GatewayProcess, type GatewayProcessOptions } from "../../tests/support/gateway_process.ts";
+import {
+  GatewayProcess,
+  type GatewayProcessOptions,
+} from "../../tests/support/process/gateway_process.ts";
 
 /** Everything else is as it comes: the echo model, the embedded memory, each commit on the disk. */
 const env = {

@@ -1,13 +1,13 @@
 /** Whether a turn costs more the more there is: history, queues, channels, sessions. */
 
 import { join } from "node:path";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
-import { TempFolder } from "../../tests/support/temp_folder.ts";
+import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { TempFolder } from "../../tests/support/process/temp_folder.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { message } from "./load.ts";
 import { fillHistory } from "./past.ts";
-import { Talker } from "./talker.ts";
+import { Talker } from "./load_client.ts";
 
 /** What there is already when the turns are measured. */
 interface Past {

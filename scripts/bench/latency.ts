@@ -2,12 +2,12 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { TempFolder } from "../../tests/support/temp_folder.ts";
+import { TempFolder } from "../../tests/support/process/temp_folder.ts";
 import { ChildServer } from "./child_server.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { now } from "./load.ts";
-import { Talker } from "./talker.ts";
+import { Talker } from "./load_client.ts";
 
 interface Load {
   readonly turns: number;

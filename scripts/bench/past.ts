@@ -1,7 +1,7 @@
 /** Writes what conversations leave in a store, as the gateway writes it. */
 
-import type { UserMessage } from "../../src/protocol/message.ts";
-import type { SqliteStore } from "../../src/store/sqlite_store.ts";
+import type { UserMessage } from "../../src/domain/message.ts";
+import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { message } from "./load.ts";
 
 /** What was said. */
@@ -74,8 +74,8 @@ async function writeSession(
       channelKey: conversation.channelKey,
       digest: requestId,
       message: given,
-      kept: { text: JSON.stringify(given), bytes: 500 },
-      room: true,
+      serialized: { text: JSON.stringify(given), bytes: 500 },
+      hasCapacity: true,
       now,
     });
     if (accepted.type !== "accepted") throw new Error(`Not accepted: ${accepted.type}`);

@@ -3,7 +3,7 @@
  * meaning (vectors of 1536 numbers). Run it with `deno run --allow-all scripts/bench/recall_speed.ts`.
  */
 
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { ms, percentile } from "./figures.ts";
 
 const facts = 10_000;

@@ -3,10 +3,10 @@
  * message was committed (its event `message:received` follows the commit at once).
  */
 
-import { readConfig } from "../../src/config.ts";
-import { EventBus } from "../../src/events.ts";
-import { Gateway } from "../../src/gateway.ts";
-import { configureLog } from "../../src/log.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { EventBus } from "../../src/domain/events.ts";
+import { Gateway } from "../../src/app/gateway.ts";
+import { configureLog } from "../../src/logging/log.ts";
 import { now } from "./load.ts";
 
 const [, port, dataDir] = /--port (\S+) .*--data-dir (\S+)/.exec(Deno.args.join(" "))!;

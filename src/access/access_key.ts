@@ -5,9 +5,9 @@
 
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { hideFromLog } from "../log.ts";
-import { expandVariables } from "../variables.ts";
-import { parseYaml } from "../yaml_file.ts";
+import { hideFromLog } from "../logging/log.ts";
+import { expandVariables } from "../lib/variables.ts";
+import { parseYaml } from "../lib/yaml.ts";
 
 /** What a key is good for: to speak as an adapter, to use the admin interface and manage servers. */
 export const scopes = ["adapter", "admin"] as const;

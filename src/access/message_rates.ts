@@ -1,7 +1,7 @@
 /** How often adapters and users may speak. Asked by the conversation for each message. */
 
-import { GatewayError } from "../errors.ts";
-import { platformKey } from "../protocol/platform_key.ts";
+import { GatewayError } from "../domain/errors.ts";
+import { platformKey } from "../domain/keys.ts";
 import { TokenBuckets } from "./token_buckets.ts";
 
 /** What {@linkcode MessageRates} are given. */

@@ -1,6 +1,6 @@
 /** How often adapters may register. Asked by the conversation for each that may come in. */
 
-import { GatewayError } from "../errors.ts";
+import { GatewayError } from "../domain/errors.ts";
 import { TokenBuckets } from "./token_buckets.ts";
 
 /** Registrations of one adapter at once, and in the long run a second: it may lose its line often. */

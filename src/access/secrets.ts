@@ -3,9 +3,12 @@
  * it changes, so that secrets can be exchanged while adapters work. Made by the gateway.
  */
 
-import { LiveFile } from "../live_file.ts";
+import { logger } from "../logging/log.ts";
+import { WatchedFile } from "../lib/watched_file.ts";
 import { type AccessKey, parseSecretsFile, sharedKey } from "./access_key.ts";
 import { Authenticator } from "./authenticator.ts";
+
+const log = logger("access");
 
 /** Where the keys come from. */
 export interface SecretsOptions {
@@ -19,7 +22,7 @@ export interface SecretsOptions {
 
 export class Secrets implements AsyncDisposable {
   readonly authenticator: Authenticator;
-  readonly #file: LiveFile;
+  readonly #file: WatchedFile;
 
   /** Reads the keys. @throws {ConfigError} where the file is wrong. */
   static async load(options: SecretsOptions): Promise<Secrets> {
@@ -32,7 +35,8 @@ export class Secrets implements AsyncDisposable {
     const shared: readonly AccessKey[] = secret === undefined ? [] : [sharedKey(secret)];
     this.authenticator = new Authenticator(shared);
     let hadKeys = false;
-    this.#file = new LiveFile({
+    this.#file = new WatchedFile({
+      log,
       path,
       apply: async (text) => {
         const keys = text === undefined ? [] : await parseSecretsFile(text, { path, environment });

@@ -1,8 +1,8 @@
 /** What a command of the command line is. The table in `commands.ts` is made of these. */
 
-import type { Flags } from "../config.ts";
-import type { Setting } from "../setting.ts";
-import { settings } from "../settings.ts";
+import type { Flags } from "../config/config.ts";
+import type { Setting } from "../config/setting.ts";
+import { settings } from "../config/settings.ts";
 
 /** The name of a setting, as the program has it. */
 export type SettingName = keyof typeof settings;

@@ -1,8 +1,8 @@
 /** The texts of `--help`, made from the table of commands. Printed by the command line. */
 
-import { version } from "../version.ts";
+import { version } from "../config/version.ts";
 import { type Command, type Option, optionsOf } from "./command.ts";
-import { commandOf, commands } from "./commands.ts";
+import { commandOf, commands } from "./table.ts";
 
 /** What the program can do. */
 export function programHelp(): string {

@@ -1,7 +1,7 @@
 /** Reads the value of an option that is a number of seconds. Used by `start` and `stop`. */
 
-import { ConfigError } from "../errors.ts";
-import { maxTimerSeconds } from "../wait.ts";
+import { ConfigError } from "../lib/config_error.ts";
+import { maxTimerSeconds } from "../lib/wait.ts";
 
 /** Milliseconds; undefined where the option was not given. @throws {ConfigError} for anything else. */
 export function secondsOf(value: string | boolean | undefined): number | undefined {

@@ -1,10 +1,10 @@
 /** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
 
 import { setImmediate } from "node:timers";
-import { GatewayError } from "../errors.ts";
-import { estimateTokens } from "./token_estimate.ts";
-import { estimateInput } from "./usage_tally.ts";
-import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./llm_client.ts";
+import { GatewayError } from "../domain/errors.ts";
+import { estimateTokens } from "./tokens.ts";
+import { estimateInput } from "./usage_recorder.ts";
+import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./client.ts";
 
 /** Answers with the last user message, word by word. */
 export class EchoClient implements LlmClient {

@@ -4,23 +4,23 @@
  */
 
 import * as z from "zod";
-import type { GatewayConfig } from "../config_types.ts";
-import { errorText } from "../errors.ts";
-import { type Tier, tiers } from "../protocol/message.ts";
+import type { GatewayConfig } from "../config/config_types.ts";
+import { errorText } from "../lib/error_text.ts";
+import { type Tier, tiers } from "../domain/message.ts";
 import type { Spending } from "../store/usage_store.ts";
-import { hideFromLog } from "../log.ts";
-import { secretsOfHeaders, secretsOfUrl } from "../request_secrets.ts";
-import { expandVariables } from "../variables.ts";
-import { maxTimerSeconds } from "../wait.ts";
-import { parseYaml, readIfPresent } from "../yaml_file.ts";
+import { hideFromLog } from "../logging/log.ts";
+import { secretsOfHeaders, secretsOfUrl } from "../config/redaction.ts";
+import { expandVariables } from "../lib/variables.ts";
+import { maxTimerSeconds } from "../lib/wait.ts";
+import { parseYaml, readIfPresent } from "../lib/yaml.ts";
 import {
   catalogOf,
-  defaultCoolDown,
+  defaultCooldown,
   type Model,
   type ModelCatalog,
   type Provider,
   reasoningEfforts,
-} from "./model_catalog.ts";
+} from "./catalog.ts";
 
 /** What a catalog is made from. */
 export type ModelSettings = Pick<GatewayConfig, "modelsFile" | "environment" | "llm">;
@@ -57,7 +57,7 @@ export async function parseModels(text: string, settings: ModelSettings): Promis
   const { first_seconds, longest_seconds, refused_seconds } = file.cool_down;
   return {
     tiers: { high: modelsOf("high"), mid: modelsOf("mid"), low: modelsOf("low") },
-    coolDown: {
+    cooldown: {
       firstMs: first_seconds * 1000,
       longestMs: longest_seconds * 1000,
       refusedMs: refused_seconds * 1000,
@@ -82,9 +82,9 @@ const modelSchema = z.strictObject({
 });
 
 const coolDownSchema = z.strictObject({
-  first_seconds: seconds.default(defaultCoolDown.firstMs / 1000),
-  longest_seconds: seconds.default(defaultCoolDown.longestMs / 1000),
-  refused_seconds: seconds.default(defaultCoolDown.refusedMs / 1000),
+  first_seconds: seconds.default(defaultCooldown.firstMs / 1000),
+  longest_seconds: seconds.default(defaultCooldown.longestMs / 1000),
+  refused_seconds: seconds.default(defaultCooldown.refusedMs / 1000),
 });
 
 const budgetSchema = z.strictObject({

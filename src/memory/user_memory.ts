@@ -3,16 +3,16 @@
  * the worker that adds to it. Made by the engine, and by the command `memory` where no gateway runs.
  */
 
-import type { GatewayConfig } from "../config_types.ts";
-import { logger } from "../log.ts";
+import type { GatewayConfig } from "../config/config_types.ts";
+import { logger } from "../logging/log.ts";
 import type { Store } from "../store/store.ts";
-import { type Ask, EmbeddedMemory } from "./embedded_memory.ts";
-import { Embedder } from "./embedder.ts";
-import { mem0Api } from "./mem0_api.ts";
-import { Mem0Memory } from "./mem0_memory.ts";
-import type { Fact, Memory } from "./memory.ts";
-import { MemoryWorker, type WorkerFigures } from "./memory_worker.ts";
-import { type RecallRequest, Recollection, type RecollectionFigures } from "./recollection.ts";
+import { type AskModel, EmbeddedMemory } from "./embedded/memory.ts";
+import { Embedder } from "./embedded/embedder.ts";
+import { mem0Api } from "./mem0/api.ts";
+import { Mem0Memory } from "./mem0/memory.ts";
+import type { Fact, Memory } from "./port.ts";
+import { MemoryWorker, type WorkerFigures } from "./worker.ts";
+import { MemoryRecall, type MemoryRecallFigures, type RecallRequest } from "./recall.ts";
 
 const log = logger("memory");
 
@@ -25,17 +25,17 @@ const localAtOnce = 32;
 export interface UserMemoryOptions {
   readonly store: Pick<Store, "memories" | "vectors" | "exchanges">;
   /** Without it the embedded memory keeps exchanges as they are. */
-  readonly ask?: Ask;
+  readonly ask?: AskModel;
 }
 
 /** How the memory is, for /health. */
 export type MemoryFigures =
   | { readonly kind: "off" }
-  | { readonly kind: string } & RecollectionFigures & Omit<WorkerFigures, "last_error">;
+  | { readonly kind: string } & MemoryRecallFigures & Omit<WorkerFigures, "last_error">;
 
 export class UserMemory implements AsyncDisposable {
   readonly memory: Memory;
-  readonly #recollection: Recollection;
+  readonly #recollection: MemoryRecall;
   readonly #worker: MemoryWorker;
   readonly #on: boolean;
 
@@ -53,7 +53,7 @@ export class UserMemory implements AsyncDisposable {
     });
     this.#on = kind !== "off";
     this.memory = kind === "mem0" ? new Mem0Memory({ api: mem0Api(mem0), own }) : own;
-    this.#recollection = new Recollection({ memory: this.memory, budgetMs });
+    this.#recollection = new MemoryRecall({ memory: this.memory, budgetMs });
     this.#worker = new MemoryWorker({
       memory: this.memory,
       exchanges: store.exchanges,

@@ -4,8 +4,8 @@
  */
 
 import * as z from "zod";
-import { errorCodes } from "../errors.ts";
-import { channelTypes, overlaps, priorities, tiers } from "./message.ts";
+import { errorCodes } from "../domain/errors.ts";
+import { channelTypes, overlaps, priorities, tiers } from "../domain/message.ts";
 
 /** An identifier: 1 to 256 characters of proper Unicode, none of them a control character. */
 export const id = z.string().min(1).max(256).refine(

@@ -5,7 +5,7 @@
 
 import * as z from "zod";
 import { attachment, id, metadata, replyChainEntry } from "./clara1.ts";
-import { channelTypes, priorities, tiers } from "./message.ts";
+import { channelTypes, priorities, tiers } from "../domain/message.ts";
 
 export const message = z.object({
   type: z.literal("message"),

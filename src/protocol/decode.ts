@@ -4,11 +4,11 @@
  */
 
 import type * as z from "zod";
-import { GatewayError } from "../errors.ts";
+import { GatewayError } from "../domain/errors.ts";
 import * as clara1 from "./clara1.ts";
 import * as claraPy from "./clara_py.ts";
 import { type McpRequest, mcpRequests } from "./mcp_frames.ts";
-import type { Attachment, Dialect, ReplyChainEntry, UserMessage } from "./message.ts";
+import type { Attachment, Dialect, ReplyChainEntry, UserMessage } from "../domain/message.ts";
 
 /** What an adapter said, without its dialect. */
 export type AdapterFrame =

@@ -5,8 +5,8 @@
 
 import type { Clara1GatewayFrame } from "./clara1.ts";
 import type { ClaraPyGatewayFrame } from "./clara_py.ts";
-import type { Dialect } from "./message.ts";
-import type { ReplyFile, ReplyFrame } from "./reply_frame.ts";
+import type { Dialect } from "../domain/message.ts";
+import type { ReplyFile, ReplyFrame } from "../domain/reply.ts";
 
 /** A frame as it goes over the wire. */
 export type WireFrame = Clara1GatewayFrame | ClaraPyGatewayFrame;

@@ -4,8 +4,8 @@ import type * as z from "zod";
 import type { AccessKey } from "../access/access_key.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { RegistrationRates } from "../access/registration_rates.ts";
-import { GatewayError } from "../errors.ts";
-import { logger } from "../log.ts";
+import { GatewayError } from "../domain/errors.ts";
+import { logger } from "../logging/log.ts";
 import type { register } from "../protocol/clara1.ts";
 import { closeCodes } from "./connection.ts";
 

@@ -5,13 +5,13 @@
 
 import type { register } from "../protocol/clara1.ts";
 import type * as z from "zod";
-import type { AdapterHub } from "./adapter_hub.ts";
-import type { AdapterLink } from "./adapter_link.ts";
+import type { AdapterRegistry } from "./registry.ts";
+import type { AdapterConnection } from "./adapter_connection.ts";
 import type { Connection } from "./connection.ts";
 
 /** What {@linkcode openSession} is given. */
 export interface SessionOpeningOptions {
-  readonly hub: AdapterHub;
+  readonly hub: AdapterRegistry;
   readonly connection: Connection;
   readonly heartbeatMs: number;
   readonly frameBytes: number;
@@ -25,7 +25,7 @@ type RegisterFrame = z.output<typeof register>;
 export function openSession(
   frame: RegisterFrame,
   options: SessionOpeningOptions,
-): { readonly link: AdapterLink; readonly resumed: boolean } {
+): { readonly link: AdapterConnection; readonly resumed: boolean } {
   const { hub, connection } = options;
   const { node_id: nodeId, platform, capabilities, session_id: sessionId } = frame;
   const lastSeq = frame.last_seq ?? 0;

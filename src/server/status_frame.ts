@@ -2,8 +2,8 @@
 
 import type { Clara1GatewayFrame } from "../protocol/clara1.ts";
 import type { ClaraPyGatewayFrame } from "../protocol/clara_py.ts";
-import type { UserMessage } from "../protocol/message.ts";
-import type { Submission } from "../router/intake.ts";
+import type { UserMessage } from "../domain/message.ts";
+import type { Submission } from "../queue/intake.ts";
 
 /** How busy the gateway is, as `status` frames say it. */
 export interface ServiceFigures {

@@ -1,7 +1,7 @@
 /** The time of day at which all sessions end. Croner knows the clocks of time zones. */
 
 import { Cron } from "croner";
-import { parseTimeOfDay } from "../time_of_day.ts";
+import { parseTimeOfDay } from "../lib/time_of_day.ts";
 
 export class DailyReset {
   readonly #cron: Cron;

@@ -3,10 +3,10 @@
  * alive by each, ended when idle for too long, each day, or when asked. The processor opens them; the gateway sweeps them.
  */
 
-import { errorText } from "../errors.ts";
-import type { EventBus } from "../events.ts";
-import { logger } from "../log.ts";
-import type { Conversation } from "../store/history_store.ts";
+import { errorText } from "../lib/error_text.ts";
+import type { EventBus } from "../domain/events.ts";
+import { logger } from "../logging/log.ts";
+import type { Conversation } from "../domain/keys.ts";
 import type { Session, SessionStore } from "../store/session_store.ts";
 import type { DailyReset } from "./daily_reset.ts";
 

@@ -1,9 +1,9 @@
 /**
  * The part of the store that keeps what was said until the memory has learned from it: an outbox,
- * filled in the transaction that finishes a request. Worked off by `memory/memory_worker.ts`.
+ * filled in the transaction that finishes a request. Worked off by `memory/worker.ts`.
  */
 
-import type { ChannelType } from "../protocol/message.ts";
+import type { ChannelType } from "../domain/message.ts";
 
 /** What a user said and what was answered. */
 export interface Exchange {

@@ -1,6 +1,6 @@
 /** The part of the store that deletes all that is kept of a user. Used by the user eraser. */
 
-import type { RequestKey } from "./request_store.ts";
+import type { RequestKey } from "../domain/request.ts";
 
 /** A user of a platform. */
 export interface PlatformUser {

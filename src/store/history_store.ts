@@ -3,11 +3,7 @@
  * request is finished, in the same transaction. Used by the context builder and by tools.
  */
 
-/** Which conversation a line of history belongs to. `threadId` is empty outside a thread. */
-export interface Conversation {
-  readonly channelKey: string;
-  readonly threadId: string;
-}
+import type { Conversation } from "../domain/keys.ts";
 
 /** A line of history to be kept. */
 export interface NewHistoryEntry {

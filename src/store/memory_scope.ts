@@ -3,7 +3,7 @@
  * where. Used by the memory, the tools `remember` and `recall`, and mem0's scopes.
  */
 
-import type { ChannelType } from "../protocol/message.ts";
+import type { ChannelType } from "../domain/message.ts";
 import type { MemoryView } from "./memory_store.ts";
 
 /** Where something is said. */

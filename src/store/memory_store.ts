@@ -35,7 +35,7 @@ export interface MemoryView {
 }
 
 /** What was learned from an exchange. */
-export interface Lesson {
+export interface ExtractedFacts {
   /** The exchange's number in the outbox. */
   readonly seq: number;
   readonly userKey: string;
@@ -75,5 +75,5 @@ export interface MemoryStore {
    * Keeps what an exchange taught, as `add` does, and drops it from the outbox. False, and nothing
    * done, where it is no longer there: it was learned from before, or is to be forgotten.
    */
-  learn(lesson: Lesson, options: { readonly cap: number }): Promise<boolean>;
+  learn(lesson: ExtractedFacts, options: { readonly cap: number }): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 /** The part of the store that keeps reminders until they are due. Used by the scheduler. */
 
-import type { Channel, User } from "../protocol/message.ts";
+import type { Channel, User } from "../domain/message.ts";
 
 /** What a user wants to be reminded of, when and where. */
 export interface Reminder {

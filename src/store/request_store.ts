@@ -3,51 +3,24 @@
  * reply. Used by the intake, the processor and the delivery of replies.
  */
 
-import type { Dialect, Overlap, Priority, Tier, UserMessage } from "../protocol/message.ts";
-import type { ProactiveMessage, ReplyEnd, ReplyError, ReplyFile } from "../protocol/reply_frame.ts";
+import type { Dialect, UserMessage } from "../domain/message.ts";
+import type {
+  AbsorbedRequest,
+  Claim,
+  ClaimedRequest,
+  Outcome,
+  QueuedRequest,
+  RequestSeq,
+  RequestState,
+} from "../domain/request.ts";
+import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
 import type { Exchange } from "./exchange_store.ts";
-import type { Conversation, NewHistoryEntry } from "./history_store.ts";
+import type { Conversation } from "../domain/keys.ts";
+import type { NewHistoryEntry } from "./history_store.ts";
 import type { UsageEntry } from "./usage_store.ts";
 
-/** The number of a request, in order of acceptance. */
-export type RequestSeq = number;
-
-/** How a request ended. */
-export type Outcome =
-  | ({ readonly type: "reply"; readonly tier: Tier } & ReplyEnd)
-  | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
-  /** Of a message that nobody sent; with an error, and without text, nothing goes out. */
-  | ({ readonly type: "proactive"; readonly error?: ReplyError } & ProactiveMessage)
-  | { readonly type: "cancelled"; readonly mergedInto?: string };
-
-/** Where a request stands. */
-export type RequestState = "queued" | "running" | "done";
-
-/** What tells requests apart, as adapters know them. */
-export interface RequestKey {
-  readonly nodeId: string;
-  readonly requestId: string;
-}
-
-/** What the router needs to know of a request. */
-export interface QueuedRequest extends RequestKey {
-  readonly seq: RequestSeq;
-  readonly channelKey: string;
-  readonly priority: Priority;
-  readonly overlap: Overlap;
-  readonly userId: string;
-  /** Empty outside of threads. */
-  readonly threadId: string;
-  /** Whether its turn has begun before: what was done in it must not be lost. */
-  readonly claimed: boolean;
-  /** Its claim, where it came with the acceptance: the turn begins at once. */
-  readonly begun?: ClaimedRequest;
-  /** Of the message as it is kept, and of those that have become a part of it. */
-  readonly bytes: number;
-}
-
 /** A text of JSON and its length in UTF-8. */
-export interface KeptText {
+export interface SerializedJson {
   readonly text: string;
   readonly bytes: number;
 }
@@ -61,9 +34,9 @@ export interface NewRequest {
   readonly digest: string;
   readonly message: UserMessage;
   /** The same as it is kept, and its bytes: made once, since both the limits and the store want it. */
-  readonly kept: KeptText;
+  readonly serialized: SerializedJson;
   /** Whether there is room for another one; a known message is answered either way. */
-  readonly room: boolean;
+  readonly hasCapacity: boolean;
   /** Claims it with the same commit, where its turn is to begin at once. */
   readonly claim?: NewClaim;
   readonly now: number;
@@ -83,65 +56,6 @@ export type Acceptance =
   | { readonly type: "duplicate"; readonly seq: RequestSeq; readonly state: RequestState }
   | { readonly type: "conflict" }
   | { readonly type: "full" };
-
-/** A call that the model asked for. */
-export interface ToolCall {
-  readonly id: string;
-  readonly name: string;
-  /** JSON, as the model wrote it. */
-  readonly arguments: string;
-}
-
-/** What a tool gave back. */
-export interface ToolResult {
-  readonly content: string;
-  readonly isError: boolean;
-  readonly files: readonly ReplyFile[];
-  readonly durationMs: number;
-}
-
-/** One round of a turn: what the model said, the tools it called, and the results so far. */
-export interface ToolRound {
-  readonly text: string;
-  readonly calls: readonly ToolCall[];
-  /** By position of the call; undefined where none was recorded. */
-  readonly results: readonly (ToolResult | undefined)[];
-}
-
-/** The right to work on a request. Writes under a fence that another claim has passed are refused. */
-export interface Claim {
-  readonly seq: RequestSeq;
-  readonly channelKey: string;
-  readonly fence: number;
-}
-
-/** A request that was claimed, with all that a turn needs. */
-export interface ClaimedRequest {
-  readonly claim: Claim;
-  readonly nodeId: string;
-  readonly platform: string;
-  readonly message: UserMessage;
-  /** Counts the claims that were not released, from 1. */
-  readonly attempt: number;
-  /** When it was accepted and when it was claimed, milliseconds since the epoch. */
-  readonly acceptedAt: number;
-  readonly claimedAt: number;
-  /** The rounds that an earlier attempt recorded. */
-  readonly rounds: readonly ToolRound[];
-  /** The requests that an earlier attempt has made a part of this one. */
-  readonly absorbed: readonly AbsorbedRequest[];
-}
-
-/** A request that has become a part of another one. */
-export interface AbsorbedRequest {
-  readonly seq: RequestSeq;
-  readonly nodeId: string;
-  readonly platform: string;
-  readonly message: UserMessage;
-  readonly acceptedAt: number;
-  /** The round of tool calls after which it came in; -1 before the first. */
-  readonly round: number;
-}
 
 /** A request that was cancelled while it waited. */
 export interface CancelledRequest {

@@ -1,6 +1,6 @@
 /** The part of the store that keeps sessions. Used by the session registry. */
 
-import type { Conversation } from "./history_store.ts";
+import type { Conversation } from "../domain/keys.ts";
 
 /** A user's conversation in a channel (and thread). */
 export interface Session {

@@ -3,7 +3,7 @@
  * session that ended. Written by the summaries, read by the context builder.
  */
 
-import type { Conversation } from "./history_store.ts";
+import type { Conversation } from "../domain/keys.ts";
 import type { Session } from "./session_store.ts";
 
 /** What was said in a conversation up to a line of history. */

@@ -3,8 +3,8 @@
  * the summaries.
  */
 
-import { errorText } from "../errors.ts";
-import { logger } from "../log.ts";
+import { errorText } from "../lib/error_text.ts";
+import { logger } from "../logging/log.ts";
 
 const log = logger("summaries");
 

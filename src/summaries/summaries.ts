@@ -4,8 +4,9 @@
  * loses no more than a request. The processor and the sessions say when there is something to do.
  */
 
-import type { LlmClient } from "../llm/llm_client.ts";
-import type { Conversation, HistoryEntry, HistoryStore } from "../store/history_store.ts";
+import type { LlmClient } from "../llm/client.ts";
+import type { Conversation } from "../domain/keys.ts";
+import type { HistoryEntry, HistoryStore } from "../store/history_store.ts";
 import type { Session } from "../store/session_store.ts";
 import type { SummaryStore } from "../store/summary_store.ts";
 import { BackgroundJobs } from "./background_jobs.ts";

@@ -1,7 +1,7 @@
 /** What the model is asked for a summary, and which lines it gets. Pure; used by the summaries. */
 
-import type { LlmMessage } from "../llm/llm_client.ts";
-import { estimateTokens } from "../llm/token_estimate.ts";
+import type { LlmMessage } from "../llm/client.ts";
+import { estimateTokens } from "../llm/tokens.ts";
 import type { HistoryEntry } from "../store/history_store.ts";
 
 /** Lines past which a part is summed up, however short they are, and how many then stay. */

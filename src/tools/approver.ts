@@ -3,7 +3,7 @@
  * implements it with the adapter's help.
  */
 
-import type { ToolCall } from "../store/request_store.ts";
+import type { ToolCall } from "../domain/tool_call.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** What is asked. */

@@ -1,8 +1,8 @@
 /** What a tool is: the built-in ones and those of MCP servers take this form. */
 
 import * as z from "zod";
-import type { ChannelType, UserMessage } from "../protocol/message.ts";
-import type { ReplyFile } from "../protocol/reply_frame.ts";
+import type { ChannelType, UserMessage } from "../domain/message.ts";
+import type { ReplyFile } from "../domain/reply.ts";
 
 /** What a tool may do to the world; the policy goes by it. */
 export const toolRisks = ["read", "write", "execute", "network"] as const;

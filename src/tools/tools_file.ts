@@ -4,9 +4,9 @@
  */
 
 import * as z from "zod";
-import { parseYaml, readIfPresent } from "../yaml_file.ts";
+import { parseYaml, readIfPresent } from "../lib/yaml.ts";
 import { toolRisks } from "./tool.ts";
-import { policyActions, type PolicyRule } from "./tool_policy.ts";
+import { policyActions, type PolicyRule } from "./policy.ts";
 
 const words = z.union([z.string(), z.array(z.string())])
   .transform((value) => typeof value === "string" ? [value] : value);

@@ -1,8 +1,8 @@
 /** The completions: bash's in a real bash, the others as far as their texts go. */
 
 import assert from "node:assert/strict";
-import { commands } from "../../src/cli/commands.ts";
-import { CommandFolder } from "../support/command_folder.ts";
+import { commands } from "../../src/cli/table.ts";
+import { CommandFolder } from "../support/process/command_folder.ts";
 
 /** What bash offers after these words; the last one is not ended. */
 async function offered(script: string, words: readonly string[]): Promise<readonly string[]> {

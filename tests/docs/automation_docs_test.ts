@@ -3,14 +3,17 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { eventNames } from "../../src/events.ts";
-import { toHookEvent } from "../../src/hooks/hook_event.ts";
-import { hooksFileSchema, parseHooksFile } from "../../src/hooks/hooks_file.ts";
-import { sampleEvent } from "../../src/hooks/sample_event.ts";
-import { parseSchedulerFile, schedulerFileSchema } from "../../src/scheduler/scheduler_file.ts";
-import { settings } from "../../src/settings.ts";
+import { eventNames } from "../../src/domain/events.ts";
+import { toHookEvent } from "../../src/automation/hooks/hook_event.ts";
+import { hooksFileSchema, parseHooksFile } from "../../src/automation/hooks/hooks_file.ts";
+import { sampleEvent } from "../../src/automation/hooks/sample_event.ts";
+import {
+  parseSchedulerFile,
+  schedulerFileSchema,
+} from "../../src/automation/scheduler/scheduler_file.ts";
+import { settings } from "../../src/config/settings.ts";
 import { askAdmin } from "../support/admin_request.ts";
-import { offered } from "../support/mcp_folder.ts";
+import { offered } from "../support/mcp/mcp_folder.ts";
 import { PluginFolder } from "../support/plugin_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

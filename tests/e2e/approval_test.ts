@@ -1,10 +1,10 @@
 /** Tools that not everybody may use: the policy of `tools.yaml`, and people who are asked. */
 
 import assert from "node:assert/strict";
-import { ConfigError } from "../../src/errors.ts";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp_folder.ts";
-import type { ReceivedFrame } from "../support/received_frame.ts";
+import { ConfigError } from "../../src/lib/config_error.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const askForTime = "rules:\n  - { action: ask, tools: current_time }\n";

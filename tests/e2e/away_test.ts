@@ -1,7 +1,7 @@
 /** Adapters that go and come back: each gets every reply that it missed, each once. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/chat_request.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

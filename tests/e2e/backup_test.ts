@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -1,8 +1,8 @@
 /** Frames that are wrong: each is answered with its code and a text that names what is wrong. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { messageFrame } from "../support/message_frame.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const message = messageFrame("Hello", { dialect: "clara-1", requestId: "r-1" });

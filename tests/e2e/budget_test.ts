@@ -1,7 +1,7 @@
 /** What users may spend in a day, and which tier answers them. */
 
 import assert from "node:assert/strict";
-import { LlmServer } from "../support/llm_server.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

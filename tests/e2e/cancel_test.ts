@@ -1,7 +1,7 @@
 /** Ending a request before its reply is done, wherever it is by then. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/chat_request.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";

@@ -1,8 +1,8 @@
 /** Many messages at once: channels side by side, one turn at a time within each. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { Gate } from "../support/gate.ts";
-import { messageFrame } from "../support/message_frame.ts";
+import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
-import type { ReceivedFrame } from "../support/received_frame.ts";
+import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 
 const dialect = "clara-py";
 

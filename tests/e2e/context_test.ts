@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ChatMessage, textOf } from "../support/chat_request.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { type ChatMessage, textOf } from "../support/llm/chat_request.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** The messages of a request to the model, but the system prompt. */

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
-import type { Reply } from "../support/llm_reply.ts";
-import { requestTokens } from "../support/request_tokens.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import type { Reply } from "../support/llm/reply.ts";
+import { requestTokens } from "../support/llm/request_tokens.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** As OpenAI words it. */

@@ -1,7 +1,7 @@
 /** Answers that stop before they are done: for length, with a question, filtered, or empty. */
 
 import assert from "node:assert/strict";
-import { textOf } from "../support/chat_request.ts";
+import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 Deno.test("an answer that is cut for its length goes on without a seam", async () => {

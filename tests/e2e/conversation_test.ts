@@ -1,7 +1,7 @@
 /** What is said between an adapter, the gateway and the model when all goes well. */
 
 import assert from "node:assert/strict";
-import { textOf } from "../support/chat_request.ts";
+import { textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

@@ -1,12 +1,12 @@
 /** A gateway that is killed: what it had accepted is answered by the next one, each once. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText, textOf } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { historyRows } from "./history_rows.ts";
 
 const nodeId = "adapter-1";

@@ -1,7 +1,7 @@
 /** Who gets in: registration, the secret, origins, and how many. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const secret = "open sesame".replace(" ", "-");

@@ -1,7 +1,7 @@
 /** The same message sent more than once: it runs once, and each sending is answered. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/chat_request.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { AdapterClient } from "../support/adapter_client.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import { HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { badServer, written } from "../support/mcp_folder.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { badServer, written } from "../support/mcp/mcp_folder.ts";
 
 const nodeId = "adapter-1";
 

@@ -1,9 +1,9 @@
 /** Every event of a gateway's life, as a hook sees it: each once, in order, each variable right. */
 
 import assert from "node:assert/strict";
-import { eventNames } from "../../src/events.ts";
-import { AdapterClient } from "../support/adapter_client.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import { eventNames } from "../../src/domain/events.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import {
   admin,
   type Entry,
@@ -11,7 +11,7 @@ import {
   type NotedEvent,
   recorder,
 } from "../support/hooks_folder.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { LlmServer } from "../support/llm/server.ts";
 
 const identity = { nodeId: "adapter-1", platform: "discord", capabilities: ["streaming"] };
 const failing: Entry = { name: "fails", event: "session:end", command: "echo oh; exit 3" };

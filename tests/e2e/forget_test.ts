@@ -1,10 +1,10 @@
 /** Deletion of all that is kept of a user: nothing of it is left, and nothing of others is gone. */
 
 import assert from "node:assert/strict";
-import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import { type ChatRequest, textOf } from "../support/llm/chat_request.ts";
 import { filesWith, tablesWith } from "../support/database_text.ts";
-import { ResumingReader } from "../support/resuming_reader.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { ResumingReader } from "../support/adapter/resuming_reader.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const ada = { userId: "ada-4711", user_name: "Ada Zweistein" };

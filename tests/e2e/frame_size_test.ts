@@ -1,7 +1,7 @@
 /** Frames around the limit of their size. */
 
 import assert from "node:assert/strict";
-import { messageFrame } from "../support/message_frame.ts";
+import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const requestId = "r-1";

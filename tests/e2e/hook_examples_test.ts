@@ -1,11 +1,11 @@
 /** The documentation's hooks, run as documented: only the host of the webhook is the test's own. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { documentedHooks } from "../support/documented_examples.ts";
 import { hookRuns, HooksFolder } from "../support/hooks_folder.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { Recording } from "../support/recording.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { Recording } from "../support/load/recording.ts";
 
 /** A request as the webhook got it. */
 interface Notice {

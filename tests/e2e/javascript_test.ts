@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
-import { lastText } from "../support/chat_request.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 
 /** A gateway that lets the model run JavaScript. */
 async function start(folder: TempFolder): Promise<TestGateway> {

@@ -1,8 +1,8 @@
 /** Adapters that leave while replies are on their way, and what that does to everybody else. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
 
 Deno.test("adapters that leave amid their replies hold nobody up", async () => {
   // A process of its own: a gateway that spins would take the test with it.

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
-import type { Reply } from "../support/llm_reply.ts";
+import type { Reply } from "../support/llm/reply.ts";
 import { type ConfigOverrides, TestGateway } from "../support/test_gateway.ts";
 
 const sse = (data: unknown) => `data: ${JSON.stringify(data)}\n\n`;

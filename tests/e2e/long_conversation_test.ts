@@ -4,10 +4,10 @@
  */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { requestTokens } from "../support/request_tokens.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { requestTokens } from "../support/llm/request_tokens.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const contextTokens = 8_000;

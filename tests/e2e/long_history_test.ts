@@ -1,7 +1,7 @@
 /** History with lines that are larger than all there is room for. */
 
 import assert from "node:assert/strict";
-import { textOf } from "../support/chat_request.ts";
+import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 Deno.test("a huge line keeps its beginning in the context and hides no other", async () => {

@@ -1,11 +1,11 @@
 /** MCP servers that misbehave: what goes wrong with one is told to the model and stays with it. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import {
   badServer,
   gone,
@@ -14,8 +14,8 @@ import {
   offered,
   toolTexts,
   written,
-} from "../support/mcp_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+} from "../support/mcp/mcp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 type Call = readonly [name: string, input?: object];

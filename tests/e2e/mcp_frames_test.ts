@@ -1,11 +1,11 @@
 /** MCP servers managed over the wire, in both dialects, while the gateway runs. */
 
 import assert from "node:assert/strict";
-import { ConfigError } from "../../src/errors.ts";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { EverythingServer, packageOf } from "../support/everything_server.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp_folder.ts";
-import type { ReceivedFrame } from "../support/received_frame.ts";
+import { ConfigError } from "../../src/lib/config_error.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { EverythingServer, packageOf } from "../support/mcp/everything_server.ts";
+import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 interface ServerInfo {

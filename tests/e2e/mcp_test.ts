@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { textOf } from "../support/chat_request.ts";
-import { EverythingServer, npmServer } from "../support/everything_server.ts";
-import { McpFolder, offered, toolTexts } from "../support/mcp_folder.ts";
+import { textOf } from "../support/llm/chat_request.ts";
+import { EverythingServer, npmServer } from "../support/mcp/everything_server.ts";
+import { McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 type Call = readonly [name: string, input?: object];

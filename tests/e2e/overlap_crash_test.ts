@@ -1,13 +1,13 @@
 /** Messages that were merged, steered or interrupted when the gateway is killed: each ends once. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import type { MessageOptions } from "../support/message_frame.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import type { MessageOptions } from "../support/adapter/message_frame.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 

@@ -1,10 +1,10 @@
 /** A message that meets a running turn in its channel: queued, collected, steered, in its place, refused. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, textOf } from "../support/chat_request.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import type { MessageOptions } from "../support/message_frame.ts";
+import type { MessageOptions } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { lastText, textOf } from "../support/chat_request.ts";
+import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
 import { unaskedFrames } from "./reminder_scene.ts";

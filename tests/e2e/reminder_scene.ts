@@ -1,11 +1,11 @@
 /** What reminder tests share: a model that sets reminders, and what comes of it. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
-import type { LlmServer } from "../support/llm_server.ts";
-import type { MessageOptions } from "../support/message_frame.ts";
-import type { ReceivedFrame } from "../support/received_frame.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import type { LlmServer } from "../support/llm/server.ts";
+import type { MessageOptions } from "../support/adapter/message_frame.ts";
+import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 
 /** Whether the model is asked because a reminder is due. */
 export function isReminder(request: ChatRequest): boolean {

@@ -1,15 +1,15 @@
 /** "Remind me in 2 seconds to stretch": the reminder arrives, once, whatever happens in between. */
 
 import assert from "node:assert/strict";
-import { SqliteStore } from "../../src/store/sqlite_store.ts";
-import { reminderOf } from "../store/reminders_conformance.ts";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText, textOf } from "../support/chat_request.ts";
+import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { reminderOf } from "../store/conformance/reminders.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { McpFolder, toolTexts } from "../support/mcp_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
 import { askForReminder, isReminder, scriptReminders, unaskedFrames } from "./reminder_scene.ts";

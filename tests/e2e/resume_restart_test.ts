@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { ResumingReader } from "../support/resuming_reader.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { ResumingReader } from "../support/adapter/resuming_reader.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** Sends a message and reads its reply to the end. */

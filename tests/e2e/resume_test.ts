@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Gate } from "../support/gate.ts";
-import { ResumingReader } from "../support/resuming_reader.ts";
+import { ResumingReader } from "../support/adapter/resuming_reader.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const nodeId = "adapter-1";

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SchedulerPlace } from "../faults/scheduler_process.ts";
-import { type EndedCommand, runCommand } from "../support/command_process.ts";
+import { type EndedCommand, runCommand } from "../support/process/command_process.ts";
 import { within } from "../support/deadline.ts";
 import { documentedTasks } from "../support/documented_examples.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import type { GatewayProcess } from "../support/process/gateway_process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 

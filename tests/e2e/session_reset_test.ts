@@ -1,7 +1,7 @@
 /** A user begins a new conversation: with `/new`, by the adapter's word, each day, or by the operator. */
 
 import assert from "node:assert/strict";
-import { textOf } from "../support/chat_request.ts";
+import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** What the model was shown last, but the system prompt. */

@@ -1,12 +1,12 @@
 /** A gateway that is told to stop: running turns finish or are put back, nothing is lost. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 

@@ -1,12 +1,12 @@
 /** Summaries beside the conversation: they hold nothing up, outlive a crash, and follow sessions. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, lastText, textOf } from "../support/chat_request.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const contextTokens = 8_000;

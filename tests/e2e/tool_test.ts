@@ -1,8 +1,8 @@
 /** What happens when the model calls tools: the calls run, the adapter sees them, the model is told. */
 
 import assert from "node:assert/strict";
-import { textOf } from "../support/chat_request.ts";
-import type { RecordedRequest } from "../support/llm_server.ts";
+import { textOf } from "../support/llm/chat_request.ts";
+import type { RecordedRequest } from "../support/llm/server.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** What the model was told of its calls: id and text of each tool message, in order. */

@@ -1,14 +1,14 @@
 /** What turns took and cost: the sums equal what the provider reported, however the turns ended. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { type ChatRequest, textOf } from "../support/chat_request.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import type { Reply } from "../support/llm_reply.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { sse } from "../support/llm_wire.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { type ChatRequest, textOf } from "../support/llm/chat_request.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import type { Reply } from "../support/llm/reply.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { sse } from "../support/llm/wire.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const prices = {

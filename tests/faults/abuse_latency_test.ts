@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
 
 /** The time within which 99 of 100 messages of four adapters have their reply, milliseconds. */
 async function p99(url: string, until: Promise<unknown>): Promise<number> {

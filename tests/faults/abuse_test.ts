@@ -1,11 +1,11 @@
 /** What is too much: each gets its error or its cap, memory stays bounded, others are served. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { IdleSocket, NoPlaceError } from "../support/idle_socket.ts";
-import { messageFrame } from "../support/message_frame.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { IdleSocket, NoPlaceError } from "../support/adapter/idle_socket.ts";
+import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const MiB = 1 << 20;

@@ -3,7 +3,7 @@
  * its own: what it costs itself slows down nobody who measures. `deno run abuser.ts URL`.
  */
 
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 
 const MiB = 1 << 20;
 const url = Deno.args[0]!;

@@ -4,9 +4,9 @@
  */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { type Entry, HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { LlmServer } from "../support/llm/server.ts";
 
 /** Uses data as operators do, quoted and not. */
 const usual: Entry = {

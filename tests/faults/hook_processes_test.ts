@@ -1,10 +1,10 @@
 /** Hooks that fork, ignore signals, flood or hang: ended in their time with all they started. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { admin, type Entry, hookRuns, HooksFolder } from "../support/hooks_folder.ts";
-import { gone, isAlive, written } from "../support/mcp_folder.ts";
+import { gone, isAlive, written } from "../support/mcp/mcp_folder.ts";
 
 /** Starts a family that ignores TERM, notes its process ids in `pids`, and never ends. */
 const family = (pids: string) =>

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { within } from "../support/deadline.ts";
-import { Load } from "../support/load.ts";
+import { Load } from "../support/load/load.ts";
 import { Random } from "../support/random.ts";
 
 const { values } = parseArgs({

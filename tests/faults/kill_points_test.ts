@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText, textOf } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { toolTexts } from "../support/mcp_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { toolTexts } from "../support/mcp/mcp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { historyRows } from "../e2e/history_rows.ts";
 import { SchedulerPlace } from "./scheduler_process.ts";
 

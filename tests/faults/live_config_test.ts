@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { AdapterClient } from "../support/adapter_client.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import { admin, hookRuns, HooksFolder } from "../support/hooks_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const yaml = (name: string, more = "") =>
   `hooks:

@@ -5,10 +5,10 @@
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
-import { lastText } from "../support/chat_request.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import type { Reply } from "../support/llm_reply.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import type { Reply } from "../support/llm/reply.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { WallClock } from "../support/wall_clock.ts";

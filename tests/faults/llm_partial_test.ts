@@ -4,8 +4,8 @@
  */
 
 import assert from "node:assert/strict";
-import type { Reply } from "../support/llm_reply.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import type { Reply } from "../support/llm/reply.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 

@@ -1,9 +1,9 @@
 /** MCP servers that end or hang for good: how they are started again. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { badServer, gone, McpFolder, toolTexts } from "../support/mcp_folder.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { badServer, gone, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 Deno.test("fault 17: a server that ends again and again is started ever less often, and turns go on", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
-import { gone } from "../support/mcp_folder.ts";
+import { gone } from "../support/mcp/mcp_folder.ts";
 import { SchedulerPlace } from "./scheduler_process.ts";
 
 const minute = 60_000;

@@ -1,11 +1,11 @@
 /** A network that resets, stalls, splits and half-closes: each reply arrives, in full and once. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
-import { isTerminal } from "../support/received_frame.ts";
+import { isTerminal } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const nodeId = "adapter-1";

@@ -1,13 +1,13 @@
 /** Messages that wait and are large: their sum has a limit, which a kill does not change. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { type GatewayProcess, startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import type { ReceivedFrame } from "../support/received_frame.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { type GatewayProcess, startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const MiB = 1 << 20;
 

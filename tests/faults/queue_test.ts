@@ -1,8 +1,8 @@
 /** A channel that is hot, and those beside it. */
 
 import assert from "node:assert/strict";
-import type { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import type { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 /** The time within which 99 of 100 of so many quiet channels have their reply, milliseconds. */

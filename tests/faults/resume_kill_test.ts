@@ -7,11 +7,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { isTerminal } from "../support/received_frame.ts";
-import { ResumingReader } from "../support/resuming_reader.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { isTerminal } from "../support/adapter/received_frame.ts";
+import { ResumingReader } from "../support/adapter/resuming_reader.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 /** A gateway's database, opened beside it. */
 class Disk implements Disposable {

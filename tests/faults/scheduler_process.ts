@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import type { LlmServer } from "../support/llm_server.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import type { LlmServer } from "../support/llm/server.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 export class SchedulerPlace implements AsyncDisposable {
   readonly #folder = new TempFolder("clara_scheduler_");

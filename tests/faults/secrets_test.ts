@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
-import { GatewayProcess } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
+import { GatewayProcess } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
-import { badServer, toolTexts, written } from "../support/mcp_folder.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { badServer, toolTexts, written } from "../support/mcp/mcp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 /** One for each place where a secret is told; they look like nothing else. */
 const secrets = {

@@ -1,13 +1,13 @@
 /** A gateway that is told to stop under load: nothing new, the running ones finish or are put back. */
 
 import assert from "node:assert/strict";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { GatewayProcess, startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { isTerminal } from "../support/received_frame.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { GatewayProcess, startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { isTerminal } from "../support/adapter/received_frame.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 const channels = 50;

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AdapterClient } from "../support/adapter_client.ts";
-import { lastText } from "../support/chat_request.ts";
+import { AdapterClient } from "../support/adapter/client.ts";
+import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
-import { startGateway } from "../support/gateway_process.ts";
-import { LlmServer } from "../support/llm_server.ts";
-import { TempFolder } from "../support/temp_folder.ts";
-import { canMount, Tmpfs } from "../support/tmpfs.ts";
+import { startGateway } from "../support/process/gateway_process.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
+import { canMount, Tmpfs } from "../support/process/tmpfs.ts";
 
 const nodeId = "adapter-1";
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ConfigError } from "../../src/errors.ts";
-import { costNanos } from "../../src/llm/model_catalog.ts";
+import { ConfigError } from "../../src/lib/config_error.ts";
+import { costNanos } from "../../src/llm/catalog.ts";
 import { type ModelSettings, parseModels, readModels } from "../../src/llm/models_file.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 const llm = {
   model: "gpt",
@@ -25,7 +25,7 @@ const settings: ModelSettings = {
 const parse = (text: string) => parseModels(text, settings);
 
 Deno.test("providers, models, tiers and budgets are read", async () => {
-  const { tiers, coolDown, budgets } = await parse(`
+  const { tiers, cooldown, budgets } = await parse(`
 providers:
   main:
     base_url: https://api.example.com/v1
@@ -74,7 +74,7 @@ budgets:
   assert.deepEqual(tiers.low, [small]);
   // A tier that is not named has all models, in their order.
   assert.deepEqual(tiers.mid, [big, small]);
-  assert.deepEqual(coolDown, { firstMs: 2000, longestMs: 300_000, refusedMs: 900_000 });
+  assert.deepEqual(cooldown, { firstMs: 2000, longestMs: 300_000, refusedMs: 900_000 });
   assert.deepEqual(budgets.get("discord:42"), { tokens: 1000, costNanos: 5e8 });
 });
 

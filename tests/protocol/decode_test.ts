@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeFrame } from "../../src/protocol/decode.ts";
-import type { UserMessage } from "../../src/protocol/message.ts";
+import type { UserMessage } from "../../src/domain/message.ts";
 import { clara1Message, claraPyMessage } from "./frames.ts";
 import { changed, decode, errorOf, messageOf, refuses } from "./reading.ts";
 

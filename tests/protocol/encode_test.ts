@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dialects } from "../../src/protocol/message.ts";
+import { dialects } from "../../src/domain/message.ts";
 import { encodeReply } from "../../src/protocol/encode.ts";
-import type { ReplyFrame } from "../../src/protocol/reply_frame.ts";
-import { schemaViolation } from "../support/frame_check.ts";
+import type { ReplyFrame } from "../../src/domain/reply.ts";
+import { schemaViolation } from "../support/adapter/frame_check.ts";
 
 const ids = { requestId: "r-1", responseId: "resp-1" };
 const tool = { toolName: "look", callId: "call-1", step: 1, description: "Looking at the moon" };

@@ -5,12 +5,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { GatewayError } from "../../src/errors.ts";
+import { GatewayError } from "../../src/domain/errors.ts";
 import { decodeFrame } from "../../src/protocol/decode.ts";
 import { encodeReply } from "../../src/protocol/encode.ts";
-import { dialects, tiers } from "../../src/protocol/message.ts";
-import type { ReplyFrame } from "../../src/protocol/reply_frame.ts";
-import { schemaViolation } from "../support/frame_check.ts";
+import { dialects, tiers } from "../../src/domain/message.ts";
+import type { ReplyFrame } from "../../src/domain/reply.ts";
+import { schemaViolation } from "../support/adapter/frame_check.ts";
 import { clara1Message, claraPyMessage } from "./frames.ts";
 
 const refusals = ["invalid_json", "invalid_message", "unknown_type"];

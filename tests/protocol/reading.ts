@@ -1,9 +1,9 @@
 /** Reads frames as the server does, and says what a test wants of the result. */
 
 import assert from "node:assert/strict";
-import { type ErrorCode, GatewayError } from "../../src/errors.ts";
+import { type ErrorCode, GatewayError } from "../../src/domain/errors.ts";
 import { decodeFrame } from "../../src/protocol/decode.ts";
-import type { UserMessage } from "../../src/protocol/message.ts";
+import type { UserMessage } from "../../src/domain/message.ts";
 
 /** Reads a frame that is given as an object. */
 export function decode(frame: unknown) {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { EventBus, type EventName } from "../../src/events.ts";
+import { EventBus, type EventName } from "../../src/domain/events.ts";
 import { DailyReset } from "../../src/sessions/daily_reset.ts";
-import { parseTimeOfDay } from "../../src/time_of_day.ts";
+import { parseTimeOfDay } from "../../src/lib/time_of_day.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
-import { conversation } from "../store/samples.ts";
-import { SqlitePlace } from "../store/sqlite_place.ts";
+import { conversation } from "../store/conformance/samples.ts";
+import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
 
 const time = (iso: string) => Date.parse(iso);
 

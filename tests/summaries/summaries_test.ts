@@ -1,15 +1,15 @@
 /** Summaries of ended sessions, with a store and a model of their own. */
 
 import assert from "node:assert/strict";
-import { catalogOf } from "../../src/llm/model_catalog.ts";
-import { OpenAiClient } from "../../src/llm/openai_client.ts";
-import type { SqliteStore } from "../../src/store/sqlite_store.ts";
+import { catalogOf } from "../../src/llm/catalog.ts";
+import { OpenAiClient } from "../../src/llm/openai/client.ts";
+import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { BackgroundJobs } from "../../src/summaries/background_jobs.ts";
 import { Summaries } from "../../src/summaries/summaries.ts";
-import { conversation, finished, sessionOf } from "../store/samples.ts";
-import { SqlitePlace } from "../store/sqlite_place.ts";
+import { conversation, finished, sessionOf } from "../store/conformance/samples.ts";
+import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
-import { LlmServer } from "../support/llm_server.ts";
+import { LlmServer } from "../support/llm/server.ts";
 
 /** A store with an ended session that has enough to be summed up. */
 async function endedSession(place: SqlitePlace): Promise<SqliteStore> {

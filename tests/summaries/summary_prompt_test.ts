@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { estimateTokens } from "../../src/llm/token_estimate.ts";
+import { estimateTokens } from "../../src/llm/tokens.ts";
 import type { HistoryEntry } from "../../src/store/history_store.ts";
 import {
   keptSummary,

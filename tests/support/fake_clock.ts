@@ -4,7 +4,7 @@
  */
 
 import { setImmediate } from "node:timers/promises";
-import type { Clock } from "../../src/scheduler/clock.ts";
+import type { Clock } from "../../src/automation/scheduler/clock.ts";
 
 /** What a {@linkcode FakeClock} is made of. */
 export interface FakeClockOptions {

@@ -5,8 +5,8 @@
 
 import { join } from "node:path";
 import { within } from "./deadline.ts";
-import { GatewayProcess, type GatewayProcessOptions } from "./gateway_process.ts";
-import { TempFolder } from "./temp_folder.ts";
+import { GatewayProcess, type GatewayProcessOptions } from "./process/gateway_process.ts";
+import { TempFolder } from "./process/temp_folder.ts";
 
 /** An entry of `hooks.yaml` or `scheduler.yaml`. */
 export type Entry = Readonly<Record<string, unknown>>;

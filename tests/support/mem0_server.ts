@@ -5,9 +5,9 @@
  */
 
 import { HttpExchange } from "./http_exchange.ts";
-import { sendJson } from "./llm_answer.ts";
-import { forever, unlessAborted } from "./llm_stream.ts";
-import { Recording } from "./recording.ts";
+import { sendJson } from "./llm/answer.ts";
+import { forever, unlessAborted } from "./llm/stream.ts";
+import { Recording } from "./load/recording.ts";
 
 /** A memory as it is kept. */
 export interface KeptMemory {

@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { LlmServer } from "./llm_server.ts";
-import { TempFolder } from "./temp_folder.ts";
+import type { LlmServer } from "./llm/server.ts";
+import { TempFolder } from "./process/temp_folder.ts";
 
 /** One provider with one model of the same name. */
 export interface ScriptedProvider {

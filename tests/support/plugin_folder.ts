@@ -5,8 +5,8 @@
  */
 
 import { join } from "node:path";
-import { Recording } from "./recording.ts";
-import { TempFolder } from "./temp_folder.ts";
+import { Recording } from "./load/recording.ts";
+import { TempFolder } from "./process/temp_folder.ts";
 
 /** A temporary folder with these files, by their names. */
 export class PluginFolder extends TempFolder {

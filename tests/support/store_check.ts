@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type LoadRequest, loadText } from "./load_script.ts";
-import type { ReceivedFrame } from "./received_frame.ts";
+import { type LoadRequest, loadText } from "./load/script.ts";
+import type { ReceivedFrame } from "./adapter/received_frame.ts";
 
 type Row = Readonly<Record<string, string | number | null>>;
 

@@ -5,15 +5,20 @@
  */
 
 import { join } from "node:path";
-import { settings } from "../../src/settings.ts";
-import type { GatewayConfig, Limits, LlmConfig, MemoryConfig } from "../../src/config_types.ts";
-import { EventBus, type EventName, type GatewayEvent } from "../../src/events.ts";
-import { Gateway } from "../../src/gateway.ts";
-import { AdapterClient } from "./adapter_client.ts";
-import type { ConnectOptions } from "./connect_options.ts";
-import { LlmServer } from "./llm_server.ts";
-import { Recording } from "./recording.ts";
-import { TempFolder } from "./temp_folder.ts";
+import { settings } from "../../src/config/settings.ts";
+import type {
+  GatewayConfig,
+  Limits,
+  LlmConfig,
+  MemoryConfig,
+} from "../../src/config/config_types.ts";
+import { EventBus, type EventName, type GatewayEvent } from "../../src/domain/events.ts";
+import { Gateway } from "../../src/app/gateway.ts";
+import { AdapterClient } from "./adapter/client.ts";
+import type { ConnectOptions } from "./adapter/connect_options.ts";
+import { LlmServer } from "./llm/server.ts";
+import { Recording } from "./load/recording.ts";
+import { TempFolder } from "./process/temp_folder.ts";
 
 /** What a test wants other than the defaults. */
 export type ConfigOverrides =

@@ -1,6 +1,6 @@
 /** Calls a tool as the executor does: its arguments read against the schema, then run. */
 
-import type { ReplyFile } from "../../src/protocol/reply_frame.ts";
+import type { ReplyFile } from "../../src/domain/reply.ts";
 import type { Tool, ToolOutput, ToolRun } from "../../src/tools/tool.ts";
 
 /** On whose behalf tools run in these tests, where a test says nothing else. */

@@ -1,9 +1,9 @@
 /** Reading `tools.yaml`. */
 
 import assert from "node:assert/strict";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/lib/config_error.ts";
 import { parseToolsFile, readToolsFile } from "../../src/tools/tools_file.ts";
-import { TempFolder } from "../support/temp_folder.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
 
 Deno.test("one word and a list of words are the same to a rule", async () => {
   const text = `

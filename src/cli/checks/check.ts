@@ -1,7 +1,7 @@
 /** What a check of `doctor` is. The list is in `checks.ts`. */
 
-import type { DaemonConfig, Flags, Surroundings } from "../../config.ts";
-import type { GatewayConfig } from "../../config_types.ts";
+import type { ConfigSources, DaemonConfig, Flags } from "../../config/config.ts";
+import type { GatewayConfig } from "../../config/config_types.ts";
 
 /** One line of what was found. */
 export interface Finding {
@@ -13,7 +13,7 @@ export interface Finding {
 /** What the checks look at. */
 export interface CheckContext {
   readonly flags: Flags;
-  readonly surroundings: Surroundings;
+  readonly surroundings: ConfigSources;
   readonly daemon: DaemonConfig;
   /** Undefined where the configuration is wrong. */
   readonly config?: GatewayConfig;

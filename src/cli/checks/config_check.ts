@@ -1,10 +1,10 @@
 /** Checks the settings: what is wrong, what is unknown, what is unwise. Called by `doctor`. */
 
 import { Secrets } from "../../access/secrets.ts";
-import { reportSettings, unknownNames } from "../../config_report.ts";
-import { errorText } from "../../errors.ts";
-import type { GatewayConfig } from "../../config_types.ts";
-import { refuseOpenDoor } from "../../start_checks.ts";
+import { reportSettings, unknownNames } from "../../config/report.ts";
+import { errorText } from "../../lib/error_text.ts";
+import type { GatewayConfig } from "../../config/config_types.ts";
+import { assertSecretForPublicHost } from "../../app/preflight.ts";
 import { type CheckContext, error, type Finding, ok, warning } from "./check.ts";
 
 export async function checkConfig(
@@ -18,7 +18,7 @@ export async function checkConfig(
   ];
   const known = config === undefined || await hasKeys(config);
   try {
-    if (config) refuseOpenDoor(config, { hasKeys: known });
+    if (config) assertSecretForPublicHost(config, { hasKeys: known });
   } catch (thrown) {
     findings.push(...error(errorText(thrown)));
   }

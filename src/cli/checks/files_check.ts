@@ -6,14 +6,14 @@
 
 import { join } from "node:path";
 import { parseSecretsFile } from "../../access/access_key.ts";
-import { errorText } from "../../errors.ts";
-import { parseHooksFile } from "../../hooks/hooks_file.ts";
-import { modelsOf } from "../../llm/model_catalog.ts";
+import { errorText } from "../../lib/error_text.ts";
+import { parseHooksFile } from "../../automation/hooks/hooks_file.ts";
+import { modelsOf } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
-import { parseSchedulerFile } from "../../scheduler/scheduler_file.ts";
-import { McpConfigFile } from "../../tools/mcp/mcp_config.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { McpConfigFile } from "../../tools/mcp/config_file.ts";
 import { readToolsFile } from "../../tools/tools_file.ts";
-import { readIfPresent } from "../../yaml_file.ts";
+import { readIfPresent } from "../../lib/yaml.ts";
 import { type CheckContext, error, type Finding, ok, withoutConfig } from "./check.ts";
 
 export async function checkFiles({ config }: CheckContext): Promise<readonly Finding[]> {

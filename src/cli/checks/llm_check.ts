@@ -1,8 +1,8 @@
 /** Checks that each model's provider can be reached, takes the key and has the models. Called by `doctor`. */
 
 import { existsSync } from "node:fs";
-import { errorText } from "../../errors.ts";
-import { type Model, modelsOf, type Provider } from "../../llm/model_catalog.ts";
+import { errorText } from "../../lib/error_text.ts";
+import { type Model, modelsOf, type Provider } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
 import { type CheckContext, error, type Finding, ok, warning, withoutConfig } from "./check.ts";
 

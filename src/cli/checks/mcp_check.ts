@@ -1,7 +1,7 @@
 /** Checks that the MCP servers start, each of its own, and stops them again. Called by `doctor`. */
 
-import { infoOf } from "../../server/mcp_desk.ts";
-import { McpManager } from "../../tools/mcp/mcp_manager.ts";
+import { infoOf } from "../../server/mcp_request_handler.ts";
+import { McpManager } from "../../tools/mcp/manager.ts";
 import { type CheckContext, error, type Finding, ok, withoutConfig } from "./check.ts";
 
 export async function checkMcp({ config }: CheckContext): Promise<readonly Finding[]> {

@@ -1,7 +1,7 @@
 /** Checks that the port is free, or is this gateway's own. Called by `doctor`. */
 
-import { askHealth } from "../gateway_health.ts";
-import { readPidFile } from "../pid_file.ts";
+import { askHealth } from "../client/health.ts";
+import { readPidFile } from "../daemon/pid_file.ts";
 import { type CheckContext, error, type Finding, ok, warning, withoutConfig } from "./check.ts";
 
 export async function checkPort({ config, daemon }: CheckContext): Promise<readonly Finding[]> {

@@ -1,6 +1,6 @@
 /** Checks what the program runs on: the version of Deno, the clock. Called by `doctor`. */
 
-import { version } from "../../version.ts";
+import { version } from "../../config/version.ts";
 import { type Finding, ok, warning } from "./check.ts";
 
 /** The oldest Deno that the tests run on. */

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { refuseNewer } from "../../store/migrate.ts";
+import { refuseNewer } from "../../store/sqlite/schema/migrate.ts";
 import { type CheckContext, error, type Finding, ok } from "./check.ts";
 
 /** Mistakes of the file that are told. */

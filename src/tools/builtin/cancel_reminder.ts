@@ -2,11 +2,11 @@
 
 import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
-import type { ReminderBook } from "./reminder_book.ts";
+import type { ReminderService } from "./reminder_book.ts";
 import { userKeyOf } from "./user_key.ts";
 
 /** Drops a reminder of the user who speaks. */
-export function cancelReminder(book: Pick<ReminderBook, "cancel">): Tool {
+export function cancelReminder(book: Pick<ReminderService, "cancel">): Tool {
   return defineTool({
     name: "cancel_reminder",
     description: "Cancels a reminder of the user who speaks, by the id that list_reminders or " +

@@ -2,11 +2,11 @@
 
 import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
-import type { ReminderBook } from "./reminder_book.ts";
+import type { ReminderService } from "./reminder_book.ts";
 import { userKeyOf } from "./user_key.ts";
 
 /** Tells the reminders that are set: all in a direct message, elsewhere those of the channel. */
-export function listReminders(book: Pick<ReminderBook, "ofUser">): Tool {
+export function listReminders(book: Pick<ReminderService, "ofUser">): Tool {
   return defineTool({
     name: "list_reminders",
     description: "Lists the reminders that the user who speaks has set and that are not due yet.",

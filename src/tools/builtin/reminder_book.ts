@@ -3,7 +3,7 @@
 import type { Reminder } from "../../store/reminder_store.ts";
 
 /** Keeps reminders and delivers them when they are due. */
-export interface ReminderBook {
+export interface ReminderService {
   /** Keeps one; false where its user has as many as allowed. */
   add(reminder: Omit<Reminder, "createdAt">): Promise<boolean>;
   /** A user's reminders, the earliest first. */

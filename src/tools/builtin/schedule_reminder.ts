@@ -3,7 +3,7 @@
 import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
-import type { ReminderBook } from "./reminder_book.ts";
+import type { ReminderService } from "./reminder_book.ts";
 import { userKeyOf } from "./user_key.ts";
 
 /** The farthest time ahead, seconds: five years. */
@@ -17,7 +17,7 @@ export interface ScheduleReminderOptions {
 
 /** Reminds the user who speaks, in this channel, at a later time. */
 export function scheduleReminder(
-  book: Pick<ReminderBook, "add">,
+  book: Pick<ReminderService, "add">,
   { now = Date.now, newId = () => crypto.randomUUID().slice(0, 13) }: ScheduleReminderOptions = {},
 ): Tool {
   return defineTool({

@@ -1,6 +1,6 @@
 /** Whose memories and files a tool works on. */
 
-import { platformKey } from "../../protocol/platform_key.ts";
+import { platformKey } from "../../domain/keys.ts";
 import type { ToolContext } from "../tool.ts";
 
 /** The key of a user over all platforms. */

@@ -1,6 +1,6 @@
 /** From what a person names (a package, a command line, a URL) to an entry of the file of servers. */
 
-import { ConfigError } from "../../errors.ts";
+import { ConfigError } from "../../lib/config_error.ts";
 
 /** An entry of `mcpServers`, and the name that it gets if nobody gives one. */
 export interface InstallSource {

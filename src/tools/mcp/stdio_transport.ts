@@ -5,7 +5,7 @@
  */
 
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { ProcessGroup, type ProcessGroupOptions } from "../../command/process_group.ts";
+import { ProcessGroup, type ProcessGroupOptions } from "../../platform/process_group.ts";
 
 /** How the process is started. */
 export interface StdioOptions extends ProcessGroupOptions {

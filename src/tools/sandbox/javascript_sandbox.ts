@@ -6,7 +6,7 @@
 
 import { type ChildEnd, SandboxProcess } from "./sandbox_process.ts";
 import type { SandboxJob, SandboxResult } from "./sandbox_job.ts";
-import { Slots } from "./slots.ts";
+import { Semaphore } from "../../lib/semaphore.ts";
 
 /** What {@linkcode JavaScriptSandbox} may be given. */
 export interface JavaScriptSandboxOptions {
@@ -27,13 +27,13 @@ const startMs = 10_000;
 
 export class JavaScriptSandbox {
   readonly #limits: Omit<SandboxJob, "code" | "mark">;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
   readonly #command: readonly string[];
 
   constructor(options: JavaScriptSandboxOptions = {}) {
     const { timeoutMs = 5000, memoryMb = 128, maxOutputChars = 20_000, concurrency = 4 } = options;
     this.#limits = { timeoutMs, memoryMb, maxOutputChars };
-    this.#slots = new Slots(concurrency);
+    this.#slots = new Semaphore(concurrency);
     this.#command = options.command ?? ownCommand();
   }
 

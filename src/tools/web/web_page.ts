@@ -4,8 +4,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import { errorText } from "../../errors.ts";
-import { version } from "../../version.ts";
+import { errorText } from "../../lib/error_text.ts";
+import { version } from "../../config/version.ts";
 import type { EgressGuard } from "./egress_guard.ts";
 
 /** The limits of a {@linkcode download}. */

@@ -1,7 +1,7 @@
 /** What people name when they install an MCP server, and what it means. */
 
 import assert from "node:assert/strict";
-import { ConfigError } from "../../../src/errors.ts";
+import { ConfigError } from "../../../src/lib/config_error.ts";
 import { sourceToEntry, splitCommandLine } from "../../../src/tools/mcp/install_source.ts";
 
 const sources: readonly (readonly [source: string, name: string, entry: object])[] = [

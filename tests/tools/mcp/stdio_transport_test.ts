@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { GuardedStdioTransport } from "../../../src/tools/mcp/stdio_transport.ts";
 import { within } from "../../support/deadline.ts";
-import { gone } from "../../support/mcp_folder.ts";
-import { Recording } from "../../support/recording.ts";
+import { gone } from "../../support/mcp/mcp_folder.ts";
+import { Recording } from "../../support/load/recording.ts";
 
 /** Starts a shell script as a server. */
 async function start(script: string, maxMessageBytes = 1 << 20) {

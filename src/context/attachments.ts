@@ -1,0 +1,48 @@
+/** Attachments as the model can read them: text inlined, images as data URLs, the rest by name. */
+
+import { Buffer } from "node:buffer";
+import type { Attachment, UserMessage } from "../domain/message.ts";
+
+/** Characters of one text attachment that the model is shown. */
+const maxTextChars = 100_000;
+
+const textual =
+  /^(?:text\/|application\/(?:json|xml|yaml|javascript|x-yaml|toml)\b)|\+(?:json|xml)$/;
+
+/** A message's text with its attachments: text files inlined, the others named. */
+export function renderAttachments(message: UserMessage): string {
+  return [message.content, ...message.attachments.map(render)].filter(Boolean).join("\n\n");
+}
+
+/** The data URL of an image; undefined for anything else. */
+export function imageUrl(attachment: Attachment): string | undefined {
+  const { type, base64, mediaType } = attachment;
+  if (type !== "image" || !base64) return undefined;
+  return `data:${mediaType ?? "image/png"};base64,${base64}`;
+}
+
+function render(attachment: Attachment): string {
+  const filename = attachment.filename.replace(/[\s"<>]+/g, " ");
+  if (attachment.type === "image") return `[image: ${filename}]`;
+  const text = textOf(attachment);
+  if (text === undefined) {
+    const details = [
+      attachment.mediaType?.replace(/[\s\]]+/g, " ").slice(0, 100),
+      attachment.size !== undefined && `${attachment.size} bytes`,
+    ].filter(Boolean).join(", ");
+    return `[file: ${filename}${details && `, ${details}`}; its content is not shown]`;
+  }
+  const cut = text.length > maxTextChars
+    ? `${text.slice(0, maxTextChars)}\n[${text.length - maxTextChars} characters were cut off]`
+    : text;
+  // A file must not be able to close its own frame and go on as if the user spoke.
+  const framed = cut.replaceAll(/<(?=\/attachment)/gi, "&lt;");
+  return `<attachment filename="${filename}">\n${framed}\n</attachment>`;
+}
+
+function textOf({ type, text, base64, mediaType }: Attachment): string | undefined {
+  if (text !== undefined) return text;
+  if (!base64) return undefined;
+  if (type !== "text" && !(mediaType && textual.test(mediaType))) return undefined;
+  return Buffer.from(base64, "base64").toString("utf8");
+}

@@ -1,0 +1,94 @@
+/**
+ * What the gateway tells an adapter about a request, before it is put into a dialect. The processor
+ * writes these; `encode.ts` encodes them.
+ */
+
+import type { ErrorCode } from "./errors.ts";
+import type { Channel, Priority, Tier, User } from "./message.ts";
+
+/** A file that goes out with a reply. */
+export interface ReplyFile {
+  readonly filename: string;
+  /** The bytes, in base64. */
+  readonly base64: string;
+  /** MIME type. */
+  readonly mediaType: string;
+}
+
+/** Tokens, as the provider counted them; 0 where it did not say. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** Why a model stopped. */
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter" | "other";
+
+/** The fields of a finished reply. */
+export interface ReplyEnd {
+  readonly text: string;
+  readonly files: readonly ReplyFile[];
+  readonly toolCount: number;
+  readonly usage: Usage;
+  readonly model: string;
+  readonly finishReason: FinishReason;
+}
+
+/** The fields of a failed request. */
+export interface ReplyError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly recoverable: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The fields of a message that the gateway sends unasked. */
+export interface ProactiveMessage {
+  readonly user: User;
+  readonly channel: Channel;
+  readonly text: string;
+  readonly files: readonly ReplyFile[];
+  readonly priority: Priority;
+}
+
+/** One step in the life of a reply. `end`, `cancelled`, `error` and `proactive` are terminal: nothing follows. */
+export type ReplyFrame =
+  & { readonly requestId: string; readonly responseId: string }
+  & (
+    | { readonly type: "start"; readonly model: string; readonly tier: Tier }
+    | { readonly type: "chunk"; readonly text: string; readonly done: boolean }
+    | {
+      readonly type: "tool_started";
+      readonly toolName: string;
+      readonly callId: string;
+      /** Counts the tool calls of the request, from 1. */
+      readonly step: number;
+      readonly description: string;
+      readonly emoji: string;
+    }
+    | {
+      readonly type: "tool_finished";
+      readonly toolName: string;
+      readonly callId: string;
+      readonly step: number;
+      readonly description: string;
+      readonly success: boolean;
+      readonly outputPreview: string;
+      readonly durationMs: number;
+    }
+    | {
+      readonly type: "approval_asked";
+      readonly approvalId: string;
+      readonly toolName: string;
+      readonly description: string;
+      /** JSON, as the model wrote it. */
+      readonly arguments: string;
+      /** Milliseconds since the epoch. */
+      readonly expiresAt: number;
+    }
+    | ({ readonly type: "end" } & ReplyEnd)
+    /** With the request that it has become a part of, where it was not simply given up. */
+    | { readonly type: "cancelled"; readonly mergedInto?: string }
+    | ({ readonly type: "error" } & ReplyError)
+    | ({ readonly type: "proactive" } & ProactiveMessage)
+  );

@@ -1,0 +1,27 @@
+/** A tool call that the model asked for, its result, and a round of both. */
+
+import type { ReplyFile } from "./reply.ts";
+
+/** A call that the model asked for. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON, as the model wrote it. */
+  readonly arguments: string;
+}
+
+/** What a tool gave back. */
+export interface ToolResult {
+  readonly content: string;
+  readonly isError: boolean;
+  readonly files: readonly ReplyFile[];
+  readonly durationMs: number;
+}
+
+/** One round of a turn: what the model said, the tools it called, and the results so far. */
+export interface ToolRound {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  /** By position of the call; undefined where none was recorded. */
+  readonly results: readonly (ToolResult | undefined)[];
+}

@@ -1,0 +1,92 @@
+/** `/admin/tasks`: which tasks there are, how they went, when they come, and running one. */
+
+import { Hono } from "hono";
+import * as z from "zod";
+import { errorText } from "../../lib/error_text.ts";
+import type { TaskStatus } from "../../automation/scheduler/scheduled_task.ts";
+import type { Scheduler } from "../../automation/scheduler/scheduler.ts";
+import type { Schedule } from "../../automation/scheduler/task.ts";
+import type { RunStore } from "../../store/run_store.ts";
+import { readWith } from "../../tools/tool.ts";
+import { resultView, runQuery, runView } from "./run_view.ts";
+
+/** What these routes are given. */
+export interface TaskRoutesOptions {
+  readonly scheduler: Pick<Scheduler, "list" | "upcoming" | "runNow">;
+  readonly runs: Pick<RunStore, "recent">;
+}
+
+const nextQuery = z.object({ count: z.coerce.number().int().min(1).max(1000).default(10) });
+
+export function taskRoutes({ scheduler, runs }: TaskRoutesOptions): Hono {
+  const app = new Hono();
+  app.get("/", (context) => context.json({ tasks: scheduler.list().map(taskView) }));
+  app.get("/results", async (context) => {
+    const query = readWith(runQuery, context.req.query());
+    if ("problem" in query) return context.json({ error: query.problem }, 400);
+    const { name, limit } = query.value as z.output<typeof runQuery>;
+    const found = await runs.recent({ kind: "task", name, limit });
+    return context.json({ results: found.map(runView) });
+  });
+  app.get("/next", (context) => {
+    const query = readWith(nextQuery, context.req.query());
+    if ("problem" in query) return context.json({ error: query.problem }, 400);
+    const { count } = query.value as z.output<typeof nextQuery>;
+    const next = scheduler.upcoming(count).map(({ name, fireAt }) => ({
+      name,
+      fire_at: new Date(fireAt).toISOString(),
+    }));
+    return context.json({ next });
+  });
+  app.post("/:name/run", async (context) => {
+    const name = context.req.param("name");
+    try {
+      const result = await scheduler.runNow(name);
+      if (!result) return context.json({ error: `There is no task "${name}"` }, 404);
+      return context.json({ name, ...resultView(result) });
+    } catch (error) {
+      return context.json({ error: errorText(error) }, 409);
+    }
+  });
+  return app;
+}
+
+/** A task as it is listed. */
+export function taskView(
+  { task, source, running, lastRunAt, nextRunAt, runCount }: TaskStatus,
+) {
+  const { name, description, enabled, schedule, action, overlap, missed, timeoutMs } = task;
+  return {
+    name,
+    description,
+    enabled,
+    type: schedule.type,
+    schedule: scheduleText(schedule),
+    action: action.type,
+    overlap,
+    missed,
+    timeout: timeoutMs / 1000,
+    source,
+    running,
+    last_run: isoTime(lastRunAt),
+    next_run: isoTime(nextRunAt),
+    run_count: runCount,
+  };
+}
+
+function scheduleText(schedule: Schedule): string {
+  switch (schedule.type) {
+    case "cron":
+      return `${schedule.cron}${schedule.timezone ? ` (${schedule.timezone})` : ""}`;
+    case "interval":
+      return `every ${schedule.intervalMs / 1000} s`;
+    case "one_shot":
+      return "runAt" in schedule
+        ? `at ${isoTime(schedule.runAt)}`
+        : `${schedule.delayMs / 1000} s after it was first seen`;
+  }
+}
+
+function isoTime(at: number | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,172 @@
+/**
+ * The client of all OpenAI-compatible models: a request goes to the first model of its tier; where
+ * that fails before anything was shown, to the next one, or to the same a little later.
+ */
+
+import { errorText } from "../../lib/error_text.ts";
+import { logger } from "../../logging/log.ts";
+import type { Tier } from "../../domain/message.ts";
+import type { Usage } from "../../domain/reply.ts";
+import type { UsageEntry } from "../../store/usage_store.ts";
+import { pause } from "../../lib/wait.ts";
+import { contextWindow } from "../context_window.ts";
+import { Cooldowns } from "../cooldowns.ts";
+import type {
+  Account,
+  Completion,
+  CompletionRequest,
+  LlmClient,
+  LlmEvent,
+  LlmRequest,
+  RequestUsage,
+} from "../client.ts";
+import { filtered, halfWay, type LlmFailure, toFailure } from "../failure.ts";
+import type { Model, ModelCatalog, Provider } from "../catalog.ts";
+import { ModelChoice } from "./model_choice.ts";
+import { OpenAiProvider } from "./provider.ts";
+
+const log = logger("llm");
+
+/** What an {@linkcode OpenAiClient} is given. */
+export interface OpenAiClientOptions {
+  readonly catalog: ModelCatalog;
+  /** Whether what a model thinks is passed on. Default: false. */
+  readonly showReasoning?: boolean;
+  /** Keeps the usage of questions beside the conversation. */
+  readonly keepUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
+  /** For durations: a clock that nobody sets. */
+  readonly clock?: () => number;
+}
+
+export class OpenAiClient implements LlmClient {
+  readonly kind = "openai";
+  readonly #options: OpenAiClientOptions;
+  readonly #clock: () => number;
+  readonly #coolDowns: Cooldowns;
+  readonly #providers = new Map<Provider, OpenAiProvider>();
+
+  constructor(options: OpenAiClientOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#coolDowns = new Cooldowns(options.catalog.cooldown);
+  }
+
+  modelOf(tier: Tier): string {
+    return this.#modelsOf(tier)[0]!.name;
+  }
+
+  contextTokensOf(tier: Tier): number {
+    const windows = this.#modelsOf(tier)
+      .map(({ contextTokens, id }) => contextTokens ?? contextWindow(id));
+    return Math.min(...windows);
+  }
+
+  async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
+    const choice = new ModelChoice(this.#modelsOf(request.tier), this.#coolDowns);
+    const startedAt = this.#clock();
+    for (;;) {
+      const model = await this.#wait(choice, { startedAt, signal });
+      const triedAt = this.#clock();
+      let begun = false;
+      try {
+        for await (const event of this.#try(model, { request, startedAt, signal })) {
+          begun ||= event.type !== "finish";
+          yield event;
+        }
+        this.#coolDowns.succeeded(model.name, { startedAt: triedAt });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = await toFailure(error, { model, now: Date.now() });
+        this.#note(model, failure, triedAt);
+        if (begun) throw halfWay(failure.error);
+        if (failure.kind === "fatal") throw failure.error;
+        choice.failed(model, failure);
+      }
+    }
+  }
+
+  async complete(request: CompletionRequest): Promise<Completion> {
+    const { account, purpose, signal, ...rest } = request;
+    const taken: RequestUsage[] = [];
+    let text = "";
+    let usage: Usage = { inputTokens: 0, outputTokens: 0 };
+    let model = this.modelOf(request.tier);
+    try {
+      const onUsage = (entry: RequestUsage) => taken.push(entry);
+      for await (const event of this.stream({ ...rest, tools: [], onUsage }, signal)) {
+        if (event.type === "text") text += event.text;
+        if (event.type !== "finish") continue;
+        ({ usage, model } = event);
+        if (event.reason === "content_filter" && text === "") throw filtered().error;
+      }
+      return { text, usage, model };
+    } finally {
+      if (account) this.#keep(taken, { purpose, account });
+    }
+  }
+
+  #modelsOf(tier: Tier): readonly Model[] {
+    return this.#options.catalog.tiers[tier];
+  }
+
+  /** The next model, after the wait that it needs. @throws {GatewayError} when there is none. */
+  async #wait(
+    choice: ModelChoice,
+    { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
+  ): Promise<Model> {
+    const now = this.#clock();
+    const next = choice.next({ now, elapsedMs: now - startedAt });
+    if (!next) throw choice.error;
+    if (next.waitMs > 0) await pause(next.waitMs, signal);
+    signal.throwIfAborted();
+    return next.model;
+  }
+
+  #try(
+    model: Model,
+    { request, startedAt, signal }: {
+      readonly request: LlmRequest;
+      readonly startedAt: number;
+      readonly signal: AbortSignal;
+    },
+  ): AsyncIterable<LlmEvent> {
+    let provider = this.#providers.get(model.provider);
+    if (!provider) {
+      this.#providers.set(model.provider, provider = new OpenAiProvider(model.provider));
+    }
+    const { showReasoning = false } = this.#options;
+    const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
+    return provider.stream({ model, request, leftMs, showReasoning, signal });
+  }
+
+  /** Has the model rest where it should, and tells the operator. */
+  #note(model: Model, failure: LlmFailure, startedAt: number): void {
+    const now = this.#clock();
+    const restMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
+    const { error } = failure;
+    const facts = {
+      model: model.name,
+      provider: model.provider.name,
+      error: errorText(error.cause instanceof Error ? error.cause : error),
+      rest: restMs === undefined ? 0 : restMs / 1000,
+    };
+    const text = "Model {model} of provider {provider} failed ({error})" +
+      (restMs === undefined ? "" : "; it rests for {rest} s");
+    if (failure.kind === "refused") log.error(text, facts);
+    else log.warn(text, facts);
+  }
+
+  /** Kept on the side: the question was answered, whatever the store says. */
+  #keep(
+    taken: readonly RequestUsage[],
+    { purpose, account }: { readonly purpose: string; readonly account: Account },
+  ): void {
+    const at = Date.now();
+    const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
+    if (entries.length === 0) return;
+    this.#options.keepUsage?.(entries).catch((error) =>
+      log.warn("Cannot keep what a question took: {error}", { error: errorText(error) })
+    );
+  }
+}

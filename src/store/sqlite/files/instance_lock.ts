@@ -1,0 +1,45 @@
+/**
+ * One gateway per data folder. The lock is SQLite's own exclusive lock on a small file, which the
+ * operating system drops when the process ends, however it ends: a stale lock cannot exist.
+ */
+
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { StoreError } from "../../../domain/errors.ts";
+
+/** Holds a data folder until it is disposed of. */
+export class InstanceLock implements Disposable {
+  readonly #database: DatabaseSync;
+
+  /** @throws {StoreError} when another gateway holds the folder, or it cannot be written. */
+  constructor(folder: string) {
+    try {
+      this.#database = new DatabaseSync(join(folder, "gateway.lock"));
+    } catch (error) {
+      throw new StoreError(`Cannot lock data folder "${folder}": ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    try {
+      // The write is never committed; where none may be made, this is the place to find out.
+      this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
+    } catch (error) {
+      this.#database.close();
+      throw refusal(folder, error as Error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
+
+function refusal(folder: string, error: Error): StoreError {
+  const own = "or give this one its own folder with --data-dir.";
+  const why = /locked|busy/i.test(error.message)
+    ? `Cannot use data folder "${folder}": another gateway is running on it. Stop that one first, ${own}`
+    : /readonly/i.test(error.message)
+    ? `Cannot use data folder "${folder}": it is read-only. Make it writable, ${own}`
+    : `Cannot lock data folder "${folder}": ${error.message}`;
+  return new StoreError(why, { cause: error });
+}

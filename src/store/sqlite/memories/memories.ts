@@ -1,0 +1,170 @@
+/** Facts of users on SQLite. See memory_store.ts for what each method promises. */
+
+import type {
+  ExtractedFacts,
+  Memory,
+  MemoryStore,
+  MemoryView,
+  NewMemory,
+} from "../../memory_store.ts";
+import type { SqliteConnection } from "../connection.ts";
+import { queryTermsOf } from "./terms.ts";
+import { toMemory } from "../rows.ts";
+import { bestMatches, termList } from "./term_list.ts";
+
+/** A fact that is this much older than the user's newest one counts half, milliseconds. */
+export const halfWeightAgeMs = 180 * 86_400_000;
+/** Matches, the best ones, that are looked at for who may see them. */
+const maxMatches = 500;
+
+/** The tables `memories` and `memory_terms`; `learn` takes from `memory_outbox`. */
+export class SqliteMemories implements MemoryStore {
+  readonly #sql: SqliteConnection;
+
+  constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+  }
+
+  add(
+    fact: NewMemory,
+    { cap }: { readonly cap: number },
+  ): Promise<{ readonly memory: Memory; readonly created: boolean }> {
+    return this.#sql.write(() => this.#add(fact, cap));
+  }
+
+  search(
+    { query, limit, ...view }: MemoryView & { readonly query: string; readonly limit: number },
+  ): Promise<readonly Memory[]> {
+    return this.#sql.read(() => {
+      const terms = queryTermsOf(query);
+      if (terms.length === 0) return [];
+      // All in one row: a row for each would cost more than the search in them.
+      const { lists } = this.#sql.get(
+        `SELECT CAST(group_concat(terms, '') AS BLOB) AS lists FROM memory_terms WHERE user_key = ?`,
+        view.userKey,
+      )!;
+      if (!lists) return [];
+      const ids = bestMatches(lists as Uint8Array, { terms, halfWeightAgeMs, limit: maxMatches });
+      const found: Memory[] = [];
+      for (let from = 0; from < ids.length && found.length < limit; from += limit) {
+        found.push(...this.#visible(ids.slice(from, from + limit), view));
+      }
+      return found.slice(0, limit);
+    });
+  }
+
+  recent(
+    { limit, kind, ...view }: MemoryView & {
+      readonly limit: number;
+      readonly kind?: Memory["kind"];
+    },
+  ): Promise<readonly Memory[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        // Two statements: each has an index that gives the newest first.
+        `SELECT * FROM memories
+         WHERE user_key = ? AND ${kind ? "kind = ?" : "? IS NULL"} AND ${visible}
+         ORDER BY id DESC LIMIT ?`,
+        view.userKey,
+        kind ?? null,
+        ...visibility(view),
+        limit,
+      ).map(toMemory)
+    );
+  }
+
+  remove(
+    { userKey, id }: { readonly userKey: string; readonly id: number },
+  ): Promise<boolean> {
+    return this.#sql.write(() =>
+      this.#sql.run("DELETE FROM memories WHERE user_key = ? AND id = ?", userKey, id).changes > 0
+    );
+  }
+
+  removeAll(userKey: string): Promise<number> {
+    return this.#sql.write(() => {
+      this.#sql.run("DELETE FROM memory_outbox WHERE user_key = ?", userKey);
+      return this.#sql.run("DELETE FROM memories WHERE user_key = ?", userKey).changes as number;
+    });
+  }
+
+  learn(
+    { seq, userKey, add, drop }: ExtractedFacts,
+    { cap }: { readonly cap: number },
+  ): Promise<boolean> {
+    return this.#sql.write(() => {
+      const waits = this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq).changes > 0;
+      if (!waits) return false;
+      for (const id of drop) {
+        this.#sql.run(
+          "DELETE FROM memories WHERE user_key = ? AND id = ? AND source = 'turn'",
+          userKey,
+          id,
+        );
+      }
+      for (const fact of add) this.#add(fact, cap);
+      return true;
+    });
+  }
+
+  /** In the order of the ids. */
+  #visible(ids: readonly number[], view: MemoryView): readonly Memory[] {
+    // CROSS keeps SQLite from going through all facts of the user instead.
+    return this.#sql.all(
+      `SELECT memories.* FROM json_each(?) AS found
+       CROSS JOIN memories ON memories.id = found.value
+       WHERE user_key = ? AND ${visible} ORDER BY found.key`,
+      JSON.stringify(ids),
+      view.userKey,
+      ...visibility(view),
+    ).map(toMemory);
+  }
+
+  #add(fact: NewMemory, cap: number): { readonly memory: Memory; readonly created: boolean } {
+    const { userKey, text, source = "tool", kind = "fact" } = fact;
+    const known = this.#sql.get(
+      `UPDATE memories SET private = min(private, ?), source = iif(? = 'tool', 'tool', source)
+       WHERE user_key = ? AND text = ? RETURNING *`,
+      Number(fact.private),
+      source,
+      userKey,
+      text,
+    );
+    if (known) return { memory: toMemory(known), created: false };
+    const created = this.#sql.get(
+      `INSERT INTO memories (user_key, text, private, channel_key, created_at, source, kind)
+       VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+      userKey,
+      text,
+      Number(fact.private),
+      fact.channelKey,
+      fact.createdAt,
+      source,
+      kind,
+    )!;
+    const memory = toMemory(created);
+    this.#sql.run(
+      "INSERT INTO memory_terms (user_key, memory_id, terms) VALUES (?, ?, ?)",
+      userKey,
+      memory.id,
+      termList(memory),
+    );
+    this.#sql.run(
+      `DELETE FROM memories WHERE id IN (
+         SELECT id FROM memories WHERE user_key = ? AND source = ? ORDER BY id DESC LIMIT -1 OFFSET ?
+       )`,
+      userKey,
+      source,
+      cap,
+    );
+    return { memory, created: true };
+  }
+}
+
+/** A condition on `memories`: what a view may see. */
+export const visible = "(memories.private = 0 OR ? = 1 OR memories.channel_key = ?)";
+
+/** The values of {@linkcode visible}. */
+export function visibility({ includePrivate, channelKey }: MemoryView): [number, string | null] {
+  return [Number(includePrivate), channelKey ?? null];
+}

@@ -1,0 +1,165 @@
+/** Sessions on SQLite. See session_store.ts for what each method promises. */
+
+import type { Conversation } from "../../domain/keys.ts";
+import type { RecentLinesCache } from "./history_cache.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { type Row, toSession, toSessionRecord } from "./rows.ts";
+import type { Session, SessionQuery, SessionRecord, SessionStore } from "../session_store.ts";
+
+/** What rows.toSessionRecord reads. */
+const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
+  (SELECT count(*) FROM history WHERE history.session_id = sessions.id) AS lines`;
+
+/** The sessions of a conversation that run. By its index: else all that ever ended are read, too. */
+export const runningSessions = `FROM sessions INDEXED BY sessions_running
+  WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
+
+/** The table `sessions`. */
+export class SqliteSessions implements SessionStore {
+  readonly #sql: SqliteConnection;
+  readonly #cache: RecentLinesCache;
+
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+    this.#sql = sql;
+    this.#cache = cache;
+  }
+
+  async open(
+    options: Parameters<SessionStore["open"]>[0],
+  ): ReturnType<SessionStore["open"]> {
+    const running = await this.#sql.read(() => this.#running(options));
+    // What has been used since is not written again: a commit would be waited for.
+    if (running && running.activeAt >= Math.max(options.now, options.idleBefore)) {
+      return { session: running, created: false };
+    }
+    return await this.#sql.write(() => this.#open(options));
+  }
+
+  #running(
+    { conversation, userId }: { readonly conversation: Conversation; readonly userId: string },
+  ): Session | undefined {
+    const row = this.#sql.get(
+      `SELECT * FROM sessions
+       WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL`,
+      conversation.channelKey,
+      conversation.threadId,
+      userId,
+    );
+    return row && toSession(row);
+  }
+
+  #open(options: Parameters<SessionStore["open"]>[0]): Awaited<ReturnType<SessionStore["open"]>> {
+    const { conversation, now } = options;
+    const last = this.#running(options);
+    if (last && last.activeAt >= options.idleBefore) {
+      const activeAt = Math.max(last.activeAt, now);
+      this.#sql.run("UPDATE sessions SET active_at = ? WHERE id = ?", activeAt, last.id);
+      return { session: { ...last, activeAt }, created: false };
+    }
+    this.#cache.drop(conversation);
+    if (last) this.#sql.run("UPDATE sessions SET ended_at = ? WHERE id = ?", now, last.id);
+    const created = this.#sql.get(
+      `INSERT INTO sessions (id, node_id, platform, user_id, channel_key, channel_id, thread_id,
+         started_at, active_at, after_line)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) FROM history))
+       RETURNING *`,
+      options.id,
+      options.nodeId,
+      options.platform,
+      options.userId,
+      conversation.channelKey,
+      options.channelId,
+      conversation.threadId,
+      now,
+      now,
+    );
+    return { session: toSession(created!), created: true, ended: last };
+  }
+
+  endIdle(
+    { idleBefore, now, limit }: {
+      readonly idleBefore: number;
+      readonly now: number;
+      readonly limit: number;
+    },
+  ): Promise<readonly Session[]> {
+    return this.#sql.write(() =>
+      this.#sql.all(
+        `UPDATE sessions SET ended_at = ? WHERE id IN (
+           SELECT id FROM sessions WHERE ended_at IS NULL AND active_at < ? LIMIT ?
+         ) RETURNING *`,
+        now,
+        idleBefore,
+        limit,
+      ).map((row) => this.#ended(row))
+    );
+  }
+
+  end(
+    { conversation, userId, now }: Parameters<SessionStore["end"]>[0],
+  ): Promise<Session | undefined> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get(
+        `UPDATE sessions SET ended_at = ?
+         WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL RETURNING *`,
+        now,
+        conversation.channelKey,
+        conversation.threadId,
+        userId,
+      );
+      return row && this.#ended(row);
+    });
+  }
+
+  endById(
+    { id, now }: { readonly id: string; readonly now: number },
+  ): Promise<Session | undefined> {
+    return this.#sql.write(() => {
+      const row = this.#sql.get(
+        "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL RETURNING *",
+        now,
+        id,
+      );
+      return row && this.#ended(row);
+    });
+  }
+
+  list(
+    { platform, userId, channelId, limit }: SessionQuery,
+  ): Promise<readonly SessionRecord[]> {
+    const wanted = Object.entries({ platform, user_id: userId, channel_id: channelId })
+      .filter((pair): pair is [string, string] => pair[1] !== undefined);
+    const conditions = wanted.map(([column]) => `${column} = ?`).join(" AND ");
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT ${recordColumns} FROM sessions ${conditions && `WHERE ${conditions}`}
+         ORDER BY started_at DESC, rowid DESC LIMIT ?`,
+        ...wanted.map(([, value]) => value),
+        limit,
+      ).map(toSessionRecord)
+    );
+  }
+
+  get(id: string): Promise<SessionRecord | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(`SELECT ${recordColumns} FROM sessions WHERE id = ?`, id);
+      return row && toSessionRecord(row);
+    });
+  }
+
+  nodeOf(channelKey: string): Promise<string | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        "SELECT node_id FROM sessions WHERE channel_key = ? ORDER BY started_at DESC LIMIT 1",
+        channelKey,
+      );
+      return row?.node_id as string | undefined;
+    });
+  }
+
+  #ended(row: Row): Session {
+    const session = toSession(row);
+    this.#cache.drop({ channelKey: session.channelKey, threadId: row.thread_id as string });
+    return session;
+  }
+}

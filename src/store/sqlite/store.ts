@@ -1,0 +1,95 @@
+/** The store in one SQLite file of the data folder. Opened by the gateway. */
+
+import { RecentLinesCache } from "./history_cache.ts";
+import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
+import { SqliteExchanges } from "./exchanges.ts";
+import { SqliteForget } from "./forget.ts";
+import { SqliteFrames } from "./frames.ts";
+import { SqliteHistory } from "./history.ts";
+import { SqliteMemories } from "./memories/memories.ts";
+import { SqliteReminders } from "./reminders.ts";
+import { SqliteRequests } from "./requests.ts";
+import { SqliteRuns } from "./runs.ts";
+import { SqliteSessions } from "./sessions.ts";
+import { SqliteSummaries } from "./summaries.ts";
+import { SqliteTasks } from "./tasks.ts";
+import { SqliteUsage } from "./usage.ts";
+import { SqliteVectors } from "./memories/vectors.ts";
+import type { Store, StoreFigures } from "../store.ts";
+import { WordIndex } from "./text_index.ts";
+
+/** Texts of history that are kept at hand, characters. */
+const recentChars = 16 * 1024 * 1024;
+
+export class SqliteStore implements Store {
+  readonly requests: SqliteRequests;
+  readonly sessions: SqliteSessions;
+  readonly history: SqliteHistory;
+  readonly memories: SqliteMemories;
+  readonly vectors: SqliteVectors;
+  readonly exchanges: SqliteExchanges;
+  readonly runs: SqliteRuns;
+  readonly tasks: SqliteTasks;
+  readonly reminders: SqliteReminders;
+  readonly usage: SqliteUsage;
+  readonly summaries: SqliteSummaries;
+  readonly frames: SqliteFrames;
+  readonly forget: SqliteForget;
+  readonly #sql: SqliteConnection;
+
+  /**
+   * Opens the store of a folder, and makes both where they are missing.
+   *
+   * @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read.
+   */
+  static open(folder: string, options: ConnectionOptions = {}): SqliteStore {
+    return new SqliteStore(SqliteConnection.open(folder, options));
+  }
+
+  private constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+    const cache = new RecentLinesCache({ maxChars: recentChars });
+    const words = new WordIndex(sql);
+    this.requests = new SqliteRequests(sql, { cache, words });
+    this.sessions = new SqliteSessions(sql, { cache });
+    this.history = new SqliteHistory(sql, { cache, words });
+    this.memories = new SqliteMemories(sql);
+    this.vectors = new SqliteVectors(sql);
+    this.exchanges = new SqliteExchanges(sql);
+    this.runs = new SqliteRuns(sql);
+    this.tasks = new SqliteTasks(sql);
+    this.reminders = new SqliteReminders(sql);
+    this.usage = new SqliteUsage(sql);
+    this.summaries = new SqliteSummaries(sql);
+    this.frames = new SqliteFrames(sql);
+    this.forget = new SqliteForget(sql, { cache });
+  }
+
+  figures(): Promise<StoreFigures> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT
+           (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'queued') AS queued,
+           (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'running') AS running,
+           -- By its index, which has only these: else all that are kept would be looked at.
+           (SELECT count(*) FROM requests INDEXED BY requests_undelivered
+            WHERE state = 'done' AND delivered_at IS NULL) AS waiting`,
+      )!;
+      return {
+        kind: "sqlite",
+        queued: row.queued as number,
+        running: row.running as number,
+        undelivered: row.waiting as number,
+      };
+    });
+  }
+
+  async probe(): Promise<void> {
+    await this.#sql.write(() => this.#sql.get("SELECT 1"));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#sql[Symbol.dispose]();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,149 @@
+/** Summaries on SQLite. See summary_store.ts for what each method promises. */
+
+import type { Conversation } from "../../domain/keys.ts";
+import type { Session } from "../session_store.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { toRollingSummary, toSession, toSessionSummary } from "./rows.ts";
+import { runningSessions } from "./sessions.ts";
+import type { RollingSummary, SessionSummary, SummaryStore } from "../summary_store.ts";
+
+/** The table `summaries`, and `sessions.summary`. Texts as bytes: the driver cuts them at a NUL. */
+export class SqliteSummaries implements SummaryStore {
+  readonly #sql: SqliteConnection;
+
+  constructor(sql: SqliteConnection) {
+    this.#sql = sql;
+  }
+
+  rolling({ channelKey, threadId }: Conversation): Promise<RollingSummary | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT CAST(text AS BLOB) AS text, covers_to, updated_at FROM summaries
+         WHERE channel_key = ? AND thread_id = ? AND covers_to > (
+           SELECT min(after_line) ${runningSessions})`,
+        channelKey,
+        threadId,
+        channelKey,
+        threadId,
+      );
+      return row && toRollingSummary(row);
+    });
+  }
+
+  lastSession(
+    { conversation, userId }: { readonly conversation: Conversation; readonly userId: string },
+  ): Promise<SessionSummary | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT CAST(summary AS BLOB) AS text, ended_at FROM sessions
+         WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND summary <> ''
+         ORDER BY ended_at DESC, rowid DESC LIMIT 1`,
+        conversation.channelKey,
+        conversation.threadId,
+        userId,
+      );
+      return row && toSessionSummary(row);
+    });
+  }
+
+  saveRolling(
+    { conversation, text, from, lines, now }: Parameters<SummaryStore["saveRolling"]>[0],
+  ): Promise<boolean> {
+    const { channelKey, threadId } = conversation;
+    return this.#sql.write(() => {
+      const found = this.#sql.get(
+        "SELECT covers_to FROM summaries WHERE channel_key = ? AND thread_id = ?",
+        channelKey,
+        threadId,
+      );
+      // From 0 on, one that is about ended sessions only makes way.
+      if (from > 0 && found?.covers_to !== from) return false;
+      if (from === 0 && found && this.#isWanted({ channelKey, threadId })) return false;
+      if (!this.#allThere(lines)) return false;
+      this.#sql.run(
+        `INSERT INTO summaries (channel_key, thread_id, text, covers_to, updated_at)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+           text = excluded.text, covers_to = excluded.covers_to, updated_at = excluded.updated_at`,
+        channelKey,
+        threadId,
+        text,
+        Math.max(...lines),
+        now,
+      );
+      return true;
+    });
+  }
+
+  unsummed({ limit }: { readonly limit: number }): Promise<readonly Session[]> {
+    return this.#sql.read(() =>
+      this.#sql.all(
+        `SELECT * FROM sessions WHERE ended_at IS NOT NULL AND summary IS NULL
+         ORDER BY ended_at LIMIT ?`,
+        limit,
+      ).map(toSession)
+    );
+  }
+
+  isUnsummed(sessionId: string): Promise<boolean> {
+    return this.#sql.read(() =>
+      this.#sql.get(
+        "SELECT 1 FROM sessions WHERE id = ? AND ended_at IS NOT NULL AND summary IS NULL",
+        sessionId,
+      ) !== undefined
+    );
+  }
+
+  rollingOf(sessionId: string): Promise<RollingSummary | undefined> {
+    return this.#sql.read(() => {
+      const row = this.#sql.get(
+        `SELECT CAST(text AS BLOB) AS text, covers_to, updated_at FROM summaries
+         JOIN sessions USING (channel_key, thread_id)
+         WHERE sessions.id = ? AND covers_to > after_line`,
+        sessionId,
+      );
+      return row && toRollingSummary(row);
+    });
+  }
+
+  giveUp({ endedBefore }: { readonly endedBefore: number }): Promise<void> {
+    return this.#sql.write(() => {
+      this.#sql.run(
+        `UPDATE sessions SET summary = ''
+         WHERE ended_at IS NOT NULL AND summary IS NULL AND ended_at < ?`,
+        endedBefore,
+      );
+    });
+  }
+
+  saveSession(
+    { sessionId, text, lines }: Parameters<SummaryStore["saveSession"]>[0],
+  ): Promise<boolean> {
+    return this.#sql.write(() => {
+      if (!this.#allThere(lines)) return false;
+      return this.#sql.run(
+        "UPDATE sessions SET summary = ? WHERE id = ? AND ended_at IS NOT NULL AND summary IS NULL",
+        text,
+        sessionId,
+      ).changes === 1;
+    });
+  }
+
+  /** Whether the summary of a conversation is needed for that of an ended session. */
+  #isWanted({ channelKey, threadId }: Conversation): boolean {
+    return this.#sql.get(
+      `SELECT 1 FROM sessions JOIN summaries USING (channel_key, thread_id)
+       WHERE channel_key = ? AND thread_id = ? AND ended_at IS NOT NULL AND summary IS NULL
+         AND after_line < covers_to LIMIT 1`,
+      channelKey,
+      threadId,
+    ) !== undefined;
+  }
+
+  #allThere(lines: readonly number[]): boolean {
+    const row = this.#sql.get(
+      `SELECT count(*) AS count FROM json_each(?) JOIN history ON history.id = json_each.value`,
+      JSON.stringify(lines),
+    );
+    return row?.count === lines.length;
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * The loop of one turn between model and tools: ask the model, pass its words on as they come, run
+ * the tools it calls, tell it the results, until it is done. Called by the processor.
+ */
+
+import { GatewayError } from "../domain/errors.ts";
+import type { ContextPart } from "../context/part.ts";
+import type { LlmClient, LlmMessage, RequestUsage } from "../llm/client.ts";
+import { filtered } from "../llm/failure.ts";
+import { TokenScale } from "../llm/token_scale.ts";
+import type { Tier } from "../domain/message.ts";
+import type { FinishReason, ReplyFile } from "../domain/reply.ts";
+import type { ToolCall, ToolRound } from "../domain/tool_call.ts";
+import type { ToolContext } from "../tools/tool.ts";
+import type { ToolExecutor } from "../tools/executor.ts";
+import { fittedStream } from "./fitted_stream.ts";
+import { asksForPermission } from "./permission_question.ts";
+import { ContinuationDeduplicator } from "./continuation.ts";
+import { ToolCallAssembler } from "./tool_call_assembler.ts";
+import { interrupted, runToolRound, type TurnJournal } from "./tool_round.ts";
+import type { TurnEvent, TurnResult } from "./turn_event.ts";
+import { TurnMessages } from "./turn_messages.ts";
+
+const continuePrompt =
+  "Your last message was cut off because of its length. Go on exactly where it " +
+  "stopped: begin with the very next character, repeat nothing and add no remark.";
+const proceedAnswer = "Yes, please proceed.";
+const toolLimitPrompt = "The limit of tool calls for this message is reached. " +
+  "Answer now with what you have, without calling a tool.";
+/** Base64 characters of all files of one reply: it must fit through a socket. */
+const maxFileChars = 16 * 1024 * 1024;
+/** Stands before what a model thinks, where that is shown. */
+const reasoningMark = "💭 ";
+/** How often a trailing question is answered with yes in one turn. */
+export const maxProceeds = 3;
+
+/** What an {@linkcode ToolLoop} is given. */
+export interface ToolLoopOptions {
+  readonly llm: LlmClient;
+  readonly tools: ToolExecutor;
+  /** Rounds of tool calls in one turn. */
+  readonly toolRounds: number;
+  /** Times a reply cut for its length is continued. */
+  readonly continuations: number;
+  /** Whether a trailing "Shall I proceed?" is answered with yes. */
+  readonly autoProceed: boolean;
+  /** Tokens (estimated) that a request to the model of a tier may have. */
+  readonly inputTokens: (tier: Tier) => number;
+  readonly newId?: () => string;
+}
+
+/** A turn to run. */
+export interface Turn {
+  readonly tier: Tier;
+  /** The context, the user's message last. */
+  readonly parts: readonly ContextPart[];
+  /** Told before each request how many tokens of history there usually is room for. */
+  readonly onHistoryRoom?: (tokens: number) => void;
+  /** Rounds that an earlier attempt journaled: they are taken over, not run again. */
+  readonly rounds: readonly ToolRound[];
+  readonly journal: TurnJournal;
+  readonly context: ToolContext;
+  /** Is shown each step as it happens. */
+  readonly show: (event: TurnEvent) => void;
+  /** Is told what each request to a model took. */
+  readonly onUsage?: (usage: RequestUsage) => void;
+  readonly signal: AbortSignal;
+}
+
+/** One answer of the model, continuations included. */
+interface Answer {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  readonly reason: FinishReason;
+}
+
+/** What grows during a turn. */
+interface Progress {
+  readonly messages: TurnMessages;
+  readonly files: ReplyFile[];
+  toolCount: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** The model that answered last. */
+  model: string;
+  /** Whether text was shown: the next answer is set apart from it. */
+  shown: boolean;
+}
+
+export class ToolLoop {
+  readonly #options: ToolLoopOptions;
+  readonly #newId: () => string;
+  readonly #scale = new TokenScale();
+
+  constructor(options: ToolLoopOptions) {
+    this.#options = options;
+    this.#newId = options.newId ?? (() => `call_${crypto.randomUUID()}`);
+  }
+
+  /**
+   * Runs a turn.
+   *
+   * @throws {GatewayError} what the model's client throws, or `tool_limit`; the signal's reason when
+   * it aborts.
+   */
+  async run(turn: Turn): Promise<TurnResult> {
+    const budget = this.#budgetOf(turn.tier);
+    const usualBudget = this.#budgetOf("mid");
+    const progress: Progress = {
+      messages: new TurnMessages(turn.parts, { budget, usualBudget }),
+      files: [],
+      toolCount: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      model: this.#options.llm.modelOf(turn.tier),
+      shown: false,
+    };
+    await this.#takeOver(turn, progress);
+    let proceeds = this.#options.autoProceed ? maxProceeds : 0;
+    for (let round = turn.rounds.length;;) {
+      const mayCall = round < this.#options.toolRounds;
+      if (!mayCall) progress.messages.push({ role: "user", content: toolLimitPrompt });
+      const answer = await this.#ask(turn, progress, mayCall);
+      if (answer.calls.length > 0) {
+        if (!mayCall) throw toolLimit(this.#options.toolRounds);
+        await this.#runTools(turn, progress, { index: round++, ...answer });
+      } else if (proceeds > 0 && answer.reason === "stop" && asksForPermission(answer.text)) {
+        proceeds--;
+        progress.messages.push({ role: "assistant", content: answer.text });
+        progress.messages.push({ role: "user", content: proceedAnswer });
+      } else {
+        return this.#result(progress, answer.reason);
+      }
+    }
+  }
+
+  /** Tokens (by our estimate) that a request to a tier may have. */
+  #budgetOf(tier: Tier): number {
+    const { inputTokens, llm } = this.#options;
+    return Math.floor(inputTokens(tier) / this.#scale.of(llm.modelOf(tier)));
+  }
+
+  /** Takes over the rounds of an earlier attempt; a call without a result has an unknown outcome. */
+  async #takeOver(turn: Turn, progress: Progress): Promise<void> {
+    for (const [index, round] of turn.rounds.entries()) {
+      showText(turn, progress, round.text);
+      addCalls(progress, round);
+      for (const [position, call] of round.calls.entries()) {
+        let result = round.results[position];
+        if (!result) {
+          result = interrupted;
+          await turn.journal.recordResult({ round: index, position, result });
+          this.#options.tools.reportInterrupted(call, turn.context);
+        }
+        addResult(progress, call, result);
+      }
+      const joined = await turn.journal.join(index, { fresh: false });
+      joined.forEach((message) => progress.messages.push(message));
+    }
+  }
+
+  async #runTools(
+    turn: Turn,
+    progress: Progress,
+    round: { readonly index: number } & Answer,
+  ): Promise<void> {
+    addCalls(progress, round);
+    const firstStep = progress.toolCount + 1;
+    const results = await runToolRound({
+      ...turn,
+      ...round,
+      firstStep,
+      tools: this.#options.tools,
+    });
+    round.calls.forEach((call, position) => addResult(progress, call, results[position]!));
+    const joined = await turn.journal.join(round.index, { fresh: true });
+    joined.forEach((message) => progress.messages.push(message));
+  }
+
+  /** Asks the model, and again where its answer is cut for length, or is nothing at all. */
+  async #ask(turn: Turn, progress: Progress, mayCall: boolean): Promise<Answer> {
+    let text = "";
+    let emptyAnswers = 0;
+    for (let continuation = 0;;) {
+      const part = await this.#stream(turn, progress, { before: text, mayCall });
+      text += part.text;
+      if (part.calls.length > 0) return { ...part, text };
+      const cut = part.reason === "length" && part.text !== "";
+      if (cut && continuation++ < this.#options.continuations) continue;
+      // A model may have said all before its last tool.
+      const enough = text !== "" || progress.files.length > 0 || emptyAnswers > 0 && progress.shown;
+      if (enough) return { ...part, text };
+      if (part.reason === "content_filter") throw filtered().error;
+      if (emptyAnswers++ > 0) throw empty();
+    }
+  }
+
+  /** One request to the model; `before` is the part of the answer that this one continues. */
+  async #stream(
+    turn: Turn,
+    progress: Progress,
+    { before, mayCall }: { readonly before: string; readonly mayCall: boolean },
+  ): Promise<Answer> {
+    const assembler = new ToolCallAssembler(this.#newId);
+    const seam = before === "" ? undefined : new ContinuationDeduplicator(before);
+    const after: readonly LlmMessage[] = before === "" ? [] : [
+      { role: "assistant", content: before },
+      { role: "user", content: continuePrompt },
+    ];
+    let text = "";
+    let reason: FinishReason = "other";
+    let thinks = false;
+    const stream = fittedStream({
+      ...turn,
+      llm: this.#options.llm,
+      scale: this.#scale,
+      messages: progress.messages,
+      tools: mayCall ? this.#options.tools.declarations(turn.context) : [],
+      after,
+    });
+    for await (const event of stream) {
+      turn.signal.throwIfAborted();
+      if (event.type === "text") {
+        const delta = seam ? seam.add(event.text) : event.text;
+        showText(turn, progress, delta, text === "" && before === "");
+        text += delta;
+      } else if (event.type === "reasoning") {
+        const thought = thinks ? event.text : `${reasoningMark}${event.text}`;
+        showText(turn, progress, thought, !thinks);
+        thinks = true;
+      } else if (event.type === "tool_call") {
+        assembler.add(event);
+      } else {
+        reason = event.reason;
+        progress.inputTokens += event.usage.inputTokens;
+        progress.outputTokens += event.usage.outputTokens;
+        progress.model = event.model;
+      }
+    }
+    const rest = seam?.flush() ?? "";
+    showText(turn, progress, rest, false);
+    return { text: text + rest, calls: assembler.calls(), reason };
+  }
+
+  #result(progress: Progress, finishReason: FinishReason): TurnResult {
+    const { files, toolCount, inputTokens, outputTokens, model } = progress;
+    return { files, toolCount, usage: { inputTokens, outputTokens }, model, finishReason };
+  }
+}
+
+/** Shows text; the first of an answer is set apart from what was shown before. */
+function showText({ show }: Turn, progress: Progress, text: string, first = true): void {
+  if (text === "") return;
+  if (first && progress.shown) show({ type: "text", text: "\n\n" });
+  progress.shown = true;
+  show({ type: "text", text });
+}
+
+function addCalls(progress: Progress, round: Pick<ToolRound, "text" | "calls">): void {
+  progress.messages.push({ role: "assistant", content: round.text, toolCalls: round.calls });
+}
+
+function addResult(
+  progress: Progress,
+  call: ToolCall,
+  result: { readonly content: string; readonly files: readonly ReplyFile[] },
+): void {
+  progress.toolCount++;
+  const chars = [...progress.files, ...result.files].reduce(
+    (sum, file) => sum + file.base64.length,
+    0,
+  );
+  const fit = chars <= maxFileChars;
+  if (fit) progress.files.push(...result.files);
+  const note = fit ? "" : "\n[Its files are not sent: a reply cannot carry so much.]";
+  progress.messages.push({ role: "tool", callId: call.id, content: result.content + note });
+}
+
+function toolLimit(rounds: number): GatewayError {
+  return new GatewayError(
+    "tool_limit",
+    `The model called tools for ${rounds} rounds and did not come to an answer. ` +
+      "Ask for less at a time.",
+    { recoverable: true },
+  );
+}
+
+function empty(): GatewayError {
+  return new GatewayError("llm_unavailable", "The model gave an empty answer. Try again.", {
+    recoverable: true,
+  });
+}

@@ -1,0 +1,125 @@
+/** The command `mcp` as people run it: as a process, with a running gateway and without one. */
+
+import assert from "node:assert/strict";
+import {
+  type CommandOptions,
+  type EndedCommand,
+  runCommand,
+} from "../../support/process/command_process.ts";
+import { npmServer, packageOf } from "../../support/mcp/everything_server.ts";
+import { badServer, gone, McpFolder } from "../../support/mcp/mcp_folder.ts";
+import { TestGateway } from "../../support/test_gateway.ts";
+
+/** Runs `mcp` with these words; without a URL nothing listens where the gateway would. */
+function mcp(
+  folder: McpFolder,
+  words: readonly string[],
+  { url, env = {} }: Pick<CommandOptions, "url" | "env"> = {},
+): Promise<EndedCommand> {
+  const where = ["--mcp-config", folder.mcpFile, ...(url ? ["--url", url] : [])];
+  return runCommand(["mcp", ...where, ...words], {
+    cwd: folder.path,
+    env: { CLARA_DATA_DIR: folder.path, ...env },
+  });
+}
+
+function commandOf(entry: object): readonly string[] {
+  const { command, args } = entry as { command: string; args: readonly string[] };
+  return ["--", command, ...args];
+}
+
+Deno.test("a tool of a server from npm is called, and its answer printed", async () => {
+  await using folder = new McpFolder({ everything: npmServer("everything") });
+  const called = await mcp(folder, ["call", "everything", "echo", '{"message":"hi"}']);
+  assert.deepEqual([called.code, called.out], [0, "Echo: hi"]);
+});
+
+Deno.test("without a gateway servers are listed, added, switched and removed", async () => {
+  await using folder = new McpFolder();
+  assert.match((await mcp(folder, ["list"])).out, /no MCP servers/);
+  const added = await mcp(folder, ["add", "--name", "mine", ...commandOf(badServer())]);
+  assert.deepEqual([added.code, added.err], [0, ""]);
+  assert.match(added.out, /^mine: added, with \d+ tools$/);
+  assert.match(
+    (await mcp(folder, ["tools", "mine"])).out,
+    /^mine__pid {2}\(write\) {2}The tool pid$/m,
+  );
+  assert.equal((await mcp(folder, ["disable", "mine"])).out, "mine: disabled");
+  assert.equal((await mcp(folder, ["list"])).out, "mine: disabled (stdio)");
+  assert.equal((await mcp(folder, ["call", "mine", "pid"])).code, 2);
+  assert.equal((await mcp(folder, ["enable", "mine"])).out, "mine: enabled");
+  const [shown] = JSON.parse((await mcp(folder, ["list", "--json"])).out);
+  assert.deepEqual([shown.name, shown.enabled], ["mine", true]);
+  const restart = await mcp(folder, ["restart", "mine"]);
+  assert.equal(restart.code, 2);
+  assert.match(restart.err, /No gateway runs at .*: nothing to restart/);
+  assert.equal((await mcp(folder, ["remove", "mine"])).out, "mine: removed");
+  assert.deepEqual(folder.read().mcpServers, {});
+});
+
+Deno.test("a running gateway is told of a change at once", async () => {
+  await using folder = new McpFolder();
+  await using gateway = await TestGateway.start({ config: folder.config });
+  const running = { url: gateway.url };
+  // Its file is the gateway's own: the one that is named here is not touched.
+  await using other = new McpFolder();
+  const added = await mcp(other, ["add", packageOf("everything")], running);
+  assert.deepEqual([added.code, added.err], [0, ""]);
+  assert.match(added.out, /^everything: added, with \d+ tools$/);
+  assert.match(
+    (await mcp(other, ["list"], running)).out,
+    /^everything: running, \d+ tools \(stdio\)$/,
+  );
+  const { data } = await gateway.waitFor("adapter:disconnected");
+  assert.equal("reason" in data && data.reason, "closed with 1000");
+  assert.equal((await mcp(other, ["restart", "everything"], running)).out, "everything: restarted");
+  assert.equal((await mcp(other, ["disable", "everything"], running)).out, "everything: disabled");
+  const unknown = await mcp(other, ["remove", "nobody"], running);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /^nobody: There is no MCP server "nobody"; there are: everything$/);
+  assert.deepEqual(Object.keys(folder.read().mcpServers), ["everything"]);
+  assert.deepEqual(other.read().mcpServers, {});
+});
+
+Deno.test("a gateway that refuses is said in a line", async () => {
+  await using folder = new McpFolder();
+  await using gateway = await TestGateway.start({ config: { ...folder.config, secret: "right" } });
+  const env = { CLARA_GATEWAY_SECRET: "wrong" };
+  const { code, err } = await mcp(folder, ["list"], { url: gateway.url, env });
+  assert.equal(code, 1);
+  assert.match(err, /^Cannot register: wrong or no secret\. [^\n]*$/);
+  const right = { CLARA_GATEWAY_SECRET: "right" };
+  assert.equal((await mcp(folder, ["list"], { url: gateway.url, env: right })).code, 0);
+});
+
+Deno.test("a tool's failure is exit code 1, and no server is left behind", async () => {
+  await using folder = new McpFolder({ bad: badServer("stubborn"), lost: badServer("crash") });
+  const failed = await mcp(folder, ["call", "bad", "fail"]);
+  assert.equal(failed.code, 1);
+  assert.match(failed.err, /it did not work/);
+  const lost = await mcp(folder, ["call", "lost", "pid"]);
+  assert.equal(lost.code, 1);
+  assert.match(lost.err, /"lost" is not running: .*own feet/s);
+  const { code, out } = await mcp(folder, ["call", "bad", "pid"]);
+  assert.equal(code, 0);
+  await gone(Number(out), 2_000);
+});
+
+const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [
+  [["dance"], /Unknown: mcp dance\. clara-gateway mcp --help/],
+  [["add"], /Missing: what to add\. clara-gateway mcp --help/],
+  [["remove"], /Missing: the server's name/],
+  [["call", "bad"], /Missing: the tool's name/],
+  [["call", "bad", "pid", "{"], /Cannot read the arguments: /],
+  [["call", "nobody", "pid"], /There is no MCP server "nobody"; there are: bad/],
+  [["list", "--nonsense"], /--nonsense.*\nTry: clara-gateway --help/s],
+];
+
+for (const [words, says] of misuses) {
+  Deno.test(`mcp ${words.join(" ")} is refused with a hint`, async () => {
+    await using folder = new McpFolder({ bad: badServer() });
+    const { code, out, err } = await mcp(folder, words);
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, says);
+  });
+}

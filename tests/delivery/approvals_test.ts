@@ -1,0 +1,130 @@
+/** Who is asked about a tool call, when, and whose answer counts. */
+
+import assert from "node:assert/strict";
+import { Approvals } from "../../src/delivery/approvals.ts";
+import type { ReplyConnection } from "../../src/delivery/port.ts";
+import type { ReplyFrame } from "../../src/domain/reply.ts";
+
+const context = {
+  nodeId: "n",
+  platform: "p",
+  requestId: "r",
+  userId: "u",
+  channelId: "c",
+  channelKey: "p:c",
+  sessionId: "s",
+  message: { user: { id: "u" }, channel: { id: "c" } },
+};
+const question = {
+  call: { id: "1", name: "delete_file", arguments: '{"name":"a"}' },
+  context,
+  description: "Deleting a",
+};
+
+/** A connection that keeps what is sent on it. */
+class KeptLink implements ReplyConnection {
+  readonly sent: ReplyFrame[] = [];
+  readonly streaming = true;
+  readonly writable = true;
+  readonly dialect = "clara-1";
+  readonly approvals: boolean;
+
+  constructor(approvals: boolean) {
+    this.approvals = approvals;
+  }
+
+  send(_: string, frame: ReplyFrame): void {
+    this.sent.push(frame);
+  }
+
+  whenWritable(callback: () => void): void {
+    callback();
+  }
+
+  flushed(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  hasEnded(): boolean {
+    return false;
+  }
+}
+
+function setUp(timeoutMs = 60_000) {
+  const links = new Map<string, KeptLink>([["n", new KeptLink(true)]]);
+  let count = 0;
+  const approvals = new Approvals({
+    outlet: { connection: (nodeId) => links.get(nodeId) },
+    timeoutMs,
+    now: () => 1_000,
+    newId: () => `a${++count}`,
+  });
+  return { approvals, links, abort: new AbortController() };
+}
+
+Deno.test("the question says what would be done, for whom and until when", async () => {
+  const { approvals, links, abort } = setUp();
+  const asked = approvals.ask(question, abort.signal);
+  assert.deepEqual(links.get("n")!.sent, [{
+    type: "approval_asked",
+    requestId: "r",
+    responseId: "",
+    approvalId: "a1",
+    toolName: "delete_file",
+    description: "Deleting a",
+    arguments: '{"name":"a"}',
+    expiresAt: 61_000,
+  }]);
+  assert.equal(approvals.answer("stranger", "a1", true), false);
+  assert.equal(approvals.answer("n", "a2", true), false);
+  assert.equal(approvals.answer("n", "a1", true), true);
+  assert.deepEqual(await asked, { approved: true });
+  assert.equal(approvals.answer("n", "a1", false), false);
+});
+
+Deno.test("the first of two answers counts", async () => {
+  const { approvals, abort } = setUp();
+  const asked = approvals.ask(question, abort.signal);
+  approvals.answer("n", "a1", false);
+  approvals.answer("n", "a1", true);
+  assert.equal((await asked).approved, false);
+});
+
+Deno.test("an adapter that comes back is asked what it has not answered, if it can be", async () => {
+  const { approvals, links, abort } = setUp();
+  const asks = [1, 2].map(() => approvals.ask(question, abort.signal));
+  approvals.answer("n", "a1", true);
+  await asks[0];
+  const unable = new KeptLink(false);
+  links.set("n", unable);
+  approvals.attach("n");
+  assert.equal(unable.sent.length, 0);
+  const able = new KeptLink(true);
+  links.set("n", able);
+  approvals.attach("stranger");
+  assert.equal(able.sent.length, 0);
+  approvals.attach("n");
+  const ids = able.sent.map((frame) => frame.type === "approval_asked" && frame.approvalId);
+  assert.deepEqual(ids, ["a2"]);
+  approvals.answer("n", "a2", true);
+  assert.deepEqual(await asks[1], { approved: true });
+});
+
+Deno.test("an abort ends the waiting with its reason, before it and in it", async () => {
+  const { approvals, abort } = setUp();
+  const asked = approvals.ask(question, abort.signal);
+  abort.abort(new Error("cancelled"));
+  await assert.rejects(asked, /cancelled/);
+  await assert.rejects(approvals.ask(question, abort.signal), /cancelled/);
+  assert.equal(approvals.answer("n", "a1", true), false);
+});
+
+Deno.test("silence is a refusal, and an adapter that is away cannot be asked", async () => {
+  const { approvals, links, abort } = setUp(5);
+  assert.deepEqual(await approvals.ask(question, abort.signal), {
+    approved: false,
+    why: "nobody answered in time.",
+  });
+  links.clear();
+  assert.equal((await approvals.ask(question, abort.signal)).approved, false);
+});

@@ -1,0 +1,160 @@
+/** The log's file: rotation by size, a full disk, a folder that takes no more files, and its readers. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { LogTail } from "../../src/cli/daemon/log_tail.ts";
+import { ConfigError } from "../../src/lib/config_error.ts";
+import { LogFile } from "../../src/logging/log_file.ts";
+import { configureLog, logger } from "../../src/logging/log.ts";
+import { TempFolder } from "../support/process/temp_folder.ts";
+
+/** Lines of 20 bytes. */
+const line = (number: number) => `line ${String(number).padStart(14, "0")}\n`;
+const lines = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => line(from + index)).join("");
+
+function filesOf(folder: TempFolder): readonly string[] {
+  return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+}
+
+Deno.test("a file that is full is set aside, the oldest goes, no line is lost", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "new", "gateway.log");
+  {
+    using file = new LogFile(path, { maxBytes: 100, keep: 3 });
+    for (let number = 0; number < 18; number++) file.write(line(number));
+  }
+  // A later process goes on where this one ended.
+  using file = new LogFile(path, { maxBytes: 100, keep: 3 });
+  for (let number = 18; number < 22; number++) file.write(line(number));
+  const text = (name: string) => Deno.readTextFileSync(`${path}${name}`);
+  assert.equal(text(""), lines(20, 22));
+  assert.equal(text(".1"), lines(15, 20));
+  assert.equal(text(".2"), lines(10, 15));
+  assert.equal(text(".3"), lines(5, 10));
+  assert.deepEqual([...Deno.readDirSync(join(folder.path, "new"))].length, 4);
+  assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+  assert.equal(Deno.statSync(`${path}.1`).mode! & 0o777, 0o600);
+});
+
+Deno.test("a line that is longer than the file may be is written whole", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  using file = new LogFile(path, { maxBytes: 100, keep: 1 });
+  file.write(line(1));
+  file.write(`${"x".repeat(500)}\n`);
+  file.write(line(2));
+  assert.equal(Deno.readTextFileSync(`${path}.1`), `${"x".repeat(500)}\n`);
+  assert.equal(Deno.readTextFileSync(path), line(2));
+});
+
+Deno.test("what others append to the file is set aside with it, and they go on in the new one", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  using file = new LogFile(path, { maxBytes: 100, keep: 1 });
+  using other = Deno.openSync(path, { append: true });
+  const append = (text: string) => other.writeSync(new TextEncoder().encode(text));
+  file.write(line(1));
+  append("a crash's ");
+  for (let number = 2; number < 7; number++) file.write(line(number));
+  append("last words\n");
+  assert.equal(Deno.readTextFileSync(`${path}.1`), `${line(1)}a crash's ${lines(2, 6)}`);
+  assert.equal(Deno.readTextFileSync(path), `${line(6)}last words\n`);
+});
+
+Deno.test("where nothing can be set aside the file grows, says so once, and keeps every line", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  // No file can take this name.
+  await Deno.mkdir(join(`${path}.1`, "in the way"), { recursive: true });
+  using file = new LogFile(path, { maxBytes: 100, keep: 1 });
+  for (let number = 0; number < 40; number++) file.write(line(number));
+  const text = Deno.readTextFileSync(path);
+  const remarks = text.split("\n").filter((found) => found.startsWith("Cannot set log file"));
+  assert.equal(remarks.length, 1);
+  assert.equal(text.replace(/^Cannot set log file.*\n/m, ""), lines(0, 40));
+  assert.deepEqual(filesOf(folder), ["gateway.log", "gateway.log.1"]);
+  // As soon as it can, it does.
+  await Deno.remove(`${path}.1`, { recursive: true });
+  for (let number = 40; number < 44; number++) file.write(line(number));
+  assert.ok(Deno.readTextFileSync(`${path}.1`).startsWith(line(0)));
+  assert.ok(Deno.statSync(path).size <= 100);
+});
+
+Deno.test("lines that a full disk does not take are counted, and told when there is room", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  // A disk that is always full; after a moment another one is there in its place.
+  await Deno.symlink("/dev/full", path);
+  let now = 0;
+  using file = new LogFile(path, { maxBytes: 1000, keep: 1, now: () => now });
+  for (let number = 0; number < 3; number++) file.write(line(number));
+  await Deno.remove(path);
+  now += 5_000;
+  file.write(line(3));
+  file.write(line(4));
+  assert.equal(
+    Deno.readTextFileSync(path),
+    `\nLines of the log that could not be written: 3\n${lines(3, 5)}`,
+  );
+});
+
+Deno.test("a file that somebody has moved away is begun anew", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  let now = 0;
+  using file = new LogFile(path, { maxBytes: 1000, keep: 1, now: () => now });
+  file.write(line(1));
+  await Deno.rename(path, `${path}.old`);
+  now += 5_000;
+  file.write(line(2));
+  assert.equal(Deno.readTextFileSync(`${path}.old`), line(1));
+  assert.equal(Deno.readTextFileSync(path), line(2));
+});
+
+Deno.test("a folder that cannot be made is said with what to do", async () => {
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(join(folder.path, "file"), "");
+  const path = join(folder.path, "file", "gateway.log");
+  assert.throws(
+    () => new LogFile(path, { maxBytes: 100, keep: 1 }),
+    (error) =>
+      error instanceof ConfigError && /^Cannot write log file ".*--logfile/.test(error.message),
+  );
+});
+
+Deno.test("who follows the file misses no line of a rotation, and sees none twice", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  const tail = new LogTail(path);
+  assert.deepEqual(tail.last(10), []);
+  using file = new LogFile(path, { maxBytes: 200, keep: 1 });
+  const decoder = new TextDecoder();
+  let seen = "";
+  for (let number = 0; number < 95; number++) {
+    file.write(line(number));
+    // Not at each line: some are read only after the file they stood in was set aside.
+    if (number % 7 === 0) seen += decoder.decode(tail.read());
+  }
+  seen += decoder.decode(tail.read());
+  assert.equal(seen, lines(0, 95));
+  assert.deepEqual(new LogTail(path).last(12).map((found) => `${found}\n`).join(""), lines(83, 95));
+  assert.deepEqual(new LogTail(path).last(0), []);
+});
+
+Deno.test("records go into the file in the log's format, remarks about the file as well", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "gateway.log");
+  await Deno.mkdir(join(`${path}.1`, "in the way"), { recursive: true });
+  const file = { path, maxBytes: 200, keep: 1 };
+  await configureLog({ level: "info", format: "json", file, fileOnly: true });
+  try {
+    for (let number = 0; number < 5; number++) logger("test").info("Number {number}", { number });
+  } finally {
+    // The file is closed with the log.
+    await configureLog({ level: "error", format: "json", fileOnly: true });
+  }
+  const records = Deno.readTextFileSync(path).trim().split("\n").map((text) => JSON.parse(text));
+  assert.deepEqual(records.filter(({ number }) => number !== undefined).length, 5);
+  assert.equal(records.filter(({ message }) => /Cannot set log file/.test(message)).length, 1);
+});

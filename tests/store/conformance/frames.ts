@@ -1,0 +1,118 @@
+/** The promises about adapters' sessions and their frames. Part of the store's conformance suite. */
+
+import assert from "node:assert/strict";
+import type { AdapterSession } from "../../../src/store/frame_store.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { finished } from "./samples.ts";
+import type { Promises } from "./store.ts";
+
+/** A session in which three frames were sent. */
+export function adapterSession(fields: Partial<AdapterSession> = {}): AdapterSession {
+  return {
+    sessionId: "session-1",
+    nodeId: "node-1",
+    platform: "test",
+    capabilities: ["streaming", "resume"],
+    lastSeq: 3,
+    before: 0,
+    frames: ["1", "2", "3"],
+    ...fields,
+  };
+}
+
+async function save(store: Store, ...sessions: AdapterSession[]): Promise<void> {
+  await store.frames.save({ sessions, ended: [] });
+}
+
+/** Declares the tests. */
+export function testFrames(promises: Promises): void {
+  promises("a session is kept with all its frames, whatever they say", async (store) => {
+    const frames = ["a\nb", "NUL \u0000", "\u{1F600} \ud800", "'; DROP TABLE", "", "\u2028"]
+      .map((content) => JSON.stringify({ type: "response_chunk", content }));
+    const session = adapterSession({ frames, lastSeq: frames.length });
+    const other = adapterSession({
+      sessionId: "other",
+      nodeId: "node-2",
+      capabilities: [],
+      lastSeq: 0,
+      frames: [],
+    });
+    await save(store, session, other);
+    assert.deepEqual(await store.frames.sessions(), [other, session]);
+  });
+
+  promises("frames come one after the other, over several writes", async (store) => {
+    await save(store, adapterSession());
+    await save(store, adapterSession({ frames: [] }));
+    await save(store, adapterSession({ frames: ["4", "5"], lastSeq: 5 }));
+    const frames = ["1", "2", "3", "4", "5"];
+    assert.deepEqual(await store.frames.sessions(), [adapterSession({ frames, lastSeq: 5 })]);
+  });
+
+  promises("what was written twice is there once", async (store) => {
+    await save(store, adapterSession());
+    await save(store, adapterSession({ frames: ["2", "3", "4"], lastSeq: 4 }));
+    await save(store, adapterSession({ frames: ["3", "4"], lastSeq: 4 }));
+    const frames = ["1", "2", "3", "4"];
+    assert.deepEqual(await store.frames.sessions(), [adapterSession({ frames, lastSeq: 4 })]);
+  });
+
+  promises("frames that need not be kept any more are gone", async (store) => {
+    await save(store, adapterSession());
+    await save(store, adapterSession({ before: 2, frames: ["4"], lastSeq: 4 }));
+    assert.deepEqual(await store.frames.sessions(), [
+      adapterSession({ before: 2, frames: ["3", "4"], lastSeq: 4 }),
+    ]);
+    await save(store, adapterSession({ before: 4, frames: [], lastSeq: 4 }));
+    const none = adapterSession({ before: 4, frames: [], lastSeq: 4 });
+    assert.deepEqual(await store.frames.sessions(), [none]);
+    // One who does not know of it yet.
+    await save(store, adapterSession({ before: 2, frames: ["5"], lastSeq: 5 }));
+    assert.deepEqual(await store.frames.sessions(), [
+      adapterSession({ before: 4, frames: ["5"], lastSeq: 5 }),
+    ]);
+  });
+
+  promises("a session that misses a frame is not given", async (store) => {
+    await save(store, adapterSession(), adapterSession({ sessionId: "whole", nodeId: "node-2" }));
+    await save(store, adapterSession({ frames: ["5"], lastSeq: 5 }));
+    const ids = async () => (await store.frames.sessions()).map(({ sessionId }) => sessionId);
+    assert.deepEqual(await ids(), ["whole"]);
+    await save(store, adapterSession({ frames: ["6"], lastSeq: 7 }));
+    assert.deepEqual(await ids(), ["whole"]);
+    // Not missed any more.
+    await save(store, adapterSession({ before: 7, frames: [], lastSeq: 7 }));
+    assert.deepEqual(await ids(), ["session-1", "whole"]);
+  });
+
+  promises("a session that is over is gone, and one that another has replaced", async (store) => {
+    const other = adapterSession({ sessionId: "other", nodeId: "node-2" });
+    await save(store, adapterSession(), other);
+    await store.frames.save({ sessions: [], ended: ["other", "unknown"] });
+    assert.deepEqual(await store.frames.sessions(), [adapterSession()]);
+    const next = adapterSession({ sessionId: "next", frames: ["1"], lastSeq: 1 });
+    await store.frames.save({ sessions: [next], ended: ["session-1"] });
+    assert.deepEqual(await store.frames.sessions(), [next]);
+    const last = adapterSession({ sessionId: "last" });
+    await save(store, last);
+    assert.deepEqual(await store.frames.sessions(), [last]);
+  });
+
+  promises(
+    "who forgets a user forgets the frames of the platform, and sessions go on after them",
+    async (store) => {
+      const other = adapterSession({ sessionId: "other", nodeId: "node-2", platform: "another" });
+      await save(store, adapterSession(), other);
+      await finished(store);
+      await store.forget.forget({ platform: "test", userId: "user-1" });
+      const without = adapterSession({ before: 3, frames: [] });
+      assert.deepEqual(await store.frames.sessions(), [other, without]);
+      // What was on its way to the disk meanwhile goes on after what was forgotten.
+      await save(store, adapterSession({ frames: ["4"], lastSeq: 4 }));
+      assert.deepEqual(await store.frames.sessions(), [
+        other,
+        adapterSession({ before: 3, frames: ["4"], lastSeq: 4 }),
+      ]);
+    },
+  );
+}

@@ -1,0 +1,161 @@
+/** The promises about where tasks stand. Part of the store's conformance suite. */
+
+import assert from "node:assert/strict";
+import type { Store } from "../../../src/store/store.ts";
+import type { TaskState } from "../../../src/store/task_store.ts";
+import { newRun } from "./runs.ts";
+import type { Promises } from "./store.ts";
+
+const key = { name: "task-1", digest: "digest-1" };
+
+/** Claims a fire time of the task; without one, a run by hand. */
+function claim(store: Store, fireAt?: number, of = key): Promise<number | undefined> {
+  const trigger = fireAt === undefined ? "manual" : new Date(fireAt).toISOString();
+  const run = newRun(of.name, { trigger, startedAt: 2000 });
+  return store.tasks.claim(of, { fireAt, run, keep: 9 });
+}
+
+/** Looks a task up as the scheduler does when it reads its file. */
+async function open(store: Store, now: number, of = key): Promise<TaskState> {
+  const [state] = await store.tasks.open([of], { now });
+  return state!;
+}
+
+/** Where the task stands. */
+function state(store: Store, of = key) {
+  return open(store, 99_999, of);
+}
+
+/** Declares the tests. */
+export function testTasks(promises: Promises): void {
+  promises("a task that is new is anchored where it was first seen", async (store) => {
+    const fresh = {
+      ...key,
+      anchorAt: 1000,
+      cursorAt: undefined,
+      lastRunAt: undefined,
+      runCount: 0,
+    };
+    assert.deepEqual(await open(store, 1000), fresh);
+    assert.deepEqual(await open(store, 5000), fresh);
+  });
+
+  promises("tasks that are looked up together come in their order", async (store) => {
+    await open(store, 1000);
+    const other = { name: "another", digest: "digest-2" };
+    const states = await store.tasks.open([other, key], { now: 2000 });
+    assert.deepEqual(states.map(({ name, digest, anchorAt }) => ({ name, digest, anchorAt })), [
+      { ...other, anchorAt: 2000 },
+      { ...key, anchorAt: 1000 },
+    ]);
+    assert.deepEqual(await store.tasks.open([], { now: 2000 }), []);
+  });
+
+  promises(
+    "a claim notes its run in the same transaction, and where the task stands",
+    async (store) => {
+      await open(store, 1000);
+      const id = await claim(store, 1500);
+      const { cursorAt, lastRunAt, runCount } = await state(store);
+      assert.deepEqual({ cursorAt, lastRunAt, runCount }, {
+        cursorAt: 1500,
+        lastRunAt: 2000,
+        runCount: 1,
+      });
+      const [run, ...others] = await store.runs.recent({ kind: "task", limit: 9 });
+      assert.equal(run!.id, id);
+      assert.equal(run!.trigger, "1970-01-01T00:00:01.500Z");
+      assert.deepEqual(others, []);
+    },
+  );
+
+  promises("a fire time is claimed at most once, and none before it", async (store) => {
+    await open(store, 1000);
+    assert.notEqual(await claim(store, 1500), undefined);
+    for (const fireAt of [1500, 1499, 0]) assert.equal(await claim(store, fireAt), undefined);
+    assert.equal((await state(store)).runCount, 1);
+    assert.equal((await store.runs.recent({ kind: "task", limit: 9 })).length, 1);
+    assert.notEqual(await claim(store, 1501), undefined);
+  });
+
+  promises("of many who claim a fire time at once, one gets it", async (store) => {
+    await open(store, 1000);
+    for (const fireAt of [1500, 1600, 1700]) {
+      const claims = await Promise.all(Array.from({ length: 8 }, () => claim(store, fireAt)));
+      assert.equal(claims.filter((id) => id !== undefined).length, 1);
+    }
+    assert.equal((await state(store)).runCount, 3);
+  });
+
+  promises("a run by hand counts, and takes no fire time", async (store) => {
+    await open(store, 1000);
+    await claim(store, 1500);
+    assert.notEqual(await claim(store), undefined);
+    const { cursorAt, runCount } = await state(store);
+    assert.deepEqual({ cursorAt, runCount }, { cursorAt: 1500, runCount: 2 });
+    assert.notEqual(await claim(store, 1501), undefined);
+  });
+
+  promises("with another schedule a task begins anew, but for its count", async (store) => {
+    await open(store, 1000);
+    await claim(store, 1500);
+    const other = { ...key, digest: "digest-2" };
+    assert.deepEqual(await open(store, 3000, other), {
+      ...other,
+      anchorAt: 3000,
+      cursorAt: undefined,
+      lastRunAt: 2000,
+      runCount: 1,
+    });
+    assert.equal(await claim(store, 9000), undefined, "the old schedule is nobody's any more");
+    assert.equal(await claim(store), undefined);
+    assert.notEqual(await claim(store, 1400, other), undefined);
+  });
+
+  promises("a task that was never opened cannot be claimed", async (store) => {
+    assert.equal(await claim(store, 1500), undefined);
+    assert.deepEqual(await store.runs.recent({ kind: "task", limit: 9 }), []);
+  });
+
+  promises("skipped fire times are handled, and the cursor never goes back", async (store) => {
+    await open(store, 1000);
+    await store.tasks.skip(key, { fireAt: 1500 });
+    assert.equal(await claim(store, 1500), undefined);
+    await store.tasks.skip(key, { fireAt: 1200 });
+    assert.equal((await state(store)).cursorAt, 1500);
+    await store.tasks.skip({ ...key, digest: "digest-2" }, { fireAt: 9000 });
+    const { cursorAt, runCount } = await state(store);
+    assert.deepEqual({ cursorAt, runCount }, { cursorAt: 1500, runCount: 0 });
+    assert.notEqual(await claim(store, 1501), undefined);
+  });
+
+  promises("a task that is anchored anew may be claimed before its old cursor", async (store) => {
+    await open(store, 1000);
+    await claim(store, 9000);
+    await store.tasks.reanchor({ ...key, digest: "digest-2" }, { anchorAt: 1 });
+    assert.equal(await claim(store, 2500), undefined);
+    await store.tasks.reanchor(key, { anchorAt: 2000 });
+    const { anchorAt, cursorAt, runCount } = await state(store);
+    assert.deepEqual({ anchorAt, cursorAt, runCount }, {
+      anchorAt: 2000,
+      cursorAt: undefined,
+      runCount: 1,
+    });
+    assert.notEqual(await claim(store, 2500), undefined);
+  });
+
+  promises("tasks do not touch each other, and drop their own old runs only", async (store) => {
+    const other = { name: "task-2", digest: "digest-1" };
+    await open(store, 1000);
+    await open(store, 1000, other);
+    await claim(store, 9000);
+    for (let fireAt = 1; fireAt <= 5; fireAt++) {
+      const run = newRun(other.name);
+      assert.notEqual(await store.tasks.claim(other, { fireAt, run, keep: 2 }), undefined);
+    }
+    assert.equal((await state(store, other)).cursorAt, 5);
+    const count = async (name: string) =>
+      (await store.runs.recent({ kind: "task", name, limit: 9 })).length;
+    assert.deepEqual([await count(key.name), await count(other.name)], [1, 2]);
+  });
+}

@@ -1,0 +1,21 @@
+/**
+ * A program that accepts messages until it is killed, and prints the number of each when its
+ * acceptance has resolved. sqlite_store_test.ts runs it with a data folder and a sync mode, and kills it.
+ */
+
+import type { SyncMode } from "../../../src/config/config_types.ts";
+import { SqliteStore } from "../../../src/store/sqlite/store.ts";
+import { accepted, request } from "../conformance/samples.ts";
+
+const store = SqliteStore.open(Deno.args[0]!, { sync: Deno.args[1] as SyncMode });
+const encoder = new TextEncoder();
+// Several at once, so that the group commit has groups.
+await Promise.all(
+  Array.from({ length: 8 }, async (_, writer) => {
+    for (let count = 0;; count++) {
+      const id = `${writer}-${count}`;
+      const seq = await accepted(store, request(id, { channelKey: `channel-${writer}` }));
+      Deno.stdout.writeSync(encoder.encode(`${seq} ${id}\n`));
+    }
+  }),
+);

@@ -1,0 +1,88 @@
+/** Taking a user's words off the disk while the gateway has other things to do. */
+
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { filesWith } from "../../support/database_text.ts";
+import { accepted, finished, message, request, sessionOf } from "../conformance/samples.ts";
+import { SqlitePlace } from "./sqlite_place.ts";
+
+const ada = { platform: "test", userId: "user-1" };
+
+/** Lines of another user, behind the store's back: one by one they would take long. */
+function fill(place: SqlitePlace, lines: number): void {
+  const database = new DatabaseSync(place.database);
+  database.exec("BEGIN");
+  const insert = database.prepare(
+    `INSERT INTO history (session_id, channel_key, thread_id, request_seq, role, content, user_id,
+       partial, at) VALUES ('other', 'channel-1', '', 1, 'user', ?, 'user-2', 0, 1)`,
+  );
+  for (let line = 0; line < lines; line++) {
+    const words = Array.from(
+      { length: 20 },
+      (_, index) => ((line * 20 + index) * 7919).toString(36),
+    );
+    insert.run(words.join(" "));
+  }
+  database.exec("COMMIT");
+  database.close();
+}
+
+Deno.test("while words are taken off the disk others can write, and in the end none is left", async () => {
+  await using place = new SqlitePlace();
+  {
+    await using store = await place.open();
+    await store.sessions.open(sessionOf("s"));
+    await store.sessions.open(sessionOf("other", { userId: "user-2" }));
+    await finished(store, { sessionId: "s", lines: ["I play the Xylophon", "Fine"] });
+  }
+  fill(place, 20_000);
+  {
+    await using store = await place.open();
+    // The search brings all lines into the index.
+    await store.history.search({ channelKey: "channel-1", query: "nothing", limit: 1 });
+    await store.forget.forget(ada);
+    let done = false;
+    const scrubbing = store.forget.scrub().then(() => done = true);
+    let written = 0;
+    while (!done) {
+      const id = `b-${written++}`;
+      await accepted(store, request(id, { message: message(id, { user: { id: "user-2" } }) }));
+    }
+    await scrubbing;
+    assert.ok(written > 5, `${written} could write`);
+    const found = await store.history.search({
+      channelKey: "channel-1",
+      query: (7919).toString(36),
+      limit: 9,
+    });
+    assert.equal(found.length, 1);
+  }
+  assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
+  const database = new DatabaseSync(place.database);
+  database.exec("INSERT INTO history_words (history_words) VALUES ('integrity-check')");
+  database.close();
+});
+
+Deno.test("a line that goes before it comes into the index is not taken out of it", async () => {
+  await using place = new SqlitePlace();
+  {
+    await using store = await place.open();
+    const find = (query: string) =>
+      store.history.search({ channelKey: "channel-1", query, limit: 9 });
+    await store.sessions.open(sessionOf("s"));
+    await store.sessions.open(sessionOf("other", { userId: "user-2" }));
+    await finished(store, { sessionId: "other", lines: ["a trumpet", "fine"] });
+    assert.equal((await find("trumpet")).length, 1);
+    await finished(store, { sessionId: "s", lines: ["a Xylophon", "fine"] });
+    await finished(store, { sessionId: "other", lines: ["a drum", "fine"] });
+    await store.forget.forget(ada, { unfinishedToo: true });
+    assert.equal((await find("drum")).length, 1);
+    assert.deepEqual(await find("Xylophon"), []);
+    assert.equal((await find("trumpet")).length, 1);
+    assert.equal((await find("fine")).length, 2);
+  }
+  assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
+  const database = new DatabaseSync(place.database);
+  database.exec("INSERT INTO history_words (history_words) VALUES ('integrity-check')");
+  database.close();
+});

@@ -1,0 +1,43 @@
+/** Sends one answer of the scripted LLM server. The server calls it. */
+
+import type { HttpExchange } from "../http_exchange.ts";
+import type { Reply } from "./reply.ts";
+import { forever, unlessAborted, writeStream } from "./stream.ts";
+import { type Completion, errorBody, wholeCompletion } from "./wire.ts";
+
+/**
+ * Sends all of an answer; rejects when the client leaves before its end.
+ */
+export async function sendAnswer(
+  reply: Reply,
+  { completion, exchange }: {
+    readonly completion: Completion;
+    readonly exchange: HttpExchange;
+  },
+): Promise<void> {
+  const { status = 200, headers, body = errorBody(status) } = reply;
+  const signal = exchange.left;
+  if (reply.hang === "before-headers") await unlessAborted(forever, signal);
+  if (status === 200 && (completion.request.stream || reply.raw)) {
+    exchange.start(200, { "content-type": "text/event-stream; charset=utf-8", ...headers });
+    const write = (data: string | Uint8Array) => exchange.write(data);
+    await writeStream({ completion, reply }, { write, signal });
+    return reply.cut === "reset" ? await exchange.break() : await exchange.end();
+  }
+  if (reply.gate) await unlessAborted(reply.gate, signal);
+  const content = status === 200 ? wholeCompletion(completion, reply) : body;
+  await sendJson(exchange, { status, headers, body: content });
+}
+
+/** Sends a whole answer: a string as it is, all else as its JSON. */
+export async function sendJson(
+  exchange: HttpExchange,
+  { status, headers, body }: {
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body: unknown;
+  },
+): Promise<void> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  await exchange.send(status, { "content-type": "application/json", ...headers }, text);
+}

@@ -1,0 +1,239 @@
+/**
+ * Proves, when all is over, that the gateway has kept its promises under load: it looks at every frame
+ * that every connection brought, at the tool's journal and at the gateway's own tables.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import { isAnswer, type LoadRequest } from "./script.ts";
+import type { AdapterClient } from "../adapter/client.ts";
+import { isTerminal, type ReceivedFrame, textOfChunks } from "../adapter/received_frame.ts";
+import { storeProblems } from "../store_check.ts";
+
+/** An adapter after its work, as far as the checker looks at it. */
+export interface CheckedAdapter {
+  readonly options: { readonly nodeId: string; readonly resumes: boolean };
+  readonly connections: readonly CheckedConnection[];
+  readonly requests: readonly LoadRequest[];
+}
+
+/** One of its connections, how often each message was sent over it, and which were new by then. */
+export interface CheckedConnection {
+  readonly client: Pick<AdapterClient, "frames" | "violations">;
+  readonly sendings: ReadonlyMap<string, number>;
+  readonly begun: ReadonlySet<string>;
+}
+
+/** What a check has looked at, and what it found. */
+export interface CheckReport {
+  /** Broken promises, in words. None is what a test wants. */
+  readonly problems: readonly string[];
+  readonly requests: number;
+  readonly frames: number;
+  readonly connections: number;
+  /** Replies that came again after a crash or a lost connection. */
+  readonly repeated: number;
+  readonly toolRuns: number;
+}
+
+/** Frames of one session, over all its connections, and how often each message was sent in it. */
+interface Session {
+  readonly frames: readonly ReceivedFrame[];
+  readonly sendings: ReadonlyMap<string, number>;
+  /** Messages that were first sent in it. */
+  readonly begun: ReadonlySet<string>;
+}
+
+/** Looks at all that a run has left. */
+export function check(
+  adapters: readonly CheckedAdapter[],
+  { dataDir, journal }: { readonly dataDir: string; readonly journal: string },
+): CheckReport {
+  const problems: string[] = [];
+  let frames = 0;
+  let repeated = 0;
+  const ends = new Map<string, ReceivedFrame>();
+  for (const adapter of adapters) {
+    const sessions = sessionsOf(adapter.connections);
+    for (const { client } of adapter.connections) {
+      frames += client.frames.length;
+      problems.push(...client.violations);
+    }
+    for (const session of sessions) problems.push(...sessionProblems(adapter, session));
+    for (const request of adapter.requests) {
+      const found = endsOf(sessions, request.requestId);
+      problems.push(...endProblems(request, found));
+      repeated += Math.max(0, found.length - 1);
+      if (found[0]) ends.set(request.requestId, found[0]);
+    }
+  }
+  const runs = toolRuns(journal);
+  problems.push(...toolProblems(runs, ends), ...storeProblems(dataDir, { adapters, ends }));
+  return {
+    problems,
+    requests: ends.size,
+    frames,
+    connections: adapters.reduce((sum, { connections }) => sum + connections.length, 0),
+    repeated,
+    toolRuns: runs.size,
+  };
+}
+
+function sessionsOf(connections: readonly CheckedConnection[]): readonly Session[] {
+  interface Growing extends Session {
+    readonly frames: ReceivedFrame[];
+    readonly sendings: Map<string, number>;
+    readonly begun: Set<string>;
+  }
+  const sessions = new Map<string, Growing>();
+  for (const { client, sendings, begun } of connections) {
+    const id = client.frames.find(({ type }) => type === "registered")?.session_id;
+    if (id === undefined) continue;
+    const session: Growing = sessions.get(id) ??
+      { frames: [], sendings: new Map(), begun: new Set() };
+    sessions.set(id, session);
+    begun.forEach((requestId) => session.begun.add(requestId));
+    session.frames.push(...client.frames);
+    for (const [requestId, count] of sendings) {
+      session.sendings.set(requestId, (session.sendings.get(requestId) ?? 0) + count);
+    }
+  }
+  return [...sessions.values()];
+}
+
+/** Numbers without a gap, nothing outside a reply, ends no oftener than asked for, in order. */
+function sessionProblems(
+  { options, requests }: CheckedAdapter,
+  { frames, sendings, begun }: Session,
+): readonly string[] {
+  const problems: string[] = [];
+  const where = `${options.nodeId}: `;
+  const numbers = frames.map(({ seq }) => seq).filter((seq) => seq !== undefined);
+  const gap = numbers.findIndex((seq, index) => seq !== index + 1);
+  if (gap >= 0) problems.push(`${where}frame ${gap + 1} of a session has number ${numbers[gap]}`);
+  const open = new Set<string>();
+  const endCounts = new Map<string, number>();
+  for (const frame of frames) {
+    const id = frame.request_id;
+    if (!id || frame.type === "status" || frame.code === "not_found") continue;
+    if (frame.type === "response_start") open.add(id);
+    else if (isTerminal(frame)) {
+      open.delete(id);
+      endCounts.set(id, (endCounts.get(id) ?? 0) + 1);
+    } else if (!open.has(id)) problems.push(`${where}${frame.type} of ${id} outside of a reply`);
+  }
+  for (const [id, count] of endCounts) {
+    // One for each sending at most, and one for what an earlier session has left.
+    const allowed = (sendings.get(id) ?? 0) + (begun.has(id) ? 0 : 1);
+    if (count <= allowed) continue;
+    problems.push(
+      `${where}${id} has ended ${count} times in one session, sent ${
+        sendings.get(id) ?? 0
+      } times: ` +
+        JSON.stringify(frames.filter((frame) => frame.request_id === id)),
+    );
+  }
+  if (options.resumes) {
+    problems.push(...orderProblems(frames, requests).map((text) => where + text));
+  }
+  return problems;
+}
+
+/** Replies of a channel end in the order in which its messages were sent. */
+function orderProblems(
+  frames: readonly ReceivedFrame[],
+  requests: readonly LoadRequest[],
+): readonly string[] {
+  const places = new Map(requests.map(({ requestId, channelId }, place) => [
+    requestId,
+    { place, channelId },
+  ]));
+  const last = new Map<string, number>();
+  const seen = new Set<string>();
+  const problems: string[] = [];
+  for (const { type, request_id: id } of frames) {
+    const known = type === "response_end" && id && !seen.has(id) && places.get(id);
+    if (!known) continue;
+    seen.add(id);
+    if (known.place < (last.get(known.channelId) ?? -1)) {
+      problems.push(`${id} was answered after a later one of ${known.channelId}`);
+    }
+    last.set(known.channelId, known.place);
+  }
+  return problems;
+}
+
+function endsOf(sessions: readonly Session[], requestId: string): readonly ReceivedFrame[] {
+  return sessions.flatMap(({ frames }) =>
+    frames.flatMap((frame, index) => {
+      if (frame.request_id !== requestId || !isTerminal(frame) || frame.code === "not_found") {
+        return [];
+      }
+      const before = frames.slice(0, index).filter(({ request_id }) => request_id === requestId);
+      return [{ ...frame, shown: shownBefore(before) }];
+    })
+  );
+}
+
+/** The chunks of the reply that is about to end; undefined where it came whole. */
+function shownBefore(frames: readonly ReceivedFrame[]): string | undefined {
+  const lastEnd = frames.findLastIndex((frame) => isTerminal(frame) && frame.code !== "not_found");
+  const own = frames.slice(lastEnd + 1);
+  const start = own.findLastIndex(({ type }) => type === "response_start");
+  const chunks = own.slice(start + 1).filter(({ type }) => type === "response_chunk");
+  return chunks.length > 0 ? textOfChunks(own) : undefined;
+}
+
+function endProblems(request: LoadRequest, ends: readonly ReceivedFrame[]): readonly string[] {
+  const { requestId, kind } = request;
+  if (ends.length === 0) return [`${requestId} has no end`];
+  const problems: string[] = [];
+  const different = ends.filter((end) => !isDeepStrictEqual(essence(end), essence(ends[0]!)));
+  if (different.length > 0) {
+    problems.push(`${requestId} has two ends: ${JSON.stringify([ends[0], different[0]])}`);
+  }
+  for (const { type, content, full_text, shown, ...rest } of ends) {
+    const text = content ?? full_text;
+    if (type === "error") problems.push(`${requestId} failed: ${rest.code} ${rest.message}`);
+    if (type === "cancelled" && kind !== "cancel") problems.push(`${requestId} was cancelled`);
+    if (type !== "response_end") continue;
+    if (!isAnswer(text ?? "", request)) problems.push(`${requestId} is answered with ${text}`);
+    if (shown !== undefined && shown !== text) {
+      problems.push(`${requestId} was shown ${JSON.stringify(shown)}, then ends with ${text}`);
+    }
+  }
+  return problems;
+}
+
+/** What must be the same each time an end comes. */
+function essence({ type, content, full_text, code, files, file_data, tool_count }: ReceivedFrame) {
+  return { type, content, full_text, code, files, file_data, tool_count };
+}
+
+/** The words that each run of the tool has left, by id. */
+function toolRuns(journal: string): ReadonlyMap<string, readonly string[]> {
+  const runs = new Map<string, string[]>();
+  for (const line of Deno.readTextFileSync(journal).split("\n").filter(Boolean)) {
+    const [id, word] = line.split(" ") as [string, string];
+    runs.set(id, [...runs.get(id) ?? [], word]);
+  }
+  return runs;
+}
+
+function toolProblems(
+  runs: ReadonlyMap<string, readonly string[]>,
+  ends: ReadonlyMap<string, ReceivedFrame>,
+): readonly string[] {
+  const problems: string[] = [];
+  for (const [id, words] of runs) {
+    if (words.filter((word) => word === "begin").length > 1) {
+      problems.push(`the tool of ${id} ran twice`);
+    }
+  }
+  for (const [id, { content, full_text }] of ends) {
+    const noted = (content ?? full_text ?? "").includes(`noted ${id}`);
+    if (noted && !isDeepStrictEqual(runs.get(id), ["begin", "end"])) {
+      problems.push(`${id} tells of a run that the journal does not have`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,125 @@
+/** What is settled before a turn: the tier that a message names, or that the low tier finds for it. */
+
+import assert from "node:assert/strict";
+import { catalogOf } from "../../src/llm/catalog.ts";
+import { OpenAiClient } from "../../src/llm/openai/client.ts";
+import { splitTier, TurnPlanner } from "../../src/turn/plan.ts";
+import type { UsageEntry } from "../../src/store/usage_store.ts";
+import { within } from "../support/deadline.ts";
+import { LlmServer } from "../support/llm/server.ts";
+import { message } from "../store/conformance/samples.ts";
+
+const account = { userKey: "test:ada", channelKey: "test:channel-1" };
+const plain = (content: string) => message("a", { content, attachments: [] });
+
+const prefixes: readonly (readonly [given: string, content: string, tier?: string])[] = [
+  ["!high Prove it", "Prove it", "high"],
+  ["  !LOW\nhi", "hi", "low"],
+  ["!mid  two  spaces", "two  spaces", "mid"],
+  ["!highest mountain?", "!highest mountain?"],
+  ["Set it to !high now", "Set it to !high now"],
+  ["!high", "!high"],
+  ["!high !low Hm", "!low Hm", "high"],
+];
+for (const [given, content, tier] of prefixes) {
+  Deno.test(`${JSON.stringify(given)} is for ${tier ?? "no certain tier"}`, () => {
+    const found = splitTier(plain(given));
+    assert.equal(found.message.content, content);
+    assert.equal(found.tier, tier);
+  });
+}
+
+Deno.test("a prefix may stand alone beside a file", () => {
+  const found = splitTier(message("a", { content: "!high" }));
+  assert.equal(found.message.content, "");
+  assert.equal(found.tier, "high");
+});
+
+/** A planner that asks a server. */
+function planner(
+  server: LlmServer,
+  options: { readonly classifyMs?: number; readonly kept?: UsageEntry[] } = {},
+) {
+  const catalog = catalogOf({
+    baseUrl: server.url,
+    model: "model",
+    tierModels: { low: "small" },
+    fallbacks: [],
+    showReasoning: false,
+    autoTier: true,
+    stallMs: 60_000,
+    totalMs: 60_000,
+  })!;
+  const keepUsage = (entries: readonly UsageEntry[]) => {
+    options.kept?.push(...entries);
+    return Promise.resolve();
+  };
+  return new TurnPlanner({
+    llm: new OpenAiClient({ catalog, keepUsage }),
+    budget: { check: () => Promise.resolve() },
+    autoTier: true,
+    classifyMs: options.classifyMs,
+  });
+}
+
+const { signal } = new AbortController();
+
+Deno.test("the low tier says what a message is worth, and its user pays for it", async () => {
+  await using server = LlmServer.start();
+  const kept: UsageEntry[] = [];
+  server.reply({ text: "High." }, { text: "low" }, { text: "I would say: it depends" });
+  const plans = planner(server, { kept });
+  const tierOf = async (text: string) => (await plans.plan(plain(text), account, signal)).tier;
+  assert.equal(await tierOf("Prove Fermat's last theorem"), "high");
+  assert.equal(await tierOf("Hi"), "low");
+  assert.equal(await tierOf("Hm"), "mid");
+  assert.equal(server.requests[0]!.body.model, "small");
+  const [entry] = kept;
+  assert.deepEqual({ ...entry, at: 0 }, {
+    ...account,
+    model: "small",
+    purpose: "tier",
+    inputTokens: 11,
+    cachedTokens: 0,
+    outputTokens: 7,
+    costNanos: 0,
+    estimated: false,
+    at: 0,
+  });
+  assert.equal(kept.length, 3);
+});
+
+Deno.test("whoever names a tier is not asked about it", async () => {
+  await using server = LlmServer.start();
+  const plans = planner(server);
+  const named = message("a", { content: "!low Hi", tier: "high" });
+  const plan = await plans.plan(named, account, signal);
+  assert.deepEqual([plan.tier, plan.message.content], ["high", "Hi"]);
+  assert.equal((await plans.plan(plain("!low Hi"), account, signal)).tier, "low");
+  assert.equal(server.requests.length, 0);
+});
+
+Deno.test("a low tier that does not answer in time costs no more than that", async () => {
+  await using server = LlmServer.start();
+  server.reply({ hang: "before-headers" });
+  const { tier } = await planner(server, { classifyMs: 50 }).plan(plain("Hi"), account, signal);
+  assert.equal(tier, "mid");
+  await within(server.requests[0]!.closedByClient, { what: "the end of the question" });
+});
+
+Deno.test("a low tier that fails leaves the message to mid", async () => {
+  await using server = LlmServer.start();
+  server.reply({ status: 401 });
+  assert.equal((await planner(server).plan(plain("Hi"), account, signal)).tier, "mid");
+});
+
+Deno.test("a cancel ends the question about the tier", async () => {
+  await using server = LlmServer.start();
+  server.reply({ hang: "before-headers" });
+  const cancel = new AbortController();
+  const planning = planner(server).plan(plain("Hi"), account, cancel.signal);
+  const asked = await server.request(0);
+  cancel.abort(new Error("cancelled"));
+  assert.equal((await planning).tier, "mid");
+  await within(asked.closedByClient, { what: "the end of the question" });
+});
