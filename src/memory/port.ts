@@ -4,7 +4,7 @@
  * keep it from holding a turn up.
  */
 
-import type { WaitingExchange } from "../store/exchange_store.ts";
+import type { PendingExchange } from "../store/exchange_store.ts";
 import type { MemoryView } from "../store/memory_store.ts";
 
 /** Something that is remembered of a user. */
@@ -41,7 +41,7 @@ export interface Memory {
   /** What helps to answer, the most helpful first. */
   search(query: MemoryQuery): Promise<readonly Fact[]>;
   /** Learns from an exchange. */
-  add(exchange: WaitingExchange, options: AddOptions): Promise<void>;
+  add(exchange: PendingExchange, options: AddOptions): Promise<void>;
   /** Everything of a user, the newest first. */
   list(
     userKey: string,

@@ -6,7 +6,7 @@
 
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
-import { type Place, viewFrom } from "../store/memory_scope.ts";
+import { type MemoryContext, viewFrom } from "../store/memory_store.ts";
 import { type Fact, type Memory, MemoryError } from "./port.ts";
 import { TimeLimit } from "../lib/time_limit.ts";
 
@@ -33,7 +33,7 @@ export interface MemoryRecallOptions {
 }
 
 /** A turn that is about to begin. */
-export interface RecallRequest extends Place {
+export interface RecallRequest extends MemoryContext {
   readonly userKey: string;
   /** What the user says. */
   readonly query: string;

@@ -6,7 +6,7 @@
 
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
-import type { ExchangeStore, WaitingExchange } from "../store/exchange_store.ts";
+import type { ExchangeStore, PendingExchange } from "../store/exchange_store.ts";
 import { pause, waitAtMost } from "../lib/wait.ts";
 import { type Memory, MemoryError } from "./port.ts";
 
@@ -132,7 +132,7 @@ export class MemoryWorker implements AsyncDisposable {
     if (limit <= 0 || this.#stopping) return false;
     // Users who have one under way must wait.
     const without = [...this.#active.values()].map(({ userKey }) => userKey);
-    const waiting = await this.#options.exchanges.waiting({ limit, without });
+    const waiting = await this.#options.exchanges.pending({ limit, without });
     for (const exchange of waiting) {
       const { seq, userKey } = exchange;
       const done = this.#add(exchange).finally(() => {
@@ -144,13 +144,13 @@ export class MemoryWorker implements AsyncDisposable {
     return waiting.length > 0;
   }
 
-  async #add(exchange: WaitingExchange): Promise<void> {
+  async #add(exchange: PendingExchange): Promise<void> {
     const { memory, exchanges } = this.#options;
     const { seq, attempts } = exchange;
     try {
-      if (!await exchanges.begin(seq)) return;
+      if (!await exchanges.recordAttempt(seq)) return;
       await memory.add(exchange, { repeated: attempts > 0, signal: this.#stop.signal });
-      await exchanges.done(seq);
+      await exchanges.remove(seq);
       if (this.#failures > 0) log.info("The memory takes exchanges again");
       this.#works();
     } catch (error) {
@@ -160,20 +160,20 @@ export class MemoryWorker implements AsyncDisposable {
     }
   }
 
-  #hopeless({ attempts, at }: WaitingExchange, error: unknown): boolean {
+  #hopeless({ attempts, at }: PendingExchange, error: unknown): boolean {
     const tries = attempts + 1;
     const refused = error instanceof MemoryError && !error.passing;
     return (refused && tries >= maxRefusals) ||
       (tries >= maxAttempts && this.#now() - at > maxAgeMs);
   }
 
-  async #giveUp({ seq, key }: WaitingExchange, error: unknown): Promise<void> {
+  async #giveUp({ seq, key }: PendingExchange, error: unknown): Promise<void> {
     this.#dropped++;
     log.warn("Request {request} is not remembered: {error}", {
       request: key,
       error: errorText(error),
     });
-    await this.#options.exchanges.done(seq).catch((error) => this.#failed(error));
+    await this.#options.exchanges.remove(seq).catch((error) => this.#failed(error));
   }
 
   #works(): void {

@@ -40,7 +40,7 @@ const sessionsAtOnce = 50;
 /** What {@linkcode Summaries} are given. */
 export interface SummariesOptions {
   readonly store: SummaryStore;
-  readonly history: Pick<HistoryStore, "oldest" | "ofSession">;
+  readonly history: Pick<HistoryStore, "oldest" | "forSession">;
   readonly llm: Pick<LlmClient, "complete">;
   /** Tokens (estimated) that a request to the low tier may have. */
   readonly inputTokens: () => number;
@@ -128,7 +128,7 @@ export class Summaries implements AsyncDisposable {
   async #look(): Promise<void> {
     const { store } = this.#options;
     await store.giveUp({ endedBefore: this.#now() - giveUpMs });
-    for (const session of await store.unsummed({ limit: sessionsAtOnce })) {
+    for (const session of await store.unsummarized({ limit: sessionsAtOnce })) {
       this.#jobs.run(`session ${session.id}`, (signal) => this.#sumUpSession(session, signal));
     }
   }
@@ -137,9 +137,9 @@ export class Summaries implements AsyncDisposable {
     const { store } = this.#options;
     const { id: sessionId, channelKey, threadId, userId } = session;
     // It is looked for again while its summary is being made.
-    if (!await store.isUnsummed(sessionId)) return;
+    if (!await store.isUnsummarized(sessionId)) return;
     const conversation = { channelKey, threadId };
-    const rolling = await store.rollingOf(sessionId);
+    const rolling = await store.rollingForSession(sessionId);
     const atOnce = this.#atOnce();
     const all = await this.#linesOf(sessionId, { after: rolling?.coversTo ?? 0, atOnce });
     const lines = newestLines(all, { atOnce });
@@ -163,7 +163,7 @@ export class Summaries implements AsyncDisposable {
   ): Promise<readonly HistoryEntry[]> {
     let lines: readonly HistoryEntry[] = [];
     for (let last = after;;) {
-      const page = await this.#options.history.ofSession({
+      const page = await this.#options.history.forSession({
         sessionId,
         after: last,
         limit: linesAtOnce,

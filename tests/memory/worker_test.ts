@@ -5,10 +5,10 @@ import { setImmediate } from "node:timers";
 import { MemoryError } from "../../src/memory/port.ts";
 import { MemoryWorker, type MemoryWorkerOptions } from "../../src/memory/worker.ts";
 import { TimeLimit } from "../../src/lib/time_limit.ts";
-import type { WaitingExchange } from "../../src/store/exchange_store.ts";
+import type { PendingExchange } from "../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
 import { Recording } from "../support/load/recording.ts";
 
@@ -24,18 +24,18 @@ function testWorker(
   test: (
     context: {
       readonly store: SqliteStore;
-      readonly tried: Recording<WaitingExchange>;
+      readonly tried: Recording<PendingExchange>;
       readonly run: (
-        add: (exchange: WaitingExchange) => Promise<void>,
+        add: (exchange: PendingExchange) => Promise<void>,
         options?: Partial<MemoryWorkerOptions>,
       ) => MemoryWorker;
     },
   ) => Promise<void>,
 ): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
-    const tried = new Recording<WaitingExchange>();
+    const tried = new Recording<PendingExchange>();
     await test({
       store,
       tried,

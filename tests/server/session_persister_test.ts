@@ -9,7 +9,7 @@ import type { Connection } from "../../src/server/connection.ts";
 import { SessionPersister } from "../../src/server/session_persister.ts";
 import type { AdapterSession, FrameStore, SessionChanges } from "../../src/store/frame_store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const identity = {
   nodeId: "node-1",
@@ -193,7 +193,7 @@ Deno.test("whatever happens to gateway, disk and line, each number comes once, i
     { weight: 3, arbitrary: fc.constantFrom("break" as const, "stop" as const, "kill" as const) },
     { weight: 1, arbitrary: fc.constantFrom("cut" as const, "forget" as const) },
   );
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const property = fc.asyncProperty(
     fc.array(step, { maxLength: 60, size: "max" }),
@@ -212,7 +212,7 @@ Deno.test("whatever happens to gateway, disk and line, each number comes once, i
 });
 
 Deno.test("what happens within a moment is one write, and an adapter without resume is none", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const saves: SessionChanges[] = [];
   const written = Promise.withResolvers<void>();

@@ -4,7 +4,7 @@ import { DailyReset } from "../../src/sessions/daily_reset.ts";
 import { parseTimeOfDay } from "../../src/lib/time_of_day.ts";
 import { Sessions } from "../../src/sessions/sessions.ts";
 import { conversation } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const time = (iso: string) => Date.parse(iso);
 
@@ -30,7 +30,7 @@ for (const wrong of ["", "4", "24:00", "04:60", "04:00:00", "four"]) {
 }
 
 Deno.test("sessions end at the day's reset, with no time-out told, and at the idle time with one", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const events = new EventBus();
   const told: string[] = [];

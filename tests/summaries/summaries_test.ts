@@ -7,12 +7,12 @@ import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { BackgroundJobs } from "../../src/summaries/background_jobs.ts";
 import { Summaries } from "../../src/summaries/summaries.ts";
 import { conversation, finished, sessionOf } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
 import { LlmServer } from "../support/llm/server.ts";
 
 /** A store with an ended session that has enough to be summed up. */
-async function endedSession(place: SqlitePlace): Promise<SqliteStore> {
+async function endedSession(place: SqliteFolder): Promise<SqliteStore> {
   const store = await place.open();
   await store.sessions.open(sessionOf("s-1"));
   const lines = [`I have a cat${" and so on".repeat(100)}`, "I see."] as const;
@@ -53,7 +53,7 @@ Deno.test("a session that is looked for while it is summed up is paid for once",
   await using llm = LlmServer.start();
   const gate = new Gate();
   llm.when(() => true, { text: "The notes.", gate: gate.opened });
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await endedSession(place);
   const jobs = new BackgroundJobs();
   await using summaries = summariesOf({ store, llm, jobs, historyTokens: 4_000 });
@@ -70,7 +70,7 @@ Deno.test("a session that is looked for while it is summed up is paid for once",
 Deno.test("where history has no room, nothing is summed up; where it has little, in some words", async () => {
   await using llm = LlmServer.start();
   llm.when(() => true, { text: "The notes, which are as short as can be." });
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await endedSession(place);
   const wanted = [[0, undefined], [8, "The notes, which are as short as can be."]] as const;
   for (const [historyTokens, text] of wanted) {

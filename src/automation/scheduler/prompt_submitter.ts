@@ -14,7 +14,7 @@ import type { SessionStore } from "../../store/session_store.ts";
 /** What a {@linkcode PromptSubmitter} is given. */
 export interface PromptSubmitterOptions {
   readonly intake: Pick<Intake, "submit">;
-  readonly sessions: Pick<SessionStore, "nodeOf">;
+  readonly sessions: Pick<SessionStore, "nodeForChannel">;
   /** The adapters of a platform that are connected. */
   readonly connected: (platform: string) => readonly string[];
 }
@@ -70,7 +70,7 @@ export class PromptSubmitter implements PromptPort {
   /** The adapter that carried the channel's newest session, or the platform's only one. */
   async #nodeOf(platform: string, channel: string): Promise<string> {
     const connected = this.#options.connected(platform);
-    const known = await this.#options.sessions.nodeOf(platformKey(platform, channel));
+    const known = await this.#options.sessions.nodeForChannel(platformKey(platform, channel));
     if (known !== undefined) return known;
     const [only, ...others] = connected;
     if (only !== undefined && others.length === 0) return only;

@@ -54,7 +54,7 @@ export class ReminderScheduler {
 
   /** A user's reminders, the earliest first. */
   ofUser(userKey: string): Promise<readonly Reminder[]> {
-    return this.#options.store.ofUser(userKey);
+    return this.#options.store.forUser(userKey);
   }
 
   /** Drops one of a user's reminders; false where there is none of this id. */

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { TaskKey, TaskState } from "../../store/task_store.ts";
+import type { TaskKey, TaskState } from "../../store/run_store.ts";
 import { FireTimes } from "./fire_times.ts";
 import type { Schedule, Task } from "./task.ts";
 import { TaskRunQueue, type TaskRunQueueOptions } from "./task_line.ts";

@@ -8,8 +8,7 @@ import type { CommandEnvironmentOptions } from "../command/environment.ts";
 import { errorText } from "../../lib/error_text.ts";
 import type { EventBus } from "../../domain/events.ts";
 import { logger } from "../../logging/log.ts";
-import type { RunResult, RunStore } from "../../store/run_store.ts";
-import type { TaskKey, TaskState, TaskStore } from "../../store/task_store.ts";
+import type { RunResult, RunStore, TaskKey, TaskState, TaskStore } from "../../store/run_store.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
 import type { PromptPort } from "./prompt.ts";
@@ -156,7 +155,7 @@ export class Scheduler {
     const known = (task: Task) => old.find(({ key }) => isSameKey(key, ScheduledTask.keyOf(task)));
     const fresh = tasks.filter((task) => !known(task));
     const keys = fresh.map(ScheduledTask.keyOf);
-    const states = keys.length > 0 ? await this.#options.tasks.open(keys, { now }) : [];
+    const states = keys.length > 0 ? await this.#options.tasks.register(keys, { now }) : [];
     const entries = fresh.map((task, index) => this.#entry(task, source, states[index]!));
     // From here on nothing fails: the tasks are all in force, or none is.
     const own = tasks.map((task) => {

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { refuseNewer } from "../../store/sqlite/schema/migrate.ts";
+import { assertKnownVersion } from "../../store/sqlite/schema/migrate.ts";
 import { type CheckContext, error, type Finding, ok } from "./check.ts";
 
 /** Mistakes of the file that are told. */
@@ -20,7 +20,7 @@ export function checkStore({ daemon: { dataDir } }: CheckContext): readonly Find
   try {
     const database = new DatabaseSync(path, { readOnly: true });
     try {
-      refuseNewer(database, path);
+      assertKnownVersion(database, path);
       const rows = database.prepare(`PRAGMA integrity_check(${maxMistakes})`).all();
       const found = rows.map((row) => String(row.integrity_check));
       if (found.length === 1 && found[0] === "ok") {

@@ -1,7 +1,7 @@
 /** The store of a gateway that does not run. Commands look into it. */
 
 import { join } from "node:path";
-import { refuseCutOff } from "../../store/sqlite/files/replaced_store.ts";
+import { assertNoInterruptedRestore } from "../../store/sqlite/files/replaced_store.ts";
 import { SqliteStore } from "../../store/sqlite/store.ts";
 
 /**
@@ -10,7 +10,7 @@ import { SqliteStore } from "../../store/sqlite/store.ts";
  * @throws {StoreError} where it cannot be opened, or a restore was cut off.
  */
 export function openExisting(dataDir: string): SqliteStore | undefined {
-  refuseCutOff(dataDir);
+  assertNoInterruptedRestore(dataDir);
   try {
     Deno.statSync(join(dataDir, "gateway.db"));
   } catch (error) {

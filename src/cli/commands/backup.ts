@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { type Flags, readDataDir } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import {
-  putSnapshot,
+  restoreSnapshot,
   type SnapshotFigures,
   takeSnapshot,
 } from "../../store/sqlite/files/snapshot.ts";
@@ -22,7 +22,7 @@ export async function backup(args: readonly string[], flags: Flags): Promise<num
 export async function restore(args: readonly string[], flags: Flags): Promise<number> {
   const file = fileOf("restore", args);
   const folder = readDataDir(flags);
-  const { kept, ...figures } = await putSnapshot(file, { folder });
+  const { kept, ...figures } = await restoreSnapshot(file, { folder });
   console.log(`Restored ${file} into ${folder}: ${summary(figures)}`);
   if (kept) console.log(`The store that was there is now ${kept}`);
   return 0;

@@ -20,13 +20,13 @@ const pageSize = 500;
 export async function* exportSession(
   session: SessionRecord,
   { history, format }: {
-    readonly history: Pick<HistoryStore, "ofSession">;
+    readonly history: Pick<HistoryStore, "forSession">;
     readonly format: ExportFormat;
   },
 ): AsyncGenerator<string> {
   if (format === "markdown") yield markdownHead(session);
   for (let after = 0;;) {
-    const page = await history.ofSession({ sessionId: session.id, after, limit: pageSize });
+    const page = await history.forSession({ sessionId: session.id, after, limit: pageSize });
     yield page.map(format === "jsonl" ? jsonLine : markdownLine).join("");
     if (page.length < pageSize) return;
     after = page.at(-1)!.id;

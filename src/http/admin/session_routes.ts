@@ -10,7 +10,7 @@ import { exportFormats, exportSession, exportTypes } from "./session_export.ts";
 /** What these routes are given. */
 export interface SessionRoutesOptions {
   readonly sessions: Pick<SessionStore, "list" | "get">;
-  readonly history: Pick<HistoryStore, "ofSession">;
+  readonly history: Pick<HistoryStore, "forSession">;
   /** Ends a session; undefined where it does not run. */
   readonly endSession: (id: string) => Promise<Session | undefined>;
 }

@@ -6,10 +6,8 @@
 
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
-import type { Exchange, WaitingExchange } from "../../store/exchange_store.ts";
-import type { Memory as StoredFact, MemoryStore, NewMemory } from "../../store/memory_store.ts";
-import { isPrivate, viewFrom } from "../../store/memory_scope.ts";
-import type { VectorStore } from "../../store/vector_store.ts";
+import type { Exchange, PendingExchange } from "../../store/exchange_store.ts";
+import { isPrivate, type Memory as StoredFact, type MemoryStore, type NewMemory, type VectorStore, viewFrom } from "../../store/memory_store.ts";
 import type { Embedder } from "./embedder.ts";
 import { asRefusal, type Question, questionOf, readFacts } from "./extracted_facts.ts";
 import { type AddOptions, type Fact, type Memory, MemoryError, type MemoryQuery } from "../port.ts";
@@ -77,7 +75,7 @@ export class EmbeddedMemory implements Memory {
   }
 
   /** Learns once, however often it is called: the exchange leaves the outbox with the same commit. */
-  async add(exchange: WaitingExchange, { signal }: AddOptions): Promise<void> {
+  async add(exchange: PendingExchange, { signal }: AddOptions): Promise<void> {
     const { memories, ask, cap } = this.#options;
     const { seq, userKey } = exchange;
     const lesson = ask
@@ -101,7 +99,7 @@ export class EmbeddedMemory implements Memory {
     return this.#options.memories.removeAll(userKey);
   }
 
-  async #lesson(exchange: WaitingExchange, ask: AskModel, signal: AbortSignal) {
+  async #lesson(exchange: PendingExchange, ask: AskModel, signal: AbortSignal) {
     const { userKey, question, channelKey } = exchange;
     const secret = isPrivate(exchange);
     const similar = await this.#options.memories.search({
@@ -133,7 +131,7 @@ export class EmbeddedMemory implements Memory {
     using limit = new TimeLimit(embedMs, signal);
     try {
       const [vector] = await embedder.embed([query], limit.signal);
-      return await vectors.closest({ ...view, model: embedder.model, vector: vector! });
+      return await vectors.nearest({ ...view, model: embedder.model, vector: vector! });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
       log.debug("Facts are found by their words alone: {error}", { error: errorText(error) });
@@ -203,7 +201,7 @@ export class EmbeddedMemory implements Memory {
       log.warn("Fact {id} gets no vector, words find it: {error}", { id, error: errorText(error) });
       return await vectors.skip(model, id);
     }
-    await vectors.keep(model, facts.map(({ id }, index) => ({ id, vector: found[index]! })));
+    await vectors.save(model, facts.map(({ id }, index) => ({ id, vector: found[index]! })));
   }
 }
 

@@ -3,7 +3,7 @@
  * found beside what mem0 finds.
  */
 
-import type { WaitingExchange } from "../../store/exchange_store.ts";
+import type { PendingExchange } from "../../store/exchange_store.ts";
 import type { Mem0Api, Mem0Memory as Found } from "./api.ts";
 import { isPrivateScope, isVisible, scopeOf, scopesIn } from "./scope.ts";
 import { type AddOptions, type Fact, type Memory, MemoryError, type MemoryQuery } from "../port.ts";
@@ -56,7 +56,7 @@ export class Mem0Memory implements Memory {
    * Sends an exchange. mem0 knows no idempotency key: one whose answer was not heard is looked for,
    * by its request's id, before it is sent again.
    */
-  async add(exchange: WaitingExchange, { repeated, signal }: AddOptions): Promise<void> {
+  async add(exchange: PendingExchange, { repeated, signal }: AddOptions): Promise<void> {
     if (repeated && await this.#has(exchange, signal)) return;
     const { key, userKey, channelKey, channelType } = exchange;
     const scope = scopeOf(exchange);
@@ -105,7 +105,7 @@ export class Mem0Memory implements Memory {
     }
   }
 
-  async #has(exchange: WaitingExchange, signal: AbortSignal): Promise<boolean> {
+  async #has(exchange: PendingExchange, signal: AbortSignal): Promise<boolean> {
     const target = { userId: exchange.userKey, scopes: [scopeOf(exchange)] };
     const found = await this.#api.list(target, { limit: maxLookedAt, signal });
     return found.some(({ metadata }) => metadata?.request === exchange.key);

@@ -2,7 +2,7 @@
 
 import { platformKey } from "../../domain/keys.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "../forget_store.ts";
-import type { RecentLinesCache } from "./history_cache.ts";
+import type { HistoryCache } from "./history_cache.ts";
 import type { RequestKey } from "../../domain/request.ts";
 import type { SqliteConnection } from "./connection.ts";
 
@@ -17,9 +17,9 @@ const conversations = `SELECT channel_key, thread_id FROM sessions
 
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
-  readonly #cache: RecentLinesCache;
+  readonly #cache: HistoryCache;
 
-  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: HistoryCache }) {
     this.#sql = sql;
     this.#cache = cache;
   }

@@ -1,6 +1,6 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
-import { RecentLinesCache } from "./history_cache.ts";
+import { HistoryCache } from "./history_cache.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
 import { SqliteExchanges } from "./exchanges.ts";
 import { SqliteForget } from "./forget.ts";
@@ -16,7 +16,7 @@ import { SqliteTasks } from "./tasks.ts";
 import { SqliteUsage } from "./usage.ts";
 import { SqliteVectors } from "./memories/vectors.ts";
 import type { Store, StoreFigures } from "../store.ts";
-import { WordIndex } from "./text_index.ts";
+import { TextIndex } from "./text_index.ts";
 
 /** Texts of history that are kept at hand, characters. */
 const recentChars = 16 * 1024 * 1024;
@@ -48,8 +48,8 @@ export class SqliteStore implements Store {
 
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
-    const cache = new RecentLinesCache({ maxChars: recentChars });
-    const words = new WordIndex(sql);
+    const cache = new HistoryCache({ maxChars: recentChars });
+    const words = new TextIndex(sql);
     this.requests = new SqliteRequests(sql, { cache, words });
     this.sessions = new SqliteSessions(sql, { cache });
     this.history = new SqliteHistory(sql, { cache, words });

@@ -1,10 +1,7 @@
-/** Tasks on SQLite. See task_store.ts for what each method promises. */
-
-import type { NewRun } from "../run_store.ts";
+import type { NewRun, TaskKey, TaskState, TaskStore } from "../run_store.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTaskState } from "./rows.ts";
 import { insertRun } from "./runs.ts";
-import type { TaskKey, TaskState, TaskStore } from "../task_store.ts";
 
 /** The table `tasks`. */
 export class SqliteTasks implements TaskStore {
@@ -14,7 +11,7 @@ export class SqliteTasks implements TaskStore {
     this.#sql = sql;
   }
 
-  open(
+  register(
     keys: readonly TaskKey[],
     { now }: { readonly now: number },
   ): Promise<readonly TaskState[]> {

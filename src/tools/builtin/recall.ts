@@ -1,8 +1,7 @@
 /** The tool `recall`. */
 
 import * as z from "zod";
-import { viewFrom } from "../../store/memory_scope.ts";
-import type { Memory, MemoryStore } from "../../store/memory_store.ts";
+import { type Memory, type MemoryStore, viewFrom } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";
 

@@ -1,8 +1,7 @@
 /** The tool `remember`. */
 
 import * as z from "zod";
-import { isPrivate } from "../../store/memory_scope.ts";
-import type { MemoryStore } from "../../store/memory_store.ts";
+import { isPrivate, type MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
 import { userKeyOf } from "./user_key.ts";

@@ -26,7 +26,7 @@ function desk({ answer = () => ({ type: "running" }), known, connected = ["one"]
         return Promise.resolve().then(answer);
       },
     },
-    sessions: { nodeOf: () => Promise.resolve(known) },
+    sessions: { nodeForChannel: () => Promise.resolve(known) },
     connected: () => connected,
   });
   return { desk, taken };

@@ -11,7 +11,7 @@ import { MemoryError } from "../../../src/memory/port.ts";
 import type { Exchange } from "../../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../../store/conformance/samples.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { Gate } from "../../support/gate.ts";
 import type { Reply } from "../../support/llm/reply.ts";
 import { LlmServer } from "../../support/llm/server.ts";
@@ -42,7 +42,7 @@ async function said(store: SqliteStore, given: Exchange): Promise<void> {
 
 async function learnAll(memory: EmbeddedMemory, store: SqliteStore): Promise<void> {
   while (await store.exchanges.count() > 0) {
-    for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
+    for (const waiting of await store.exchanges.pending({ limit: 100 })) {
       await memory.add(waiting, { repeated: false, signal });
     }
   }
@@ -67,7 +67,7 @@ function pick({ memories, vectors }: SqliteStore) {
 
 Deno.test("facts are found by meaning, without a common word; those of tools, too", async () => {
   await using embeddings = new EmbeddingServer();
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -94,7 +94,7 @@ Deno.test("facts are found by meaning, without a common word; those of tools, to
 
 Deno.test("without vectors in time words find facts; they get their vectors later", async () => {
   await using embeddings = new EmbeddingServer();
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -113,7 +113,7 @@ Deno.test("without vectors in time words find facts; they get their vectors late
 Deno.test("a text that the embedding model refuses stops no other, and is not asked for again", async () => {
   await using embeddings = new EmbeddingServer();
   embeddings.refused = "unspeakable";
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -138,7 +138,7 @@ Deno.test("a text that the embedding model refuses stops no other, and is not as
 Deno.test("where an embedding model refuses everything, no text is to blame", async () => {
   await using embeddings = new EmbeddingServer();
   embeddings.broken = 400;
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -155,14 +155,14 @@ Deno.test("exchanges that are learned at once ask for no vector twice", async ()
   await using embeddings = new EmbeddingServer();
   const gate = new Gate();
   embeddings.gate = gate.opened;
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
   for (const text of ["has a cat", "has a boat", "has tea"]) {
     await said(store, exchange(text, { userKey: `test:${text}` }));
   }
-  const waiting = await store.exchanges.waiting({ limit: 9 });
+  const waiting = await store.exchanges.pending({ limit: 9 });
   const learned = waiting.map((one) => memory.add(one, { repeated: false, signal }));
   while (await store.exchanges.count() > 0) await store.probe();
   gate.open();
@@ -200,18 +200,18 @@ Deno.test("an answer without end is given up, by the embedder and by mem0", asyn
 });
 
 Deno.test("an exchange teaches once, and not at all once its user is forgotten", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const memory = memoryOf(store);
   await said(store, exchange("has a cat"));
-  const [waiting] = await store.exchanges.waiting({ limit: 1 });
+  const [waiting] = await store.exchanges.pending({ limit: 1 });
   await memory.add(waiting!, { repeated: false, signal });
   await memory.remove("test:user-1", (await memory.list("test:user-1", { limit: 9 }))[0]!.id);
   await memory.add(waiting!, { repeated: true, signal });
   assert.deepEqual(await memory.list("test:user-1", { limit: 9 }), []);
 
   await said(store, exchange("has a dog"));
-  const [forgotten] = await store.exchanges.waiting({ limit: 1 });
+  const [forgotten] = await store.exchanges.pending({ limit: 1 });
   await memory.removeAll("test:user-1");
   assert.equal(await store.exchanges.count(), 0);
   await memory.add(forgotten!, { repeated: false, signal });
@@ -219,7 +219,7 @@ Deno.test("an exchange teaches once, and not at all once its user is forgotten",
 });
 
 Deno.test("what a tool was asked to remember is not dropped for what a turn seems to say", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const { memory: kept } = await store.memories.add({
     userKey: "test:user-1",
@@ -264,7 +264,7 @@ for (const [name, reply, passing] of answers) {
       totalMs: 400,
     });
     const client = new OpenAiClient({ catalog: catalog! });
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const memory = memoryOf(store, {
       ask: async ({ text }, { signal }) => {

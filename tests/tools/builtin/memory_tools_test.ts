@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { recall } from "../../../src/tools/builtin/recall.ts";
 import { remember } from "../../../src/tools/builtin/remember.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { callTool } from "../call_tool.ts";
 
 type Call = (
@@ -13,7 +13,7 @@ type Call = (
 
 function testMemoryTools(sentence: string, test: (call: Call) => Promise<void>): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const tools = {
       remember: remember(store.memories, { now: () => 1000 }),

@@ -5,7 +5,7 @@ import { cancelReminder } from "../../../src/tools/builtin/cancel_reminder.ts";
 import { listReminders } from "../../../src/tools/builtin/list_reminders.ts";
 import { scheduleReminder } from "../../../src/tools/builtin/schedule_reminder.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { callTool } from "../call_tool.ts";
 
@@ -18,7 +18,7 @@ type Call = (
 /** It is noon in these tests. Reminders are r1, r2 and so on; a user may have three. */
 function testReminderTools(sentence: string, test: (call: Call) => Promise<void>): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const clock = new FakeClock({ at: "2026-05-01T12:00:00Z" });
     const book = new ReminderScheduler({

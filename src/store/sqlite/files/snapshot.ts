@@ -10,8 +10,8 @@ import { errorText } from "../../../lib/error_text.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { refuseNewer } from "../schema/migrate.ts";
-import { putAside } from "./replaced_store.ts";
+import { assertKnownVersion } from "../schema/migrate.ts";
+import { setAside } from "./replaced_store.ts";
 
 /** What a copy holds. */
 export interface SnapshotFigures {
@@ -68,9 +68,9 @@ export async function takeSnapshot(
 export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
   try {
     const { size } = await Deno.stat(file);
-    using database = new Reading(file);
+    using database = new ReadOnlyDatabase(file);
     const { sql } = database;
-    refuseNewer(sql, file);
+    assertKnownVersion(sql, file);
     const check = sql.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
     const [first] = check;
     if (first?.integrity_check !== "ok") {
@@ -97,7 +97,7 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
  * be written; then the folder is as it was. Where the process dies in between, the folder may have no store
  * but the one that was put aside: no gateway starts on it.
  */
-export async function putSnapshot(
+export async function restoreSnapshot(
   file: string,
   { folder, now = new Date() }: { readonly folder: string; readonly now?: Date },
 ): Promise<SnapshotFigures & { readonly kept?: string }> {
@@ -113,7 +113,7 @@ export async function putSnapshot(
       await Deno.copyFile(file, temporary);
       await giveTo(folder, temporary);
       await flush(temporary);
-      const { kept, undo } = await putAside(target, now);
+      const { kept, undo } = await setAside(target, now);
       try {
         await Deno.rename(temporary, target);
       } catch (error) {
@@ -134,8 +134,8 @@ export async function putSnapshot(
 }
 
 function copyStore(from: string, to: string): void {
-  using source = new Reading(from);
-  refuseNewer(source.sql, from);
+  using source = new ReadOnlyDatabase(from);
+  assertKnownVersion(source.sql, from);
   const target = new DatabaseSync(to);
   try {
     // Nobody sees the copy before it is whole and on the disk.
@@ -147,7 +147,7 @@ function copyStore(from: string, to: string): void {
 }
 
 /** A database that is only read. */
-class Reading implements Disposable {
+class ReadOnlyDatabase implements Disposable {
   readonly sql: DatabaseSync;
 
   constructor(path: string) {
