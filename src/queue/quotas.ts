@@ -1,8 +1,8 @@
-/** How many bytes the messages take up that are not answered yet, and whose they are. Used by the router. */
+/** The router's limits across channels: bytes of unanswered messages, and concurrent turns. */
 
 /**
- * A sum with a limit, shared by all adapters: none may hold more than it leaves to the others. One that
- * holds all that it may is refused; there is room for another one all the same.
+ * Bytes of all unanswered messages. An adapter may not hold more than it leaves free for the others,
+ * so one that reaches its share is refused while others still have room.
  */
 export class ByteQuota {
   readonly #limit: number;
@@ -13,14 +13,13 @@ export class ByteQuota {
     this.#limit = limit;
   }
 
-  /** The bytes of all. */
   get total(): number {
     return this.#total;
   }
 
-  /** Whether an adapter may hold so many more. */
+  /** Whether an adapter may hold `bytes` more. */
   fits(nodeId: string, bytes: number): boolean {
-    // Nothing is too large for ever: what is alone is taken, whatever the limit.
+    // A single message is accepted at any size; otherwise a large one could never get in.
     if (this.#total === 0) return true;
     const left = this.#limit - this.#total - bytes;
     const own = this.#byNode.get(nodeId) ?? 0;
@@ -32,11 +31,64 @@ export class ByteQuota {
     this.#byNode.set(nodeId, (this.#byNode.get(nodeId) ?? 0) + bytes);
   }
 
-  /** Takes back what was added. */
   remove(nodeId: string, bytes: number): void {
     this.#total -= bytes;
     const own = this.#byNode.get(nodeId)! - bytes;
     if (own > 0) this.#byNode.set(nodeId, own);
     else this.#byNode.delete(nodeId);
+  }
+}
+
+/** Limits concurrent turns: those that run, and those reserved for messages being committed. */
+export class ConcurrencyLimiter {
+  readonly #limit: number;
+  #active = 0;
+  #reserved = 0;
+  #closed = false;
+  #onIdle?: () => void;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Number of running turns. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Whether another turn may start. */
+  get hasCapacity(): boolean {
+    return !this.#closed && this.#active + this.#reserved < this.#limit;
+  }
+
+  begin(): void {
+    this.#active++;
+  }
+
+  end(): void {
+    this.#active--;
+  }
+
+  /** Reserves a turn that is about to start. */
+  reserve(): void {
+    this.#reserved++;
+  }
+
+  release(): void {
+    this.#reserved--;
+  }
+
+  /** Allows no more turns. Resolves when none is running or reserved; see `notifyIfIdle`. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      this.notifyIfIdle();
+    });
+  }
+
+  /** Call this after each change, once a released turn has had the chance to begin. */
+  notifyIfIdle(): void {
+    if (this.#active + this.#reserved === 0) this.#onIdle?.();
   }
 }
