@@ -5,10 +5,11 @@
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { isoDate } from "../lib/iso_time.ts";
 import { logger } from "../logging/log.ts";
 import { type Place, viewFrom } from "../store/memory_scope.ts";
 import { type Fact, type Memory, MemoryError } from "./port.ts";
-import { TimeLimit } from "../lib/time_limit.ts";
+import { Deadline } from "../lib/deadline.ts";
 
 const log = logger("memory");
 
@@ -65,11 +66,14 @@ export class MemoryRecall {
     const { memory, budgetMs } = this.#options;
     const rests = this.#now() < this.#restsUntil;
     // Also then: what needs no answer from elsewhere is found all the same.
-    using limit = new TimeLimit(budgetMs, rests ? AbortSignal.abort(resting) : signal);
+    using deadline = new Deadline({
+      ms: budgetMs,
+      signal: rests ? AbortSignal.abort(resting) : signal,
+    });
     const view = { userKey, ...viewFrom(place) };
-    const searching = memory.search({ ...view, query, limit: maxFacts, signal: limit.signal })
+    const searching = memory.search({ ...view, query, limit: maxFacts, signal: deadline.signal })
       .catch((error: Error) => error);
-    const result = await unlessLate(searching, { signal: limit.signal, ms: graceMs }) ??
+    const result = await unlessLate(searching, { signal: deadline.signal, ms: graceMs }) ??
       new MemoryError(`No answer within ${budgetMs / 1000} s`, { passing: true });
     if (signal.aborted) return [];
     if (!rests) this.#note(result);
@@ -132,7 +136,5 @@ function unlessLate<T>(
 
 function toLine({ text, createdAt }: Fact): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return createdAt === undefined
-    ? line
-    : `[${new Date(createdAt).toISOString().slice(0, 10)}] ${line}`;
+  return createdAt === undefined ? line : `[${isoDate(createdAt)}] ${line}`;
 }

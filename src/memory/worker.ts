@@ -4,6 +4,7 @@
  * engine, woken by the processor.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 import type { ExchangeStore, WaitingExchange } from "../store/exchange_store.ts";
@@ -19,9 +20,8 @@ const maxRefusals = 3;
 /** An exchange that was tried so often and is so old is given up, whatever the reason. */
 const maxAttempts = 20;
 const maxAgeMs = 7 * 86_400_000;
-/** Pauses after failures in a row, milliseconds. */
-const firstPauseMs = 1_000;
-const longestPauseMs = 300_000;
+/** Pauses after failures in a row. */
+const pauses = { firstMs: 1_000, maxMs: 300_000 };
 /** How long what is under way may go on at the end, milliseconds. */
 const stopMs = 2_000;
 
@@ -121,9 +121,8 @@ export class MemoryWorker implements AsyncDisposable {
   }
 
   async #rest(): Promise<void> {
-    const { firstPauseMs: first = firstPauseMs } = this.#options;
-    const ms = Math.min(first * 2 ** (this.#failures - 1), longestPauseMs);
-    await pause(ms, this.#stop.signal);
+    const { firstPauseMs: firstMs = pauses.firstMs } = this.#options;
+    await pause(backoffMs(this.#failures, { ...pauses, firstMs }), this.#stop.signal);
   }
 
   /** Begins what may run now; false where there was nothing. */

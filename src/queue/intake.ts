@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { Overlap, UserMessage } from "../domain/message.ts";
@@ -61,7 +61,7 @@ export class Intake {
    * @throws {GatewayError} `duplicate_conflict`, `queue_full` or `shutting_down`.
    */
   async submit(sender: Sender, submitted: UserMessage): Promise<Submission> {
-    const { requests, overlapOf, newClaim } = this.#options;
+    const { requests, events, overlapOf, newClaim } = this.#options;
     const { requestId } = submitted;
     this.#assertOpen(requestId);
     const channelKey = platformKey(sender.platform, submitted.channel.id);
@@ -89,7 +89,10 @@ export class Intake {
     switch (acceptance.type) {
       case "accepted": {
         const position = reservation!.enqueue(acceptance.request);
-        this.#emitReceived(sender, message);
+        events.emit("message:received", {
+          ...eventOrigin({ ...sender, message }),
+          content: message.content,
+        });
         return position === 0 ? { type: "running" } : { type: "queued", position };
       }
       case "duplicate": {
@@ -158,18 +161,6 @@ export class Intake {
     const { router } = this.#options;
     if (message.overlap === "reject" && router.isBusy(channelKey)) return { full: "busy" };
     return router.reserve({ channelKey, nodeId, bytes });
-  }
-
-  #emitReceived({ nodeId, platform }: Sender, message: UserMessage): void {
-    this.#options.events.emit("message:received", {
-      node_id: nodeId,
-      platform,
-      user_id: message.user.id,
-      channel_id: message.channel.id,
-      request_id: message.requestId,
-      ...(message.task && { task_name: message.task.name }),
-      content: message.content,
-    });
   }
 }
 

@@ -1,8 +1,6 @@
-/** The router's limits across channels: bytes of unanswered messages, and concurrent turns. */
-
 /**
- * Bytes of all unanswered messages. An adapter may not hold more than it leaves free for the others,
- * so one that reaches its share is refused while others still have room.
+ * Limits the bytes of all unanswered messages. An adapter may not hold more than it leaves free for the
+ * others, so one that reaches its share is refused while others still have room.
  */
 export class ByteQuota {
   readonly #limit: number;
@@ -36,59 +34,5 @@ export class ByteQuota {
     const own = this.#byNode.get(nodeId)! - bytes;
     if (own > 0) this.#byNode.set(nodeId, own);
     else this.#byNode.delete(nodeId);
-  }
-}
-
-/** Limits concurrent turns: those that run, and those reserved for messages being committed. */
-export class ConcurrencyLimiter {
-  readonly #limit: number;
-  #active = 0;
-  #reserved = 0;
-  #closed = false;
-  #onIdle?: () => void;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  /** Number of running turns. */
-  get active(): number {
-    return this.#active;
-  }
-
-  /** Whether another turn may start. */
-  get hasCapacity(): boolean {
-    return !this.#closed && this.#active + this.#reserved < this.#limit;
-  }
-
-  begin(): void {
-    this.#active++;
-  }
-
-  end(): void {
-    this.#active--;
-  }
-
-  /** Reserves a turn that is about to start. */
-  reserve(): void {
-    this.#reserved++;
-  }
-
-  release(): void {
-    this.#reserved--;
-  }
-
-  /** Allows no more turns. Resolves when none is running or reserved; see `notifyIfIdle`. */
-  close(): Promise<void> {
-    this.#closed = true;
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
-      this.notifyIfIdle();
-    });
-  }
-
-  /** Call this after each change, once a released turn has had the chance to begin. */
-  notifyIfIdle(): void {
-    if (this.#active + this.#reserved === 0) this.#onIdle?.();
   }
 }

@@ -4,11 +4,12 @@
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { Semaphore } from "../lib/semaphore.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { QueuedRequest, RequestKey } from "../domain/request.ts";
 import { Channel, type TakeWaiting } from "./channel.ts";
-import { ByteQuota, ConcurrencyLimiter } from "./quotas.ts";
+import { ByteQuota } from "./quotas.ts";
 
 const log = logger("queue");
 
@@ -75,13 +76,17 @@ export class Router {
   /** All waiting and running requests, by adapter and request id. */
   readonly #requests = new Map<string, QueuedRequest>();
   readonly #quota: ByteQuota;
-  readonly #turns: ConcurrencyLimiter;
+  /** Taken by running turns, and by reservations whose turn is about to start. */
+  readonly #slots: Semaphore;
+  #active = 0;
   #queued = 0;
+  #stopping = false;
+  #onIdle?: () => void;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#quota = new ByteQuota(options.queuedBytes);
-    this.#turns = new ConcurrencyLimiter(options.concurrentTurns);
+    this.#slots = new Semaphore(options.concurrentTurns);
   }
 
   /** Whether a turn is running in a channel, or a message is waiting or being committed. */
@@ -102,19 +107,17 @@ export class Router {
     if (!this.#quota.fits(nodeId, bytes)) return { full: "bytes" };
     const channel = known ?? this.#channel(channelKey);
     const startsNow = taken === 0 && !channel.occupied && !channel.debounce.active &&
-      this.#turns.hasCapacity;
+      this.#hasSlot();
+    const slot = startsNow ? this.#slots.tryAcquire() : undefined;
     channel.reserved++;
     this.#quota.add(nodeId, bytes);
-    if (startsNow) {
-      channel.starting = true;
-      this.#turns.reserve();
-    }
+    if (startsNow) channel.starting = true;
     const release = () => {
       channel.reserved--;
       this.#quota.remove(nodeId, bytes);
       if (!startsNow) return;
       channel.starting = false;
-      this.#turns.release();
+      slot?.[Symbol.dispose]();
     };
     return {
       startsNow,
@@ -188,7 +191,7 @@ export class Router {
 
   /** The figures sent with each `status`; unlike {@linkcode figures} it does not visit all channels. */
   get load(): Pick<RouterFigures, "active" | "queued"> {
-    return { active: this.#turns.active, queued: this.#queued };
+    return { active: this.#active, queued: this.#queued };
   }
 
   figures(): RouterFigures {
@@ -202,7 +205,9 @@ export class Router {
    * with `shutting_down`. Resolves when no turn is running.
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
-    const idle = this.#turns.close();
+    this.#stopping = true;
+    const idle = new Promise<void>((resolve) => this.#onIdle = resolve);
+    this.#notifyIfIdle();
     for (const { debounce } of this.#channels.values()) debounce.cancel();
     const { drained } = this.#options;
     const timer = setTimeout(() => {
@@ -241,7 +246,7 @@ export class Router {
   }
 
   #runReady(): void {
-    while (this.#turns.hasCapacity) {
+    while (this.#hasSlot()) {
       const channel = this.#ready.shift();
       if (!channel) break;
       channel.ready = false;
@@ -251,7 +256,16 @@ export class Router {
         this.#run(channel, request);
       } else this.#dropIfIdle(channel);
     }
-    this.#turns.notifyIfIdle();
+    this.#notifyIfIdle();
+  }
+
+  #hasSlot(): boolean {
+    return !this.#stopping && this.#slots.free;
+  }
+
+  /** Call this after each change, once a released turn has had the chance to start. */
+  #notifyIfIdle(): void {
+    if (this.#slots.taken === 0) this.#onIdle?.();
   }
 
   /** Runs a request that is already claimed, in the turn reserved for it. */
@@ -282,7 +296,8 @@ export class Router {
     const abort = new AbortController();
     const absorbed: QueuedRequest[] = [];
     channel.running = { request, absorbed, abort };
-    this.#turns.begin();
+    const slot = this.#slots.tryAcquire();
+    this.#active++;
     // The drain time ended while the message was being committed.
     if (this.#options.drained.signal.aborted) abort.abort(stopping());
     try {
@@ -292,7 +307,8 @@ export class Router {
       this.#logBug("handle", error);
     }
     channel.running = undefined;
-    this.#turns.end();
+    slot?.[Symbol.dispose]();
+    this.#active--;
     for (const { nodeId, bytes } of [request, ...absorbed]) this.#quota.remove(nodeId, bytes);
     this.#requests.delete(keyOf(request));
     this.#markReady(channel);

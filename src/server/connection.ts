@@ -3,6 +3,8 @@
  * too slowly. It does not know which adapter it belongs to.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
+
 /** The codes with which the gateway closes a socket. */
 export const closeCodes = {
   goingAway: 1001,
@@ -30,9 +32,8 @@ interface FlushWaiter {
 const writableBytes = 256 * 1024;
 /** Consecutive checks without progress after which a socket is closed. */
 const maxStuckChecks = 4;
-/** Poll interval for unsent data; it doubles from the first value to the last. */
-const firstPollMs = 1;
-const longestPollMs = 100;
+/** Intervals at which unsent data is polled. */
+const polling = { firstMs: 1, maxMs: 100 };
 
 export class Connection {
   readonly #socket: WebSocket;
@@ -102,7 +103,7 @@ export class Connection {
     // A closing socket resolves this with its close event, so yield to the event loop.
     return new Promise((resolve) => {
       this.#flushWaiters.push({ sent: this.#sent, resolve });
-      this.#startPolling(firstPollMs);
+      this.#startPolling();
     });
   }
 
@@ -110,7 +111,7 @@ export class Connection {
   whenWritable(callback: () => void): void {
     if (!this.#open) return callback();
     this.#writableWaiters.push(callback);
-    this.#startPolling(firstPollMs);
+    this.#startPolling();
   }
 
   /**
@@ -131,13 +132,13 @@ export class Connection {
     return this.#open && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  #startPolling(delayMs: number): void {
+  #startPolling(polls = 1): void {
     this.#pollTimer ??= setTimeout(() => {
       this.#pollTimer = undefined;
       this.#settleWaiters();
       const waiting = this.#flushWaiters.length + this.#writableWaiters.length > 0;
-      if (waiting) this.#startPolling(Math.min(delayMs * 2, longestPollMs));
-    }, delayMs);
+      if (waiting) this.#startPolling(polls + 1);
+    }, backoffMs(polls, polling));
   }
 
   #settleWaiters(): void {

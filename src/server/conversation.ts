@@ -10,6 +10,7 @@ import type { Approvals } from "../delivery/approvals.ts";
 import type { Replies } from "../delivery/replies.ts";
 import { GatewayError, toGatewayError } from "../domain/errors.ts";
 import type { Dialect, UserMessage } from "../domain/message.ts";
+import { isoTime } from "../lib/iso_time.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 import type { Clara1GatewayFrame } from "../protocol/clara1.ts";
@@ -130,7 +131,7 @@ export class AdapterConversation {
         return;
       case "ping": {
         const { now = Date.now } = this.#options;
-        return this.#connection.send({ type: "pong", timestamp: new Date(now()).toISOString() });
+        return this.#connection.send({ type: "pong", timestamp: isoTime(now()) });
       }
       case "status":
         return this.#connection.send({ type: "status", ...this.#options.figures() });

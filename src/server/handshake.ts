@@ -12,6 +12,7 @@ import type { Approvals } from "../delivery/approvals.ts";
 import type { Replies } from "../delivery/replies.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Dialect } from "../domain/message.ts";
+import { isoTime } from "../lib/iso_time.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 import type { register } from "../protocol/clara1.ts";
@@ -172,7 +173,7 @@ export class Handshake {
       session_id: sessionId,
       resumed,
       protocol: 1,
-      server_time: new Date(now()).toISOString(),
+      server_time: isoTime(now()),
       heartbeat_seconds: heartbeatMs / 1000,
       max_frame_bytes: frameBytes,
     } as const;

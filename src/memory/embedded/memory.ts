@@ -13,7 +13,7 @@ import type { VectorStore } from "../../store/vector_store.ts";
 import type { Embedder } from "./embedder.ts";
 import { asRefusal, type Question, questionOf, readFacts } from "./extracted_facts.ts";
 import { type AddOptions, type Fact, type Memory, MemoryError, type MemoryQuery } from "../port.ts";
-import { TimeLimit } from "../../lib/time_limit.ts";
+import { Deadline } from "../../lib/deadline.ts";
 
 const log = logger("memory");
 
@@ -130,9 +130,9 @@ export class EmbeddedMemory implements Memory {
   async #closest({ query, signal, ...view }: MemoryQuery): Promise<readonly StoredFact[]> {
     const { embedder, vectors, embedMs } = this.#options;
     if (!embedder) return [];
-    using limit = new TimeLimit(embedMs, signal);
+    using deadline = new Deadline({ ms: embedMs, signal });
     try {
-      const [vector] = await embedder.embed([query], limit.signal);
+      const [vector] = await embedder.embed([query], deadline.signal);
       return await vectors.closest({ ...view, model: embedder.model, vector: vector! });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;

@@ -1,9 +1,9 @@
 /** Requests to mem0's REST API, hosted or self-hosted: time, errors, JSON. Used by the mem0 memory. */
 
 import { errorText } from "../../lib/error_text.ts";
-import { cappedText } from "../../lib/capped_text.ts";
+import { cappedText } from "../../lib/bytes.ts";
 import { MemoryError } from "../port.ts";
-import { TimeLimit } from "../../lib/time_limit.ts";
+import { Deadline } from "../../lib/deadline.ts";
 
 /** Characters of an error's body that are logged. */
 const maxErrorChars = 200;
@@ -40,7 +40,7 @@ export class Mem0Http {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
-    using limit = new TimeLimit(timeoutMs, signal ?? new AbortController().signal);
+    using deadline = new Deadline({ ms: timeoutMs, signal });
     let response: Response | undefined;
     let text: string;
     try {
@@ -54,11 +54,11 @@ export class Mem0Http {
         body: body === undefined ? undefined : JSON.stringify(body),
         // The key and what users said are for the named server alone.
         redirect: "error",
-        signal: limit.signal,
+        signal: deadline.signal,
       });
       text = await cappedText(response);
     } catch (error) {
-      const late = limit.signal.aborted ? limit.signal.reason as Error : undefined;
+      const late = deadline.signal.aborted ? deadline.signal.reason as Error : undefined;
       const why = late?.message ?? (response ? "no answer that can be read" : "no connection");
       throw new MemoryError(`Cannot ${what} mem0: ${why}`, {
         passing: true,
