@@ -36,7 +36,7 @@ export function reportSettings(surroundings: ConfigSources): readonly SettingRep
     return {
       name: setting.env,
       value: setting.secret && found ? "(secret)" : maskPassword(text),
-      from: originOf(setting, found?.from),
+      from: sourceOf(setting, found?.from),
       ...(error && { error }),
     };
   });
@@ -63,7 +63,7 @@ export function unknownNames({ env, dotEnv }: ConfigSources): readonly string[] 
 const elsewhere =
   /^CLARA_(?:GATEWAY_URL|CHANNEL_ID|FIRE_AT|NODE_ID|PLATFORM|REQUEST_ID|TIMESTAMP|USER_ID|(?:EVENT|HOOK|TASK|TEST)(?:_.*)?)$/;
 
-function originOf(setting: Setting<unknown>, from: string | undefined): Origin {
+function sourceOf(setting: Setting<unknown>, from: string | undefined): Origin {
   if (from === undefined) return "default";
   if (from === setting.env) return "environment";
   return from.startsWith("--") ? "flag" : ".env";

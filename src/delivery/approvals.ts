@@ -3,6 +3,7 @@
  * answer. An adapter that comes back is asked again.
  */
 
+import { Deadline } from "../lib/deadline.ts";
 import type { ApprovalAnswer, ApprovalQuestion, Approver } from "../tools/approver.ts";
 import type { ReplyTransport } from "./port.ts";
 
@@ -51,18 +52,17 @@ export class Approvals implements Approver {
     if (!this.#options.outlet.connection(context.nodeId)?.approvals) return cannotAsk;
     const { timeoutMs } = this.#options;
     const approvalId = this.#newId();
-    const { promise, resolve, reject } = Promise.withResolvers<ApprovalAnswer>();
+    const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
     const expiresAt = this.#now() + timeoutMs;
     this.#pending.set(approvalId, { question, expiresAt, answer: resolve });
-    const timer = setTimeout(() => resolve(unanswered), timeoutMs);
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
+    using deadline = new Deadline({ ms: timeoutMs, signal });
     this.#send(approvalId);
     try {
-      return await promise;
+      return await deadline.race(promise);
+    } catch (error) {
+      if (deadline.timedOut) return unanswered;
+      throw error;
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
       this.#pending.delete(approvalId);
     }
   }

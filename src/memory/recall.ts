@@ -4,10 +4,11 @@
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { isoDate } from "../lib/iso_time.ts";
 import { logger } from "../logging/log.ts";
 import { type Place, viewFrom } from "../store/memory_scope.ts";
 import { type Memory, type MemoryBackend, MemoryError } from "./port.ts";
-import { TimeLimit } from "../lib/time_limit.ts";
+import { Deadline } from "../lib/deadline.ts";
 
 const log = logger("memory");
 
@@ -64,11 +65,14 @@ export class MemoryRecall {
     const { backend, budgetMs } = this.#options;
     const coolingDown = this.#now() < this.#cooldownUntil;
     // A search during the cooldown still returns what needs no remote answer.
-    using limit = new TimeLimit(budgetMs, coolingDown ? AbortSignal.abort(inCooldown) : signal);
+    using deadline = new Deadline({
+      ms: budgetMs,
+      signal: coolingDown ? AbortSignal.abort(inCooldown) : signal,
+    });
     const view = { userKey, ...viewFrom(place) };
-    const searching = backend.search({ ...view, query, limit: maxMemories, signal: limit.signal })
+    const searching = backend.search({ ...view, query, limit: maxMemories, signal: deadline.signal })
       .catch((error: Error) => error);
-    const result = await untilAborted(searching, { signal: limit.signal, graceMs }) ??
+    const result = await untilAborted(searching, { signal: deadline.signal, graceMs }) ??
       new MemoryError(`No answer within ${budgetMs / 1000} s`, { transient: true });
     if (signal.aborted) return [];
     if (!coolingDown) this.#record(result);
@@ -131,7 +135,5 @@ function untilAborted<T>(
 
 function toLine({ text, createdAt }: Memory): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return createdAt === undefined
-    ? line
-    : `[${new Date(createdAt).toISOString().slice(0, 10)}] ${line}`;
+  return createdAt === undefined ? line : `[${isoDate(createdAt)}] ${line}`;
 }

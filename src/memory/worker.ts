@@ -3,6 +3,7 @@
  * one at a time per user, with retries after failures and crashes. No turn waits for it.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 import type { ExchangeStore, WaitingExchange } from "../store/exchange_store.ts";
@@ -16,7 +17,7 @@ const maxRejections = 3;
 /** An exchange is dropped after this many attempts at this age, whatever the reason. */
 const maxAttempts = 20;
 const maxAgeMs = 7 * 86_400_000;
-const longestDelayMs = 300_000;
+const retries = { firstMs: 1_000, maxMs: 300_000 };
 /** How long running work may take to finish on shutdown, milliseconds. */
 const drainMs = 2_000;
 
@@ -118,9 +119,8 @@ export class MemoryWorker implements AsyncDisposable {
   }
 
   async #backOff(): Promise<void> {
-    const { firstDelayMs = 1_000 } = this.#options;
-    const ms = Math.min(firstDelayMs * 2 ** (this.#failures - 1), longestDelayMs);
-    await pause(ms, this.#stop.signal);
+    const { firstDelayMs: firstMs = retries.firstMs } = this.#options;
+    await pause(backoffMs(this.#failures, { ...retries, firstMs }), this.#stop.signal);
   }
 
   /** Starts what may run now; returns false if there was nothing. */

@@ -3,6 +3,7 @@
  * that leaves.
  */
 
+import { isoTime } from "../lib/iso_time.ts";
 import type { Clara1GatewayFrame } from "./clara1.ts";
 import type { ClaraPyGatewayFrame } from "./clara_py.ts";
 import type { Dialect } from "../domain/message.ts";
@@ -64,7 +65,7 @@ function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
         tool_name: frame.toolName,
         description: frame.description,
         arguments: frame.arguments,
-        expires_at: new Date(frame.expiresAt).toISOString(),
+        expires_at: isoTime(frame.expiresAt),
       };
     case "end":
       return {

@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { Overlap, UserMessage } from "../domain/message.ts";
@@ -93,12 +93,7 @@ export class Intake {
       case "accepted": {
         const position = place!.enter(acceptance.request);
         events.emit("message:received", {
-          node_id: sender.nodeId,
-          platform: sender.platform,
-          user_id: message.user.id,
-          channel_id: message.channel.id,
-          request_id: requestId,
-          ...(message.task && { task_name: message.task.name }),
+          ...eventOrigin({ ...sender, message }),
           content: message.content,
         });
         return position === 0 ? { type: "running" } : { type: "queued", position };

@@ -4,13 +4,13 @@
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { Semaphore } from "../lib/semaphore.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { QueuedRequest, RequestKey } from "../domain/request.ts";
 import { Channel, type TakeWaiting } from "./channel.ts";
 import { ByteQuota } from "./quotas.ts";
 import { noReservation, type QueueReservation } from "./reservation.ts";
-import { ConcurrencyLimiter } from "./concurrency.ts";
 
 const log = logger("queue");
 
@@ -56,13 +56,17 @@ export class Router {
   /** Every request that waits or runs, by adapter and request id. */
   readonly #requests = new Map<string, QueuedRequest>();
   readonly #bytes: ByteQuota;
-  readonly #slots: ConcurrencyLimiter;
+  /** Held by running turns, and by reservations whose turn is about to begin. */
+  readonly #slots: Semaphore;
+  #active = 0;
   #queued = 0;
+  #stopping = false;
+  #whenIdle?: () => void;
 
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#bytes = new ByteQuota(options.queuedBytes);
-    this.#slots = new ConcurrencyLimiter(options.concurrentTurns);
+    this.#slots = new Semaphore(options.concurrentTurns);
   }
 
   /** Whether a turn runs in a channel, or a message waits or is being committed. */
@@ -82,19 +86,19 @@ export class Router {
     if (taken >= places) return noReservation("channel");
     if (!this.#bytes.fits(nodeId, bytes)) return noReservation("bytes");
     const channel = known ?? this.#channel(channelKey);
-    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#slots.free;
+    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#hasSlot();
+    const slot = next ? this.#slots.tryAcquire() : undefined;
     channel.reserved++;
     this.#bytes.add(nodeId, bytes);
     if (next) {
       channel.starting = true;
-      this.#slots.keep();
     }
     const leave = () => {
       channel.reserved--;
       this.#bytes.remove(nodeId, bytes);
       if (!next) return;
       channel.starting = false;
-      this.#slots.giveBack();
+      slot?.[Symbol.dispose]();
     };
     return {
       next,
@@ -168,7 +172,7 @@ export class Router {
 
   /** What each waiting message is told: at once, however many channels there are. */
   get load(): Pick<RouterFigures, "active" | "queued"> {
-    return { active: this.#slots.active, queued: this.#queued };
+    return { active: this.#active, queued: this.#queued };
   }
 
   figures(): RouterFigures {
@@ -182,7 +186,9 @@ export class Router {
    * aborted with `shutting_down`. Resolves when none runs.
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
-    const idle = this.#slots.close();
+    this.#stopping = true;
+    const idle = new Promise<void>((resolve) => this.#whenIdle = resolve);
+    this.#settle();
     for (const { hold } of this.#channels.values()) hold.release();
     const { giveUp } = this.#options;
     const timer = setTimeout(() => {
@@ -221,7 +227,7 @@ export class Router {
   }
 
   #runReady(): void {
-    while (this.#slots.free) {
+    while (this.#hasSlot()) {
       const channel = this.#ready.shift();
       if (!channel) break;
       channel.ready = false;
@@ -231,7 +237,16 @@ export class Router {
         this.#run(channel, request);
       } else this.#forget(channel);
     }
-    this.#slots.look();
+    this.#settle();
+  }
+
+  #hasSlot(): boolean {
+    return !this.#stopping && this.#slots.free;
+  }
+
+  /** Called once everything that follows a change is done: a reserved turn may have begun. */
+  #settle(): void {
+    if (this.#slots.taken === 0) this.#whenIdle?.();
   }
 
   /** Runs a request that has been claimed already: its turn was kept for it, whatever has come since. */
@@ -262,7 +277,8 @@ export class Router {
     const abort = new AbortController();
     const joined: QueuedRequest[] = [];
     channel.running = { request, joined, abort };
-    this.#slots.begin();
+    const slot = this.#slots.tryAcquire();
+    this.#active++;
     // It was being committed when the time of a stop was over.
     if (this.#options.giveUp.signal.aborted) abort.abort(stopping());
     try {
@@ -272,7 +288,8 @@ export class Router {
       this.#bug("handle", error);
     }
     channel.running = undefined;
-    this.#slots.end();
+    slot?.[Symbol.dispose]();
+    this.#active--;
     for (const { nodeId, bytes } of [request, ...joined]) this.#bytes.remove(nodeId, bytes);
     this.#requests.delete(keyOf(request));
     this.#makeReady(channel);

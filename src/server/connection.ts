@@ -3,6 +3,8 @@
  * too far behind. Whose socket it is, it does not know.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
+
 /** The codes with which the gateway closes a socket itself. */
 export const closeCodes = {
   goingAway: 1001,
@@ -30,9 +32,8 @@ interface FlushWaiter {
 const writableBytes = 256 * 1024;
 /** Looks in a row that find nothing taken in, after which a socket is cut. */
 const maxStuckLooks = 4;
-/** How often an unsent rest is looked at: at once, then ever less often. */
-const firstPollMs = 1;
-const longestPollMs = 100;
+/** How often unsent data is polled: at once, then less and less often. */
+const polling = { firstMs: 1, maxMs: 100 };
 
 export class Connection {
   readonly #socket: WebSocket;
@@ -103,7 +104,7 @@ export class Connection {
     // On a socket that is closing this waits for its end, which must find the event loop free.
     return new Promise((resolve) => {
       this.#flushWaiters.push({ sent: this.#sent, resolve });
-      this.#startPolling(firstPollMs);
+      this.#startPolling();
     });
   }
 
@@ -111,7 +112,7 @@ export class Connection {
   whenWritable(callback: () => void): void {
     if (!this.#open) return callback();
     this.#writableWaiters.push(callback);
-    this.#startPolling(firstPollMs);
+    this.#startPolling();
   }
 
   /**
@@ -132,13 +133,13 @@ export class Connection {
     return this.#open && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  #startPolling(delayMs: number): void {
+  #startPolling(polls = 1): void {
     this.#poll ??= setTimeout(() => {
       this.#poll = undefined;
       this.#serveWaiters();
       const waiting = this.#flushWaiters.length + this.#writableWaiters.length > 0;
-      if (waiting) this.#startPolling(Math.min(delayMs * 2, longestPollMs));
-    }, delayMs);
+      if (waiting) this.#startPolling(polls + 1);
+    }, backoffMs(polls, polling));
   }
 
   #serveWaiters(): void {

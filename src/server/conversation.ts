@@ -3,6 +3,7 @@
  * the intake and the replies, and answers in the dialect that the adapter speaks.
  */
 
+import { isoTime } from "../lib/iso_time.ts";
 import { errorText } from "../lib/error_text.ts";
 import { GatewayError, toGatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
@@ -290,7 +291,7 @@ export class AdapterConversation {
   }
 
   #timestamp(): string {
-    return new Date(this.#now()).toISOString();
+    return isoTime(this.#now());
   }
 }
 

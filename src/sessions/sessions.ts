@@ -6,7 +6,7 @@
 import { Cron } from "croner";
 import { errorText } from "../lib/error_text.ts";
 import { parseTimeOfDay } from "../lib/time_of_day.ts";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { logger } from "../logging/log.ts";
 import type { Conversation } from "../domain/keys.ts";
 import type { Session, SessionStore } from "../store/session_store.ts";
@@ -64,7 +64,7 @@ export class Sessions implements Disposable {
       idleBefore: this.idleBefore(at),
     });
     if (ended) this.#emitEnd(ended, at);
-    if (created) this.#options.events.emit("session:start", originOf(session));
+    if (created) this.#options.events.emit("session:start", sessionOrigin(session));
     return session;
   }
 
@@ -111,14 +111,14 @@ export class Sessions implements Disposable {
 
   #emitReset(session: Session | undefined): Session | undefined {
     if (session) {
-      this.#options.events.emit("session:end", { ...originOf(session), reason: "reset" });
+      this.#options.events.emit("session:end", { ...sessionOrigin(session), reason: "reset" });
     }
     return session;
   }
 
   #emitEnd(session: Session, now: number): void {
     const { events, idleMs } = this.#options;
-    const origin = originOf(session);
+    const origin = sessionOrigin(session);
     if (session.activeAt >= now - idleMs) {
       return events.emit("session:end", { ...origin, reason: "daily_reset" });
     }
@@ -157,12 +157,6 @@ export class DailyReset {
   }
 }
 
-function originOf(session: Session) {
-  return {
-    session_id: session.id,
-    node_id: session.nodeId,
-    platform: session.platform,
-    user_id: session.userId,
-    channel_id: session.channelId,
-  };
+function sessionOrigin(session: Session) {
+  return { ...eventOrigin(session), session_id: session.id };
 }

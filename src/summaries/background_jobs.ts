@@ -3,13 +3,13 @@
  * back-off for names whose last job failed.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 
 const log = logger("summaries");
 
-const firstDelayMs = 10_000;
-const longestDelayMs = 600_000;
+const retries = { firstMs: 10_000, maxMs: 600_000 };
 /** Most names whose failure is remembered. */
 const maxFailed = 1_000;
 
@@ -29,7 +29,7 @@ export class BackgroundJobs implements AsyncDisposable {
   readonly #now: () => number;
   readonly #waiting = new Map<string, Job>();
   readonly #running = new Map<string, Promise<void>>();
-  readonly #failed = new Map<string, { readonly delayMs: number; readonly notBefore: number }>();
+  readonly #failed = new Map<string, { readonly failures: number; readonly notBefore: number }>();
   readonly #stop = new AbortController();
 
   constructor({ parallel = 2, now = () => performance.now() }: BackgroundJobsOptions = {}) {
@@ -81,8 +81,8 @@ export class BackgroundJobs implements AsyncDisposable {
   }
 
   #backOff(name: string, error: unknown): void {
-    const last = this.#failed.get(name)?.delayMs ?? firstDelayMs / 2;
-    const delayMs = Math.min(last * 2, longestDelayMs);
+    const failures = (this.#failed.get(name)?.failures ?? 0) + 1;
+    const delayMs = backoffMs(failures, retries);
     log.warn("Cannot summarize {name}: {error}; next attempt in {seconds} s at the earliest", {
       name,
       error: errorText(error),
@@ -91,6 +91,6 @@ export class BackgroundJobs implements AsyncDisposable {
     // The next job of this name would fail too.
     this.#waiting.delete(name);
     if (this.#failed.size >= maxFailed) this.#failed.clear();
-    this.#failed.set(name, { delayMs, notBefore: this.#now() + delayMs });
+    this.#failed.set(name, { failures, notBefore: this.#now() + delayMs });
   }
 }

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { MemoryError } from "../../src/memory/port.ts";
 import { MemoryWorker, type MemoryWorkerOptions } from "../../src/memory/worker.ts";
-import { TimeLimit } from "../../src/lib/time_limit.ts";
 import type { WaitingExchange } from "../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../store/conformance/samples.ts";
@@ -158,17 +157,4 @@ testWorker("beyond the backlog the oldest exchanges are dropped", async (context
   await empty(store);
   assert.deepEqual(attempted.items.map(({ key }) => key).sort(), ["c", "d"]);
   assert.equal((await worker.figures()).dropped, 2);
-});
-
-Deno.test("a time limit keeps the reason of its caller's abort", () => {
-  const abort = new AbortController();
-  const reason = new Error("cancelled");
-  {
-    using limit = new TimeLimit(60_000, abort.signal);
-    assert.equal(limit.signal.aborted, false);
-    abort.abort(reason);
-    assert.equal(limit.signal.reason, reason);
-  }
-  using late = new TimeLimit(60_000, abort.signal);
-  assert.equal(late.signal.reason, reason);
 });

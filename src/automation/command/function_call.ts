@@ -1,5 +1,6 @@
 /** Calls one function of a plugin, within its time. Hooks and scheduled tasks are called by it. */
 
+import { Deadline } from "../../lib/deadline.ts";
 import { errorText } from "../../lib/error_text.ts";
 import type { CommandResult } from "./shell_command.ts";
 
@@ -12,26 +13,13 @@ export async function callFunction(
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<CommandResult> {
   const startedAt = performance.now();
-  const stop = new AbortController();
-  const late = `it took longer than ${timeoutMs / 1000} seconds`;
-  const timer = setTimeout(() => stop.abort(new Error(late)), timeoutMs);
-  const onAbort = () => stop.abort(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) onAbort();
-  const stopped = new Promise<never>((_, reject) => {
-    const refuse = () => reject(stop.signal.reason);
-    if (stop.signal.aborted) refuse();
-    else stop.signal.addEventListener("abort", refuse);
-  });
+  const reason = new Error(`it took longer than ${timeoutMs / 1000} seconds`);
+  using deadline = new Deadline({ ms: timeoutMs, signal, reason });
   const durationMs = () => Math.round(performance.now() - startedAt);
   try {
-    await Promise.race([(async () => await run(stop.signal))(), stopped]);
+    await deadline.race((async () => await run(deadline.signal))());
     return { durationMs: durationMs(), output: "" };
   } catch (error) {
     return { durationMs: durationMs(), output: "", error: errorText(error) };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-    stopped.catch(() => {});
   }
 }

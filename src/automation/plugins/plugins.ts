@@ -4,6 +4,7 @@
  */
 
 import { join, resolve } from "node:path";
+import { Deadline } from "../../lib/deadline.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
 import type { Tool } from "../../tools/tool.ts";
@@ -56,27 +57,15 @@ export class Plugins implements ToolSource {
     const { loadMs = 10_000 } = this.#options;
     const { PluginHost } = await import("./plugin_host.ts");
     const host = new PluginHost(name, this.#options);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLate = false;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        reject(new Error(`it took longer than ${loadMs / 1000} seconds to load`));
-      }, loadMs);
-    });
+    const reason = new Error(`it took longer than ${loadMs / 1000} seconds to load`);
+    using deadline = new Deadline({ ms: loadMs, reason });
     const running = (async () => {
       const { default: plugin } = await importModule(path);
-      if (isLate) return;
+      if (deadline.timedOut) return;
       if (typeof plugin !== "function") throw new Error("it has no default export to call");
       await plugin(host.gateway);
     })();
-    // Where it is late, what becomes of it is of no interest any more.
-    running.catch(() => {});
-    try {
-      await Promise.race([running, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await deadline.race(running);
     await host.putIntoForce();
     return host;
   }

@@ -3,8 +3,9 @@
  * them with the tool `schedule_reminder`; the gateway starts this.
  */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { errorText } from "../../lib/error_text.ts";
-import type { EventBus } from "../../domain/events.ts";
+import { type EventBus, eventOrigin } from "../../domain/events.ts";
 import { logger } from "../../logging/log.ts";
 import type { Reminder, ReminderStore } from "../../store/reminder_store.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
@@ -106,10 +107,7 @@ export class ReminderScheduler {
       });
       await store.remove(id);
       events.emit("scheduler:task_run", {
-        node_id: nodeId,
-        platform,
-        user_id: user.id,
-        channel_id: channel.id,
+        ...eventOrigin({ nodeId, platform, userId: user.id, channelId: channel.id }),
         task_name: task,
         task_type: "reminder",
         fire_at: isoTime(dueAt),
@@ -119,8 +117,4 @@ export class ReminderScheduler {
       await store.postpone(id, { to: this.#clock.now() + retryMs });
     }
   }
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { Backoff } from "../../lib/backoff.ts";
 import type { TaskKey, TaskState } from "../../store/task_store.ts";
 import { FireTimes } from "./fire_times.ts";
 import type { Schedule, Task } from "./task.ts";
@@ -25,9 +26,8 @@ const graceMs = 60_000;
 const maxMissed = 100;
 /** A clock that was ahead by more was wrong, and is right now. */
 const wrongClockMs = 86_400_000;
-/** How soon what could not be begun is tried again, at first and at last, milliseconds. */
-const firstRetryMs = 10_000;
-const longestRetryMs = 600_000;
+/** When a run that could not start is tried again. */
+const retries = { firstMs: 10_000, maxMs: 600_000 };
 
 /** What a {@linkcode ScheduledTask} is made of. */
 export interface ScheduledTaskOptions {
@@ -54,7 +54,7 @@ export class ScheduledTask {
   /** All fire times up to here were handled. */
   #cursor: number;
   #retryAt?: number;
-  #retries = 0;
+  readonly #backoff = new Backoff(retries);
   #lastRunAt?: number;
   #runCount: number;
 
@@ -111,7 +111,7 @@ export class ScheduledTask {
   /** A fire time could not be begun: it is due again, a little later. */
   retry(fireAt: number, { now }: { readonly now: number }): void {
     this.#cursor = Math.min(this.#cursor, fireAt - 1);
-    this.#retryAt = now + Math.min(firstRetryMs * 2 ** this.#retries++, longestRetryMs);
+    this.#retryAt = now + this.#backoff.next();
   }
 
   /**
@@ -138,7 +138,7 @@ export class ScheduledTask {
   noteRun(at: number): void {
     this.#lastRunAt = at;
     this.#runCount++;
-    this.#retries = 0;
+    this.#backoff.reset();
   }
 
   status(now: number): TaskStatus {

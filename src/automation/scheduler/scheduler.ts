@@ -4,6 +4,7 @@
  * a key of its own, so it is neither lost nor doubled. Started by the gateway.
  */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import type { CommandEnvironmentOptions } from "../command/environment.ts";
 import { errorText } from "../../lib/error_text.ts";
 import type { EventBus } from "../../domain/events.ts";
@@ -17,7 +18,7 @@ import { ScheduledTask, type TaskStatus } from "./scheduled_task.ts";
 import type { Task } from "./task.ts";
 import { executeTask } from "./task_execution.ts";
 import type { Fire, TaskRunQueue } from "./task_line.ts";
-import { isoTime, TaskReports } from "./task_reports.ts";
+import { TaskReports } from "./task_reports.ts";
 
 const log = logger("automation", "scheduler");
 
@@ -182,7 +183,7 @@ export class Scheduler {
         onSkip: ({ fireAt }) => {
           log.info("Task {task} still runs: its time {at} is skipped", {
             task: task.name,
-            at: isoTime(fireAt),
+            at: fireAt === undefined ? undefined : isoTime(fireAt),
           });
           // Noted, it would count those before it as handled: also those that wait.
           if (fireAt !== undefined && entry.line.waiting === 0) this.#skip(entry, fireAt);
@@ -208,7 +209,7 @@ export class Scheduler {
     const run = {
       kind: "task",
       name: task.name,
-      trigger: isoTime(fireAt) ?? "manual",
+      trigger: fireAt === undefined ? "manual" : isoTime(fireAt),
       startedAt,
     } as const;
     try {
@@ -237,7 +238,7 @@ export class Scheduler {
     if (task.action.type !== "prompt") return;
     const { prompt, target } = task.action;
     await this.#options.prompts.submit({
-      requestId: `task-${task.name}-${new Date(at).toISOString()}`,
+      requestId: `task-${task.name}-${isoTime(at)}`,
       task: task.name,
       text: prompt,
       to: target,

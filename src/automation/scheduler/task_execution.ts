@@ -1,5 +1,6 @@
 /** Does what a task is for, once. Used by the scheduler. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { commandEnvironment, type CommandEnvironmentOptions } from "../command/environment.ts";
 import { callFunction } from "../command/function_call.ts";
 import { runShellCommand } from "../command/shell_command.ts";
@@ -14,7 +15,7 @@ export async function executeTask(
 ): Promise<RunResult> {
   const { action, name, timeoutMs } = task;
   const { signal } = options;
-  const fire_at = fireAt === undefined ? undefined : new Date(fireAt).toISOString();
+  const fire_at = fireAt === undefined ? undefined : isoTime(fireAt);
   switch (action.type) {
     case "prompt":
       // It was put into its channel before this run was claimed.

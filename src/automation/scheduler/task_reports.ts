@@ -1,6 +1,7 @@
 /** Tells of runs, in the log and as events: that one begins, how it ended, that a crash cut it off. */
 
 import type { EventBus } from "../../domain/events.ts";
+import { isoTime } from "../../lib/iso_time.ts";
 import { logger } from "../../logging/log.ts";
 import type { Run, RunResult } from "../../store/run_store.ts";
 import type { Task } from "./task.ts";
@@ -10,11 +11,6 @@ const log = logger("automation", "scheduler");
 /** Characters of what a failed command printed that the log shows. */
 const maxShownChars = 500;
 
-/** A fire time as events and runs have it; undefined for a run by hand. */
-export function isoTime(at: number | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
-}
-
 export class TaskReports {
   readonly #events: EventBus;
 
@@ -23,7 +19,7 @@ export class TaskReports {
   }
 
   begun(task: Task, fireAt: number | undefined): void {
-    this.#events.emit("scheduler:task_run", originOf(task, fireAt));
+    this.#events.emit("scheduler:task_run", taskOrigin(task, fireAt));
   }
 
   ended(task: Task, fireAt: number | undefined, { error, durationMs, output }: RunResult): void {
@@ -36,7 +32,7 @@ export class TaskReports {
       error,
       output: output && `; it printed:\n${output.slice(-maxShownChars).trimEnd()}`,
     });
-    const failed = { ...originOf(task, fireAt), duration_ms: durationMs, error };
+    const failed = { ...taskOrigin(task, fireAt), duration_ms: durationMs, error };
     this.#events.emit("scheduler:task_error", failed);
   }
 
@@ -55,6 +51,7 @@ export class TaskReports {
   }
 }
 
-function originOf(task: Task, fireAt: number | undefined) {
-  return { task_name: task.name, task_type: task.schedule.type, fire_at: isoTime(fireAt) };
+function taskOrigin({ name, schedule }: Task, fireAt: number | undefined) {
+  const fire_at = fireAt === undefined ? undefined : isoTime(fireAt);
+  return { task_name: name, task_type: schedule.type, fire_at };
 }

@@ -3,6 +3,7 @@
  * running gateway if there is one, else from the files.
  */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { join } from "node:path";
 import { taskView } from "../../http/admin/task_routes.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
@@ -74,7 +75,7 @@ async function next(flags: Flags): Promise<number> {
       const times = (await fileTasks(flags)).flatMap((task) => task.upcoming(Date.now(), count));
       const first = times.sort((a, b) => a.fireAt - b.fireAt).slice(0, count);
       return {
-        next: first.map(({ name, fireAt }) => ({ name, fire_at: new Date(fireAt).toISOString() })),
+        next: first.map(({ name, fireAt }) => ({ name, fire_at: isoTime(fireAt) })),
       };
     },
   );

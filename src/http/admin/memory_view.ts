@@ -1,5 +1,6 @@
 /** What is remembered of a user, looked at and forgotten: for the admin interface and the terminal. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
 import type { Memory } from "../../memory/port.ts";
 import type { UserMemory } from "../../memory/user_memory.ts";
@@ -30,7 +31,7 @@ export function memoryView({ id, text, private: secret, channelKey, createdAt }:
     text,
     private: secret,
     channel: channelKey ?? null,
-    created_at: createdAt === undefined ? null : new Date(createdAt).toISOString(),
+    created_at: createdAt === undefined ? null : isoTime(createdAt),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import type { EmbeddingConfig } from "../../config/config_types.ts";
-import { cappedText } from "../../lib/capped_text.ts";
+import { cappedText } from "../../lib/bytes.ts";
 import { MemoryError } from "../port.ts";
 
 /** Characters of a text that are embedded; models accept a few thousand tokens. */

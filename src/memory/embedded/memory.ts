@@ -24,7 +24,7 @@ import {
   MemoryError,
   type MemoryQuery,
 } from "../port.ts";
-import { TimeLimit } from "../../lib/time_limit.ts";
+import { Deadline } from "../../lib/deadline.ts";
 
 const log = logger("memory");
 
@@ -144,9 +144,9 @@ export class EmbeddedMemory implements MemoryBackend {
   async #closest({ query, signal, ...view }: MemoryQuery): Promise<readonly StoredMemory[]> {
     const { embedder, vectors, embedMs } = this.#options;
     if (!embedder) return [];
-    using limit = new TimeLimit(embedMs, signal);
+    using deadline = new Deadline({ ms: embedMs, signal });
     try {
-      const [vector] = await embedder.embed([query], limit.signal);
+      const [vector] = await embedder.embed([query], deadline.signal);
       return await vectors.closest({ ...view, model: embedder.model, vector: vector! });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;

@@ -5,9 +5,9 @@
 
 import * as z from "zod";
 import type { Mem0Config } from "../../config/config_types.ts";
-import { cappedText } from "../../lib/capped_text.ts";
+import { cappedText } from "../../lib/bytes.ts";
+import { Deadline } from "../../lib/deadline.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { TimeLimit } from "../../lib/time_limit.ts";
 import { MemoryError } from "../port.ts";
 
 /** Whose memories to use. */
@@ -264,7 +264,7 @@ class Mem0Http {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
-    using limit = new TimeLimit(timeoutMs, signal ?? new AbortController().signal);
+    using deadline = new Deadline({ ms: timeoutMs, signal });
     let response: Response | undefined;
     let text: string;
     try {
@@ -278,11 +278,11 @@ class Mem0Http {
         body: body === undefined ? undefined : JSON.stringify(body),
         // Send the key and user text only to the configured server.
         redirect: "error",
-        signal: limit.signal,
+        signal: deadline.signal,
       });
       text = await cappedText(response);
     } catch (error) {
-      const abortReason = limit.signal.aborted ? limit.signal.reason as Error : undefined;
+      const abortReason = deadline.signal.aborted ? deadline.signal.reason as Error : undefined;
       const why = abortReason?.message ?? (response ? "no readable response" : "no connection");
       throw new MemoryError(`Cannot ${what} mem0: ${why}`, {
         transient: true,
