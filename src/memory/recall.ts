@@ -70,7 +70,12 @@ export class MemoryRecall {
       signal: coolingDown ? AbortSignal.abort(inCooldown) : signal,
     });
     const view = { userKey, ...viewFrom(place) };
-    const searching = backend.search({ ...view, query, limit: maxMemories, signal: deadline.signal })
+    const searching = backend.search({
+      ...view,
+      query,
+      limit: maxMemories,
+      signal: deadline.signal,
+    })
       .catch((error: Error) => error);
     const result = await untilAborted(searching, { signal: deadline.signal, graceMs }) ??
       new MemoryError(`No answer within ${budgetMs / 1000} s`, { transient: true });
