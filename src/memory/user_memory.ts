@@ -3,7 +3,7 @@
  * the worker that adds to it. Made by the engine, and by the command `memory` where no gateway runs.
  */
 
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { logger } from "../logging/log.ts";
 import type { Store } from "../store/store.ts";
 import { type AskModel, EmbeddedMemory } from "./embedded/memory.ts";

@@ -5,7 +5,7 @@
  */
 
 import * as z from "zod";
-import type { Mem0Config } from "../../config/config_types.ts";
+import type { Mem0Config } from "../../config/gateway_config.ts";
 import { Mem0Http } from "./http.ts";
 import { MemoryError } from "../port.ts";
 
