@@ -29,8 +29,7 @@ import { platformKey } from "../domain/keys.ts";
 import { Intake } from "../queue/intake.ts";
 import { overlapIn } from "../domain/overlap.ts";
 import { Router } from "../queue/router.ts";
-import { DailyReset } from "../sessions/daily_reset.ts";
-import { Sessions } from "../sessions/sessions.ts";
+import { DailyReset, Sessions } from "../sessions/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { Summaries } from "../summaries/summaries.ts";
 import { builtinTools } from "../tools/builtin/builtin_tools.ts";
@@ -93,8 +92,8 @@ export class Pipeline {
     this.#store = store;
     this.llm = llmOf(config, options);
     this.memory = new UserMemory(config, { store, ask: askOf(this.llm) });
-    this.replies = new Replies({ requests, outlet });
-    this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
+    this.replies = new Replies({ requests, transport: outlet });
+    this.approvals = new Approvals({ transport: outlet, timeoutMs: config.approvalTimeoutMs });
     this.sessions = new Sessions({
       store: store.sessions,
       events,
@@ -115,7 +114,7 @@ export class Pipeline {
       historyTokens,
     });
     this.#endListening = events.subscribe(({ name }) => {
-      if (name === "session:end") this.#summaries?.look();
+      if (name === "session:end") this.#summaries?.scan();
     });
     this.mcp = new McpManager({
       path: config.mcpFile,
@@ -182,7 +181,7 @@ export class Pipeline {
     this.router = new Router({
       handle: processor.handle,
       discard: processor.discard,
-      giveUp,
+      drained: giveUp,
       ...limits,
       collectMs: config.collectMs,
     });
@@ -194,7 +193,7 @@ export class Pipeline {
         files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
         // What the memory keeps elsewhere.
         elsewhere: ({ platform, userId }) =>
-          this.memory.memory.removeAll(platformKey(platform, userId)),
+          this.memory.backend.removeAll(platformKey(platform, userId)),
       },
     });
     this.intake = new Intake({
@@ -211,7 +210,7 @@ export class Pipeline {
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
     this.sessions.startSweeping(housekeepingMs);
     this.memory.start();
-    this.#summaries?.look();
+    this.#summaries?.scan();
     await this.intake.recover();
   }
 
@@ -255,7 +254,7 @@ export class Pipeline {
   }
 
   async #keepHouse(): Promise<void> {
-    this.#summaries?.look();
+    this.#summaries?.scan();
     const before = Date.now() - this.#config.keepRequestsMs;
     try {
       while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);

@@ -45,7 +45,7 @@ export interface TurnRunnerOptions {
   readonly llm: Pick<LlmClient, "modelOf">;
   readonly planner: Pick<TurnPlanner, "plan">;
   readonly usage: Pick<UsageStore, "add">;
-  readonly memory: Pick<UserMemory, "on" | "recall" | "wake">;
+  readonly memory: Pick<UserMemory, "enabled" | "recall" | "wake">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -258,7 +258,7 @@ export class TurnRunner {
       now,
     });
     const usage = state.usage.open();
-    const exchange = memory.on ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
+    const exchange = memory.enabled ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
     const end = { outcome: sent, now, sessionId, conversation, history, usage, exchange };
     try {
       if (!await retryUntilStored(() => requests.finish(claimed.claim, end), givenUp)) {

@@ -1,30 +1,27 @@
-/**
- * How facts are drawn from an exchange: what a model is asked, and how its answer is read. Used by the
- * embedded memory.
- */
+/** Extracts facts from an exchange: the prompt for the model, and the parsing of its answer. */
 
 import * as z from "zod";
 import { GatewayError } from "../../domain/errors.ts";
 import type { Exchange } from "../../store/exchange_store.ts";
 import { MemoryError } from "../port.ts";
 
-/** Longest fact, characters. */
+/** Longest fact, in characters. */
 const maxFactChars = 500;
-/** Most facts of one exchange. */
+/** Most facts from one exchange. */
 const maxFacts = 10;
-/** Characters of either side of an exchange that the model is shown. */
+/** Characters of the question, and of the answer, shown to the model. */
 const maxShownChars = 8_000;
 
-/** What a model is asked. */
-export interface Question {
+/** A prompt for the model. */
+export interface ExtractionPrompt {
   readonly instructions: string;
   readonly text: string;
 }
 
-/** A fact as the model has found it. */
-export interface FoundFact {
+/** A fact found by the model. */
+export interface ExtractedFact {
   readonly text: string;
-  /** The number of a known fact that it corrects. */
+  /** The number of the known fact it corrects. */
   readonly replaces?: number;
 }
 
@@ -50,11 +47,11 @@ const answerSchema = z.object({
   })),
 });
 
-/** What to ask about an exchange; `known` are facts that it may repeat or correct. */
-export function questionOf(
+/** Builds the prompt for an exchange; `known` lists facts it may repeat or correct. */
+export function extractionPrompt(
   { question, answer, userName }: Pick<Exchange, "question" | "answer" | "userName">,
   known: readonly { readonly id: number; readonly text: string }[],
-): Question {
+): ExtractionPrompt {
   const text = JSON.stringify({
     known_facts: known.map(({ id, text }) => ({ number: id, text })),
     user_name: userName ?? null,
@@ -64,12 +61,12 @@ export function questionOf(
   return { instructions, text };
 }
 
-/** The facts in a model's answer. @throws {MemoryError} where it cannot be read. */
-export function readFacts(answer: string): readonly FoundFact[] {
+/** Parses the facts in a model's answer. @throws {MemoryError} if it is not the expected JSON. */
+export function readFacts(answer: string): readonly ExtractedFact[] {
   const parsed = answerSchema.safeParse(jsonIn(answer));
   if (!parsed.success) {
-    throw new MemoryError("Cannot read the model's list of facts: it is not the JSON asked for", {
-      passing: false,
+    throw new MemoryError("Cannot read the model's list of facts: not the expected JSON", {
+      transient: false,
     });
   }
   return parsed.data.facts
@@ -78,7 +75,7 @@ export function readFacts(answer: string): readonly FoundFact[] {
     .slice(0, maxFacts);
 }
 
-/** Models like to put a fence or a remark around what they were asked for. */
+/** Finds the JSON in an answer; models often add code fences or remarks around it. */
 function jsonIn(answer: string): unknown {
   const from = answer.indexOf("{");
   const to = answer.lastIndexOf("}");
@@ -89,24 +86,24 @@ function jsonIn(answer: string): unknown {
   }
 }
 
-/** A fact is one line; the store would keep no more than what stands before a NUL. */
+/** Makes a fact one line without NUL, at which the store would cut it off. */
 function oneLine(text: string): string {
   return text.replace(/[\s\0]+/g, " ").trim().slice(0, maxFactChars);
 }
 
-/** Answers to a request that is itself what is wrong; some filters answer so. */
-const refusals: readonly unknown[] = [400, 413, 422];
+/** Statuses that blame the request itself; some content filters use them. */
+const rejections: readonly unknown[] = [400, 413, 422];
 
-/** What asking has thrown; as a refusal where the same exchange would be refused again. */
-export function asRefusal(thrown: unknown): unknown {
+/** Turns an error of the model into a permanent {@linkcode MemoryError} if a retry would fail too. */
+export function asMemoryError(thrown: unknown): unknown {
   if (!(thrown instanceof GatewayError)) return thrown;
   const { code, details } = thrown;
-  const lasting = code === "context_too_long" || details?.finish_reason !== undefined ||
-    refusals.includes(details?.status);
-  if (!lasting) return thrown;
-  // The words of the model or its provider may tell of the user: they stay in the cause.
-  return new MemoryError("The model takes nothing from an exchange: it was refused", {
-    passing: false,
+  const permanent = code === "context_too_long" || details?.finish_reason !== undefined ||
+    rejections.includes(details?.status);
+  if (!permanent) return thrown;
+  // The provider's message may quote the user, so it stays in the cause.
+  return new MemoryError("Cannot extract facts: the model rejected the exchange", {
+    transient: false,
     cause: thrown,
   });
 }
