@@ -26,7 +26,10 @@ Deno.test("a start on a foreign program's port says so, and leaves nothing behin
     err,
     /^Cannot start the gateway: it ended with exit code 1\. Its log, .*, says last:/,
   );
-  assert.match(err, /\n {2}Cannot listen on 127\.0\.0\.1:\d+: another program listens there\./);
+  assert.match(
+    err,
+    /\n {2}Cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program\./,
+  );
   await assertNothingRuns(folder);
   assert.deepEqual(folder.dataFiles(), atRest);
 });
@@ -138,7 +141,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const env = await stuck(folder);
     await using starting = folder.spawn(["start"], { env: { ...env, CLARA_TYPO: "1" } });
     // The gateway has begun when its log has something.
-    assert.match(await written(folder.logFile), /CLARA_TYPO is no setting/);
+    assert.match(await written(folder.logFile), /CLARA_TYPO is not a setting/);
     assert.equal((await starting.kill(signal)).code, 130);
     await assertNothingRuns(folder);
   });
