@@ -2,8 +2,8 @@
 
 import { AdminGate } from "../access/admin_gate.ts";
 import type { Authenticator } from "../access/authenticator.ts";
-import { MessageRates } from "../access/message_rates.ts";
-import { RegistrationRates } from "../access/registration_rates.ts";
+import { MessageRates } from "../access/rates.ts";
+import { RegistrationRates } from "../access/rates.ts";
 import { Secrets } from "../access/secrets.ts";
 import { Automation } from "./automation.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";

@@ -2,7 +2,7 @@
 
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import { ConfigError } from "../lib/config_error.ts";
-import { isLoopback } from "../lib/loopback.ts";
+import { isLoopback } from "../access/origin_policy.ts";
 import { defaultPersona } from "../context/persona.ts";
 
 /** Refuses to serve strangers. @throws {ConfigError} where everybody on the network could use the gateway. */
