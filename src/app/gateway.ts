@@ -11,7 +11,7 @@ import { type HttpHandler, lazyHttpHandler } from "./http.ts";
 import { longestSilenceMs } from "../turn/longest_silence.ts";
 import { logger } from "../logging/log.ts";
 import { Liveness } from "./liveness.ts";
-import { PromptSubmitter } from "../automation/scheduler/prompt_submitter.ts";
+import { PromptSubmitter } from "../automation/scheduler/prompt.ts";
 import { AdapterRegistry } from "../server/registry.ts";
 import { Listener } from "../server/listener.ts";
 import { SessionPersister } from "../server/session_persister.ts";

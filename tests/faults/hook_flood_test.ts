@@ -89,7 +89,7 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   assert.ok(dropped > 0, "some events were dropped");
   const handled = withHook.tookMs / 300 + 2;
   assert.ok(queued + dropped >= eventCount - handled, `${queued} wait, ${dropped} dropped`);
-  await gateway.waitForLog(/Hook \\?"slow\\?" does not keep up/);
+  await gateway.waitForLog(/Hook \\?"slow\\?" is too slow/);
   const { out: list } = await runCommand(["hooks", "list"], {
     cwd: folder.path,
     url: gateway.url,
