@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 
 const read = (path: string) =>
-  Deno.readTextFileSync(new URL(`../${path}`, import.meta.url)).replaceAll("\\\n", " ");
+  Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\\\n", " ");
 
 Deno.test("the workflow uses the Deno that README and Dockerfile name, and tasks that there are", () => {
   const workflow = parse(read(".github/workflows/ci.yml"));
