@@ -102,7 +102,7 @@ export class Gateway implements AsyncDisposable {
     const { store, events, secrets } = foundations;
     this.#secrets = secrets;
     this.#keeper = new SessionPersister({ store: store.frames });
-    const hub = new AdapterRegistry({ events, resumeMs: config.resumeMs, keeper: this.#keeper });
+    const hub = new AdapterRegistry({ events, resumeMs: config.resumeMs, persister: this.#keeper });
     const registry = new ToolRegistry();
     this.#config = config;
     this.#store = store;
@@ -126,7 +126,7 @@ export class Gateway implements AsyncDisposable {
     const prompts = new PromptSubmitter({
       intake: this.#engine.intake,
       sessions: store.sessions,
-      connected: (platform) => hub.nodesOf(platform),
+      connected: (platform) => hub.connectedNodes(platform),
     });
     const { models } = foundations;
     const silenceMs = otherWorkMs + longestSilenceMs({ ...config, ...config.limits, models });
@@ -169,15 +169,16 @@ export class Gateway implements AsyncDisposable {
       connections: limits.connections,
       sendBufferBytes: limits.sendBufferBytes,
       http: this.#http(hub, authenticator),
+      authenticator,
       conversation: {
-        hub,
+        registry: hub,
         intake,
         replies,
         approvals,
         mcp,
         authenticator,
-        rates: new MessageRates(limits),
-        registrations: new RegistrationRates(limits),
+        messageRates: new MessageRates(limits),
+        registrationRates: new RegistrationRates(limits),
         figures: () => this.#serviceFigures(),
         frameBytes: limits.frameBytes,
         heartbeatMs: this.#config.heartbeatMs,
@@ -232,7 +233,7 @@ export class Gateway implements AsyncDisposable {
     await this.#hub.load();
     await this.#engine.start();
     this.#secrets.watch();
-    this.#server.admit();
+    this.#server.serve();
   }
 
   #announceStart(): void {
@@ -257,8 +258,8 @@ export class Gateway implements AsyncDisposable {
     if (this.#announced) this.events.emit("gateway:shutdown", { reason });
     const { drainMs } = this.#config;
     const tasks = this.#automation.stopTasks({ drainMs });
-    this.#server.announceEnd(reason);
-    this.#hub.close();
+    this.#server.announceShutdown(reason);
+    this.#hub.beginShutdown();
     await Promise.all([this.#engine.drain(), tasks, this.#secrets[Symbol.asyncDispose]()]);
     // When the sockets are closed nothing is sent or acknowledged any more.
     const closed = this.#server.stop().then(() => this.#keeper.stop());

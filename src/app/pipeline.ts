@@ -92,8 +92,8 @@ export class Pipeline {
     this.#store = store;
     this.llm = llmOf(config, options);
     this.memory = new UserMemory(config, { store, ask: askOf(this.llm) });
-    this.replies = new Replies({ requests, outlet });
-    this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
+    this.replies = new Replies({ requests, transport: outlet });
+    this.approvals = new Approvals({ transport: outlet, timeoutMs: config.approvalTimeoutMs });
     this.sessions = new Sessions({
       store: store.sessions,
       events,
@@ -181,7 +181,7 @@ export class Pipeline {
     this.router = new Router({
       handle: processor.handle,
       discard: processor.discard,
-      giveUp,
+      drained: giveUp,
       ...limits,
       collectMs: config.collectMs,
     });

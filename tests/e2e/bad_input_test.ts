@@ -120,7 +120,7 @@ const wrongs: readonly Wrong[] = [
     name: "a second register",
     frame: { type: "register", platform: "test", node_id: "another", capabilities: [] },
     code: "invalid_message",
-    says: /Cannot register again: this socket belongs to "node-1"/,
+    says: /Cannot register again: this connection belongs to "node-1"/,
   },
   {
     name: "a register without a platform",

@@ -87,7 +87,7 @@ Deno.test("a gateway that refuses is said in a line", async () => {
   const env = { CLARA_GATEWAY_SECRET: "wrong" };
   const { code, err } = await mcp(folder, ["list"], { url: gateway.url, env });
   assert.equal(code, 1);
-  assert.match(err, /^Cannot register: wrong or no secret\. [^\n]*$/);
+  assert.match(err, /^Cannot register: wrong or missing secret\. [^\n]*$/);
   const right = { CLARA_GATEWAY_SECRET: "right" };
   assert.equal((await mcp(folder, ["list"], { url: gateway.url, env: right })).code, 0);
 });

@@ -26,7 +26,10 @@ Deno.test("a start on a foreign program's port says so, and leaves nothing behin
     err,
     /^Cannot start the gateway: it ended with exit code 1\. Its log, .*, says last:/,
   );
-  assert.match(err, /\n {2}Cannot listen on 127\.0\.0\.1:\d+: another program listens there\./);
+  assert.match(
+    err,
+    /\n {2}Cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program\./,
+  );
   await assertNothingRuns(folder);
   assert.deepEqual(folder.dataFiles(), atRest);
 });
