@@ -5,7 +5,7 @@
 
 import { join, resolve } from "node:path";
 import type { CommandEnvironmentOptions } from "../automation/command/environment.ts";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import type { EventBus } from "../domain/events.ts";
 import type { Hook } from "../automation/hooks/hook.ts";

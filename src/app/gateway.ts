@@ -6,7 +6,7 @@ import { MessageRates } from "../access/message_rates.ts";
 import { RegistrationRates } from "../access/registration_rates.ts";
 import { Secrets } from "../access/secrets.ts";
 import { Automation } from "./automation.ts";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { Pipeline } from "./pipeline.ts";
 import { EventBus } from "../domain/events.ts";
 import type { HttpApps } from "./http.ts";

@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import type { EventBus } from "../domain/events.ts";
 import { inputTokens } from "../llm/context_window.ts";

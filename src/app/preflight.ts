@@ -1,6 +1,6 @@
 /** What must be right before a gateway starts. Used by the gateway. */
 
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { ConfigError } from "../lib/config_error.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import { defaultPersona } from "../context/persona.ts";

@@ -3,7 +3,7 @@
  * Created by the gateway, and by the command `memory` when no gateway runs.
  */
 
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { logger } from "../logging/log.ts";
 import type { Store } from "../store/store.ts";
 import { type AskModel, EmbeddedMemory } from "./embedded/memory.ts";

@@ -32,7 +32,7 @@ const wrongs: readonly Wrong[] = [
     name: "an unknown type",
     frame: { type: "mesage", request_id: "r-1" },
     code: "unknown_type",
-    says: /unknown "type" "mesage"; known are register, message, cancel/,
+    says: /unknown "type" "mesage"; expected one of register, message, cancel/,
     requestId: "r-1",
   },
   {

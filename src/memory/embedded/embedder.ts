@@ -1,7 +1,7 @@
 /** Turns texts into vectors with an OpenAI-compatible `/embeddings` API. */
 
 import * as z from "zod";
-import type { EmbeddingConfig } from "../../config/config_types.ts";
+import type { EmbeddingConfig } from "../../config/gateway_config.ts";
 import { cappedText } from "../../lib/bytes.ts";
 import { MemoryError } from "../port.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import * as z from "zod";
-import type { Mem0Config } from "../../config/config_types.ts";
+import type { Mem0Config } from "../../config/gateway_config.ts";
 import { cappedText } from "../../lib/bytes.ts";
 import { Deadline } from "../../lib/deadline.ts";
 import { errorText } from "../../lib/error_text.ts";

@@ -6,7 +6,7 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { hideFromLog } from "../../logging/log.ts";
-import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../config/redaction.ts";
+import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../logging/redaction.ts";
 import { version } from "../../config/version.ts";
 import { Deadline } from "../../lib/deadline.ts";
 import { expandVariables } from "../../lib/variables.ts";

@@ -141,7 +141,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const env = await stuck(folder);
     await using starting = folder.spawn(["start"], { env: { ...env, CLARA_TYPO: "1" } });
     // The gateway has begun when its log has something.
-    assert.match(await written(folder.logFile), /CLARA_TYPO is no setting/);
+    assert.match(await written(folder.logFile), /CLARA_TYPO is not a setting/);
     assert.equal((await starting.kill(signal)).code, 130);
     await assertNothingRuns(folder);
   });

@@ -1,10 +1,10 @@
-/** The settings that are limits: what passes one gets a clear error. A part of the table of settings. */
+/** The settings that are limits. A part of the table in `settings.ts`. */
 
 import * as kind from "./setting.ts";
 
 const MiB = 1024 * 1024;
 
-/** All limits, by the name that the program has for them. */
+/** Limits. Whatever exceeds one gets a clear error. */
 export const limitSettings = {
   frameBytes: kind.number("CLARA_MAX_FRAME_BYTES", {
     fallback: 16 * MiB,
@@ -21,7 +21,7 @@ export const limitSettings = {
     fallback: 1024 * MiB,
     min: MiB,
     help:
-      "Bytes of all messages that wait or run; one adapter may hold as many as it leaves to the others",
+      "Bytes of all unanswered messages; one adapter may hold as much as it leaves to the others",
   }),
   concurrentTurns: kind.number("CLARA_MAX_CONCURRENT_TURNS", {
     fallback: 100,
@@ -31,12 +31,12 @@ export const limitSettings = {
   userMessagesPerMinute: kind.number("CLARA_MAX_USER_MESSAGES_PER_MINUTE", {
     fallback: 300,
     min: 1,
-    help: "Messages of one user in a minute; more get rate_limited",
+    help: "Messages per user and minute; more get rate_limited",
   }),
   adapterMessagesPerMinute: kind.number("CLARA_MAX_ADAPTER_MESSAGES_PER_MINUTE", {
     fallback: 60_000,
     min: 1,
-    help: "Messages of one adapter in a minute; more get rate_limited",
+    help: "Messages per adapter and minute; more get rate_limited",
   }),
   connections: kind.number("CLARA_MAX_CONNECTIONS", {
     fallback: 10_000,
@@ -46,7 +46,7 @@ export const limitSettings = {
   sendBufferBytes: kind.number("CLARA_MAX_SEND_BUFFER_BYTES", {
     fallback: 32 * MiB,
     min: 64 * 1024,
-    help: "Unsent bytes past which a slow reader's socket is cut (its replies are kept)",
+    help: "Unsent bytes at which a slow reader's socket is closed (its replies are kept)",
   }),
   toolRounds: kind.number("CLARA_MAX_TOOL_ROUNDS", {
     fallback: 75,
@@ -56,12 +56,12 @@ export const limitSettings = {
   toolOutputChars: kind.number("CLARA_MAX_TOOL_OUTPUT_CHARS", {
     fallback: 50_000,
     min: 100,
-    help: "Characters of a tool's result that the model gets",
+    help: "Characters of a tool result that are sent to the model",
   }),
   mcpMessageBytes: kind.number("CLARA_MAX_MCP_MESSAGE_BYTES", {
     fallback: 8 * MiB,
     min: 1024,
-    help: "Largest message of an MCP server; one that sends more is restarted",
+    help: "Largest message of an MCP server; a server that sends more is restarted",
   }),
   userFileBytes: kind.number("CLARA_MAX_USER_FILE_BYTES", {
     fallback: 100 * MiB,
@@ -71,22 +71,22 @@ export const limitSettings = {
   continuations: kind.number("CLARA_MAX_CONTINUATIONS", {
     fallback: 5,
     min: 0,
-    help: "Times a reply that was cut for its length is continued",
+    help: "How often a reply that was cut off for length is continued",
   }),
   attempts: kind.number("CLARA_MAX_ATTEMPTS", {
     fallback: 3,
     min: 1,
-    help: "Times a message is tried that ends the process",
+    help: "Attempts for a message that crashes the process",
   }),
   concurrentHooks: kind.number("CLARA_MAX_CONCURRENT_HOOKS", {
     fallback: 4,
     min: 1,
-    help: "Commands of hooks that may run at once",
+    help: "Hook commands that may run at once",
   }),
   queuedHookEvents: kind.number("CLARA_MAX_QUEUED_HOOK_EVENTS", {
     fallback: 1000,
     min: 1,
-    help: "Events that may wait for one hook; more are dropped, and counted",
+    help: "Events that may wait for one hook; more are dropped and counted",
   }),
   historyTokens: kind.number("CLARA_MAX_HISTORY_TOKENS", {
     fallback: 16_000,
@@ -96,25 +96,13 @@ export const limitSettings = {
   userTokensPerDay: kind.number("CLARA_MAX_USER_TOKENS_PER_DAY", {
     fallback: 0,
     min: 0,
-    help: "Tokens that one user may use in a day (UTC); 0 is no limit",
+    help: "Tokens per user and day (UTC); 0 means no limit",
   }),
   userCostPerDay: kind.number("CLARA_MAX_USER_COST_PER_DAY", {
     fallback: 0,
     min: 0,
     whole: false,
-    help:
-      "Dollars that one user may cost in a day (UTC), by the prices of models.yaml; 0 is no limit",
-  }),
-  logFileBytes: kind.number("CLARA_MAX_LOG_FILE_BYTES", {
-    fallback: 10 * MiB,
-    min: 1024,
-    help: "Size at which the log file is set aside and a new one begun",
-  }),
-  logFiles: kind.number("CLARA_MAX_LOG_FILES", {
-    fallback: 5,
-    min: 1,
-    max: 1000,
-    help: "Log files that are kept beside the current one",
+    help: "Dollars per user and day (UTC), at the prices in models.yaml; 0 means no limit",
   }),
   memoryTokens: kind.number("CLARA_MAX_MEMORY_TOKENS", {
     fallback: 1_000,
@@ -124,11 +112,14 @@ export const limitSettings = {
   userMemories: kind.number("CLARA_MAX_USER_MEMORIES", {
     fallback: 5_000,
     min: 1,
-    help: "Memories of turns that the embedded memory keeps of one user",
+    help: "Memories that the embedded memory keeps per user",
   }),
   waitingExchanges: kind.number("CLARA_MAX_WAITING_EXCHANGES", {
     fallback: 1_000,
     min: 1,
-    help: "Exchanges that may wait to be remembered, as while mem0 is down",
+    help: "Exchanges that may wait to be remembered, for instance while mem0 is down",
   }),
-} as const;
+};
+
+/** Every limit of the gateway. */
+export type Limits = kind.ValuesOf<typeof limitSettings>;
