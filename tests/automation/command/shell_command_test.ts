@@ -5,8 +5,8 @@ import {
   runShellCommand,
   type ShellCommandOptions,
 } from "../../../src/automation/command/shell_command.ts";
-import { gone, written } from "../../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../../support/process/temp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
+import { TempFolder, writtenText } from "../../support/process/temp_folder.ts";
 
 const env = { PATH: Deno.env.get("PATH") ?? "" };
 
@@ -24,7 +24,7 @@ async function allGone(pids: readonly number[], count: number): Promise<void> {
   assert.equal(pids.length, count, `process ids: ${pids}`);
   for (const pid of pids) {
     assert.ok(pid > 1, `a process id: ${pid}`);
-    await gone(pid, 2_000);
+    await exited(pid, 2_000);
   }
 }
 
@@ -104,7 +104,7 @@ Deno.test("a command that heeds TERM may say goodbye", async () => {
     `trap 'echo goodbye; exit 0' TERM; echo $$ > started; while :; do sleep 0.05; done`,
     { cwd: folder.path, signal: stop.signal },
   );
-  await written(`${folder.path}/started`);
+  await writtenText(`${folder.path}/started`);
   stop.abort(new Error("enough"));
   const { error, output } = await running;
   assert.equal(error, "enough");
@@ -119,12 +119,12 @@ echo $$ > started
 while :; do sleep 0.05; done`;
   await Deno.writeTextFile(`${folder.path}/slow.sh`, script);
   const running = run("sh slow.sh\necho never", { cwd: folder.path, signal: stop.signal });
-  const pid = Number(await written(`${folder.path}/started`));
+  const pid = Number(await writtenText(`${folder.path}/started`));
   stop.abort(new Error("enough"));
   const { error, output } = await running;
   assert.equal(error, "enough");
   assert.match(output, /goodbye\n$/);
-  await gone(pid, 2_000);
+  await exited(pid, 2_000);
 });
 
 Deno.test("what a command leaves behind in its group ends with it", async () => {
@@ -145,7 +145,7 @@ Deno.test("a process that has left the group and holds the pipes is not waited f
      until [ -s escaped ]; do sleep 0.01; done; echo done`,
     { cwd: folder.path },
   );
-  Deno.kill(Number(await written(`${folder.path}/escaped`)), "SIGKILL");
+  Deno.kill(Number(await writtenText(`${folder.path}/escaped`)), "SIGKILL");
   assert.deepEqual([exitCode, output], [0, "done\n"]);
   assert.ok(durationMs < 10_000, `${durationMs} ms`);
 });

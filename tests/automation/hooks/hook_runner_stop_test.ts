@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { within } from "../../support/deadline.ts";
 import { Gate } from "../../support/gate.ts";
-import { gone, isAlive, written } from "../../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 import { noting, RunnerPlace } from "./runner_place.ts";
 
 /** Ignores TERM and never ends; says so in `file`. */
@@ -58,7 +59,7 @@ Deno.test("older commands that hang are ended, and those of the shutdown still r
   );
   place.emit("1");
   const pids = await Promise.all(
-    ["a", "b"].map(async (name) => Number(await written(`${place.folder.path}/${name}`))),
+    ["a", "b"].map(async (name) => Number(await writtenText(`${place.folder.path}/${name}`))),
   );
   place.shutDown();
   const startedAt = performance.now();
@@ -66,7 +67,7 @@ Deno.test("older commands that hang are ended, and those of the shutdown still r
   const tookMs = performance.now() - startedAt;
   assert.ok(tookMs >= 4_900, `ended after ${tookMs} ms`);
   assert.deepEqual(place.lines("last"), ["last"]);
-  for (const pid of pids) await gone(pid, 1_000);
+  for (const pid of pids) await exited(pid, 1_000);
   const [run] = await place.runs("a", 1);
   assert.equal(run!.result!.error, "the gateway is stopping");
 });
@@ -81,7 +82,7 @@ Deno.test("what comes after the shutdown has a moment, and is ended when it take
   place.shutDown();
   place.events.emit("adapter:disconnected", { node_id: "n", platform: "p", reason: "end" });
   const stopped = place.runner.stop();
-  const pid = Number(await written(`${place.folder.path}/slow`));
+  const pid = Number(await writtenText(`${place.folder.path}/slow`));
   await within(stopped, { what: "the end of the hooks", timeoutMs: 15_000 });
   assert.deepEqual(quick.ids(), ["gateway:shutdown", "adapter:disconnected"]);
   assert.equal(await isAlive(pid), false);
