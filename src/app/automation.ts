@@ -4,12 +4,12 @@
  */
 
 import { join, resolve } from "node:path";
-import type { CommandEnvironmentOptions } from "../automation/command/environment.ts";
+import type { CommandEnvironmentOptions } from "../automation/command/action.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import type { EventBus } from "../domain/events.ts";
 import type { Hook } from "../automation/hooks/hook.ts";
-import { HookRunner } from "../automation/hooks/hook_runner.ts";
+import { HookRunner } from "../automation/hooks/runner.ts";
 import { WatchedFile } from "../lib/watched_file.ts";
 import { logger } from "../logging/log.ts";
 import { Plugins } from "../automation/plugins/plugins.ts";
@@ -76,7 +76,7 @@ export class Automation {
     if (hooks + tasks > 0) log.info("Hooks: {hooks}, tasks: {tasks}", { hooks, tasks });
     for (const file of this.#files) file.watch();
     await this.scheduler.start();
-    this.reminders.look();
+    this.reminders.poll();
   }
 
   /** Reads the files again; gives what is wrong with them. */
@@ -116,12 +116,12 @@ export function commandEnvironmentOptions(
 // What reads a file is loaded where there is one: most of a start's time goes into code.
 
 async function readHooks(text: string, path: string): Promise<readonly Hook[]> {
-  const { parseHooksFile } = await import("../automation/hooks/hooks_file.ts");
+  const { parseHooksFile } = await import("../automation/hooks/file.ts");
   return await parseHooksFile(text, path);
 }
 
 async function readTasks(text: string, path: string): Promise<readonly Task[]> {
-  const { parseSchedulerFile } = await import("../automation/scheduler/scheduler_file.ts");
+  const { parseSchedulerFile } = await import("../automation/scheduler/file.ts");
   return await parseSchedulerFile(text, path);
 }
 

@@ -15,7 +15,7 @@ import { longestSilenceMs } from "../turn/longest_silence.ts";
 import { readModels } from "../llm/models_file.ts";
 import { logger } from "../logging/log.ts";
 import { Liveness } from "./liveness.ts";
-import { PromptSubmitter } from "../automation/scheduler/prompt_submitter.ts";
+import { PromptSubmitter } from "../automation/scheduler/prompt.ts";
 import { AdapterRegistry } from "../server/registry.ts";
 import { Listener } from "../server/listener.ts";
 import { SessionPersister } from "../server/session_persister.ts";

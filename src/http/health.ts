@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText } from "../lib/error_text.ts";
-import type { HookFigures } from "../automation/hooks/hook_runner.ts";
+import type { HookFigures } from "../automation/hooks/runner.ts";
 import { logger } from "../logging/log.ts";
 import type { MemoryFigures } from "../memory/user_memory.ts";
 import type { Tier } from "../domain/message.ts";

@@ -104,7 +104,10 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
 
   await using gateway = await place.start();
   const line = await gateway.waitForLog(/begun for /);
-  assert.match(line, /long.*the gateway ended while it ran; it is not run again for this time/);
+  assert.match(
+    line,
+    /long.*interrupted by the end of the gateway; it does not run again for this time/,
+  );
   const response = await fetch(`${gateway.httpUrl}/admin/tasks/results?name=long`);
   const { results } = await response.json();
   assert.equal(results.length, 1);

@@ -9,7 +9,7 @@ import { taskView } from "../../http/admin/task_routes.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { ScheduledTask } from "../../automation/scheduler/scheduled_task.ts";
-import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import { readIfPresent } from "../../lib/yaml.ts";
 import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "../client/admin_client.ts";
 import { jsonText, runLines, table } from "../output.ts";
@@ -104,7 +104,7 @@ async function fileTasks(flags: Flags): Promise<readonly ScheduledTask[]> {
       task,
       source: path,
       state: { ...ScheduledTask.keyOf(task), anchorAt: Date.now(), runCount: 0 },
-      line: { run: () => Promise.resolve(undefined), onSkip: () => {} },
+      queue: { run: () => Promise.resolve(undefined), onSkip: () => {} },
     });
   });
 }

@@ -10,6 +10,7 @@ import { installNpmServers, npmServer, packageOf } from "../../support/mcp/every
 import { badServer, McpFolder } from "../../support/mcp/mcp_folder.ts";
 import { exited } from "../../support/process/processes.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
+import { lacks } from "../../support/process/programs.ts";
 
 /** Runs `mcp` with these words; without a URL nothing listens where the gateway would. */
 function mcp(
@@ -29,12 +30,16 @@ function commandOf(entry: object): readonly string[] {
   return ["--", command, ...args];
 }
 
-Deno.test("a tool of a server from npm is called, and its answer printed", async () => {
-  await installNpmServers();
-  await using folder = new McpFolder({ everything: npmServer("everything") });
-  const called = await mcp(folder, ["call", "everything", "echo", '{"message":"hi"}']);
-  assert.deepEqual([called.code, called.out], [0, "Echo: hi"]);
-});
+Deno.test(
+  "a tool of a server from npm is called, and its answer printed",
+  { ignore: lacks("npx") },
+  async () => {
+    await installNpmServers();
+    await using folder = new McpFolder({ everything: npmServer("everything") });
+    const called = await mcp(folder, ["call", "everything", "echo", '{"message":"hi"}']);
+    assert.deepEqual([called.code, called.out], [0, "Echo: hi"]);
+  },
+);
 
 Deno.test("without a gateway servers are listed, added, switched and removed", async () => {
   await using folder = new McpFolder();
@@ -59,7 +64,7 @@ Deno.test("without a gateway servers are listed, added, switched and removed", a
   assert.deepEqual(folder.read().mcpServers, {});
 });
 
-Deno.test("a running gateway is told of a change at once", async () => {
+Deno.test("a running gateway is told of a change at once", { ignore: lacks("npx") }, async () => {
   await using folder = new McpFolder();
   await using gateway = await TestGateway.start({ config: folder.config });
   const running = { url: gateway.url };

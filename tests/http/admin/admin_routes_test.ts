@@ -89,7 +89,7 @@ Deno.test("a hook is tried out with an event made up for it, and its result is k
     event: "tool:start",
     ok: false,
     exit_code: 3,
-    error: "it ended with exit code 3",
+    error: "it exited with code 3",
   });
   const [, json] = /^(\{.*\})$/m.exec(String(output))!;
   assert.equal(JSON.parse(json!).data.tool_name, "current_time");
@@ -162,7 +162,7 @@ Deno.test("a task that runs is not run beside itself, and ends with the gateway"
   const running = askAdmin(gateway, "/tasks/slow/run", { body: {} }).catch(() => {});
   const pid = Number(await writtenText(folder.file("pid")));
   const second = await askAdmin(gateway, "/tasks/slow/run", { body: {} });
-  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" runs already']);
+  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" is already running']);
   const [{ running: goesOn, exit_code }] = (await askAdmin(gateway, "/tasks/results")).body
     .results! as [Record<string, unknown>];
   assert.deepEqual([goesOn, exit_code], [true, undefined]);
@@ -233,7 +233,7 @@ const wrong: readonly (readonly [
     "/hooks/tell/test",
     '{"event":"no:event"}',
     400,
-    /no event "no:event"; there are .*tool:/,
+    /no event "no:event"; expected one of .*tool:/,
   ],
   ["POST", "/hooks/tell/test", '{"event":7}', 400, /"event": .*expected string/],
   ["POST", "/hooks/tell/test", "[]", 400, /expected object/],

@@ -1,4 +1,4 @@
-/** Plugins as the documentation shows them, in TypeScript and in JavaScript. */
+/** Plugins as documented, in TypeScript and JavaScript. */
 
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
@@ -8,7 +8,7 @@ import { offered, toolTexts } from "../../support/mcp/mcp_folder.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
-/** The code of issue 4 and of docs/plugins.md, with something in the place of its dots. */
+/** Like the example of docs/plugins.md. */
 const example = `
 export default function (gateway: Gateway) {
   gateway.hook("session:start", async (event) => { console.log(\`Session started for \${event.user_id}\`); });
@@ -28,7 +28,7 @@ export default function (gateway: Gateway) {
 `;
 
 for (const language of ["ts", "js"]) {
-  Deno.test(`the documentation's example runs as documented, as .${language}`, async () => {
+  Deno.test(`the documented example works as .${language}`, async () => {
     const text = language === "ts" ? example : example.replace(": Gateway", "");
     await using folder = new PluginFolder({ [`example.${language}`]: text });
     await using gateway = await GatewayProcess.start({ env: folder.env });
@@ -52,7 +52,7 @@ for (const language of ["ts", "js"]) {
   });
 }
 
-Deno.test("a plugin's tool is offered, called with checked arguments, and its answer told", async () => {
+Deno.test("a plugin's tool is offered, gets checked arguments, and its result reaches the model", async () => {
   await using folder = new PluginFolder({ "example.ts": example });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -80,7 +80,7 @@ Deno.test("a plugin's tool is offered, called with checked arguments, and its an
   assert.ok(offered(second!).includes("roll_die"));
 });
 
-Deno.test("a hook gets the whole event, typed by its pattern, and only what its filter lets by", async () => {
+Deno.test("a hook gets the whole event if its filter matches", async () => {
   await using folder = new PluginFolder({
     "listen.ts": `
       const tell = globalThis[import.meta.dirname];
@@ -114,7 +114,7 @@ Deno.test("a hook gets the whole event, typed by its pattern, and only what its 
   assert.deepEqual(rest, ["the end"]);
 });
 
-Deno.test("a task comes at its time, knows that time, and a last one runs once", async () => {
+Deno.test("tasks run at their fire times, and a one_shot once", async () => {
   await using folder = new PluginFolder({
     "tick.js": `
       const tell = globalThis[import.meta.dirname];
@@ -142,7 +142,7 @@ Deno.test("a task comes at its time, knows that time, and a last one runs once",
   assert.deepEqual(results!.map(({ ok, trigger }) => [ok, trigger]), [[true, once.fire_at]]);
 });
 
-Deno.test("what a plugin registers later on holds from then on", async () => {
+Deno.test("what a plugin registers after loading becomes active", async () => {
   await using folder = new PluginFolder({
     "late.js": `
       const tell = globalThis[import.meta.dirname];

@@ -1,4 +1,4 @@
-/** Which hook is for which event. */
+/** Which events a hook handles. */
 
 import assert from "node:assert/strict";
 import {
@@ -7,12 +7,8 @@ import {
   eventNames,
   type GatewayEvent,
 } from "../../../src/domain/events.ts";
-import type { Hook } from "../../../src/automation/hooks/hook.ts";
-import {
-  isEventPattern,
-  matchesEvent,
-  matchesPattern,
-} from "../../../src/automation/hooks/hook_match.ts";
+import { type Hook, isEventPattern, matchesEvent } from "../../../src/automation/hooks/hook.ts";
+import { matchesGlob } from "../../../src/lib/glob.ts";
 import { hookOf } from "./sample_hook.ts";
 
 function eventOf<Name extends EventName>(name: Name, data: EventMap[Name]): GatewayEvent {
@@ -30,25 +26,25 @@ const toolStart = eventOf("tool:start", {
 });
 const startup = eventOf("gateway:startup", { address: "127.0.0.1:1", version: "1" });
 
-/** The events that a pattern stands for. */
-function named(pattern: string): readonly string[] {
-  return eventNames.filter((name) => matchesPattern(pattern, name));
+/** Returns the events that a pattern matches. */
+function matching(pattern: string): readonly string[] {
+  return eventNames.filter((name) => matchesGlob(pattern, name));
 }
 
-Deno.test("a pattern is one event, or several with * for any characters", () => {
-  assert.deepEqual(named("*"), eventNames);
-  assert.deepEqual(named("tool:*"), ["tool:start", "tool:end", "tool:error"]);
-  assert.deepEqual(named("*:error"), ["message:error", "tool:error", "hook:error"]);
-  assert.deepEqual(named("*error"), [
+Deno.test("a pattern is the name of an event, and * matches any characters", () => {
+  assert.deepEqual(matching("*"), eventNames);
+  assert.deepEqual(matching("tool:*"), ["tool:start", "tool:end", "tool:error"]);
+  assert.deepEqual(matching("*:error"), ["message:error", "tool:error", "hook:error"]);
+  assert.deepEqual(matching("*error"), [
     "message:error",
     "tool:error",
     "scheduler:task_error",
     "hook:error",
   ]);
-  assert.deepEqual(named("tool:error"), ["tool:error"]);
-  assert.deepEqual(named("s*:*t"), ["session:start", "session:timeout"]);
+  assert.deepEqual(matching("tool:error"), ["tool:error"]);
+  assert.deepEqual(matching("s*:*t"), ["session:start", "session:timeout"]);
   for (const pattern of ["tool", "tool:", "Tool:error", "tool:error ", "", "tool:.*", "tool:?nd"]) {
-    assert.deepEqual(named(pattern), [], pattern);
+    assert.deepEqual(matching(pattern), [], pattern);
     assert.equal(isEventPattern(pattern), false, pattern);
   }
 });
@@ -68,25 +64,25 @@ const filters: readonly (readonly [when: Hook["when"], fits: boolean])[] = [
 ];
 
 for (const [when, fits] of filters) {
-  Deno.test(`the condition ${JSON.stringify(when)} ${fits ? "fits" : "does not fit"}`, () => {
+  Deno.test(`the condition ${JSON.stringify(when)} ${fits ? "matches" : "does not match"}`, () => {
     assert.equal(matchesEvent(hookOf({ when }), toolStart), fits);
   });
 }
 
-Deno.test("a condition on what an event does not have does not fit it", () => {
+Deno.test("a condition on a field that an event lacks does not match", () => {
   assert.equal(matchesEvent(hookOf({}), startup), true);
   for (const key of ["platform", "channel", "user", "tool"]) {
     assert.equal(matchesEvent(hookOf({ when: { [key]: ["*"] } }), startup), false, key);
   }
 });
 
-Deno.test("a hook that is switched off, or for another event, does not fit", () => {
+Deno.test("a disabled hook, or one for another event, does not match", () => {
   assert.equal(matchesEvent(hookOf({ enabled: false }), toolStart), false);
   assert.equal(matchesEvent(hookOf({ event: "tool:end" }), toolStart), false);
   assert.equal(matchesEvent(hookOf({ event: "tool:*" }), toolStart), true);
 });
 
-Deno.test("a hook does not hear of its own failure, another one does", () => {
+Deno.test("a hook does not handle its own failure, but other hooks do", () => {
   const failed = eventOf("hook:error", {
     hook_name: "mine",
     failed_event: "tool:end",

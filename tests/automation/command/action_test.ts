@@ -1,11 +1,11 @@
-/** A plugin's function, called within its time. */
+/** Calls of a plugin's function: results, errors, timeout. */
 
 import assert from "node:assert/strict";
-import { callFunction } from "../../../src/automation/command/function_call.ts";
+import { callFunction } from "../../../src/automation/command/action.ts";
 
 const never = new AbortController().signal;
 
-Deno.test("a function's end is told, whether it is asynchronous or not", async () => {
+Deno.test("a function may be synchronous or asynchronous", async () => {
   for (const run of [() => 5, () => Promise.resolve("x"), async () => await Promise.resolve()]) {
     const { error, output, exitCode } = await callFunction(run, {
       timeoutMs: 10_000,
@@ -15,7 +15,7 @@ Deno.test("a function's end is told, whether it is asynchronous or not", async (
   }
 });
 
-Deno.test("what a function throws is told, whatever it is", async () => {
+Deno.test("whatever a function throws is reported", async () => {
   const thrown: readonly (readonly [() => unknown, RegExp])[] = [
     [() => {
       throw new Error("no luck");
@@ -29,7 +29,7 @@ Deno.test("what a function throws is told, whatever it is", async () => {
   }
 });
 
-Deno.test("one that takes too long is told to stop and waited for no longer", async () => {
+Deno.test("a function that takes too long is aborted and no longer awaited", async () => {
   let reason: unknown;
   const { error, durationMs } = await callFunction((signal) => {
     signal.addEventListener("abort", () => reason = signal.reason);
@@ -40,7 +40,7 @@ Deno.test("one that takes too long is told to stop and waited for no longer", as
   assert.ok(durationMs >= 45 && durationMs < 5_000);
 });
 
-Deno.test("an abort from outside reaches the function, also one that came before", async () => {
+Deno.test("the caller's abort ends a call, even if it came before", async () => {
   const stop = new AbortController();
   const running = callFunction(() => new Promise(() => {}), {
     timeoutMs: 10_000,

@@ -1,10 +1,9 @@
-/** An event as the environment of a command: every scalar, within what a system takes. */
+/** Events as environment variables: every scalar, within the limits of the system. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { EventMap, EventName, GatewayEvent } from "../../../src/domain/events.ts";
-import { eventEnvironment } from "../../../src/automation/hooks/hook_environment.ts";
-import { toHookEvent } from "../../../src/automation/hooks/hook_event.ts";
+import { eventVariables, toHookEvent } from "../../../src/automation/hooks/event.ts";
 
 const origin = {
   node_id: "node-1",
@@ -19,12 +18,12 @@ function hookEvent<Name extends EventName>(name: Name, data: EventMap[Name]) {
   return toHookEvent({ name, at, data } as GatewayEvent);
 }
 
-/** The environment of a message with this content. */
+/** Returns the variables of a message with this content. */
 function received(content: string) {
-  return eventEnvironment(hookEvent("message:received", { ...origin, content }));
+  return eventVariables(hookEvent("message:received", { ...origin, content }));
 }
 
-Deno.test("who, where, when and what are variables, and the whole event is JSON", () => {
+Deno.test("each field of an event is a variable, and the whole event is JSON", () => {
   const event = hookEvent("tool:error", {
     ...origin,
     tool_name: "read_file",
@@ -32,7 +31,7 @@ Deno.test("who, where, when and what are variables, and the whole event is JSON"
     duration_ms: 12,
     error: "no such file",
   });
-  const { CLARA_EVENT_DATA, ...others } = eventEnvironment(event);
+  const { CLARA_EVENT_DATA, ...others } = eventVariables(event);
   assert.deepEqual(others, {
     CLARA_EVENT_TYPE: "tool:error",
     CLARA_TIMESTAMP: "2030-01-02T03:04:05.678Z",
@@ -55,8 +54,8 @@ Deno.test("who, where, when and what are variables, and the whole event is JSON"
   });
 });
 
-Deno.test("what an event does not have is empty, not somebody else's", () => {
-  const { CLARA_EVENT_DATA, ...others } = eventEnvironment(
+Deno.test("variables of missing ids are set to an empty text", () => {
+  const { CLARA_EVENT_DATA, ...others } = eventVariables(
     hookEvent("gateway:startup", { address: "[::1]:1", version: "0.1.0" }),
   );
   assert.deepEqual(others, {
@@ -73,8 +72,8 @@ Deno.test("what an event does not have is empty, not somebody else's", () => {
   assert.equal(JSON.parse(CLARA_EVENT_DATA!).user_id, null);
 });
 
-Deno.test("a list is in the JSON only, and a task has a variable of its own", () => {
-  const connected = eventEnvironment(
+Deno.test("a list is in the JSON only, and the task has its own variable", () => {
+  const connected = eventVariables(
     hookEvent("adapter:connected", {
       ...origin,
       capabilities: ["streaming", "files"],
@@ -86,7 +85,7 @@ Deno.test("a list is in the JSON only, and a task has a variable of its own", ()
     "streaming",
     "files",
   ]);
-  const run = eventEnvironment(
+  const run = eventVariables(
     hookEvent("scheduler:task_run", { task_name: "digest", task_type: "cron", fire_at: "x" }),
   );
   assert.equal(run.CLARA_TASK_NAME, "digest");
@@ -94,7 +93,7 @@ Deno.test("a list is in the JSON only, and a task has a variable of its own", ()
   assert.equal(run.CLARA_FIRE_AT, "x");
 });
 
-Deno.test("a variable cannot hold NUL: it is left out, the JSON has it", () => {
+Deno.test("NUL is removed from variables and kept in the JSON", () => {
   const content = "a\0b\0";
   const { CLARA_CONTENT, CLARA_EVENT_DATA } = received(content);
   assert.equal(CLARA_CONTENT, "ab");
@@ -102,10 +101,10 @@ Deno.test("a variable cannot hold NUL: it is left out, the JSON has it", () => {
   assert.equal(JSON.parse(CLARA_EVENT_DATA!).data.content, content);
 });
 
-Deno.test("a lone surrogate does not harm the rest", () => {
+Deno.test("a lone surrogate does not affect the rest", () => {
   const content = "a\ud800b\udc00c😀";
   const { CLARA_CONTENT, CLARA_EVENT_DATA } = received(content);
-  // As the system gets it: Deno replaces what is no Unicode.
+  // As the system gets it: Deno replaces invalid Unicode.
   assert.equal(CLARA_CONTENT!.toWellFormed(), "a\ufffdb\ufffdc😀");
   assert.ok(CLARA_EVENT_DATA!.isWellFormed());
   assert.equal(JSON.parse(CLARA_EVENT_DATA!).data.content, content);
@@ -118,11 +117,11 @@ const large: readonly (readonly [what: string, content: string])[] = [
   ["a megabyte of three-byte characters", "€".repeat(350_000)],
   ["a megabyte of four-byte characters", "😀".repeat(262_144)],
   ["a megabyte of lone surrogates", "\ud83d".repeat(350_000)],
-  ["just too much", "x".repeat(96 * 1024 + 1)],
+  ["one byte too many", "x".repeat(96 * 1024 + 1)],
 ];
 
 for (const [what, content] of large) {
-  Deno.test(`${what} is cut to what a system takes, the JSON stays whole`, () => {
+  Deno.test(`${what} is truncated to the limit, and the JSON stays valid`, () => {
     const env = received(content);
     assert.equal(env.CLARA_EVENT_TRUNCATED, "1");
     const { type, data, user_id } = JSON.parse(env.CLARA_EVENT_DATA!);
@@ -137,15 +136,15 @@ for (const [what, content] of large) {
   });
 }
 
-Deno.test("what fits is not cut", () => {
+Deno.test("a text within the limit is not truncated", () => {
   const env = received("x".repeat(90_000));
   assert.equal(env.CLARA_EVENT_TRUNCATED, undefined);
   assert.equal(env.CLARA_CONTENT!.length, 90_000);
 });
 
-Deno.test("an event that is large in many small parts is cut, too", () => {
+Deno.test("an event with many small texts is truncated too", () => {
   const capabilities = Array.from({ length: 50_000 }, (_, index) => `capability-${index}`);
-  const env = eventEnvironment(
+  const env = eventVariables(
     hookEvent("adapter:connected", { ...origin, capabilities, resumed: false }),
   );
   assert.equal(env.CLARA_EVENT_TRUNCATED, "1");

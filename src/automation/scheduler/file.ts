@@ -1,16 +1,16 @@
-/** Reads `scheduler.yaml`. Pure: a wrong file is told with file, line and key. */
+/** Parses `scheduler.yaml`, and the tasks that plugins define. */
 
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import * as fields from "../command/fields.ts";
 import { parseYaml } from "../../lib/yaml.ts";
 import { parseCron } from "./fire_times.ts";
-import { missedPolicies, type Schedule, type Task, taskOverlaps } from "./task.ts";
+import { missedPolicies, type Schedule, type Task, type TaskAction, taskOverlaps } from "./task.ts";
 
-const longestSeconds = 10 * 365 * 86_400;
-const seconds = z.number().positive().max(longestSeconds);
-const delay = z.number().nonnegative().max(longestSeconds).optional();
-/** Numbers are taken where they are what stands in the file: a longer one would be another channel's. */
+const maxSeconds = 10 * 365 * 86_400;
+const seconds = z.number().positive().max(maxSeconds);
+const delay = z.number().nonnegative().max(maxSeconds).optional();
+/** An id may be a number unless it is too long: YAML would round it to the id of something else. */
 const id = z.union([
   z.string().min(1).max(256),
   z.number().refine(Number.isSafeInteger).transform(String),
@@ -68,7 +68,7 @@ const entry = z.discriminatedUnion("type", [interval, cron, oneShot]).superRefin
     }
     for (const key of ["platform", "channel"] as const) {
       if (entry.prompt !== undefined && entry[key] === undefined) {
-        problem(key, `expected where the prompt goes: "platform" and "channel"`);
+        problem(key, 'expected "platform" and "channel", which say where the prompt goes');
       }
     }
     if (entry.type === "one_shot" && (entry.run_at === undefined) === (entry.delay === undefined)) {
@@ -84,40 +84,34 @@ const entry = z.discriminatedUnion("type", [interval, cron, oneShot]).superRefin
   },
 );
 
-/** What the file may hold. */
+/** The content of the file. */
 export const schedulerFileSchema = z.strictObject({
   tasks: z.array(entry).nullish().transform((tasks) => tasks ?? []).superRefine(
     fields.assertUniqueNames,
   ),
 });
 
-/**
- * Reads what a plugin says of a task of its own: the same fields, but for what a file has it do.
- *
- * @throws {Error} with the field and what was expected.
- */
+/** Checks a plugin's task. @throws {Error} with the field and the expected value. */
 export function readPluginTask(
   definition: unknown,
-  run: Extract<Task["action"], { type: "function" }>["run"],
+  run: Extract<TaskAction, { type: "function" }>["run"],
 ): Task {
-  // Any command will do: the function takes its place.
+  // The schema requires a command; the function replaces it.
   const result = entry.safeParse({ ...definition as object, command: "function" });
   if (!result.success) {
-    const [{ path, message }] = result.error.issues as [z.core.$ZodIssue];
     const { name } = { ...definition as { readonly name?: unknown } };
     const which = typeof name === "string" ? ` "${name}"` : "";
-    const key = path.length > 0 ? `"${path.join(".")}": ` : "";
-    throw new Error(`Cannot add task${which}: ${key}${message.replace(/^Invalid input: /, "")}`);
+    throw new Error(`Cannot add task${which}: ${fields.definitionProblem(result.error)}`);
   }
   if (typeof run !== "function") throw new Error("Cannot add task: expected a function");
   return { ...toTask(result.data, "."), action: { type: "function", run } };
 }
 
 /**
- * Parses the text of a `scheduler.yaml`; relative working folders count from the file's own.
+ * Parses a `scheduler.yaml`. Relative working directories start at the file's folder.
  *
  * @param path names the file in errors.
- * @throws {ConfigError} with file, line, key and what was expected.
+ * @throws {ConfigError} with file, line, key and the expected value.
  */
 export async function parseSchedulerFile(text: string, path: string): Promise<readonly Task[]> {
   const folder = dirname(resolve(path));

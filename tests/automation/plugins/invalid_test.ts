@@ -1,4 +1,4 @@
-/** Plugins that are wrong: each is reported in a line that says what to do, the rest goes on. */
+/** Invalid plugins: each is logged with a clear reason, the others work. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../../support/adapter/client.ts";
@@ -6,17 +6,17 @@ import { askAdmin } from "../../support/admin_request.ts";
 import { GatewayProcess } from "../../support/process/gateway_process.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 
-/** A module whose default export does this with the gateway. */
+/** Returns a module whose default export runs `body`. */
 function plugin(body: string): string {
   return `export default (gateway) => { ${body} };`;
 }
 
 const minutely = 'type: "interval", interval: 60';
 
-/** Modules, and why each is left out. */
-const wrong: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
-  "export.js": ["export const nothing = 1;", /no default export to call/],
-  "object.js": ["export default { hook() {} };", /no default export to call/],
+/** Modules, and the error of each. */
+const invalid: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
+  "export.js": ["export const nothing = 1;", /default export is not a function/],
+  "object.js": ["export default { hook() {} };", /default export is not a function/],
   "syntax.js": ["export default (gateway => {", /Expected|Unexpected/],
   "import.js": ['import "./missing_module.js"; export default () => {};', /missing_module/],
   "top.js": ['throw new Error("at the top"); export default 1;', /at the top/],
@@ -36,11 +36,11 @@ const wrong: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
   ],
   "hook_twins.js": [
     plugin('for (const _ of "ab") gateway.hook("tool:end", () => {}, { name: "twins" });'),
-    /hook "twins".*there is one of this name/,
+    /hook "twins".*the name is taken/,
   ],
   "hook_taken.js": [
     plugin('gateway.hook("tool:end", () => {}, { name: "of-the-file" });'),
-    /There is a hook "of-the-file" already, of .*hooks\.yaml/,
+    /There is already a hook "of-the-file" from .*hooks\.yaml/,
   ],
   "task.js": [
     plugin('gateway.scheduled({ name: "x", type: "cron", cron: "* * *" }, () => {});'),
@@ -53,16 +53,16 @@ const wrong: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
   ],
   "task_twins.js": [
     plugin(`for (const _ of "ab") gateway.scheduled({ name: "twin", ${minutely} }, () => {});`),
-    /task "twin".*there is one of this name/,
+    /task "twin".*the name is taken/,
   ],
   "task_taken.js": [
     plugin(`gateway.hook("*", () => {}, { name: "must go, too" });
       gateway.scheduled({ name: "of-the-file", type: "one_shot", delay: 60 }, () => {});`),
-    /There is a task "of-the-file" already, of .*scheduler\.yaml/,
+    /There is already a task "of-the-file" from .*scheduler\.yaml/,
   ],
   "tool_taken.js": [
     plugin('gateway.tool({ name: "current_time", description: "Mine", run: () => 1 });'),
-    /Cannot add tool "current_time": there is one of this name/,
+    /Cannot add tool "current_time": the name is taken/,
   ],
   "tool_name.js": [
     plugin('gateway.tool({ name: "a b", description: "Mine", run: () => 1 });'),
@@ -107,24 +107,24 @@ const wrong: Readonly<Record<string, readonly [text: string, why: RegExp]>> = {
   ],
 };
 
-/** What is no plugin; each would be told of if it were loaded. */
-const left = ["types.d.ts", "example_test.ts", "example.test.js", "notes.md", "helper.mjs"];
+/** Files that are not plugins; each would log an error if it were loaded. */
+const others = ["types.d.ts", "example_test.ts", "example.test.js", "notes.md", "helper.mjs"];
 
-Deno.test("each wrong plugin is left out whole and reported, the right ones work", async () => {
+Deno.test("invalid plugins are skipped and logged, valid ones work", async () => {
   await using folder = new PluginFolder({
     "hooks.yaml": "hooks: [{ name: of-the-file, event: gateway:startup, command: 'true' }]",
     "scheduler.yaml":
       "tasks: [{ name: of-the-file, type: interval, interval: 3600, command: 'true' }]",
-    ...Object.fromEntries(Object.entries(wrong).map(([name, [text]]) => [name, text])),
-    ...Object.fromEntries(left.map((name) => [name, 'throw new Error("loaded");'])),
+    ...Object.fromEntries(Object.entries(invalid).map(([name, [text]]) => [name, text])),
+    ...Object.fromEntries(others.map((name) => [name, 'throw new Error("loaded");'])),
     "zebra.ts": plugin('gateway.hook("message:sent", () => console.log("zebra heard it"));'),
   });
   await using gateway = await GatewayProcess.start({ env: folder.env });
-  for (const [name, [, why]] of Object.entries(wrong)) {
+  for (const [name, [, why]] of Object.entries(invalid)) {
     const line = gateway.log.find((line) => line.includes(`"name":"${name}"`)) ?? "{}";
     const { level, message, error } = JSON.parse(line);
-    assert.equal(level, "ERROR", `${name} is not reported:\n${gateway.log.join("\n")}`);
-    assert.match(message, /is left out/);
+    assert.equal(level, "ERROR", `${name} is not logged:\n${gateway.log.join("\n")}`);
+    assert.match(message, /Cannot load plugin/);
     assert.match(error, why);
   }
   assert.ok(!gateway.log.some((line) => line.includes("loaded")));
@@ -137,7 +137,7 @@ Deno.test("each wrong plugin is left out whole and reported, the right ones work
   await gateway.waitForLog(/^zebra heard it$/);
 });
 
-Deno.test("what a plugin lets happen behind the gateway's back does not end the gateway", async () => {
+Deno.test("uncaught errors of a plugin do not stop the gateway", async () => {
   await using folder = new PluginFolder({
     "timer.js": plugin(`
       setTimeout(() => { throw new Error("thrown in a timer"); });

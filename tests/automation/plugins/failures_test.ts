@@ -1,4 +1,4 @@
-/** Plugins that fail while they are at work: it is told, and nobody else notices. */
+/** Failures of hooks, tasks and tools of plugins: reported, without effect on others. */
 
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
@@ -8,7 +8,7 @@ import { TestGateway } from "../../support/test_gateway.ts";
 
 const tell = "const tell = globalThis[import.meta.dirname];";
 
-Deno.test("a hook that throws, rejects or never ends is told as hook:error, and the next is called", async () => {
+Deno.test("a hook that throws, rejects or hangs emits hook:error, and other hooks still run", async () => {
   await using folder = new PluginFolder({
     "bad.js": `${tell}
       export default (gateway) => {
@@ -51,7 +51,7 @@ Deno.test("a hook that throws, rejects or never ends is told as hook:error, and 
   }
   await folder.told.waitFor((what) => what === late);
   await gateway.stop();
-  // Its own failure over a hook's failure is not told: that would go round in circles.
+  // A failure while handling hook:error is not reported, which prevents loops.
   const told = gateway.events.items.filter(({ name }) => name === "hook:error");
   assert.equal(told.length, 2 * errors.length);
   await gateway.restart();
@@ -62,7 +62,7 @@ Deno.test("a hook that throws, rejects or never ends is told as hook:error, and 
   );
 });
 
-Deno.test("a task that throws or never ends is told as scheduler:task_error", async () => {
+Deno.test("a task that throws or hangs emits scheduler:task_error", async () => {
   await using folder = new PluginFolder({
     "bad.js": `
       const later = { type: "one_shot", delay: 3600 };
@@ -87,7 +87,7 @@ Deno.test("a task that throws or never ends is told as scheduler:task_error", as
   );
 });
 
-/** What a tool does, and what the model is told of it. */
+/** Implementations of a tool, and what the model gets. */
 const outcomes: Readonly<Record<string, readonly [run: string, told: string | RegExp]>> = {
   text: ["() => 'plain'", "plain"],
   json: ["async () => ({ a: [1, null] })", '{"a":[1,null]}'],
@@ -101,7 +101,7 @@ const outcomes: Readonly<Record<string, readonly [run: string, told: string | Re
   hangs: ["() => new Promise(() => {})", '"hangs" took longer than 0.05 seconds and was ended.'],
 };
 
-Deno.test("whatever a tool returns or throws, the model is told, and the turn goes on", async () => {
+Deno.test("whatever a tool returns or throws reaches the model, and the turn continues", async () => {
   const tools = Object.entries(outcomes).map(([name, [run]]) =>
     `gateway.tool({ name: "${name}", description: "D", timeout: 0.05, run: ${run} });`
   );
@@ -121,7 +121,7 @@ Deno.test("whatever a tool returns or throws, the model is told, and the turn go
   });
 });
 
-Deno.test("the policy goes by a tool's risk, and a tool knows who asks and when to stop", async () => {
+Deno.test("the policy applies to plugin tools, which get their caller and a signal", async () => {
   await using folder = new PluginFolder({
     "tools.js": `${tell}
       export default (gateway) => {

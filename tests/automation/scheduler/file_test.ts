@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/lib/config_error.ts";
-import {
-  parseSchedulerFile,
-  readPluginTask,
-} from "../../../src/automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile, readPluginTask } from "../../../src/automation/scheduler/file.ts";
 import { documentedTasks } from "../../support/documented_examples.ts";
 
 const path = "/etc/clara/scheduler.yaml";
 
-/** A task with these lines, of which the first is number 3. */
+/** Returns a file with a task of these lines, which start at line 3. */
 function withLines(...lines: readonly string[]): string {
   return ["tasks:", "  - name: t", ...lines.map((line) => `    ${line}`)].join("\n");
 }
 
 const everyMinute = ["type: interval", "interval: 60", "command: date"];
 
-async function refused(text: string, message: RegExp): Promise<void> {
+async function assertRejected(text: string, message: RegExp): Promise<void> {
   await assert.rejects(parseSchedulerFile(text, path), (error) => {
     assert.ok(error instanceof ConfigError, String(error));
     assert.match(error.message, message);
@@ -24,7 +21,7 @@ async function refused(text: string, message: RegExp): Promise<void> {
   });
 }
 
-Deno.test("the examples of the Python system mean what they say", async () => {
+Deno.test("the examples of the Python system are parsed", async () => {
   const defaults = {
     description: "",
     enabled: true,
@@ -62,7 +59,7 @@ Deno.test("the examples of the Python system mean what they say", async () => {
   ]);
 });
 
-Deno.test("every key is taken over", async () => {
+Deno.test("every key is parsed", async () => {
   const [command, prompt] = await parseSchedulerFile(
     `tasks:
   - name: Nightly backup
@@ -118,13 +115,13 @@ Deno.test("every key is taken over", async () => {
   });
 });
 
-Deno.test("a file without tasks has none", async () => {
+Deno.test("a file without tasks is accepted", async () => {
   for (const text of ["", "tasks:", "tasks: []", "# nothing\n"]) {
     assert.deepEqual(await parseSchedulerFile(text, path), []);
   }
 });
 
-Deno.test("an interval may be a fraction of seconds; its times are whole milliseconds", async () => {
+Deno.test("fractions of seconds are rounded to milliseconds", async () => {
   const lines = ["type: interval", "interval: 1.3333", "delay: 0.0001", "command: date"];
   const [task] = await parseSchedulerFile(withLines(...lines), path);
   assert.deepEqual(task!.schedule, { type: "interval", intervalMs: 1333, delayMs: 0 });
@@ -135,29 +132,33 @@ Deno.test("an interval may be a fraction of seconds; its times are whole millise
   });
 });
 
-/** What is wrong, and the line and key that are named. */
-const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
+/** Invalid tasks, and the line and key in their errors. */
+const invalid: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["an unknown type", ["type: weekly", "command: date"], /:3: "tasks\.0\.type"/],
   ["no type", ["command: date"], /:2: "tasks\.0\.type"/],
   ["an unknown key", [...everyMinute, "intervall: 3"], /:6: "tasks\.0": .*"intervall"/],
   ["a key of another type", [...everyMinute, "timezone: UTC"], /:6: "tasks\.0": .*"timezone"/],
   ["an interval in words", ["type: interval", "interval: 1h", "command: date"], /:4: .*interval/],
   ["no interval", ["type: interval", "command: date"], /:2: "tasks\.0\.interval"/],
-  ["an interval of nothing", ["type: interval", "interval: 0", "command: date"], /:4: .*interval/],
+  ["an interval of zero", ["type: interval", "interval: 0", "command: date"], /:4: .*interval/],
   [
     "an interval under a second",
     ["type: interval", "interval: 0.5", "command: date"],
     /:4: .*interval/,
   ],
-  ["a delay that is negative", [...everyMinute, "delay: -1"], /:6: "tasks\.0\.delay"/],
-  ["a delay past any date", [...everyMinute, "delay: 1e15"], /:6: "tasks\.0\.delay": .*315360000/],
+  ["a negative delay", [...everyMinute, "delay: -1"], /:6: "tasks\.0\.delay"/],
   [
-    "a single time's delay past any date",
+    "a delay that is too long",
+    [...everyMinute, "delay: 1e15"],
+    /:6: "tasks\.0\.delay": .*315360000/,
+  ],
+  [
+    "a one_shot with a delay that is too long",
     ["type: one_shot", "delay: 1e15", "command: date"],
     /:4: "tasks\.0\.delay": .*315360000/,
   ],
   [
-    "a wrong cron expression",
+    "an invalid cron expression",
     ["type: cron", 'cron: "61 * * * *"', "command: date"],
     /:4: "tasks\.0\.cron": expected a cron expression of 5 or 6 fields/,
   ],
@@ -191,12 +192,16 @@ const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
     "a prompt without a channel",
     ["type: interval", "interval: 60", "prompt: Hi", "platform: a"],
-    /"tasks\.0\.channel": expected where the prompt goes: "platform" and "channel"/,
+    /"tasks\.0\.channel": expected "platform" and "channel"/,
   ],
   ["an empty command", ["type: interval", "interval: 60", 'command: " "'], /:5: .*a command/],
   ["an empty prompt", ["type: interval", "interval: 60", 'prompt: ""'], /:5: .*expected a text/],
-  ["a time-out of nothing", [...everyMinute, "timeout: 0"], /:6: "tasks\.0\.timeout"/],
-  ["a time-out past any timer", [...everyMinute, "timeout: 99999999"], /:6: .*timeout/],
+  ["a timeout of zero", [...everyMinute, "timeout: 0"], /:6: "tasks\.0\.timeout"/],
+  [
+    "a timeout longer than a timer can wait",
+    [...everyMinute, "timeout: 99999999"],
+    /:6: .*timeout/,
+  ],
   ["an unknown overlap", [...everyMinute, "overlap: maybe"], /:6: .*overlap.*skip.*queue.*kill/],
   ["an unknown missed", [...everyMinute, "missed: no"], /:6: .*missed.*skip.*once.*all/],
   ["enabled in words", [...everyMinute, "enabled: perhaps"], /:6: "tasks\.0\.enabled"/],
@@ -207,30 +212,42 @@ const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
     /:7: "tasks\.0\.channel": .*quotes/,
   ],
 ];
-for (const [what, lines, message] of wrong) {
-  Deno.test(`${what} is refused with file, line and key`, async () => {
-    await refused(withLines(...lines), message);
+for (const [what, lines, message] of invalid) {
+  Deno.test(`${what} is rejected with file, line and key`, async () => {
+    await assertRejected(withLines(...lines), message);
   });
 }
 
-Deno.test("a task without a name, with a bad one or with another's is refused", async () => {
-  await refused("tasks:\n  - type: interval\n    interval: 60\n    command: x", /:2: .*name/);
-  await refused("tasks:\n  - name: ../etc\n    type: interval\n    interval: 60\n", /:2: .*name/);
+Deno.test("a task without a name, with an invalid or a duplicate one is rejected", async () => {
+  await assertRejected(
+    "tasks:\n  - type: interval\n    interval: 60\n    command: x",
+    /:2: .*name/,
+  );
+  await assertRejected(
+    "tasks:\n  - name: ../etc\n    type: interval\n    interval: 60\n",
+    /:2: .*name/,
+  );
   const twice = withLines(...everyMinute) + "\n" +
     withLines(...everyMinute).split("\n").slice(1).join("\n");
-  await refused(twice, /:6: "tasks\.1\.name": expected another name: "t" is number 1 already/);
+  await assertRejected(
+    twice,
+    /:6: "tasks\.1\.name": expected a unique name: entry 1 is also called "t"/,
+  );
 });
 
-Deno.test("a file that is no map of tasks is refused", async () => {
-  await refused("- name: a", /scheduler\.yaml:1: the file: expected object/);
-  await refused("tasks: 3", /scheduler\.yaml:1: "tasks": expected array/);
-  await refused("task: []", /scheduler\.yaml:1: .*"task"/);
-  await refused("tasks:\n  - name: [a\n", /Cannot read .*scheduler\.yaml:\d/);
-  // Unquoted, a star is YAML's own sign.
-  await refused(withLines("type: cron", "cron: * * * * *", "command: date"), /scheduler\.yaml:4/);
+Deno.test("a file that is not a map of tasks is rejected", async () => {
+  await assertRejected("- name: a", /scheduler\.yaml:1: the file: expected object/);
+  await assertRejected("tasks: 3", /scheduler\.yaml:1: "tasks": expected array/);
+  await assertRejected("task: []", /scheduler\.yaml:1: .*"task"/);
+  await assertRejected("tasks:\n  - name: [a\n", /Cannot read .*scheduler\.yaml:\d/);
+  // Unquoted, a star starts a YAML alias.
+  await assertRejected(
+    withLines("type: cron", "cron: * * * * *", "command: date"),
+    /scheduler\.yaml:4/,
+  );
 });
 
-Deno.test("a plugin's task is read the same way, its function taking the command's place", () => {
+Deno.test("a plugin's task has the same fields, with a function instead of a command", () => {
   const run = () => {};
   const task = readPluginTask({ name: "hourly-cleanup", type: "interval", interval: 3600 }, run);
   assert.deepEqual(task.action, { type: "function", run });
@@ -238,4 +255,20 @@ Deno.test("a plugin's task is read the same way, its function taking the command
     () => readPluginTask({ name: "x", type: "cron", cron: "nonsense" }, run),
     { message: /"cron": expected a cron expression/ },
   );
+});
+
+Deno.test("an id may be a number unless YAML would round it", async () => {
+  const channelOf = async (id: string) => {
+    const [task] = await parseSchedulerFile(
+      `tasks:
+  - { name: x, type: interval, interval: 60, prompt: Hello, platform: discord, channel: ${id} }`,
+      path,
+    );
+    return task!.action.type === "prompt" ? task!.action.target.channel : undefined;
+  };
+  assert.equal(await channelOf("42"), "42");
+  assert.equal(await channelOf('"1234567890123456789"'), "1234567890123456789");
+  for (const id of ["1234567890123456789", "1.50"]) {
+    await assert.rejects(channelOf(id), /"tasks\.0\.channel": expected .*in quotes/);
+  }
 });

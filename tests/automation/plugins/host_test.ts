@@ -1,8 +1,8 @@
-/** What a plugin's author is told by the types: checked when this file is, and run as a plugin. */
+/** The types for plugins, checked at compile time, and a plugin that uses them. */
 
 import assert from "node:assert/strict";
 import type { EventOf, Gateway, HookEvent } from "../../../src/automation/plugins/plugin.ts";
-import { PluginHost } from "../../../src/automation/plugins/plugin_host.ts";
+import { PluginHost } from "../../../src/automation/plugins/host.ts";
 import { ToolRegistry } from "../../../src/tools/registry.ts";
 import type { Hook } from "../../../src/automation/hooks/hook.ts";
 
@@ -16,7 +16,7 @@ const others: Same<EventOf<"*:error">, HookEvent> = true;
 const content: Same<EventOf<"message:sent">["data"]["tool_count"], number> = true;
 const who: Same<EventOf<"session:start">["user_id"], string | null> = true;
 
-/** Uses what the types give without a cast. */
+/** Uses the types without casts. */
 function plugin(gateway: Gateway): void {
   gateway.hook("message:sent", ({ data, user_id }) => `${user_id} ${data.content.length}`);
   gateway.hook("tool:*", ({ type, data }) => `${type} ${data.tool_name}`);
@@ -26,7 +26,7 @@ function plugin(gateway: Gateway): void {
   }, { priority: 3, when: { platform: "discord", user: ["a*", "b"] } });
 }
 
-Deno.test("a plugin that the types allow is taken", async () => {
+Deno.test("a plugin that type-checks is accepted", async () => {
   assert.deepEqual([one, kind, all, others, content, who], Array(6).fill(true));
   let hooks: readonly Hook[] = [];
   const host = new PluginHost("typed.ts", {
@@ -35,7 +35,7 @@ Deno.test("a plugin that the types allow is taken", async () => {
     registry: new ToolRegistry(),
   });
   plugin(host.gateway);
-  await host.putIntoForce();
+  await host.activate();
   assert.deepEqual(
     hooks.map(({ name, priority, when }) => [name, priority, when]),
     [

@@ -1,20 +1,19 @@
-/** Reads `hooks.yaml`. Pure: a wrong file is told with file, line and key. */
+/** Parses `hooks.yaml`, and the hooks that plugins define. */
 
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import * as fields from "../command/fields.ts";
 import { eventNames } from "../../domain/events.ts";
 import { parseYaml } from "../../lib/yaml.ts";
-import type { EventPattern, Hook } from "./hook.ts";
-import { isEventPattern } from "./hook_match.ts";
+import { type EventPattern, type Hook, type HookAction, isEventPattern } from "./hook.ts";
 
 const eventPattern = z.string().refine(
   isEventPattern,
-  `expected "*", some such as "tool:*", or one of ${eventNames.join(", ")}`,
+  `expected "*", a pattern such as "tool:*", or one of ${eventNames.join(", ")}`,
 ).transform((text) => text as EventPattern);
 
-/** The fields of every hook, whatever it does. Times are seconds. */
-export const hookFields = {
+/** The fields of every hook. Durations are in seconds. */
+const hookFields = {
   name: fields.name,
   event: eventPattern,
   timeout: fields.seconds.default(30),
@@ -34,11 +33,13 @@ const entry = z.strictObject({
   command: fields.command,
   working_dir: z.string().min(1).optional(),
   env: fields.env.default({}),
-  /** As the Python system's files have it. */
+  /** Accepted because files of the Python system have it. */
   type: z.literal("shell").optional(),
 });
 
-/** What the file may hold. */
+const pluginHook = z.strictObject({ ...hookFields, name: z.string().min(1).max(300) });
+
+/** The content of the file. */
 export const hooksFileSchema = z.strictObject({
   hooks: z.array(entry).nullish().transform((hooks) => hooks ?? []).superRefine(
     fields.assertUniqueNames,
@@ -46,10 +47,10 @@ export const hooksFileSchema = z.strictObject({
 });
 
 /**
- * Parses the text of a `hooks.yaml`; relative working folders count from the file's own.
+ * Parses a `hooks.yaml`. Relative working directories start at the file's folder.
  *
  * @param path names the file in errors.
- * @throws {ConfigError} with file, line, key and what was expected.
+ * @throws {ConfigError} with file, line, key and the expected value.
  */
 export async function parseHooksFile(text: string, path: string): Promise<readonly Hook[]> {
   const folder = dirname(resolve(path));
@@ -59,4 +60,18 @@ export async function parseHooksFile(text: string, path: string): Promise<readon
     timeoutMs: timeout * 1000,
     action: { type: "command", command, env, workingDir: resolve(folder, working_dir ?? ".") },
   }));
+}
+
+/** Checks a plugin's hook. @throws {Error} with the field and the expected value. */
+export function readPluginHook(
+  definition: unknown,
+  run: Extract<HookAction, { type: "function" }>["run"],
+): Hook {
+  const result = pluginHook.safeParse(definition);
+  if (!result.success) {
+    throw new Error(`Cannot add hook: ${fields.definitionProblem(result.error)}`);
+  }
+  if (typeof run !== "function") throw new Error("Cannot add hook: expected a function");
+  const { timeout, ...hook } = result.data;
+  return { ...hook, timeoutMs: timeout * 1000, action: { type: "function", run } };
 }

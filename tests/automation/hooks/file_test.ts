@@ -1,12 +1,12 @@
-/** Reading `hooks.yaml`: what it may hold, and how what is wrong with it is told. */
+/** Parsing `hooks.yaml`, and the errors for invalid files. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/lib/config_error.ts";
 import { eventNames } from "../../../src/domain/events.ts";
-import { parseHooksFile } from "../../../src/automation/hooks/hooks_file.ts";
+import { parseHooksFile } from "../../../src/automation/hooks/file.ts";
 import { documentedHooks } from "../../support/documented_examples.ts";
 
-Deno.test("the documentation's examples are read, and nothing is put into their text", async () => {
+Deno.test("the documented examples are parsed, and commands stay as they are", async () => {
   const hooks = await parseHooksFile(documentedHooks, "/etc/clara/hooks/hooks.yaml");
   const common = { enabled: true, description: "", priority: 0, when: {} };
   const action = { type: "command", workingDir: "/etc/clara/hooks", env: {} };
@@ -29,7 +29,7 @@ Deno.test("the documentation's examples are read, and nothing is put into their 
   }]);
 });
 
-Deno.test("a file of the Python system is read as it is", async () => {
+Deno.test("a file of the Python system is accepted unchanged", async () => {
   const hooks = await parseHooksFile(
     `hooks:
   - name: log-sessions
@@ -73,14 +73,14 @@ Deno.test("a file of the Python system is read as it is", async () => {
   });
 });
 
-Deno.test("every event may be named, and patterns that fit one", async () => {
+Deno.test("every event and every matching pattern is accepted", async () => {
   const patterns = [...eventNames, "*", "tool:*", "*:error", "*session*"];
   const list = patterns.map((event, index) => ({ name: `h${index}`, event, command: "true" }));
   const hooks = await parseHooksFile(JSON.stringify({ hooks: list }), "h");
   assert.deepEqual(hooks.map(({ event }) => event), patterns);
 });
 
-Deno.test("conditions and variables are read, one word like a list of one", async () => {
+Deno.test("conditions and variables are parsed, and a single word counts as a list", async () => {
   const [hook] = await parseHooksFile(
     `hooks:
   - name: ünï 1.2_3-4
@@ -105,7 +105,7 @@ Deno.test("conditions and variables are read, one word like a list of one", asyn
   assert.deepEqual(hook!.action.env, { A: "text", B: "5", C: "true", D: "${HOME}" });
 });
 
-Deno.test("a file without hooks has none", async () => {
+Deno.test("a file without hooks is accepted", async () => {
   for (const text of ["", "# nothing\n", "hooks:\n", "hooks: []\n", "{}"]) {
     assert.deepEqual(await parseHooksFile(text, "h"), []);
   }
@@ -116,7 +116,7 @@ const base = `hooks:
     event: tool:error
     command: echo
 `;
-const wrongs: readonly (readonly [text: string, says: string])[] = [
+const invalid: readonly (readonly [text: string, says: string])[] = [
   [`${base}    tiemout: 3\n`, 'h:5: "hooks.0": Unrecognized key: "tiemout"'],
   [`${base}    timeout: -1\n`, 'h:5: "hooks.0.timeout": Too small: expected number to be >0'],
   [`${base}    timeout: 0\n`, 'h:5: "hooks.0.timeout": '],
@@ -144,7 +144,7 @@ const wrongs: readonly (readonly [text: string, says: string])[] = [
   ["hooks:\n  - event: '*'\n    command: x\n", 'h:2: "hooks.0.name": expected string'],
   ["hooks:\n  - name: a\n    event: '*'\n    command: ' '\n", 'h:4: "hooks.0.command": expected a'],
   ['hooks:\n  - name: a\n    event: "*"\n    command: "a\\0b"\n', 'h:4: "hooks.0.command": expec'],
-  [base + base.slice(7), 'h:5: "hooks.1.name": expected another name: "a" is number 1 already'],
+  [base + base.slice(7), 'h:5: "hooks.1.name": expected a unique name: entry 1 is also called "a"'],
   ["\nhoks: []\n", 'h:2: Unrecognized key: "hoks"'],
   ["[]", "h:1: the file: expected object, received array"],
   ["hooks: 5", 'h:1: "hooks": expected array, received number'],
@@ -155,8 +155,8 @@ const wrongs: readonly (readonly [text: string, says: string])[] = [
   ["hooks: *x", "h: Unresolved alias"],
 ];
 
-for (const [text, says] of wrongs) {
-  Deno.test(`${JSON.stringify(text)} is refused with file, line and key`, async () => {
+for (const [text, says] of invalid) {
+  Deno.test(`${JSON.stringify(text)} is rejected with file, line and key`, async () => {
     await assert.rejects(parseHooksFile(text, "h"), (error) => {
       assert.ok(error instanceof ConfigError, String(error));
       assert.ok(error.message.includes(says), error.message);
@@ -165,10 +165,20 @@ for (const [text, says] of wrongs) {
   });
 }
 
-Deno.test("an unknown event is told with those that there are", async () => {
+Deno.test("the error for an unknown event lists all events", async () => {
   const text = "hooks: [{ name: a, event: x, command: y }]";
   await assert.rejects(parseHooksFile(text, "h"), (error: Error) => {
     for (const name of eventNames) assert.ok(error.message.includes(name), name);
     return true;
   });
+});
+
+Deno.test("the error for a value of the wrong type says what was expected", async () => {
+  const parse = (field: string) =>
+    parseHooksFile(`hooks: [{ name: x, event: "*", command: y, ${field} }]`, "hooks.yaml");
+  await assert.rejects(
+    parse("when: { channel: 123 }"),
+    /"hooks\.0\.when\.channel": expected a text or a list of texts; numbers in quotes/,
+  );
+  await assert.rejects(parse("env: { A: [1] }"), /"hooks\.0\.env\.A": expected a text, a number/);
 });

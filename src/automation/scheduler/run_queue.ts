@@ -1,27 +1,24 @@
-/**
- * The runs of one task, in line: one at a time, and what happens to a fire time that meets a run that
- * still goes on. Used by the scheduler.
- */
+/** The runs of one task: one at a time, with a policy for fire times during a run. */
 
 import type { RunResult } from "../../store/run_store.ts";
 import type { Task } from "./task.ts";
 
-/** A run that waits or goes on. Without `fireAt` it was started by hand. */
+/** A requested run; without `fireAt` it was started manually. */
 export interface Fire {
   readonly fireAt?: number;
-  /** Hears how a run by hand went. */
+  /** Called with the result of a manual run. */
   readonly onEnd?: (result: RunResult | undefined) => void;
 }
 
-/** What a {@linkcode TaskRunQueue} is given. */
+/** Options of {@linkcode TaskRunQueue}. */
 export interface TaskRunQueueOptions {
-  /** Runs the task; must not throw, and ends soon after the signal aborts. */
+  /** Runs the task; must not reject, and must end soon after the signal aborts. */
   readonly run: (fire: Fire, signal: AbortSignal) => Promise<RunResult | undefined>;
-  /** Hears of a fire time that is not run because another run goes on. */
+  /** Called for a fire time that does not run because of another run. */
   readonly onSkip: (fire: Fire) => void;
 }
 
-/** Runs that may wait behind the one that goes on. */
+/** Most runs that wait. */
 const maxWaiting = 100;
 
 export class TaskRunQueue {
@@ -34,17 +31,17 @@ export class TaskRunQueue {
     this.#options = options;
   }
 
-  /** Whether a run goes on. */
+  /** Whether a run is in progress. */
   get running(): boolean {
     return this.#abort !== undefined;
   }
 
-  /** Runs that wait. */
+  /** The number of waiting runs. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** Runs a fire time now, later or not at all. */
+  /** Starts a run now, later or not at all, as the overlap policy says. */
   fire(fire: Fire, overlap: Task["overlap"]): void {
     if (!this.running) {
       this.#idle = this.#work(fire);
@@ -53,12 +50,12 @@ export class TaskRunQueue {
     if (overlap === "skip" || this.#waiting.length >= maxWaiting) return this.#options.onSkip(fire);
     if (overlap === "kill") {
       this.#waiting.splice(0).forEach((older) => this.#options.onSkip(older));
-      this.#abort!.abort(new Error("a newer run has taken its place"));
+      this.#abort!.abort(new Error("replaced by a newer run"));
     }
     this.#waiting.push(fire);
   }
 
-  /** Forgets what waits; ends what runs where a reason is given. Resolves when nothing runs. */
+  /** Drops waiting runs, and aborts the one in progress if there is a reason. Resolves when idle. */
   stop(reason?: Error): Promise<void> {
     this.#waiting.length = 0;
     if (reason) this.#abort?.abort(reason);

@@ -1,19 +1,18 @@
-/** A hook runner with a real store in a folder of its own. The tests of the runner stand on it. */
+/** A hook runner with a store and a folder of its own, for tests. */
 
 import { join } from "node:path";
 import { EventBus, type GatewayEvent } from "../../../src/domain/events.ts";
 import type { Hook, HookAction } from "../../../src/automation/hooks/hook.ts";
-import type { HookEvent } from "../../../src/automation/hooks/hook_event.ts";
-import { HookRunner, type HookRunnerOptions } from "../../../src/automation/hooks/hook_runner.ts";
+import type { HookEvent } from "../../../src/automation/hooks/event.ts";
+import { HookRunner, type HookRunnerOptions } from "../../../src/automation/hooks/runner.ts";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { Recording } from "../../support/load/recording.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { hookOf } from "./sample_hook.ts";
 
-/** The runner's place. Disposing of it stops the runner. */
-export class RunnerPlace implements AsyncDisposable {
+export class HookRunnerFixture implements AsyncDisposable {
   readonly events = new EventBus();
-  /** All events, those of failing hooks among them. */
+  /** All events, including hook:error. */
   readonly emitted = new Recording<GatewayEvent>();
   readonly folder = new TempFolder("clara_hooks_");
   readonly store: SqliteStore;
@@ -33,12 +32,12 @@ export class RunnerPlace implements AsyncDisposable {
     });
   }
 
-  /** Puts these hooks into force. */
+  /** Replaces the hooks. */
   use(...hooks: readonly Partial<Hook>[]): void {
     this.runner.replace("hooks.yaml", hooks.map(hookOf));
   }
 
-  /** A command in the place's folder. */
+  /** A command in the fixture's folder. */
   command(command: string, env: Readonly<Record<string, string>> = {}): HookAction {
     return { type: "command", command, workingDir: this.folder.path, env };
   }
@@ -60,7 +59,7 @@ export class RunnerPlace implements AsyncDisposable {
     this.events.emit("gateway:shutdown", { reason: "test" });
   }
 
-  /** What a file in the folder holds, line by line; nothing where there is none. */
+  /** Returns the lines of a file in the folder; none if it is missing. */
   lines(name: string): readonly string[] {
     try {
       return Deno.readTextFileSync(join(this.folder.path, name)).split("\n").slice(0, -1);
@@ -69,12 +68,12 @@ export class RunnerPlace implements AsyncDisposable {
     }
   }
 
-  /** Makes an empty file. */
+  /** Creates an empty file. */
   touch(name: string): void {
     Deno.writeTextFileSync(join(this.folder.path, name), "");
   }
 
-  /** Resolves when this many runs of a hook are kept; gives them, the oldest first. */
+  /** Waits until this many runs of a hook are stored, and returns them, oldest first. */
   async runs(name: string, count: number) {
     const giveUpAt = Date.now() + 10_000;
     for (;;) {
@@ -92,8 +91,8 @@ export class RunnerPlace implements AsyncDisposable {
   }
 }
 
-/** A function hook that notes what it gets, and waits where it is told to. */
-export function noting(until: Promise<void> = Promise.resolve()) {
+/** A function hook that records its events and returns once `until` is resolved. */
+export function recordingHook(until: Promise<void> = Promise.resolve()) {
   const got = new Recording<HookEvent>();
   const action: HookAction = {
     type: "function",
@@ -105,7 +104,7 @@ export function noting(until: Promise<void> = Promise.resolve()) {
   return {
     got,
     action,
-    /** The ids of the requests that it heard of, or the names of other events. */
+    /** The request ids of its events, or the names of other events. */
     ids: () => got.items.map(({ request_id, type }) => request_id ?? type),
   };
 }

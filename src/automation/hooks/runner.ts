@@ -1,52 +1,51 @@
 /**
- * Runs hooks beside the gateway's work: events go into a queue for each hook and never wait; a hook
- * handles one after the other, and only so many commands run at once. Subscribed to the events by the
- * gateway.
+ * Runs hooks without delaying the gateway's work. Each hook has a queue and handles its events in order;
+ * the number of commands that run at once is limited.
  */
 
-import type { CommandEnvironmentOptions } from "../command/environment.ts";
+import type { CommandEnvironmentOptions } from "../command/action.ts";
 import { errorText } from "../../lib/error_text.ts";
 import type { EventBus, EventOrigin, GatewayEvent } from "../../domain/events.ts";
 import { logger } from "../../logging/log.ts";
 import type { RunResult, RunStore } from "../../store/run_store.ts";
 import { waitAtMost } from "../../lib/wait.ts";
-import type { Hook } from "./hook.ts";
-import { callHook } from "./hook_call.ts";
-import { toHookEvent } from "./hook_event.ts";
-import { matchesEvent } from "./hook_match.ts";
-import { type HookCall, type HookJob, HookQueue, sizeOf } from "./hook_queue.ts";
+import { toHookEvent } from "./event.ts";
+import { callHook, type Hook, matchesEvent } from "./hook.ts";
+import { type HookCall, type HookJob, HookQueue, sizeOf } from "./queue.ts";
 
 const log = logger("automation", "hooks");
 
-/** Runs of one hook that are kept. */
+/** Runs kept of each hook. */
 const keptRuns = 100;
-/** How long the commands that run at the end may go on beside those of `gateway:shutdown`, ms. */
-const lastWaitMs = 5_000;
+/** Characters of a failed command's output that are logged. */
+const loggedChars = 500;
 
-/** What a {@linkcode HookRunner} is given. */
+/** Options of {@linkcode HookRunner}. */
 export interface HookRunnerOptions extends CommandEnvironmentOptions {
   readonly events: EventBus;
   readonly runs: Pick<RunStore, "add">;
-  /** Commands that may run at once. */
+  /** Most commands that run at once. */
   readonly concurrentHooks: number;
-  /** Events that may wait for one hook. */
+  /** Most events that wait for one hook. */
   readonly queuedHookEvents: number;
-  /** Characters of all events that wait. Default: 33,554,432. */
+  /** Most characters of all waiting events. Default: 33,554,432. */
   readonly queuedChars?: number;
+  /** How long hooks of other events than `gateway:shutdown` may run on shutdown. Default: 5000. */
+  readonly drainMs?: number;
   readonly now?: () => number;
 }
 
-/** A hook, and how it is doing. */
+/** A hook and its state. */
 export interface HookStatus {
   readonly hook: Hook;
   readonly source: string;
   readonly queued: number;
   readonly running: boolean;
-  /** Events that it has not handled because it was too slow. */
+  /** Events dropped because the hook was too slow. */
   readonly dropped: number;
 }
 
-/** How busy the hooks are. */
+/** The load of all hooks. */
 export interface HookFigures {
   readonly hooks: number;
   readonly queued: number;
@@ -58,14 +57,15 @@ export class HookRunner {
   readonly #options: HookRunnerOptions;
   readonly #now: () => number;
   readonly #unsubscribe: () => void;
-  /** By name, in the order in which they get an event. */
+  /** By descending priority. */
   #queues: readonly HookQueue[] = [];
   readonly #running = new Set<Promise<unknown>>();
+  /** Kept apart from the queues, because a queue may be removed while its hook runs. */
   readonly #calls = new Set<HookCall>();
-  #commands = 0;
+  #runningCommands = 0;
   #queuedChars = 0;
   #seq = 0;
-  /** The number of `gateway:shutdown`, once it was emitted. */
+  /** The number of `gateway:shutdown`, once emitted. */
   #shutdownSeq?: number;
   #stopped = false;
 
@@ -76,31 +76,30 @@ export class HookRunner {
   }
 
   /**
-   * Puts hooks in the place of those of the same source. What waits for a hook that is still there by
-   * its name is kept.
+   * Replaces the hooks of a source. A hook that keeps its name keeps its waiting events.
    *
-   * @throws {Error} where a name is another source's.
+   * @throws {Error} if another source has a hook of the same name.
    */
   replace(source: string, hooks: readonly Hook[]): void {
     const others = this.#queues.filter((queue) => queue.source !== source);
     for (const { name } of hooks) {
       const other = others.find(({ hook }) => hook.name === name);
-      if (other) throw new Error(`There is a hook "${name}" already, of ${other.source}`);
+      if (other) throw new Error(`There is already a hook "${name}" from ${other.source}`);
     }
     const old = this.#queues.filter((queue) => queue.source === source);
     const own = hooks.map((hook) => {
       const queue = old.find((queue) => queue.hook.name === hook.name);
       if (!queue) return new HookQueue(hook, source);
       queue.hook = hook;
-      // Who switches off a hook that goes wrong wants no more of it.
-      if (!hook.enabled) this.#forget(queue);
+      // An operator who disables a faulty hook wants no more runs of it.
+      if (!hook.enabled) this.#discard(queue);
       return queue;
     });
-    for (const queue of old) if (!own.includes(queue)) this.#forget(queue);
+    for (const queue of old) if (!own.includes(queue)) this.#discard(queue);
     this.#queues = [...others, ...own].sort((a, b) => b.hook.priority - a.hook.priority);
   }
 
-  /** All hooks. */
+  /** Returns all hooks. */
   list(): readonly HookStatus[] {
     return this.#queues.map(({ hook, source, length, current, dropped }) => ({
       hook,
@@ -122,12 +121,12 @@ export class HookRunner {
     };
   }
 
-  /** Calls a hook for an event of the caller's; undefined where there is no such hook. */
+  /** Runs a hook for a given event, bypassing its queue; returns undefined if it does not exist. */
   async test(name: string, event: GatewayEvent): Promise<RunResult | undefined> {
     const hook = this.#queues.find(({ hook }) => hook.name === name)?.hook;
     if (!hook) return undefined;
     if (this.#stopped) throw new Error("The gateway is stopping");
-    // Beside the queue, but not beyond the gateway's end.
+    // Counted as running, so that a stop ends it.
     const run = this.#call(hook, event, { seq: 0, abort: new AbortController() })
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
@@ -135,17 +134,18 @@ export class HookRunner {
   }
 
   /**
-   * Ends: what waited before `gateway:shutdown` is given up, its hooks run to their end, what came
-   * after has a moment, and what then still runs is ended.
+   * Stops. Events that waited before `gateway:shutdown` are dropped; its own hooks run to completion;
+   * everything else gets `drainMs` and is then aborted.
    */
   async stop(): Promise<void> {
+    const { drainMs = 5_000 } = this.#options;
     const last = this.#shutdownSeq ?? Infinity;
-    const given = this.#queues.reduce((sum, queue) => sum + this.#drop(queue, last), 0);
-    if (given > 0) log.warn("Events that no hook handles any more: {count}", { count: given });
-    const timer = setTimeout(() => this.#abortBefore(last), lastWaitMs);
+    const count = this.#queues.reduce((sum, queue) => sum + this.#drop(queue, last), 0);
+    if (count > 0) log.warn("Dropped {count} hook events on shutdown", { count });
+    const timer = setTimeout(() => this.#abortBefore(last), drainMs);
     const pending = (queue: HookQueue) => queue.head?.seq === last || queue.current?.seq === last;
     while (this.#queues.some(pending) && this.#running.size > 0) await Promise.race(this.#running);
-    await waitAtMost(this.#idle(), lastWaitMs);
+    await waitAtMost(this.#idle(), drainMs);
     clearTimeout(timer);
     this.#stopped = true;
     this.#unsubscribe();
@@ -163,17 +163,17 @@ export class HookRunner {
       job ??= { seq, event, size: sizeOf(event) };
       this.#enqueue(queue, job);
     }
-    if (job) this.#pump();
+    if (job) this.#startNext();
   }
 
   #enqueue(queue: HookQueue, job: HookJob): void {
     const { queuedHookEvents, queuedChars = 32 * 1024 * 1024 } = this.#options;
     const full = queue.length >= queuedHookEvents || this.#queuedChars + job.size > queuedChars;
-    // At the end the backlog is given up, and so is in nobody's way.
+    // A shutdown drops the backlog, so there is room for its event.
     if (full && job.event.name !== "gateway:shutdown") {
-      // Told at 1, 10, 100 …: the log must not drown with the hook.
+      // Logged at 1, 10, 100 …, so that the log is not flooded too.
       if (/^10*$/.test(String(++queue.dropped))) {
-        log.warn("Hook {hook} does not keep up: {count} events were dropped, {queued} wait", {
+        log.warn("Hook {hook} is too slow: {count} events dropped, {queued} waiting", {
           hook: queue.hook.name,
           count: queue.dropped,
           queued: queue.length,
@@ -185,20 +185,20 @@ export class HookRunner {
     queue.push(job);
   }
 
-  /** Starts what may run: the oldest event first, the higher priority among equals. */
-  #pump(): void {
+  /** Starts what may run: the oldest event first, by priority for the same event. */
+  #startNext(): void {
     for (;;) {
-      const room = this.#commands < this.#options.concurrentHooks;
+      const hasCapacity = this.#runningCommands < this.#options.concurrentHooks;
       let next: HookQueue | undefined;
       for (const queue of this.#queues) {
         if (queue.current || !queue.head) continue;
-        if (!room && queue.hook.action.type === "command") continue;
+        if (!hasCapacity && queue.hook.action.type === "command") continue;
         if (!next || queue.head.seq < next.head!.seq) next = queue;
       }
       if (!next || this.#stopped) return;
       const run = this.#run(next).finally(() => {
         this.#running.delete(run);
-        this.#pump();
+        this.#startNext();
       });
       this.#running.add(run);
     }
@@ -208,20 +208,19 @@ export class HookRunner {
     const { hook } = queue;
     const { seq, event, size } = queue.shift()!;
     this.#queuedChars -= size;
-    const command = hook.action.type === "command" ? 1 : 0;
-    this.#commands += command;
+    const commands = hook.action.type === "command" ? 1 : 0;
+    this.#runningCommands += commands;
     queue.current = { seq, abort: new AbortController() };
     try {
       await this.#call(hook, event, queue.current);
     } finally {
-      this.#commands -= command;
+      this.#runningCommands -= commands;
       queue.current = undefined;
     }
   }
 
   async #call(hook: Hook, event: GatewayEvent, call: HookCall): Promise<RunResult> {
     const startedAt = this.#now();
-    // Beside the queue, which may go while its hook runs.
     this.#calls.add(call);
     const { childEnvironment, environment, runs } = this.#options;
     const result = await callHook(
@@ -229,11 +228,11 @@ export class HookRunner {
       { childEnvironment, environment, signal: call.abort.signal },
     );
     this.#calls.delete(call);
-    if (result.error !== undefined) this.#report(hook, event, result, result.error);
+    if (result.error !== undefined) this.#reportFailure(hook, event, result, result.error);
     else log.debug("Hook {hook} ran for {event}", { hook: hook.name, event: event.name });
     const run = { kind: "hook", name: hook.name, trigger: event.name, startedAt, result } as const;
     await runs.add(run, { keep: keptRuns }).catch((error) =>
-      log.warn("Cannot keep how hook {hook} went: {error}", {
+      log.warn("Cannot store the result of hook {hook}: {error}", {
         hook: hook.name,
         error: errorText(error),
       })
@@ -241,14 +240,14 @@ export class HookRunner {
     return result;
   }
 
-  #report(hook: Hook, event: GatewayEvent, result: RunResult, error: string): void {
+  #reportFailure(hook: Hook, event: GatewayEvent, result: RunResult, error: string): void {
     log.warn("Hook {hook} failed for {event}: {error}{output}", {
       hook: hook.name,
       event: event.name,
       error,
-      output: result.output && `; it printed:\n${result.output.slice(-500).trimEnd()}`,
+      output: result.output && `; its output:\n${result.output.slice(-loggedChars).trimEnd()}`,
     });
-    // A hook that fails over the failure of another one must not go round in circles.
+    // Reporting failures of hooks for hook:error would cause endless loops.
     if (event.name === "hook:error") return;
     const { node_id, platform, user_id, channel_id, request_id } = event.data as EventOrigin;
     this.#options.events.emit("hook:error", {
@@ -264,7 +263,7 @@ export class HookRunner {
     });
   }
 
-  /** Ends the calls for events from before number `seq`. */
+  /** Aborts runs for events with a number below `seq`. */
   #abortBefore(seq: number): void {
     for (const call of this.#calls) {
       if (call.seq < seq) call.abort.abort(new Error("the gateway is stopping"));
@@ -275,12 +274,13 @@ export class HookRunner {
     while (this.#running.size > 0) await Promise.race(this.#running);
   }
 
-  #forget(queue: HookQueue): void {
-    const lost = this.#drop(queue);
-    if (lost > 0) {
-      log.warn("Hook {hook} is gone or off, and {count} events that waited for it are given up", {
+  /** Drops the events of a hook that was removed or disabled. */
+  #discard(queue: HookQueue): void {
+    const count = this.#drop(queue);
+    if (count > 0) {
+      log.warn("Hook {hook} was removed or disabled: {count} waiting events dropped", {
         hook: queue.hook.name,
-        count: lost,
+        count,
       });
     }
   }

@@ -1,9 +1,9 @@
-/** The events that wait for one hook, within a limit. Used by the runner. */
+/** The events that wait for one hook. */
 
 import type { GatewayEvent } from "../../domain/events.ts";
 import type { Hook } from "./hook.ts";
 
-/** An event for a hook, with its number in order of emission. */
+/** An event for a hook, with its sequence number. */
 export interface HookJob {
   readonly seq: number;
   readonly event: GatewayEvent;
@@ -11,19 +11,19 @@ export interface HookJob {
   readonly size: number;
 }
 
-/** The handling of a job. */
+/** A run of a hook. */
 export interface HookCall {
   readonly seq: number;
   readonly abort: AbortController;
 }
 
-/** First in, first out; what does not fit is dropped and counted. */
+/** A first-in-first-out queue. The runner enforces the limits and counts dropped events. */
 export class HookQueue {
-  /** A changed file puts another definition in its place. */
+  /** Replaced when the definition of the hook changes. */
   hook: Hook;
-  /** Where the hook comes from: the file, or a plugin. */
+  /** The file or plugin that defines the hook. */
   readonly source: string;
-  /** What it handles just now. */
+  /** The run in progress. */
   current?: HookCall;
   dropped = 0;
   #jobs: HookJob[] = [];
@@ -38,12 +38,12 @@ export class HookQueue {
     return this.#jobs.length;
   }
 
-  /** Characters of all that wait. */
+  /** Characters of all waiting events. */
   get size(): number {
     return this.#size;
   }
 
-  /** The one that is next. */
+  /** The next job. */
   get head(): HookJob | undefined {
     return this.#jobs[0];
   }
@@ -59,7 +59,7 @@ export class HookQueue {
     return job;
   }
 
-  /** Drops all that came before number `seq` (all, where it is missing); gives their count. */
+  /** Removes the jobs with a number below `seq` (default: all) and returns how many. */
   drop(seq = Infinity): number {
     const before = this.#jobs.length;
     this.#jobs = this.#jobs.filter((job) => job.seq >= seq);
@@ -68,7 +68,7 @@ export class HookQueue {
   }
 }
 
-/** About what an event takes up: the characters of its texts. */
+/** Estimates the memory that an event takes: the characters of its texts. */
 export function sizeOf({ data }: GatewayEvent): number {
   return Object.values(data).flat()
     .reduce((sum, value) => sum + (typeof value === "string" ? value.length : 0), 0);

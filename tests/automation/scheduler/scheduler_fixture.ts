@@ -1,4 +1,4 @@
-/** A scheduler on a real store, with a clock that the test moves. The scheduler's tests sit on it. */
+/** Schedulers on a store, with a clock that the test controls. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -13,38 +13,38 @@ import { FakeClock } from "../../support/fake_clock.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
 
-/** Where the file of these tasks would be. */
+/** The source of the tasks. */
 export const source = "scheduler.yaml";
 
 const home = { PATH: Deno.env.get("PATH") ?? "" };
 
-/** What a task of these tests may have beside its schedule. */
+/** A schedule, and any other fields of a task. */
 export type TaskFields = Partial<Task> & Pick<Task, "schedule">;
 
-export class SchedulerBench implements AsyncDisposable {
+export class SchedulerFixture implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly events: GatewayEvent[] = [];
-  /** What ran: the fire times of {@linkcode task}, to the second, or `manual`. */
+  /** The fire times of {@linkcode task} that ran, to the second, or `manual`. */
   readonly ran: string[] = [];
-  /** The prompts that were taken in; the same one again is not put down twice. */
+  /** The accepted prompts, each id once. */
   readonly prompts: Prompt[] = [];
-  /** Thrown at whoever asks the store for tasks, or puts in a prompt. */
+  /** If set, the store's tasks or the submission of prompts fail with it. */
   storeDown?: Error;
   promptsDown?: Error;
-  /** How often a prompt was put in, also in vain. */
+  /** The number of submitted prompts, including rejected ones. */
   submissions = 0;
-  /** Does something in the middle of a run of {@linkcode task}. */
+  /** Called during each run of {@linkcode task}. */
   during: (run: TaskRun) => unknown = () => {};
   store!: SqliteStore;
   readonly #place = new SqlitePlace();
   readonly #folder = new TempFolder("clara_tasks_");
   readonly #schedulers: Scheduler[] = [];
 
-  /** `at` is what the clock shows. */
-  static async open(at: string): Promise<SchedulerBench> {
-    const bench = new SchedulerBench(at);
-    bench.store = await bench.#place.open();
-    return bench;
+  /** @param at the time of the clock. */
+  static async open(at: string): Promise<SchedulerFixture> {
+    const fixture = new SchedulerFixture(at);
+    fixture.store = await fixture.#place.open();
+    return fixture;
   }
 
   private constructor(at: string) {
@@ -54,7 +54,7 @@ export class SchedulerBench implements AsyncDisposable {
     });
   }
 
-  /** A task that notes its fire times. */
+  /** Returns a task that records its fire times. */
   task({ schedule, ...fields }: TaskFields): Task {
     return {
       name: "task",
@@ -69,7 +69,7 @@ export class SchedulerBench implements AsyncDisposable {
     };
   }
 
-  /** A task whose prompt goes to channel-1. */
+  /** Returns a task whose prompt goes to channel-1. */
   promptTask(fields: TaskFields): Task {
     const target = { platform: "test", channel: "channel-1" };
     return { ...this.task(fields), action: { type: "prompt", prompt: "What is new?", target } };
@@ -95,26 +95,26 @@ export class SchedulerBench implements AsyncDisposable {
     return scheduler;
   }
 
-  /** Ends all schedulers and opens the store anew, as a restart does. */
+  /** Stops all schedulers and reopens the store. */
   async stop(): Promise<void> {
     for (const scheduler of this.#schedulers.splice(0)) await scheduler.stop({ drainMs: 0 });
     await this.store[Symbol.asyncDispose]();
     this.store = await this.#place.open();
   }
 
-  /** Stops them all, lets the clock show this, and starts one with these tasks. */
+  /** Stops all schedulers, sets the clock, and starts a scheduler with these tasks. */
   async restartAt(at: string, ...tasks: readonly Task[]): Promise<Scheduler> {
     await this.stop();
     this.clock.set(at);
     return await this.start(...tasks);
   }
 
-  /** A folder for commands to work in. */
+  /** A working directory for commands. */
   get folder(): string {
     return this.#folder.path;
   }
 
-  /** The process of a command that writes it into the file `pid` of its folder. */
+  /** Waits until a command has written its process id to the file `pid`, and returns it. */
   async pid(): Promise<number> {
     const path = join(this.folder, "pid");
     using watcher = Deno.watchFs(this.folder);
@@ -126,13 +126,13 @@ export class SchedulerBench implements AsyncDisposable {
     return Number(Deno.readTextFileSync(path));
   }
 
-  /** What a task's runs were for, as the store has it, the oldest first. */
+  /** Returns the stored runs of a task, oldest first. */
   async runs(name = "task") {
     const runs = await this.store.runs.recent({ kind: "task", name, limit: 1000 });
     return runs.map(({ trigger, result }) => ({ trigger, error: result?.error })).reverse();
   }
 
-  /** The errors that were told. */
+  /** The errors of all `scheduler:task_error` events. */
   get errors(): readonly string[] {
     return this.events.flatMap(({ name, data }) =>
       name === "scheduler:task_error" ? [data.error] : []
@@ -159,7 +159,7 @@ export class SchedulerBench implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** The store's tasks, or its failure. */
+  /** The store's tasks, which fail while `storeDown` is set. */
   #tasks(): TaskStore {
     const { tasks } = this.store;
     const unlessDown = <T>(call: () => Promise<T>) =>
