@@ -34,7 +34,7 @@ export interface HealthOptions {
   readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
   readonly store: { figures(): Promise<StoreFigures> };
   readonly router: { figures(): RouterFigures };
-  readonly hub: { connected(): readonly AdapterSession[] };
+  readonly adapters: { connected(): readonly AdapterSession[] };
   readonly hooks: { figures(): HookFigures };
   readonly scheduler: { figures(): TaskFigures };
   readonly memory: { figures(): Promise<MemoryFigures> };
@@ -60,7 +60,7 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
       uptime_seconds: options.uptimeSeconds(),
       llm: { kind: llm.kind, model: llm.modelOf("mid") },
       store: store ?? { error: "does not answer; see the log" },
-      adapters: adapterFigures(options.hub.connected()),
+      adapters: adapterFigures(options.adapters.connected()),
       queue: options.router.figures(),
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),

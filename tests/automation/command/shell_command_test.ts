@@ -1,4 +1,5 @@
 /** Shell commands: timeout, limited output, no processes left behind. */
+// Runs alone: it measures memory and delays of this process.
 
 import assert from "node:assert/strict";
 import {
@@ -6,8 +7,9 @@ import {
   type ShellCommandOptions,
   TruncatedOutput,
 } from "../../../src/automation/command/shell_command.ts";
-import { gone, written } from "../../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../../support/process/temp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
+import { TempFolder, writtenText } from "../../support/process/temp_folder.ts";
+import { lacks } from "../../support/process/programs.ts";
 
 const env = { PATH: Deno.env.get("PATH") ?? "" };
 
@@ -25,7 +27,7 @@ async function allGone(pids: readonly number[], count: number): Promise<void> {
   assert.equal(pids.length, count, `process ids: ${pids}`);
   for (const pid of pids) {
     assert.ok(pid > 1, `a process id: ${pid}`);
-    await gone(pid, 2_000);
+    await exited(pid, 2_000);
   }
 }
 
@@ -105,7 +107,7 @@ Deno.test("a command may finish its work after SIGTERM", async () => {
     `trap 'echo goodbye; exit 0' TERM; echo $$ > started; while :; do sleep 0.05; done`,
     { cwd: folder.path, signal: stop.signal },
   );
-  await written(`${folder.path}/started`);
+  await writtenText(`${folder.path}/started`);
   stop.abort(new Error("enough"));
   const { error, output } = await running;
   assert.equal(error, "enough");
@@ -120,12 +122,12 @@ echo $$ > started
 while :; do sleep 0.05; done`;
   await Deno.writeTextFile(`${folder.path}/slow.sh`, script);
   const running = run("sh slow.sh\necho never", { cwd: folder.path, signal: stop.signal });
-  const pid = Number(await written(`${folder.path}/started`));
+  const pid = Number(await writtenText(`${folder.path}/started`));
   stop.abort(new Error("enough"));
   const { error, output } = await running;
   assert.equal(error, "enough");
   assert.match(output, /goodbye\n$/);
-  await gone(pid, 2_000);
+  await exited(pid, 2_000);
 });
 
 Deno.test("processes left in the group are killed when the command ends", async () => {
@@ -139,14 +141,16 @@ Deno.test("processes left in the group are killed when the command ends", async 
   await allGone(pidsOf(output), 3);
 });
 
-Deno.test("a process outside the group that holds the pipes does not delay the result", async () => {
+Deno.test("a process outside the group that holds the pipes does not delay the result", {
+  ignore: lacks("setsid"),
+}, async () => {
   await using folder = new TempFolder();
   const { exitCode, output, durationMs } = await run(
     `setsid sh -c 'echo $$ > escaped; exec sleep 60' &
      until [ -s escaped ]; do sleep 0.01; done; echo done`,
     { cwd: folder.path },
   );
-  Deno.kill(Number(await written(`${folder.path}/escaped`)), "SIGKILL");
+  Deno.kill(Number(await writtenText(`${folder.path}/escaped`)), "SIGKILL");
   assert.deepEqual([exitCode, output], [0, "done\n"]);
   assert.ok(durationMs < 10_000, `${durationMs} ms`);
 });

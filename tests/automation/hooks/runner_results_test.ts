@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { within } from "../../support/deadline.ts";
-import { written } from "../../support/mcp/mcp_folder.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 import { HookRunnerFixture, recordingHook } from "./hook_runner_fixture.ts";
 import { commandOf } from "./sample_hook.ts";
 
@@ -103,7 +103,7 @@ Deno.test("a command gets its own variables and none of the gateway's secrets", 
     { name: "unset", action: fixture.command("true", { X: "${NOT_SET}" }) },
   );
   fixture.emit("1");
-  const text = await written(`${fixture.folder.path}/env.txt`);
+  const text = await writtenText(`${fixture.folder.path}/env.txt`);
   assert.match(text, /^WEBHOOK=https:\/\/example\.com\/t-1$/m);
   assert.match(text, /^PLAIN=\$TOKEN$/m);
   assert.match(text, /^CLARA_USER_ID=user-1$/m);

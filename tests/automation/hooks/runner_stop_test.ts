@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { within } from "../../support/deadline.ts";
 import { Gate } from "../../support/gate.ts";
-import { gone, isAlive, written } from "../../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 import { HookRunnerFixture, recordingHook } from "./hook_runner_fixture.ts";
 
 const drainMs = 300;
@@ -60,7 +61,7 @@ Deno.test("older commands that hang are killed, and shutdown hooks still run", a
   );
   fixture.emit("1");
   const pids = await Promise.all(
-    ["a", "b"].map(async (name) => Number(await written(`${fixture.folder.path}/${name}`))),
+    ["a", "b"].map(async (name) => Number(await writtenText(`${fixture.folder.path}/${name}`))),
   );
   fixture.shutDown();
   const startedAt = performance.now();
@@ -68,7 +69,7 @@ Deno.test("older commands that hang are killed, and shutdown hooks still run", a
   const tookMs = performance.now() - startedAt;
   assert.ok(tookMs >= drainMs - 10, `stopped after ${tookMs} ms`);
   assert.deepEqual(fixture.lines("last"), ["last"]);
-  for (const pid of pids) await gone(pid, 1_000);
+  for (const pid of pids) await exited(pid, 1_000);
   const [run] = await fixture.runs("a", 1);
   assert.equal(run!.result!.error, "the gateway is stopping");
 });
@@ -83,7 +84,7 @@ Deno.test("events after the shutdown are handled until the drain time is over", 
   fixture.shutDown();
   fixture.events.emit("adapter:disconnected", { node_id: "n", platform: "p", reason: "end" });
   const stopped = fixture.runner.stop();
-  const pid = Number(await written(`${fixture.folder.path}/slow`));
+  const pid = Number(await writtenText(`${fixture.folder.path}/slow`));
   await within(stopped, { what: "the end of the hooks" });
   assert.deepEqual(quick.ids(), ["gateway:shutdown", "adapter:disconnected"]);
   assert.equal(await isAlive(pid), false);
