@@ -92,7 +92,7 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   assert.equal((await first.replyTo(failed)).terminal.type, "error");
 
   await first.drop();
-  await gateway.waitForLog(/is gone/);
+  await gateway.waitForLog(/ disconnected: /);
   await using second = await AdapterClient.connect({ ...identity, url });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, idleFrom + 1_100 - Date.now())));
   const late = second.say("Hello again", { channelId: "talk", requestId: "r-late" });
@@ -202,7 +202,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   assert.equal(runs[1]!.data.fire_at, undefined);
   const [broken] = of("scheduler:task_error");
   assert.equal(broken!.task_name, "breaks");
-  assert.equal(broken!.data.error, "it ended with exit code 5");
+  assert.equal(broken!.data.error, "it exited with code 5");
   assert.ok(events.indexOf(runs[1]!) < events.indexOf(broken!));
 
   const [hook] = of("hook:error");

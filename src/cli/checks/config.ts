@@ -1,11 +1,10 @@
 /** Checks the settings and the files that they name. */
 
 import { join } from "node:path";
-import { parseSecretsFile } from "../../access/access_key.ts";
-import { Secrets } from "../../access/secrets.ts";
+import { parseSecretsFile, Secrets } from "../../access/secrets.ts";
 import { assertSecretForPublicHost } from "../../app/preflight.ts";
-import { parseHooksFile } from "../../automation/hooks/hooks_file.ts";
-import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { parseHooksFile } from "../../automation/hooks/file.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { reportSettings, unknownNames } from "../../config/report.ts";
 import { errorText } from "../../lib/error_text.ts";

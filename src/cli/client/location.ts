@@ -8,7 +8,7 @@ import {
   readDaemonConfig,
 } from "../../config/config.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
-import { isLoopback } from "../../lib/loopback.ts";
+import { isLoopback } from "../../access/origin_policy.ts";
 import { CommandError } from "../command.ts";
 import { readPidFile } from "../daemon/pid_file.ts";
 import { connectAddress } from "./health.ts";

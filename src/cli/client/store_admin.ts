@@ -4,11 +4,11 @@ import { Hono } from "hono";
 import { join } from "node:path";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { platformKey } from "../../domain/keys.ts";
-import { memoryRoutes } from "../../http/admin/memory_routes.ts";
-import { runView } from "../../http/admin/run_view.ts";
-import { sessionRoutes } from "../../http/admin/session_routes.ts";
-import { usageRoutes } from "../../http/admin/usage_routes.ts";
-import { userRoutes } from "../../http/admin/user_routes.ts";
+import { memoryRoutes } from "../../http/admin/memory.ts";
+import { listRuns } from "../../http/admin/runs.ts";
+import { sessionRoutes } from "../../http/admin/sessions.ts";
+import { usageRoutes } from "../../http/admin/usage.ts";
+import { userRoutes } from "../../http/admin/users.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { fileExists } from "../../lib/file_exists.ts";
 import { MemoryError } from "../../memory/port.ts";
@@ -18,9 +18,6 @@ import { refuseCutOff } from "../../store/sqlite/files/replaced_store.ts";
 import { SqliteStore } from "../../store/sqlite/store.ts";
 import { UserFiles } from "../../tools/files/user_files.ts";
 import { NotRunningError } from "./location.ts";
-
-/** How many runs of hooks and tasks are listed. */
-const maxRuns = 20;
 
 /** The answers if there is no store. */
 const emptyAnswers: readonly (readonly [path: RegExp, answer: object])[] = [
@@ -72,13 +69,8 @@ function adminApp(
   app.route("/users", userRoutes({ eraser: userEraser(store, { memory, dataDir }) }));
   app.route("/memory", memoryRoutes({ memory }));
   app.route("/usage", usageRoutes(store));
-  for (const kind of ["hook", "task"] as const) {
-    app.get(`/${kind}s/results`, async (context) => {
-      const name = context.req.query("name");
-      const runs = await store.runs.recent({ kind, name, limit: maxRuns });
-      return context.json({ results: runs.map(runView) });
-    });
-  }
+  app.get("/hooks/results", listRuns(store.runs, "hook"));
+  app.get("/tasks/results", listRuns(store.runs, "task"));
   app.onError((error, context) => {
     // Hono would hide the message of a store error; the command line prints it.
     if (!(error instanceof MemoryError)) throw error;

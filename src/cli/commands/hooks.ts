@@ -2,16 +2,15 @@
 
 import { join } from "node:path";
 import { commandEnvironmentOptions } from "../../app/automation.ts";
-import type { Hook } from "../../automation/hooks/hook.ts";
-import { callHook } from "../../automation/hooks/hook_call.ts";
-import { toHookEvent } from "../../automation/hooks/hook_event.ts";
-import { parseHooksFile } from "../../automation/hooks/hooks_file.ts";
+import { toHookEvent } from "../../automation/hooks/event.ts";
+import { parseHooksFile } from "../../automation/hooks/file.ts";
+import { callHook, type Hook } from "../../automation/hooks/hook.ts";
 import { sampleEvent } from "../../automation/hooks/sample_event.ts";
 import type { Flags } from "../../config/config.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
 import type { GatewayEvent } from "../../domain/events.ts";
-import { hookView } from "../../http/admin/hook_routes.ts";
-import { resultView } from "../../http/admin/run_view.ts";
+import { hookView } from "../../http/admin/hooks.ts";
+import { resultView } from "../../http/admin/runs.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { readIfPresent } from "../../lib/yaml.ts";

@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import { ScheduledTask } from "../../automation/scheduler/scheduled_task.ts";
-import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import type { Flags } from "../../config/config.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
-import { taskView } from "../../http/admin/task_routes.ts";
+import { taskView } from "../../http/admin/tasks.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { isoTime } from "../../lib/iso_time.ts";
 import { readIfPresent } from "../../lib/yaml.ts";
@@ -100,7 +100,7 @@ async function readTasks({ schedulerDir }: GatewayConfig): Promise<readonly Sche
       task,
       source: path,
       state: { ...ScheduledTask.keyOf(task), anchorAt: Date.now(), runCount: 0 },
-      line: { run: () => Promise.resolve(undefined), onSkip: () => {} },
+      queue: { run: () => Promise.resolve(undefined), onSkip: () => {} },
     })
   );
 }

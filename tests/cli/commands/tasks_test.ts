@@ -83,7 +83,7 @@ Deno.test("in a running gateway tasks are run, their results shown, after it, to
     ok: false,
     exit_code: 4,
     output: "",
-    error: "it ended with exit code 4",
+    error: "it exited with code 4",
   });
   const list = await place.tasks(["list"], gateway);
   assert.match(
@@ -118,7 +118,7 @@ Deno.test("a gateway that refuses is said in a line", async () => {
   for (const words of [["list"], ["next"], ["run", "yearly"], ["results"]]) {
     const { code, out, err } = await place.tasks(words, gateway);
     assert.deepEqual([code, out], [1, ""]);
-    assert.match(err, /^Wrong or no secret\. [^\n]*$/);
+    assert.match(err, /^Wrong or missing secret\. [^\n]*$/);
   }
 });
 
