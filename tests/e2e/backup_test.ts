@@ -119,7 +119,7 @@ Deno.test("a folder on which a gateway runs is not restored into, a stopped one 
   }
   const restored = await clara("restore", file, "--data-dir", data);
   assert.equal(restored.code, 0, restored.errors);
-  const kept = /The store that was there is now (.+)/.exec(restored.out)![1]!;
+  const kept = /The previous store was renamed to (.+)/.exec(restored.out)![1]!;
   assert.equal(conversations(kept).history.length, 4);
   assert.equal(conversations(join(data, "gateway.db")).history.length, 2);
 });
