@@ -5,7 +5,7 @@
 
 import { overlaps } from "../domain/message.ts";
 import { parseOverlapRule } from "../domain/overlap.ts";
-import { parseTimeOfDay } from "../lib/time_of_day.ts";
+import { parseTimeOfDay } from "../lib/iso_time.ts";
 import { limitSettings } from "./limits.ts";
 import * as kind from "./setting.ts";
 import type { SettingTable, ValuesOf } from "./setting.ts";

@@ -3,8 +3,8 @@
  * The handshake registers the adapter; all other frames are handled here.
  */
 
-import type { AccessKey } from "../access/access_key.ts";
-import type { MessageRates } from "../access/message_rates.ts";
+import type { AccessKey } from "../access/authenticator.ts";
+import type { MessageRates } from "../access/rates.ts";
 import { TokenBucket } from "../access/token_bucket.ts";
 import type { Approvals } from "../delivery/approvals.ts";
 import type { Replies } from "../delivery/replies.ts";

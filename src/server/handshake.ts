@@ -5,9 +5,9 @@
  */
 
 import type * as z from "zod";
-import type { AccessKey } from "../access/access_key.ts";
+import type { AccessKey } from "../access/authenticator.ts";
 import type { Authenticator } from "../access/authenticator.ts";
-import type { RegistrationRates } from "../access/registration_rates.ts";
+import type { RegistrationRates } from "../access/rates.ts";
 import type { Approvals } from "../delivery/approvals.ts";
 import type { Replies } from "../delivery/replies.ts";
 import { GatewayError } from "../domain/errors.ts";

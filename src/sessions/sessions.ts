@@ -5,7 +5,7 @@
 
 import { Cron } from "croner";
 import { errorText } from "../lib/error_text.ts";
-import { parseTimeOfDay } from "../lib/time_of_day.ts";
+import { parseTimeOfDay } from "../lib/iso_time.ts";
 import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { logger } from "../logging/log.ts";
 import type { Conversation } from "../domain/keys.ts";

@@ -92,7 +92,7 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   assert.equal((await first.replyTo(failed)).terminal.type, "error");
 
   await first.drop();
-  await gateway.waitForLog(/is gone/);
+  await gateway.waitForLog(/ disconnected: /);
   await using second = await AdapterClient.connect({ ...identity, url });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, idleFrom + 1_100 - Date.now())));
   const late = second.say("Hello again", { channelId: "talk", requestId: "r-late" });

@@ -40,7 +40,7 @@ Deno.test("a reminder arrives at its time, as one frame, and once", async () => 
   await adapter.ping();
   assert.deepEqual(adapter.framesOf(String(request_id)).length, 1, "nothing before its end");
   const asked = gateway.llm.requests.find(({ body }) => isReminder(body))!;
-  assert.match(lastText(asked.body), /On .* the user asked for it\..*\nstretch$/);
+  assert.match(lastText(asked.body), /The user set it on .*\nstretch$/);
   // The conversation knows of it.
   assert.equal(
     (await adapter.replyTo(adapter.say("Thanks", { channel_type: "dm" }))).text,
@@ -219,7 +219,7 @@ Deno.test("a reminder cannot set a reminder, and asks nobody for leave", async (
   assert.equal((await adapter.unasked()).content, "Stretch.");
   const [reminder, time] = toolTexts(llm.requests.at(-1)!.body).slice(-2);
   assert.equal(reminder, "A reminder or task cannot set a reminder.");
-  assert.match(time!, /was not run: it needs a person's approval, and nobody has asked/);
+  assert.match(time!, /was not run: it needs a person's approval, but no person sent this message/);
   await adapter.ping();
   assert.deepEqual(
     adapter.frames.filter(({ type }) => type === "approval_request" || type === "error"),

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type AccessKey, digestOf, sharedKey } from "../../src/access/access_key.ts";
+import { type AccessKey, digestOf, sharedKey } from "../../src/access/authenticator.ts";
 import { Authenticator } from "../../src/access/authenticator.ts";
-import { MessageRates } from "../../src/access/message_rates.ts";
-import { RegistrationRates } from "../../src/access/registration_rates.ts";
+import { MessageRates } from "../../src/access/rates.ts";
+import { RegistrationRates } from "../../src/access/rates.ts";
 import { GatewayError } from "../../src/domain/errors.ts";
 import { EventBus } from "../../src/domain/events.ts";
 import type { UserMessage } from "../../src/domain/message.ts";

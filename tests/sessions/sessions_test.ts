@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EventBus, type EventName } from "../../src/domain/events.ts";
-import { parseTimeOfDay } from "../../src/lib/time_of_day.ts";
+import { parseTimeOfDay } from "../../src/lib/iso_time.ts";
 import { DailyReset, Sessions } from "../../src/sessions/sessions.ts";
 import { conversation } from "../store/conformance/samples.ts";
 import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";

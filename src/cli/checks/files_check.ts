@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { parseSecretsFile } from "../../access/access_key.ts";
+import { parseSecretsFile } from "../../access/secrets.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { parseHooksFile } from "../../automation/hooks/file.ts";
 import { modelsOf } from "../../llm/catalog.ts";

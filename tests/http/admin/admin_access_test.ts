@@ -52,7 +52,7 @@ Deno.test("with a secret every path wants it, and after ten wrong ones says to w
     for (const [method, path] of paths) {
       const { status, text } = await askAdmin(gateway, path, { method, ...offer });
       statuses.push(status);
-      assert.match(text, status === 401 ? /Wrong or no secret/ : /Too many wrong secrets/);
+      assert.match(text, status === 401 ? /Wrong or missing secret/ : /Too many wrong secrets/);
     }
   }
   assert.deepEqual(statuses, statuses.map((_, index) => index < 10 ? 401 : 429));

@@ -1,7 +1,7 @@
 /** How often adapters may register, on a clock that the test moves. */
 
 import assert from "node:assert/strict";
-import { RegistrationRates } from "../../src/access/registration_rates.ts";
+import { RegistrationRates } from "../../src/access/rates.ts";
 
 const address = "10.0.0.1";
 
