@@ -244,7 +244,9 @@ Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tell
   const logged = (pattern: RegExp) => running.shows(pattern);
   await logged(/Cannot load plugin .*broken\.ts/);
   // The error names the file instead of quoting the whole module.
-  await logged(/Cannot load plugin .*relative\.ts.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/);
+  await logged(
+    /Cannot load plugin .*relative\.ts.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/,
+  );
   await logged(/Cannot load plugin .*throws\.ts.*on its line/);
   await using adapter = await AdapterClient.connect({ url: running.url });
   await adapter.replyTo(adapter.say("Count", { userId: "Ada" }));
