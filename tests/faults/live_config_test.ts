@@ -51,7 +51,7 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   const wrong = await gateway.waitForLog(/tiemout/);
   assert.match(wrong, /"level":"(ERROR|error)"/);
   assert.match(wrong, /hooks\/hooks\.yaml:5: .*hooks\.0.*Unrecognized key: .*tiemout/);
-  assert.match(wrong, /The last good one stays in force/);
+  assert.match(wrong, /The last valid version stays active/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second", "    timezone: Mars\n"));
   const wrongTask = await gateway.waitForLog(/timezone/);
   assert.match(wrongTask, /scheduler\.yaml:6: .*tasks\.0.*timezone/);
@@ -70,9 +70,9 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   assert.match(problems[0]!, /hooks\.yaml:5: .*tiemout/);
 
   await Deno.writeTextFile(folder.hooksFile, yaml("two", "    timeout: 5\n"));
-  await gateway.waitForLog(/hooks\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second"));
-  await gateway.waitForLog(/scheduler\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
   assert.deepEqual(await names(gateway, "tasks"), ["second"]);
   await adapter.replyTo(adapter.say("Hello again"));

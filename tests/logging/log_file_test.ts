@@ -70,9 +70,9 @@ Deno.test("where nothing can be set aside the file grows, says so once, and keep
   using file = new LogFile(path, { maxBytes: 100, keep: 1 });
   for (let number = 0; number < 40; number++) file.write(line(number));
   const text = Deno.readTextFileSync(path);
-  const remarks = text.split("\n").filter((found) => found.startsWith("Cannot set log file"));
+  const remarks = text.split("\n").filter((found) => found.startsWith("Cannot rotate log file"));
   assert.equal(remarks.length, 1);
-  assert.equal(text.replace(/^Cannot set log file.*\n/m, ""), lines(0, 40));
+  assert.equal(text.replace(/^Cannot rotate log file.*\n/m, ""), lines(0, 40));
   assert.deepEqual(filesOf(folder), ["gateway.log", "gateway.log.1"]);
   // As soon as it can, it does.
   await Deno.remove(`${path}.1`, { recursive: true });
@@ -95,7 +95,7 @@ Deno.test("lines that a full disk does not take are counted, and told when there
   file.write(line(4));
   assert.equal(
     Deno.readTextFileSync(path),
-    `\nLines of the log that could not be written: 3\n${lines(3, 5)}`,
+    `\nLog lines that could not be written: 3\n${lines(3, 5)}`,
   );
 });
 
@@ -156,5 +156,5 @@ Deno.test("records go into the file in the log's format, remarks about the file 
   }
   const records = Deno.readTextFileSync(path).trim().split("\n").map((text) => JSON.parse(text));
   assert.deepEqual(records.filter(({ number }) => number !== undefined).length, 5);
-  assert.equal(records.filter(({ message }) => /Cannot set log file/.test(message)).length, 1);
+  assert.equal(records.filter(({ message }) => /Cannot rotate log file/.test(message)).length, 1);
 });
