@@ -114,8 +114,8 @@ Deno.test("SIGHUP has both files read again, where no change of theirs can be se
     await Deno.writeTextFile(hooks, yaml(round));
     await Deno.writeTextFile(tasks, tasksYaml(round));
     Deno.kill(gateway.pid, "SIGHUP");
-    await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
-    await gateway.waitForLog(/scheduler\.yaml.* is in force/, { from });
+    await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
+    await gateway.waitForLog(/Reloaded .*scheduler\.yaml/, { from });
     assert.deepEqual(await names(gateway, "hooks"), [round]);
     assert.deepEqual(await names(gateway, "tasks"), [round]);
   }
@@ -139,7 +139,7 @@ Deno.test("SIGHUP while the gateway starts does not end it; the files are read o
   );
   await using gateway = await folder.start();
   await listens(gateway);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 });
 
@@ -159,25 +159,25 @@ Deno.test("files may be put there by a rename, come later, and go", async () => 
   assert.deepEqual(await names(gateway, "hooks"), []);
   await Deno.mkdir(join(folder.path, "hooks"));
   await Deno.writeTextFile(folder.hooksFile, yaml("one"));
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["one"]);
 
   let from = gateway.log.length;
   await Deno.writeTextFile(`${folder.hooksFile}~`, yaml("two"));
   await Deno.rename(`${folder.hooksFile}~`, folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 
   await Deno.writeTextFile(`${folder.schedulerFile}~`, tasksYaml("first"));
   await Deno.rename(`${folder.schedulerFile}~`, folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "tasks"), ["first"]);
 
   from = gateway.log.length;
   await Deno.remove(folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/hooks\.yaml.* was removed/, { from });
   await Deno.remove(folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/scheduler\.yaml.* was removed/, { from });
   assert.deepEqual(await names(gateway, "hooks"), []);
   assert.deepEqual(await names(gateway, "tasks"), []);
   await Deno.remove(join(folder.path, "hooks"), { recursive: true });
