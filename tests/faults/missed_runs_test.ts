@@ -103,10 +103,10 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
   await killed.kill("SIGKILL");
 
   await using gateway = await place.start();
-  const line = await gateway.waitForLog(/begun for /);
+  const line = await gateway.waitForLog(/started for /);
   assert.match(
     line,
-    /long.*interrupted by the end of the gateway; it does not run again for this time/,
+    /long.*the gateway ended while it ran; it is not run again for this time/,
   );
   const response = await fetch(`${gateway.httpUrl}/admin/tasks/results?name=long`);
   const { results } = await response.json();
