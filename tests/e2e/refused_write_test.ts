@@ -18,7 +18,7 @@ Deno.test("an outcome that the store rejects for good is an error, and the chann
   const refused = await adapter.replyTo(adapter.say("Unheard of"));
   assert.equal(refused.terminal.type, "error");
   assert.equal(refused.terminal.code, "internal_error");
-  assert.match(refused.terminal.message!, /Something went wrong inside the gateway/);
+  assert.match(refused.terminal.message!, /Something went wrong in the gateway/);
   assert.equal((await adapter.replyTo(adapter.say("Hello"))).text, "Hello");
   await gateway.restart();
   const { store } = await gateway.health() as { readonly store: Record<string, unknown> };

@@ -83,7 +83,7 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, and the b
   await using gateway = await folder.start();
   await flood(gateway);
   folder.writeHooks([slow]);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   const withHook = await flood(gateway);
   console.log(`without a hook: ${shown(without)}\nwith a slow one: ${shown(withHook)}`);
 

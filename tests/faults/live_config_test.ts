@@ -51,7 +51,7 @@ Deno.test("a file that becomes invalid leaves the last valid one active; once re
   const wrong = await gateway.waitForLog(/tiemout/);
   assert.match(wrong, /"level":"(ERROR|error)"/);
   assert.match(wrong, /hooks\/hooks\.yaml:5: .*hooks\.0.*Unrecognized key: .*tiemout/);
-  assert.match(wrong, /The last good one stays in force/);
+  assert.match(wrong, /The last valid version stays active/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second", "    timezone: Mars\n"));
   const wrongTask = await gateway.waitForLog(/timezone/);
   assert.match(wrongTask, /scheduler\.yaml:6: .*tasks\.0.*timezone/);
@@ -70,9 +70,9 @@ Deno.test("a file that becomes invalid leaves the last valid one active; once re
   assert.match(problems[0]!, /hooks\.yaml:5: .*tiemout/);
 
   await Deno.writeTextFile(folder.hooksFile, yaml("two", "    timeout: 5\n"));
-  await gateway.waitForLog(/hooks\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second"));
-  await gateway.waitForLog(/scheduler\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
   assert.deepEqual(await names(gateway, "tasks"), ["second"]);
   await adapter.replyTo(adapter.say("Hello again"));
@@ -114,8 +114,8 @@ Deno.test("SIGHUP reloads both files even if no change is visible", async () => 
     await Deno.writeTextFile(hooks, yaml(round));
     await Deno.writeTextFile(tasks, tasksYaml(round));
     Deno.kill(gateway.pid, "SIGHUP");
-    await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
-    await gateway.waitForLog(/scheduler\.yaml.* is in force/, { from });
+    await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
+    await gateway.waitForLog(/Reloaded .*scheduler\.yaml/, { from });
     assert.deepEqual(await names(gateway, "hooks"), [round]);
     assert.deepEqual(await names(gateway, "tasks"), [round]);
   }
@@ -139,7 +139,7 @@ Deno.test("SIGHUP during the start does not end the gateway; the files are read 
   );
   await using gateway = await folder.start();
   await listens(gateway);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 });
 
@@ -159,25 +159,25 @@ Deno.test("files may be renamed into place, appear later, and be removed", async
   assert.deepEqual(await names(gateway, "hooks"), []);
   await Deno.mkdir(join(folder.path, "hooks"));
   await Deno.writeTextFile(folder.hooksFile, yaml("one"));
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["one"]);
 
   let from = gateway.log.length;
   await Deno.writeTextFile(`${folder.hooksFile}~`, yaml("two"));
   await Deno.rename(`${folder.hooksFile}~`, folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 
   await Deno.writeTextFile(`${folder.schedulerFile}~`, tasksYaml("first"));
   await Deno.rename(`${folder.schedulerFile}~`, folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "tasks"), ["first"]);
 
   from = gateway.log.length;
   await Deno.remove(folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/hooks\.yaml.* was removed/, { from });
   await Deno.remove(folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/scheduler\.yaml.* was removed/, { from });
   assert.deepEqual(await names(gateway, "hooks"), []);
   assert.deepEqual(await names(gateway, "tasks"), []);
   await Deno.remove(join(folder.path, "hooks"), { recursive: true });

@@ -103,6 +103,6 @@ Deno.test("fault 29: SIGHUP under load reloads the hooks and breaks no turn", as
     "hooks:\n  - { name: said, event: message:sent, command: 'echo heard' }\n",
   );
   Deno.kill(gateway.pid, "SIGHUP");
-  await gateway.waitForLog(/hooks\.yaml.*in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   for (const id of ids) assert.equal((await adapter.replyTo(id)).text, "one two three");
 });

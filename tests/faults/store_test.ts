@@ -28,7 +28,7 @@ async function refused(adapter: AdapterClient, content: string): Promise<void> {
   const { terminal } = await adapter.replyTo(adapter.say(content));
   assert.equal(terminal.type, "error");
   assert.equal(terminal.recoverable, true);
-  assert.match(terminal.message!, /store does not take or give anything just now/);
+  assert.match(terminal.message!, /store is unavailable/);
 }
 
 function integrity(dataDir: string): unknown {
