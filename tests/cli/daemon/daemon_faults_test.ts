@@ -43,7 +43,7 @@ Deno.test("a log that cannot be written is reported before the start", async () 
   await Deno.writeTextFile(join(folder.path, "file"), "");
   const { code, out, err } = await folder.run(["start", "--logfile", "file/gateway.log"]);
   assert.deepEqual([code, out], [2, ""]);
-  assert.match(err, /^Cannot write log file ".*file\/gateway\.log": .* Choose another one with/);
+  assert.match(err, /^Cannot write log file ".*file\/gateway\.log": .* Choose another file with/);
   await assert.rejects(Deno.stat(folder.dataDir), Deno.errors.NotFound);
   assert.deepEqual(await folder.processes(), []);
 });
@@ -55,7 +55,7 @@ Deno.test("all invalid settings are reported at once, and nothing is started", a
   assert.equal(code, 2);
   assert.match(
     err,
-    /^Cannot use CLARA_MAX_TOOL_ROUNDS="many".*\nCannot use CLARA_LOG_FORMAT="loud"/,
+    /^Cannot use CLARA_LOG_FORMAT="loud".*\nCannot use CLARA_MAX_TOOL_ROUNDS="many"/,
   );
   await assert.rejects(Deno.stat(folder.dataDir), Deno.errors.NotFound);
 });

@@ -22,7 +22,7 @@ Deno.test("start, status, restart, logs -f and stop work one after another", asy
   assert.match((await folder.run(["mcp", "list"])).out, /There are no MCP servers/);
 
   await using logs = folder.spawn(["logs", "-f"]);
-  await logs.shows(/echo model answers/);
+  await logs.shows(/echo model repeats/);
   const from = logs.lines.items.length;
   const restarted = await folder.run(["restart"]);
   assert.equal(restarted.code, 0, restarted.err);
@@ -86,7 +86,7 @@ Deno.test("a restart from another folder keeps the folder and options of the sta
   assert.deepEqual([code, err], [0, ""]);
   assert.notEqual(await folder.pid(), pid);
   const log = await Deno.readTextFile(join(folder.path, "my.log"));
-  assert.equal(log.match(/Rules for tools: 1, from \.\/tools\.yaml/g)?.length, 2);
+  assert.equal(log.match(/Tool rules: 1, from \.\/tools\.yaml/g)?.length, 2);
   const { flags } = JSON.parse((await Deno.readTextFile(folder.pidFile)).split("\n")[1]!);
   assert.deepEqual([flags["log-level"], flags.model], ["debug", "m"]);
 });
