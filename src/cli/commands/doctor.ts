@@ -11,9 +11,8 @@ import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import type { Check, CheckContext, Finding } from "../checks/check.ts";
 import { checkConfig, checkFiles } from "../checks/config.ts";
-import { checkPort, checkRuntime } from "../checks/process.ts";
+import { checkDataFolder, checkPort, checkRuntime, checkStore } from "../checks/machine.ts";
 import { checkLlm, checkMcp } from "../checks/services.ts";
-import { checkDataFolder, checkStore } from "../checks/storage.ts";
 
 /** The checks, in their order. To add one, add an entry here. */
 const checks: readonly Check[] = [
