@@ -7,7 +7,7 @@ import { within } from "../../support/deadline.ts";
 import { Gate } from "../../support/gate.ts";
 import { GatewayProcess } from "../../support/process/gateway_process.ts";
 import { LlmServer } from "../../support/llm/server.ts";
-import { Recording } from "../../support/load/recording.ts";
+import { AwaitableList } from "../../support/awaitable_list.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 class ChatProcess implements AsyncDisposable {
   readonly exited: Promise<Deno.CommandStatus>;
   /** All that it has printed, grown by each piece. */
-  readonly #screen = new Recording<string>();
+  readonly #screen = new AwaitableList<string>();
   readonly #child: Deno.ChildProcess;
   readonly #folder = new TempFolder();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
