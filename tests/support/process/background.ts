@@ -13,7 +13,10 @@ export async function startInBackground(
 ): Promise<number> {
   const { code, out, err } = await folder.run(["start", ...args]);
   assert.deepEqual([code, err], [0, ""]);
-  assert.match(out, /^The gateway runs: process \d+, at 127\.0\.0\.1:\d+\nLog: .*gateway\.log\n$/);
+  assert.match(
+    out,
+    /^The gateway is running: process \d+ at 127\.0\.0\.1:\d+\nLog: .*gateway\.log\n$/,
+  );
   return Number(/process (\d+)/.exec(out)![1]);
 }
 
