@@ -10,7 +10,7 @@ import { lastText, textOf } from "../tests/support/llm/chat_request.ts";
 import { CommandFolder } from "../tests/support/process/command_folder.ts";
 import { EverythingServer } from "../tests/support/mcp/everything_server.ts";
 import { LlmServer } from "../tests/support/llm/server.ts";
-import { badServer, offered, toolTexts } from "../tests/support/mcp/mcp_folder.ts";
+import { badServer, offeredTools, toolResults } from "../tests/support/mcp/mcp_folder.ts";
 import { NotifyListener } from "../tests/support/process/notify_listener.ts";
 
 if (!Deno.env.has("CLARA_TEST_BINARY")) {
@@ -34,7 +34,7 @@ async function start(folder: CommandFolder, env: Readonly<Record<string, string>
   const gateway = folder.spawn([], { env });
   try {
     const address = /"address":"([^"]+)"/;
-    const url = `ws://${address.exec(await gateway.shows(address))![1]}`;
+    const url = `ws://${address.exec(await gateway.waitForLine(address))![1]}`;
     return Object.assign(gateway, { url });
   } catch (error) {
     await gateway[Symbol.asyncDispose]();
@@ -132,7 +132,7 @@ Deno.test("the binary uses MCP servers over all transports, and reconnects to a 
     llm.reply({ toolCalls }, { text: "done" });
     const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
     assert.equal(terminal.content, "done");
-    return toolTexts(llm.requests[from + 1]!.body);
+    return toolResults(llm.requests[from + 1]!.body);
   };
   const texts = await call("stdio__garbage", "http__echo", "sse__echo");
   assert.deepEqual(texts, ["said", "Echo: hi", "Echo: hi"]);
@@ -238,7 +238,7 @@ Deno.test("the binary runs hooks, tasks and plugins, also in TypeScript, and sho
   await using llm = await LlmServer.start();
   llm.reply({ toolCalls: [{ name: "count_up", arguments: { by: 41 } }] }, { text: "Counted." });
   await using running = await start(folder, { OPENAI_BASE_URL: llm.url });
-  const logged = (pattern: RegExp) => running.shows(pattern);
+  const logged = (pattern: RegExp) => running.waitForLine(pattern);
   await logged(/Cannot load plugin .*broken\.ts/);
   // The error names the file instead of quoting the whole module.
   await logged(
@@ -247,8 +247,8 @@ Deno.test("the binary runs hooks, tasks and plugins, also in TypeScript, and sho
   await logged(/Cannot load plugin .*throws\.ts.*on its line/);
   await using adapter = await AdapterClient.connect({ url: running.url });
   await adapter.replyTo(adapter.say("Count", { userId: "Ada" }));
-  assert.ok(offered(llm.requests[0]!.body).includes("count_up"));
-  assert.deepEqual(toolTexts(llm.requests[1]!.body), ["counted 42 b.c"]);
+  assert.ok(offeredTools(llm.requests[0]!.body).includes("count_up"));
+  assert.deepEqual(toolResults(llm.requests[1]!.body), ["counted 42 b.c"]);
   await logged(/plain hello Ada/);
   await logged(/typed good 2 Counted\. false/);
   await logged(/"text":"ticks"/);

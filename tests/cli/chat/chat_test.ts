@@ -7,7 +7,7 @@ import { within } from "../../support/deadline.ts";
 import { Gate } from "../../support/gate.ts";
 import { GatewayProcess } from "../../support/process/gateway_process.ts";
 import { LlmServer } from "../../support/llm/server.ts";
-import { Recording } from "../../support/load/recording.ts";
+import { AwaitableList } from "../../support/awaitable_list.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 class ChatProcess implements AsyncDisposable {
   readonly exited: Promise<Deno.CommandStatus>;
   /** Everything printed so far; each item extends the last. */
-  readonly #screen = new Recording<string>();
+  readonly #screen = new AwaitableList<string>();
   readonly #child: Deno.ChildProcess;
   readonly #folder = new TempFolder();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -97,7 +97,9 @@ Deno.test("chat streams a reply, shows tools and files, and ends with its input"
   }, { text: ["Here ", "it\u001b[2J is."], gateAfter: { chunks: 1, until: gate.opened } });
   await using chat = new ChatProcess(gateway.url);
   await chat.type("Write it down");
-  await chat.shows(/clara> Let me write\.\n {2}Writing a\.md …\n {2}✓ Writing a\.md \(\d+ ms\)\n/);
+  await chat.shows(
+    /clara> Let me write\.\n {2}Writing a\.md …\n {2}✓ Writing a\.md \(\d+ ms\)\n/,
+  );
   await chat.shows(/\nHere $/);
   gate.open();
   // Escape sequences in a reply do not reach the terminal.

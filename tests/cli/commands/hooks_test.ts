@@ -1,7 +1,7 @@
 /** The command `hooks` as a process, with and without a running gateway. */
 
 import assert from "node:assert/strict";
-import { type EndedCommand, runCommand } from "../../support/process/command_process.ts";
+import { type CommandResult, runCommand } from "../../support/process/command_process.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -26,7 +26,7 @@ class HookFolder extends PluginFolder {
     super(files);
   }
 
-  hooks(words: readonly string[], gateway?: TestGateway, env = {}): Promise<EndedCommand> {
+  hooks(words: readonly string[], gateway?: TestGateway, env = {}): Promise<CommandResult> {
     return runCommand(["hooks", ...words], {
       cwd: this.path,
       url: gateway?.url,
@@ -45,7 +45,7 @@ async function hooksIdle(gateway: TestGateway): Promise<void> {
 }
 
 /** Asserts that nothing but text, newlines and tabs goes to the terminal. */
-function assertHarmless({ out, err }: EndedCommand): void {
+function assertHarmless({ out, err }: CommandResult): void {
   assert.doesNotMatch(out + err, /[^\P{Cc}\n\t]/u);
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {
   type CommandOptions,
-  type EndedCommand,
+  type CommandResult,
   runCommand,
 } from "../../support/process/command_process.ts";
 import { installNpmServers, npmServer, packageOf } from "../../support/mcp/everything_server.ts";
@@ -17,7 +17,7 @@ function mcp(
   folder: McpFolder,
   words: readonly string[],
   { url, env = {} }: Pick<CommandOptions, "url" | "env"> = {},
-): Promise<EndedCommand> {
+): Promise<CommandResult> {
   const where = ["--mcp-config", folder.mcpFile, ...(url ? ["--url", url] : [])];
   return runCommand(["mcp", ...where, ...words], {
     cwd: folder.path,

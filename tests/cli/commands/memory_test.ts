@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import {
   type CommandOptions,
-  type EndedCommand,
+  type CommandResult,
   runCommand,
 } from "../../support/process/command_process.ts";
 import { Mem0Server } from "../../support/mem0_server.ts";
@@ -15,7 +15,7 @@ import { TestGateway } from "../../support/test_gateway.ts";
 function memory(
   words: readonly string[],
   { dataDir, url, env }: Pick<CommandOptions, "url" | "env"> & { readonly dataDir: string },
-): Promise<EndedCommand> {
+): Promise<CommandResult> {
   const where = ["--data-dir", dataDir, ...(url ? ["--url", url] : [])];
   return runCommand(["memory", ...words, ...where], { cwd: dataDir, env });
 }
@@ -83,8 +83,8 @@ Deno.test("wrong usage is refused with the reason", async () => {
 
 Deno.test("without a gateway, forget deletes from mem0 too, and fails if mem0 does", async () => {
   await using mem0 = Mem0Server.start("self-hosted");
-  mem0.keep("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
-  mem0.keep("Bob has a dog", { user_id: "discord:8", run_id: "open" });
+  mem0.addMemory("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
+  mem0.addMemory("Bob has a dog", { user_id: "discord:8", run_id: "open" });
   await using folder = new TempFolder();
   await remember(folder.path, ["Ada has a fish"]);
   const options = {
@@ -100,7 +100,7 @@ Deno.test("without a gateway, forget deletes from mem0 too, and fails if mem0 do
   const { code, out, err } = await runCommand(words, options);
   assert.equal(code, 0, err);
   assert.deepEqual([JSON.parse(out).memories, JSON.parse(out).elsewhere], [1, 1]);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory), ["Bob has a dog"]);
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await runCommand(words, options);
   assert.deepEqual([failed.code, failed.out], [1, ""]);
@@ -109,8 +109,8 @@ Deno.test("without a gateway, forget deletes from mem0 too, and fails if mem0 do
 
 Deno.test("with a running gateway and mem0, only the user's own memories are listed and deleted", async () => {
   await using mem0 = Mem0Server.start("self-hosted");
-  mem0.keep("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
-  mem0.keep("Bob has a dog", { user_id: "discord:8", run_id: "open" });
+  mem0.addMemory("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
+  mem0.addMemory("Bob has a dog", { user_id: "discord:8", run_id: "open" });
   const { url: baseUrl, key: apiKey } = mem0;
   await using gateway = await TestGateway.start({
     config: { memory: { kind: "mem0", mem0: { baseUrl, apiKey, api: "auto", timeoutMs: 5000 } } },
@@ -119,11 +119,11 @@ Deno.test("with a running gateway and mem0, only the user's own memories are lis
   const listed = await memory(["list", "--user", "discord:7"], options);
   assert.match(listed.out, /- \(private\) +Ada has a cat/);
   assert.doesNotMatch(listed.out, /dog/);
-  const dog = mem0.kept.find(({ memory }) => memory.includes("dog"))!;
+  const dog = mem0.memories.find(({ memory }) => memory.includes("dog"))!;
   const stolen = await memory(["forget", "--user", "discord:7", "--id", dog.id], options);
   assert.equal(stolen.out, "Deleted: 0");
   assert.equal((await memory(["forget", "--user", "discord:7", "--all"], options)).code, 0);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory), ["Bob has a dog"]);
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await memory(["list", "--user", "discord:7"], options);
   assert.deepEqual([failed.code, failed.err], [1, "Cannot list mem0: it returned status 500"]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
-import { type EndedCommand, runCommand } from "../../support/process/command_process.ts";
+import { type CommandResult, runCommand } from "../../support/process/command_process.ts";
 import { tablesWith } from "../../support/database_text.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
@@ -13,7 +13,7 @@ import { TestGateway } from "../../support/test_gateway.ts";
 function run(
   words: readonly string[],
   { url, dataDir }: { readonly url?: string; readonly dataDir: string },
-): Promise<EndedCommand> {
+): Promise<CommandResult> {
   return runCommand([...words, ...(url ? ["--url", url] : []), "--data-dir", dataDir], {
     cwd: dataDir,
   });

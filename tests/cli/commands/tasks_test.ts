@@ -1,7 +1,7 @@
 /** The command `tasks` as a process, with and without a running gateway. */
 
 import assert from "node:assert/strict";
-import { type EndedCommand, runCommand } from "../../support/process/command_process.ts";
+import { type CommandResult, runCommand } from "../../support/process/command_process.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -22,7 +22,7 @@ class TaskFolder extends PluginFolder {
     super(files);
   }
 
-  tasks(words: readonly string[], gateway?: TestGateway, env = {}): Promise<EndedCommand> {
+  tasks(words: readonly string[], gateway?: TestGateway, env = {}): Promise<CommandResult> {
     return runCommand(["tasks", ...words], {
       cwd: this.path,
       url: gateway?.url,

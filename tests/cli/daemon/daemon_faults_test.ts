@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertNothingRuns, atRest, startIn, statusOf } from "../../support/process/background.ts";
+import {
+  assertNothingRuns,
+  filesAtRest,
+  startInBackground,
+  statusOf,
+} from "../../support/process/background.ts";
 import { CommandFolder } from "../../support/process/command_folder.ts";
 import { exited, isAlive } from "../../support/process/processes.ts";
 import { writtenText } from "../../support/process/temp_folder.ts";
@@ -35,7 +40,7 @@ Deno.test("a start on a port in use says so and leaves nothing behind", async ()
     /\n {2}Cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program\./,
   );
   await assertNothingRuns(folder);
-  assert.deepEqual(folder.dataFiles(), atRest);
+  assert.deepEqual(folder.dataFiles(), filesAtRest);
 });
 
 Deno.test("a log that cannot be written is reported before the start", async () => {
@@ -62,13 +67,13 @@ Deno.test("all invalid settings are reported at once, and nothing is started", a
 
 Deno.test("after kill -9 the PID file is stale, and the next start replaces it", async () => {
   await using folder = new CommandFolder();
-  const killed = await startIn(folder);
+  const killed = await startInBackground(folder);
   Deno.kill(killed, "SIGKILL");
   await exited(killed);
   const { code, state, note } = await statusOf(folder);
   assert.deepEqual([code, state], [3, "not running"]);
   assert.match(note, new RegExp(`gateway\\.pid is stale: process ${killed} has ended`));
-  const pid = await startIn(folder);
+  const pid = await startInBackground(folder);
   assert.equal((await statusOf(folder)).pid, pid);
   Deno.kill(pid, "SIGKILL");
   await exited(pid);
@@ -80,7 +85,7 @@ Deno.test("after kill -9 the PID file is stale, and the next start replaces it",
 
 Deno.test("another process that got the same id is never signalled", async () => {
   await using folder = new CommandFolder();
-  const killed = await startIn(folder);
+  const killed = await startInBackground(folder);
   Deno.kill(killed, "SIGKILL");
   await exited(killed);
   const sleep = new Deno.Command("sleep", { args: ["600"] }).spawn();
@@ -107,13 +112,13 @@ for (const text of ["", "12345", "no number\n{}\n", "1\n{}\n", "-1\n{}"]) {
     await Deno.writeTextFile(folder.pidFile, text);
     const { code, note } = await statusOf(folder);
     assert.deepEqual([code, /is stale: it is not a PID file/.test(note)], [3, true]);
-    await startIn(folder);
+    await startInBackground(folder);
   });
 }
 
 Deno.test("a gateway that does not stop in time is killed", async () => {
   await using folder = new CommandFolder();
-  const pid = await startIn(folder);
+  const pid = await startInBackground(folder);
   Deno.kill(pid, "SIGSTOP");
   const hanging = await statusOf(folder);
   assert.deepEqual([hanging.code, hanging.state, hanging.pid], [4, "unresponsive", pid]);
@@ -153,7 +158,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 Deno.test("two gateways cannot share a PID file", async () => {
   await using folder = new CommandFolder();
-  const pid = await startIn(folder);
+  const pid = await startInBackground(folder);
   const args = ["run", "--pidfile", folder.pidFile, "--data-dir", join(folder.path, "other")];
   const { code, err } = await folder.run(args);
   assert.equal(code, 2);

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import type { CommandFolder } from "./command_folder.ts";
 
 /** The files left in the data folder when nothing runs. */
-export const atRest = ["gateway.db", "gateway.lock", "gateway.log"];
+export const filesAtRest = ["gateway.db", "gateway.lock", "gateway.log"];
 
 /** Starts a gateway in the background and returns its process id. */
-export async function startIn(
+export async function startInBackground(
   folder: CommandFolder,
   args: readonly string[] = [],
 ): Promise<number> {
