@@ -8,6 +8,8 @@ export interface ToolCall {
   readonly name: string;
   /** JSON, as the model wrote it. */
   readonly arguments: string;
+  /** Fields of the provider's own, such as a thought signature, to be sent back unchanged. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** What a tool gave back. */

@@ -27,6 +27,10 @@ export type LlmMessage =
     readonly role: "assistant";
     readonly content: string;
     readonly toolCalls?: readonly ToolCall[];
+    /** Fields that the provider wants back unchanged, such as `reasoning_content`. */
+    readonly fields?: Readonly<Record<string, unknown>>;
+    /** The model that wrote it: only that one gets its fields back. */
+    readonly model?: string;
   }
   | { readonly role: "tool"; readonly callId: string; readonly content: string };
 
