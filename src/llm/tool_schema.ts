@@ -24,7 +24,7 @@ const types = new Set(["string", "number", "integer", "boolean", "object", "arra
 /** Reduces a schema. Never throws, whatever a server sent; the result is an object schema. */
 export function toolSchema(schema: unknown): Record<string, unknown> {
   const reducer = new Reducer(isObject(schema) ? schema : {});
-  const { type: _, description, ...reduced } = reducer.reduce(schema, 0);
+  const { description, ...reduced } = reducer.reduce(schema, 0);
   const { properties = {}, required } = reduced.anyOf ? mergeVariants(reduced) : reduced;
   return {
     type: "object",
@@ -47,14 +47,37 @@ function mergeVariants(schema: Record<string, unknown>): Record<string, unknown>
       others.every((variant) => requiredIn(variant).has(name))
     )
     : [];
+  const required = [...new Set([...schema.required as string[] ?? [], ...common])];
   return {
     properties: Object.assign(
       {},
       ...variants.map(({ properties }) => properties),
       schema.properties,
     ),
-    required: [...new Set([...schema.required as string[] ?? [], ...common])],
+    ...(required.length > 0 && { required }),
   };
+}
+
+/** A union has nothing beside it but a description; one that accepts anything says nothing. */
+function tidy(schema: Record<string, unknown>): Record<string, unknown> {
+  const { anyOf, ...rest } = schema;
+  // Parts of `allOf` can contradict each other; the type decides.
+  if (rest.type !== undefined && rest.type !== "object") {
+    delete rest.properties;
+    delete rest.required;
+  }
+  if (rest.type !== "array") delete rest.items;
+  else rest.items ??= {};
+  if (rest.type !== "string") {
+    delete rest.enum;
+    delete rest.format;
+  }
+  if (!Array.isArray(anyOf)) return rest;
+  if (anyOf.some((variant) => Object.keys(variant).every((key) => key === "description"))) {
+    return rest;
+  }
+  if (rest.properties) return { ...rest, ...mergeVariants({ ...rest, anyOf }), type: "object" };
+  return { ...(rest.description !== undefined && { description: rest.description }), anyOf };
 }
 
 class Reducer {
@@ -76,11 +99,11 @@ class Reducer {
     }
     if (Array.isArray(schema.allOf)) {
       const { allOf, ...rest } = schema;
-      return this.#mergeAll([rest, ...allOf], depth, seen);
+      return tidy(this.#mergeAll([rest, ...allOf], depth, seen));
     }
     const union = [schema.anyOf, schema.oneOf].find(Array.isArray) as unknown[] | undefined;
-    if (union) return this.#reduceUnion(schema, union, depth, seen);
-    return this.#reducePlain(schema, depth, seen);
+    if (union) return tidy(this.#reduceUnion(schema, union, depth, seen));
+    return tidy(this.#reducePlain(schema, depth, seen));
   }
 
   #reduceUnion(
@@ -101,7 +124,7 @@ class Reducer {
     if (values.every(Array.isArray)) {
       return { ...withoutType, ...enumOf(values.flat(), withoutType) };
     }
-    return { ...withoutType, anyOf: variants };
+    return { ...beside, anyOf: variants };
   }
 
   #reducePlain(
@@ -109,6 +132,10 @@ class Reducer {
     depth: number,
     seen: readonly string[],
   ): Record<string, unknown> {
+    const values = schema.const !== undefined ? [schema.const] : schema.enum;
+    if (Array.isArray(values) && values.some((value) => value !== null)) {
+      return described(schema, { type: scalarType(schema), ...enumOf(values, {}) });
+    }
     const reduced: Record<string, unknown> = {};
     const listed = [schema.type].flat().filter((type) => types.has(type as string)) as string[];
     if (listed.length > 1) {
@@ -120,8 +147,6 @@ class Reducer {
     if (type) reduced.type = type;
     for (const name of kept) if (typeof schema[name] === "number") reduced[name] = schema[name];
     if (schema.format === "date-time" && type === "string") reduced.format = "date-time";
-    const values = schema.const !== undefined ? [schema.const] : schema.enum;
-    if (Array.isArray(values)) Object.assign(reduced, enumOf(values, reduced));
     if (type === "object") Object.assign(reduced, this.#reduceProperties(schema, depth, seen));
     if (type === "array") {
       const items = [schema.items, schema.prefixItems].flat().find(isObject);
@@ -230,19 +255,26 @@ function described(
     notes.push(`Format: ${schema.format}`);
   }
   const description = [...new Set(notes)].join(" ");
-  return { ...reduced, ...(description !== "" && { description }) };
+  const entries = Object.entries({ ...reduced, ...(description !== "" && { description }) });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
 /** The type that a schema without one must mean. */
 function typeOf(schema: JsonSchema): string | undefined {
   if (isObject(schema.properties) || isObject(schema.additionalProperties)) return "object";
   if (schema.items !== undefined || schema.prefixItems !== undefined) return "array";
-  const values = schema.const !== undefined ? [schema.const] : schema.enum;
-  const [value] = Array.isArray(values) ? values : [];
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-    return typeof value;
-  }
   return undefined;
+}
+
+/** The type of listed values: the schema's own, or that of the values. */
+function scalarType(schema: JsonSchema): string | undefined {
+  const own = [schema.type].flat().find((type) =>
+    type === "number" || type === "integer" || type === "boolean" || type === "string"
+  );
+  if (own) return own as string;
+  const values = (schema.const !== undefined ? [schema.const] : schema.enum) as unknown[];
+  const type = typeof values.find((value) => value !== null);
+  return type === "string" || type === "number" || type === "boolean" ? type : undefined;
 }
 
 function isNull(schema: unknown): boolean {

@@ -155,7 +155,16 @@ export const failureRules: readonly FailureRule[] = [
   },
   {
     meaning: "model",
-    providers: ["OpenAI", "Ollama", "vLLM", "OpenRouter", "DeepSeek", "xAI", "LM Studio", "Moonshot"],
+    providers: [
+      "OpenAI",
+      "Ollama",
+      "vLLM",
+      "OpenRouter",
+      "DeepSeek",
+      "xAI",
+      "LM Studio",
+      "Moonshot",
+    ],
     status: is(400, 403, 404, 422),
     text:
       /model.{0,100}(?:not found|does not exist|not exist|doesn't exist|is not available|decommissioned|deprecated|has been (?:removed|retired|shut down))|(?:no such|unknown|invalid|unsupported) model|not a valid model|(?:no|not) (?:permission|access|authorized).{0,40}model|not found the model|pull(?:ing)? it first|no models? loaded|模型不存在/i,
@@ -163,12 +172,18 @@ export const failureRules: readonly FailureRule[] = [
   // The key.
   { meaning: "key", providers: ["all"], status: is(401) },
   // A firewall that dislikes the content of one message.
-  { meaning: "request", providers: ["Cloudflare", "AWS WAF", "Akamai"], status: is(403), page: true },
+  {
+    meaning: "request",
+    providers: ["Cloudflare", "AWS WAF", "Akamai"],
+    status: is(403),
+    page: true,
+  },
   {
     meaning: "key",
     providers: ["Google", "xAI", "DashScope", "Moonshot"],
     status: is(400, 403),
-    code: /invalid_?api_?key|api_key_invalid|authentication|permission_denied|access_?denied|unauthorized/,
+    code:
+      /invalid_?api_?key|api_key_invalid|authentication|permission_denied|access_?denied|unauthorized/,
   },
   {
     meaning: "key",

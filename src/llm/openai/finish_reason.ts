@@ -8,7 +8,8 @@ const meanings: Readonly<Record<Exclude<FinishReason, "other"> | "failure" | "sl
   length: "length maxtokens maxoutputtokens modellength tokenlimit maxlength incomplete " +
     "modelcontextwindowexceeded contextlength",
   tool_calls: "toolcalls toolcall tooluse functioncall functioncalls",
-  content_filter: "contentfilter contentfiltered safety recitation blocklist prohibitedcontent spii " +
+  content_filter:
+    "contentfilter contentfiltered safety recitation blocklist prohibitedcontent spii " +
     "imagesafety refusal sensitive guardrailintervened moderation blocked language",
   // The answer failed on the way: OpenRouter, Zhipu, DeepSeek, vLLM.
   failure: "error networkerror insufficientsystemresource abort aborted failed timeout cancelled " +

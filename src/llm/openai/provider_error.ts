@@ -37,7 +37,9 @@ export class ProviderError extends Error implements ProviderErrorFields {
   readonly page: boolean;
   readonly inStream: boolean;
 
-  constructor({ status, codes, param, text, headers, page = false, inStream = false }: ProviderErrorFields) {
+  constructor(
+    { status, codes, param, text, headers, page = false, inStream = false }: ProviderErrorFields,
+  ) {
     super(status === undefined ? text : `${status} ${text}`.trim());
     this.status = status;
     this.codes = codes;
@@ -101,6 +103,7 @@ function fieldsOf(body: unknown): Pick<ProviderErrorFields, "codes" | "param" | 
       codes.add(String(value));
     } else if (typeof value === "string") {
       if (key === "param" && value !== "") param ??= value;
+      if (/^(?:param|object|id|.*_id|timestamp)$/.test(key)) return;
       if (/^(?:code|type|status|status_code|reason)$/.test(key)) codes.add(value.toLowerCase());
       // OpenRouter and LiteLLM wrap the provider's own error as a string of JSON.
       else if (/^\s*[{[]/.test(value)) visit(parsed(value), "", depth + 1);
