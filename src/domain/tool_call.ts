@@ -20,10 +20,19 @@ export interface ToolResult {
   readonly durationMs: number;
 }
 
+/** Where an assistant's message came from. */
+export interface MessageOrigin {
+  /** The model that wrote it: only that one gets the fields back. */
+  readonly model: string;
+  /** Fields that the provider wants back unchanged, such as `reasoning_content`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
 /** One round of a turn: what the model said, the tools it called, and the results so far. */
 export interface ToolRound {
   readonly text: string;
   readonly calls: readonly ToolCall[];
+  readonly origin?: MessageOrigin;
   /** By position of the call; undefined where none was recorded. */
   readonly results: readonly (ToolResult | undefined)[];
 }

@@ -64,8 +64,9 @@ export function toChatRequest(
     .find((name) => shape.has(name));
   const stream = use("stream", true);
   // Another model's fields mean nothing to this one, and may be refused.
-  const keepsFields = ({ model: author, fields, calls }: AssistantMessage) =>
-    author === model.name && (fields !== undefined || calls.some((call) => call.fields)) &&
+  const keepsFields = ({ origin, calls }: AssistantMessage) =>
+    origin?.model === model.name &&
+    (origin.fields !== undefined || calls.some((call) => call.fields)) &&
     use("message_fields", true);
   const body = {
     model: model.id,
@@ -128,7 +129,7 @@ function toMessage(
         ...(message.calls.length > 0 && {
           tool_calls: message.calls.map((call) => toCall(call, withFields)),
         }),
-        ...(withFields && message.fields),
+        ...(withFields && message.origin?.fields),
       };
     }
     case "tool":

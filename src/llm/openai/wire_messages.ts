@@ -6,7 +6,7 @@
  */
 
 import type { ContentPart, LlmMessage } from "../client.ts";
-import type { ToolCall } from "../../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall } from "../../domain/tool_call.ts";
 
 type UserContent = string | readonly ContentPart[];
 
@@ -18,9 +18,7 @@ export type WireMessage =
     role: "assistant";
     content: string;
     calls: readonly ToolCall[];
-    /** Fields to send back unchanged, if the same model wrote them. */
-    fields?: Readonly<Record<string, unknown>>;
-    model?: string;
+    origin?: MessageOrigin;
   }
   | { role: "tool"; callId: string; content: string };
 
@@ -80,16 +78,15 @@ function addAssistant(
   message: Extract<LlmMessage, { role: "assistant" }>,
   { results, ids }: { readonly results: ReadonlyMap<string, string[]>; readonly ids: CallIds },
 ): void {
-  const { content, toolCalls = [], fields, model } = message;
+  const { content, toolCalls = [], origin } = message;
   if (content.trim() === "" && toolCalls.length === 0) return;
   const renamed = toolCalls.map((call) => ({ ...call, id: ids.unique(call.id) }));
   const last = ordered.at(-1);
   if (last?.role === "assistant") {
     last.content = [last.content, content].filter((text) => text !== "").join("\n\n");
     last.calls = renamed;
-    last.fields = fields;
-    last.model = model;
-  } else ordered.push({ role: "assistant", content, calls: renamed, fields, model });
+    last.origin = origin;
+  } else ordered.push({ role: "assistant", content, calls: renamed, origin });
   for (const [position, call] of toolCalls.entries()) {
     // Two calls with one id have their results in the order of the calls.
     const result = results.get(call.id)?.shift() ?? fillers.noResult;
@@ -109,7 +106,8 @@ function textOf({ content, speaker }: Extract<LlmMessage, { role: "user" }>): Us
     ? content
     : [{ type: "text" as const, text: prefix.trimEnd() }, ...content];
   // Empty text beside an image is refused by some providers.
-  return spoken.filter((part) => part.type !== "text" || part.text !== "");
+  const parts = spoken.filter((part) => part.type !== "text" || part.text !== "");
+  return parts.length > 0 ? parts : fillers.emptyText;
 }
 
 function joinContent(one: UserContent, other: UserContent): UserContent {
