@@ -1,7 +1,7 @@
 /** What adapters cost that are connected and say nothing. */
 
 import { IdleSocket } from "../../tests/support/adapter/idle_socket.ts";
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../../tests/support/adapter/client.ts";
 import { TempFolder } from "../../tests/support/process/temp_folder.ts";
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { ms, percentile, type Table } from "./figures.ts";
 
 /** How long the process is left alone before its memory is read, milliseconds. */

@@ -1,6 +1,6 @@
 /** Whether memory stays flat under load. */
 
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { gatewayFleet } from "./talk.ts";

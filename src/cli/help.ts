@@ -25,7 +25,7 @@ ${optionHelp({ flag: "version", short: "V", help: "Print the version" })}
 
 Commands that talk to a gateway find it by its pid file, by --host and --port, or by --url
 (CLARA_GATEWAY_URL). Without one of these they look at what is on this machine where none runs.
-Everything else is set in the environment or in a .env file; README.md lists it all.`;
+Everything else is set in the environment or in a .env file; docs/settings.md lists it all.`;
 }
 
 /** What one command can do. */

@@ -1,22 +1,22 @@
-/** The outcome of a message that nobody sent: what goes out of it is one frame. Used by the processor. */
+/** Turns the outcome of a task's message into a proactive message, which is sent as one frame. */
 
 import type { UserMessage } from "../domain/message.ts";
 import type { Outcome } from "../domain/request.ts";
 
-/** A turn's outcome as it is kept and sent: unchanged where somebody asked. */
+/** Converts an outcome if the message came from a task; returns it unchanged otherwise. */
 export function toProactive(message: UserMessage, outcome: Outcome): Outcome {
   const { task, user, channel, priority } = message;
   if (!task) return outcome;
-  const nothing = { type: "proactive", user, channel, priority, text: "", files: [] } as const;
+  const silent = { type: "proactive", user, channel, priority, text: "", files: [] } as const;
   switch (outcome.type) {
     case "reply":
-      return { ...nothing, text: outcome.text, files: outcome.files };
+      return { ...silent, text: outcome.text, files: outcome.files };
     case "error": {
       const { type: _, partialText: __, ...error } = outcome;
-      return { ...nothing, text: task.fallback ?? "", error };
+      return { ...silent, text: task.fallback ?? "", error };
     }
     case "cancelled":
     case "proactive":
-      return nothing;
+      return silent;
   }
 }

@@ -5,6 +5,7 @@
 
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
+import type { UserMessage } from "./message.ts";
 
 /** Who and where: the fields that most events share. */
 export interface EventOrigin {
@@ -15,6 +16,31 @@ export interface EventOrigin {
   readonly request_id?: string;
   /** The task that put the message into its channel, where nobody sent it. */
   readonly task_name?: string;
+}
+
+/** What an event is about: a user's message, or a user in a channel. */
+export type EventSource =
+  & { readonly nodeId: string; readonly platform: string }
+  & (
+    | { readonly message: Pick<UserMessage, "requestId" | "user" | "channel" | "task"> }
+    | { readonly userId: string; readonly channelId: string }
+  );
+
+/** The fields that events about a user share. */
+export function eventOrigin(source: EventSource): EventOrigin {
+  const { nodeId: node_id, platform } = source;
+  if (!("message" in source)) {
+    return { node_id, platform, user_id: source.userId, channel_id: source.channelId };
+  }
+  const { requestId, user, channel, task } = source.message;
+  return {
+    node_id,
+    platform,
+    user_id: user.id,
+    channel_id: channel.id,
+    request_id: requestId,
+    ...(task && { task_name: task.name }),
+  };
 }
 
 /** Every event with its data. Names are `noun:verb`; fields are snake_case, as hooks see them. */

@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText } from "../lib/error_text.ts";
-import type { HookFigures } from "../automation/hooks/hook_runner.ts";
+import type { HookFigures } from "../automation/hooks/runner.ts";
 import { logger } from "../logging/log.ts";
 import type { MemoryFigures } from "../memory/user_memory.ts";
 import type { Tier } from "../domain/message.ts";
@@ -14,7 +14,7 @@ import type { RouterFigures } from "../queue/router.ts";
 import type { TaskFigures } from "../automation/scheduler/scheduler.ts";
 import type { StoreFigures } from "../store/store.ts";
 import { version } from "../config/version.ts";
-import type { AdapterConnection } from "../server/adapter_connection.ts";
+import type { AdapterSession } from "../server/session.ts";
 
 const log = logger("http", "health");
 
@@ -34,7 +34,7 @@ export interface HealthOptions {
   readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
   readonly store: { figures(): Promise<StoreFigures> };
   readonly router: { figures(): RouterFigures };
-  readonly hub: { links(): readonly AdapterConnection[] };
+  readonly adapters: { connected(): readonly AdapterSession[] };
   readonly hooks: { figures(): HookFigures };
   readonly scheduler: { figures(): TaskFigures };
   readonly memory: { figures(): Promise<MemoryFigures> };
@@ -60,7 +60,7 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
       uptime_seconds: options.uptimeSeconds(),
       llm: { kind: llm.kind, model: llm.modelOf("mid") },
       store: store ?? { error: "does not answer; see the log" },
-      adapters: adapterFigures(options.hub.links()),
+      adapters: adapterFigures(options.adapters.connected()),
       queue: options.router.figures(),
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),
@@ -95,10 +95,10 @@ async function usageFigures({ usage, gate }: HealthOptions, headers: Headers, ad
   }
 }
 
-function adapterFigures(links: readonly AdapterConnection[]) {
+function adapterFigures(sessions: readonly AdapterSession[]) {
   const platforms: Record<string, number> = {};
-  for (const { identity: { platform } } of links) {
+  for (const { identity: { platform } } of sessions) {
     platforms[platform] = (platforms[platform] ?? 0) + 1;
   }
-  return { connected: links.length, platforms };
+  return { connected: sessions.length, platforms };
 }

@@ -4,13 +4,13 @@
  */
 
 import * as z from "zod";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import { type Tier, tiers } from "../domain/message.ts";
 import { requestParts } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";
 import { hideFromLog } from "../logging/log.ts";
-import { secretsOfHeaders, secretsOfUrl } from "../config/redaction.ts";
+import { secretsOfHeaders, secretsOfUrl } from "../logging/redaction.ts";
 import { expandVariables } from "../lib/variables.ts";
 import { maxTimerSeconds } from "../lib/wait.ts";
 import { parseYaml, readIfPresent } from "../lib/yaml.ts";

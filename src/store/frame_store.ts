@@ -4,7 +4,7 @@
  */
 
 /** An adapter's session. Its frames are numbered from 1 on, without a gap. */
-export interface AdapterSession {
+export interface StoredAdapterSession {
   readonly sessionId: string;
   readonly nodeId: string;
   readonly platform: string;
@@ -20,7 +20,7 @@ export interface AdapterSession {
 /** What has happened to sessions since the last time. */
 export interface SessionChanges {
   /** Each with the frames that are new since then, or that were not kept when they were. */
-  readonly sessions: readonly AdapterSession[];
+  readonly sessions: readonly StoredAdapterSession[];
   /** The ids of those that are over. */
   readonly ended: readonly string[];
 }
@@ -34,5 +34,5 @@ export interface FrameStore {
   save(changes: SessionChanges): Promise<void>;
 
   /** All sessions, each with all frames after `before`; one that misses any of these is left out. */
-  sessions(): Promise<readonly AdapterSession[]>;
+  sessions(): Promise<readonly StoredAdapterSession[]>;
 }

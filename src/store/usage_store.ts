@@ -3,6 +3,8 @@
  * channel, model, day and purpose. Written with the outcome of a turn; read by budgets and admins.
  */
 
+import { isoDate } from "../lib/iso_time.ts";
+
 /** What one request to a model took. */
 export interface UsageEntry {
   /** Who asked: `platform:userId`. */
@@ -70,5 +72,5 @@ export interface UsageStore {
 
 /** The day of a time, in UTC. */
 export function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
+  return isoDate(at);
 }

@@ -6,7 +6,7 @@
 
 import { errorText } from "../lib/error_text.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { logger } from "../logging/log.ts";
 import type { ReplyFile } from "../domain/reply.ts";
 import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
@@ -88,7 +88,7 @@ export class ToolExecutor {
    */
   async execute(call: ToolCall, context: ToolContext, signal: AbortSignal): Promise<ToolResult> {
     const { events } = this.#options;
-    const origin = originOf(call, context);
+    const origin = callOrigin(call, context);
     events.emit("tool:start", origin);
     const startedAt = this.#now();
     const files: ReplyFile[] = [];
@@ -129,7 +129,7 @@ export class ToolExecutor {
   /** Tells that a call of an earlier run was cut off: its start was told, its end was not. */
   reportInterrupted(call: ToolCall, context: ToolContext): void {
     this.#options.events.emit("tool:error", {
-      ...originOf(call, context),
+      ...callOrigin(call, context),
       duration_ms: 0,
       error: "interrupted: the gateway ended while it ran",
     });
@@ -173,10 +173,10 @@ export class ToolExecutor {
     run: Parameters<Tool["run"]>[1],
   ): Promise<ToolOutput> {
     const { timeoutMs = this.#options.timeoutMs } = tool;
-    using deadline = new Deadline(run.signal, timeoutMs);
+    using deadline = new Deadline({ ms: timeoutMs, signal: run.signal });
     try {
       const running = (async () => await tool.run(input, { ...run, signal: deadline.signal }))();
-      return await Promise.race([running, deadline.passed]);
+      return await deadline.race(running);
     } catch (error) {
       if (!deadline.timedOut) throw error;
       return failure(`"${tool.name}" took longer than ${timeoutMs / 1000} seconds and was ended.`);
@@ -192,18 +192,8 @@ export class ToolExecutor {
   }
 }
 
-function originOf(call: ToolCall, context: ToolContext) {
-  const { task } = context.message;
-  return {
-    node_id: context.nodeId,
-    platform: context.platform,
-    user_id: context.userId,
-    channel_id: context.channelId,
-    request_id: context.requestId,
-    ...(task && { task_name: task.name }),
-    tool_name: call.name,
-    call_id: call.id,
-  };
+function callOrigin(call: ToolCall, context: ToolContext) {
+  return { ...eventOrigin(context), tool_name: call.name, call_id: call.id };
 }
 
 function readArguments(tool: Tool, call: ToolCall): ReadArguments {

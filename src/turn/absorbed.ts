@@ -4,7 +4,7 @@
  * merged. Made by the processor for each turn.
  */
 
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import type { ContextPart } from "../context/part.ts";
 import type { LlmMessage } from "../llm/client.ts";
 import type { Overlap } from "../domain/message.ts";
@@ -15,7 +15,6 @@ import { renderAttachments } from "../context/attachments.ts";
 import { ClaimLostError } from "./journal.ts";
 import { userMessage } from "../context/builder.ts";
 import type { Replies } from "../delivery/replies.ts";
-import { originOf } from "./turn_context.ts";
 import { retryUntilStored } from "./retry_until_stored.ts";
 
 /** What {@linkcode AbsorbedRequests} are given. */
@@ -97,7 +96,7 @@ export class AbsorbedRequests {
     const { requestId, dialect } = message;
     const mergedInto = this.#claimed.message.requestId;
     events.emit("message:cancelled", {
-      ...originOf({ nodeId, platform, message }),
+      ...eventOrigin({ nodeId, platform, message }),
       merged_into: mergedInto,
     });
     replies.open(seq, { nodeId, requestId, dialect, model: "", tier: "mid" });

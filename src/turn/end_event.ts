@@ -1,8 +1,7 @@
 /** The event that tells how a turn has ended. Emitted by the processor once that is committed. */
 
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import type { ClaimedRequest, Outcome } from "../domain/request.ts";
-import { originOf } from "./turn_context.ts";
 
 /** Emits the event of an outcome. */
 export function emitEnd(
@@ -10,7 +9,7 @@ export function emitEnd(
   claimed: ClaimedRequest,
   { outcome, now }: { readonly outcome: Outcome; readonly now: number },
 ): void {
-  const origin = originOf(claimed);
+  const origin = eventOrigin(claimed);
   switch (outcome.type) {
     case "reply":
       return events.emit("message:sent", {

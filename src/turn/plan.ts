@@ -4,6 +4,7 @@
  */
 
 import type { GatewayError } from "../domain/errors.ts";
+import { Deadline } from "../lib/deadline.ts";
 import { errorText } from "../lib/error_text.ts";
 import { toGatewayError } from "../domain/errors.ts";
 import type { Account, LlmClient } from "../llm/client.ts";
@@ -64,11 +65,11 @@ export class TurnPlanner {
   }
 
   async #classify(message: UserMessage, account: Account, signal: AbortSignal): Promise<Tier> {
-    const timeout = new AbortController();
-    const timer = setTimeout(
-      () => timeout.abort(new Error("it took too long")),
-      this.#options.classifyMs ?? classifyMs,
-    );
+    using deadline = new Deadline({
+      ms: this.#options.classifyMs ?? classifyMs,
+      signal,
+      reason: new Error("it took too long"),
+    });
     try {
       const { text } = await this.#options.llm.complete({
         tier: "low",
@@ -78,7 +79,7 @@ export class TurnPlanner {
           { role: "system", content: classifyPrompt },
           { role: "user", content: message.content.slice(0, classifyChars) },
         ],
-        signal: AbortSignal.any([signal, timeout.signal]),
+        signal: deadline.signal,
       });
       return tierIn(text) ?? "mid";
     } catch (error) {
@@ -88,8 +89,6 @@ export class TurnPlanner {
         });
       }
       return "mid";
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

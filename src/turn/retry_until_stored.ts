@@ -3,6 +3,7 @@
  * the processor for the writes without which a turn cannot begin or end.
  */
 
+import { Backoff } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { StoreError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
@@ -10,8 +11,7 @@ import { pause } from "../lib/wait.ts";
 
 const log = logger("turn", "store");
 
-const firstDelayMs = 100;
-const longestDelayMs = 5_000;
+const delays = { firstMs: 100, maxMs: 5_000 };
 
 /**
  * Calls `write` until it does not throw a {@linkcode StoreError}.
@@ -23,11 +23,12 @@ export async function retryUntilStored<T>(
   write: () => Promise<T>,
   givenUp: AbortSignal,
 ): Promise<T> {
-  for (let delayMs = firstDelayMs;; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
+  for (const backoff = new Backoff(delays);;) {
     try {
       return await write();
     } catch (error) {
       if (!(error instanceof StoreError) || error.lasting || givenUp.aborted) throw error;
+      const delayMs = backoff.next();
       log.error("{error}; trying again in {delay} ms", { error: errorText(error), delay: delayMs });
       await pause(delayMs, givenUp);
     }

@@ -5,7 +5,7 @@
 
 import { errorText } from "../lib/error_text.ts";
 import { GatewayError, StoreError, toGatewayError } from "../domain/errors.ts";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import type { LlmClient } from "../llm/client.ts";
 import { logger } from "../logging/log.ts";
 import type { UserMemory } from "../memory/user_memory.ts";
@@ -27,7 +27,7 @@ import { historyLines } from "./history_lines.ts";
 import type { Replies } from "../delivery/replies.ts";
 import type { Reply } from "../delivery/reply.ts";
 import { isOnlyReset, resetModel, resetReply, resetResult } from "./session_reset.ts";
-import { originOf, recallOf, toolContextOf } from "./turn_context.ts";
+import { recallOf, toolContextOf } from "./turn_context.ts";
 import { showStep } from "./turn_display.ts";
 import type { TurnPlan, TurnPlanner } from "./plan.ts";
 import { type TurnState, turnStateOf } from "./state.ts";
@@ -45,7 +45,7 @@ export interface TurnRunnerOptions {
   readonly llm: Pick<LlmClient, "modelOf">;
   readonly planner: Pick<TurnPlanner, "plan">;
   readonly usage: Pick<UsageStore, "add">;
-  readonly memory: Pick<UserMemory, "on" | "recall" | "wake">;
+  readonly memory: Pick<UserMemory, "enabled" | "recall" | "wake">;
   /** Resolves when the tools that start with the gateway are there, or have had their time. */
   readonly toolsReady: () => Promise<void>;
   readonly replies: Replies;
@@ -126,7 +126,7 @@ export class TurnRunner {
       givenUp,
     ).catch((error) => this.#leave(queued, error));
     if (!cancelled) return;
-    events.emit("message:cancelled", originOf({ ...cancelled, nodeId }));
+    events.emit("message:cancelled", eventOrigin({ ...cancelled, nodeId }));
     const { dialect, task } = cancelled.message;
     // Nobody asked, nobody waits for an end.
     if (task) return await requests.markDelivered({ seq, now: this.#now() });
@@ -258,7 +258,7 @@ export class TurnRunner {
       now,
     });
     const usage = state.usage.open();
-    const exchange = memory.on ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
+    const exchange = memory.enabled ? exchangeOf(claimed, { outcome: sent, now }) : undefined;
     const end = { outcome: sent, now, sessionId, conversation, history, usage, exchange };
     try {
       if (!await retryUntilStored(() => requests.finish(claimed.claim, end), givenUp)) {

@@ -1,24 +1,9 @@
 /** Who a turn is for: as events tell it, as tools and the memory see it. Used by the processor. */
 
-import type { EventOrigin } from "../domain/events.ts";
 import type { RecallRequest } from "../memory/recall.ts";
 import { platformKey } from "../domain/keys.ts";
 import type { ClaimedRequest } from "../domain/request.ts";
 import type { ToolContext } from "../tools/tool.ts";
-
-/** The fields that events about a request share. */
-export function originOf(
-  { nodeId, platform, message }: Pick<ClaimedRequest, "nodeId" | "platform" | "message">,
-): EventOrigin {
-  return {
-    node_id: nodeId,
-    platform,
-    user_id: message.user.id,
-    channel_id: message.channel.id,
-    request_id: message.requestId,
-    ...(message.task && { task_name: message.task.name }),
-  };
-}
 
 /** What the tools of a turn are told. */
 export function toolContextOf(

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AdminGate } from "../../src/access/admin_gate.ts";
-import { sharedKey } from "../../src/access/access_key.ts";
+import { sharedKey } from "../../src/access/authenticator.ts";
 import { Authenticator } from "../../src/access/authenticator.ts";
 
 const local = "127.0.0.1";

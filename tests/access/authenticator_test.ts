@@ -1,8 +1,8 @@
 /** The shared secret, and how often one may be wrong. */
 
 import assert from "node:assert/strict";
-import { parseSecretsFile, sharedKey } from "../../src/access/access_key.ts";
-import { Authenticator, bearerOf } from "../../src/access/authenticator.ts";
+import { parseSecretsFile } from "../../src/access/secrets.ts";
+import { Authenticator, bearerOf, sharedKey } from "../../src/access/authenticator.ts";
 
 function check(
   authenticator: Authenticator,

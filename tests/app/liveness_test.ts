@@ -72,7 +72,7 @@ Deno.test("turns that give no sign for too long are a standstill until one does"
   // What others send is no sign of a turn.
   events.emit("message:received", { content: "hello?" });
   now = 61_000;
-  assert.equal(await progress.standstill(), "2 turns gave no sign for 61 seconds");
+  assert.equal(await progress.standstill(), "2 turns made no progress for 61 seconds");
   events.emit("tool:end", { tool_name: "a", call_id: "b", duration_ms: 1 });
   assert.equal(await progress.standstill(), undefined);
 });
@@ -96,7 +96,7 @@ Deno.test("a tool that runs is a sign of its turn, for as long as it may take", 
   now += 60_000;
   assert.equal(await progress.standstill(), undefined);
   now += 1_000;
-  assert.equal(await progress.standstill(), "1 turns gave no sign for 61 seconds");
+  assert.equal(await progress.standstill(), "1 turns made no progress for 61 seconds");
 });
 
 Deno.test("the longest silence is that of the slowest provider, continued and proceeded", () => {

@@ -4,13 +4,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { eventNames } from "../../src/domain/events.ts";
-import { toHookEvent } from "../../src/automation/hooks/hook_event.ts";
-import { hooksFileSchema, parseHooksFile } from "../../src/automation/hooks/hooks_file.ts";
+import { toHookEvent } from "../../src/automation/hooks/event.ts";
+import { hooksFileSchema, parseHooksFile } from "../../src/automation/hooks/file.ts";
 import { sampleEvent } from "../../src/automation/hooks/sample_event.ts";
-import {
-  parseSchedulerFile,
-  schedulerFileSchema,
-} from "../../src/automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile, schedulerFileSchema } from "../../src/automation/scheduler/file.ts";
 import { settings } from "../../src/config/settings.ts";
 import { askAdmin } from "../support/admin_request.ts";
 import { offered } from "../support/mcp/mcp_folder.ts";

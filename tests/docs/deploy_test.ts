@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 
 const read = (path: string) =>
-  Deno.readTextFileSync(new URL(`../${path}`, import.meta.url)).replaceAll("\\\n", " ");
+  Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\\\n", " ");
 
 Deno.test("the workflow uses the Deno that README and Dockerfile name, and tasks that there are", () => {
   const workflow = parse(read(".github/workflows/ci.yml"));
@@ -40,7 +40,7 @@ Deno.test("what the Dockerfile copies is there and goes to Docker, and no user o
   assert.ok(copies.length > 0);
   for (const source of copies.flatMap(({ words }) => words.slice(0, -1))) {
     assert.ok(sent.has(source), source);
-    Deno.statSync(new URL(`../${source}`, import.meta.url));
+    Deno.statSync(new URL(`../../${source}`, import.meta.url));
   }
   const users = instructions.filter(({ name }) => name === "USER");
   assert.ok(users.length === 1 && Number(users[0]!.words[0]) > 0);

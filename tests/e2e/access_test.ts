@@ -44,7 +44,10 @@ Deno.test("a key of scope adapter neither manages servers nor opens the admin in
   bot.send({ type: "mcp_list", request_id: "l" });
   const list = await bot.waitFor(({ request_id }) => request_id === "l");
   assert.equal(list.type, "mcp_list_response");
-  await assert.rejects(gateway.connect({ secret: "ops" }), /unauthorized: .*not of scope adapter/);
+  await assert.rejects(
+    gateway.connect({ secret: "ops" }),
+    /unauthorized: .*does not have the scope adapter/,
+  );
   const admin = async (secret: string) => {
     const headers = { authorization: `Bearer ${secret}` };
     const response = await fetch(`${gateway.httpUrl}/admin/hooks`, { headers });

@@ -77,7 +77,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
     await using adapter = await gateway.connect({ dialect });
     gateway.llm.reply(call, { text: "Well." });
     await adapter.replyTo(adapter.say("Time?"));
-    assert.match(await toldOf(gateway), /this platform cannot ask for one/);
+    assert.match(await toldOf(gateway), /this platform cannot ask for it/);
     assert.ok(!adapter.frames.some(({ type }) => type === "approval_request"));
   });
 }

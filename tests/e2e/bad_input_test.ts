@@ -32,7 +32,7 @@ const wrongs: readonly Wrong[] = [
     name: "an unknown type",
     frame: { type: "mesage", request_id: "r-1" },
     code: "unknown_type",
-    says: /unknown "type" "mesage"; known are register, message, cancel/,
+    says: /unknown "type" "mesage"; expected one of register, message, cancel/,
     requestId: "r-1",
   },
   {
@@ -120,7 +120,7 @@ const wrongs: readonly Wrong[] = [
     name: "a second register",
     frame: { type: "register", platform: "test", node_id: "another", capabilities: [] },
     code: "invalid_message",
-    says: /Cannot register again: this socket belongs to "node-1"/,
+    says: /Cannot register again: this connection belongs to "node-1"/,
   },
   {
     name: "a register without a platform",

@@ -6,7 +6,8 @@ import { AdapterClient } from "../support/adapter/client.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import { HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { badServer, written } from "../support/mcp/mcp_folder.ts";
+import { badServer } from "../support/mcp/mcp_folder.ts";
+import { writtenText } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 
@@ -51,7 +52,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using cut = await start(folder, llm, { CLARA_DRAIN_SECONDS: "0" });
     const before = await AdapterClient.connect({ url: cut.url, nodeId });
     const id = before.say("Hang on");
-    await written(hung);
+    await writtenText(hung);
     await folder.noted((events) => told(events, id).length === 4, { what: "the call of the tool" });
     await cut.kill(signal);
     await before.close();
@@ -91,7 +92,7 @@ Deno.test("a gateway's first event is its startup, also when a task was cut off"
     command: "echo $$ > hooks/begun; sleep 100",
   }, { name: "often", type: "interval", interval: 1, delay: 0, missed: "once", command: "true" }]);
   await using killed = await start(folder, llm);
-  await written(folder.file("begun"));
+  await writtenText(folder.file("begun"));
   await folder.noted((events) => events.some(({ task_name }) => task_name === "hangs"));
   await killed.kill();
 

@@ -202,7 +202,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   assert.equal(runs[1]!.data.fire_at, undefined);
   const [broken] = of("scheduler:task_error");
   assert.equal(broken!.task_name, "breaks");
-  assert.equal(broken!.data.error, "it ended with exit code 5");
+  assert.equal(broken!.data.error, "it exited with code 5");
   assert.ok(events.indexOf(runs[1]!) < events.indexOf(broken!));
 
   const [hook] = of("hook:error");

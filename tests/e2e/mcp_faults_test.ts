@@ -6,16 +6,9 @@ import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import {
-  badServer,
-  gone,
-  isAlive,
-  McpFolder,
-  offered,
-  toolTexts,
-  written,
-} from "../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../support/process/temp_folder.ts";
+import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../support/process/processes.ts";
+import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 type Call = readonly [name: string, input?: object];
@@ -168,7 +161,7 @@ Deno.test("a cancel ends a call, once, and the channel and the server go on", as
   const file = folder.file("entered");
   gateway.llm.reply({ toolCalls: [{ name: "bad__hang", arguments: { file } }] });
   const id = adapter.say("Hang");
-  await written(file);
+  await writtenText(file);
   adapter.cancel(id);
   const { terminal } = await adapter.replyTo(id, { timeoutMs: 3_000 });
   assert.equal(terminal.type, "cancelled");
@@ -201,7 +194,7 @@ Deno.test("a stop ends every server, also one that ignores it", async () => {
   await gateway[Symbol.asyncDispose]();
   // It has left the group: the stop does not wait for it.
   Deno.kill(pids.pop()!, "SIGKILL");
-  for (const pid of pids) await gone(pid, 1_000);
+  for (const pid of pids) await exited(pid, 1_000);
 });
 
 Deno.test("a stop does not wait for a server that is still starting", async () => {
@@ -228,11 +221,11 @@ for (const mode of ["good", "stubborn"]) {
     await using killed = await GatewayProcess.start(options);
     const before = await AdapterClient.connect({ url: killed.url, nodeId: "n" });
     const id = before.say("Go");
-    await written(file);
+    await writtenText(file);
     const [pid] = toolTexts(llm.requests[1]!.body);
     await killed.kill();
     await before.close();
-    await gone(Number(pid), 5_000);
+    await exited(Number(pid), 5_000);
 
     await using gateway = await GatewayProcess.start(options);
     llm.reply({ text: "It was cut off." });

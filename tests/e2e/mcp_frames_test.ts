@@ -7,6 +7,7 @@ import { EverythingServer, packageOf } from "../support/mcp/everything_server.ts
 import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
 import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
+import { lacks } from "../support/process/programs.ts";
 
 interface ServerInfo {
   readonly name: string;
@@ -82,25 +83,29 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
   });
 }
 
-Deno.test("a package of npm and a URL are servers like any other", async () => {
-  await using http = await EverythingServer.start("streamableHttp");
-  await using folder = new McpFolder();
-  await using gateway = await TestGateway.start({ config: folder.config });
-  await using adapter = await gateway.connect();
-  const npm = await ask(adapter, "mcp_install", { source: packageOf("everything") });
-  assert.equal(npm.server_name, "everything");
-  assert.ok(Number(npm.tools_discovered) > 5);
-  const url = await ask(adapter, "mcp_install", { source: http.url, name: "remote" });
-  assert.equal(url.success, true);
-  const shown = (await list(adapter)).map((
-    { name, source_type, transport },
-  ) => [name, source_type, transport]);
-  assert.deepEqual(shown, [["everything", "npm", "stdio"], ["remote", "url", "http"]]);
-  assert.deepEqual(folder.read().mcpServers, {
-    everything: { command: "npx", args: ["-y", packageOf("everything")] },
-    remote: { url: http.url },
-  });
-});
+Deno.test(
+  "a package of npm and a URL are servers like any other",
+  { ignore: lacks("npx") },
+  async () => {
+    await using http = await EverythingServer.start("streamableHttp");
+    await using folder = new McpFolder();
+    await using gateway = await TestGateway.start({ config: folder.config });
+    await using adapter = await gateway.connect();
+    const npm = await ask(adapter, "mcp_install", { source: packageOf("everything") });
+    assert.equal(npm.server_name, "everything");
+    assert.ok(Number(npm.tools_discovered) > 5);
+    const url = await ask(adapter, "mcp_install", { source: http.url, name: "remote" });
+    assert.equal(url.success, true);
+    const shown = (await list(adapter)).map((
+      { name, source_type, transport },
+    ) => [name, source_type, transport]);
+    assert.deepEqual(shown, [["everything", "npm", "stdio"], ["remote", "url", "http"]]);
+    assert.deepEqual(folder.read().mcpServers, {
+      everything: { command: "npx", args: ["-y", packageOf("everything")] },
+      remote: { url: http.url },
+    });
+  },
+);
 
 Deno.test("what cannot be done is answered with the reason, and changes nothing", async () => {
   await using folder = new McpFolder();

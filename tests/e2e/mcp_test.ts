@@ -6,6 +6,7 @@ import { textOf } from "../support/llm/chat_request.ts";
 import { EverythingServer, npmServer } from "../support/mcp/everything_server.ts";
 import { McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
+import { lacks } from "../support/process/programs.ts";
 
 type Call = readonly [name: string, input?: object];
 
@@ -36,7 +37,9 @@ async function connected(gateway: TestGateway, count: number): Promise<void> {
   }
 }
 
-Deno.test("servers over stdio, streamable HTTP and SSE serve one conversation", async (t) => {
+Deno.test("servers over stdio, streamable HTTP and SSE serve one conversation", {
+  ignore: lacks("npx"),
+}, async (t) => {
   await using http = await EverythingServer.start("streamableHttp");
   await using sse = await EverythingServer.start("sse");
   await using folder = new McpFolder();
@@ -147,7 +150,9 @@ Deno.test("servers over stdio, streamable HTTP and SSE serve one conversation", 
   });
 });
 
-Deno.test("a session that its server has forgotten is begun anew without a word", async () => {
+Deno.test("a session that its server has forgotten is begun anew without a word", {
+  ignore: lacks("npx"),
+}, async () => {
   await using first = await EverythingServer.start("streamableHttp");
   await using folder = new McpFolder({ http: { url: first.url } });
   await using gateway = await TestGateway.start({ config: folder.config });

@@ -130,7 +130,7 @@ Deno.test("a prompt without an adapter is told as failed, and put in when there 
   await scene.prompt();
   const { data } = await gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
-  assert.match(data.error, /No adapter of platform "test" is connected.*Name it with "node"/);
+  assert.match(data.error, /no adapter of platform "test" is connected.*Set "node"/);
   await using adapter = await gateway.connect();
   // It is tried again after ten seconds.
   await adapter.unasked({ timeoutMs: 20_000 });
@@ -145,7 +145,7 @@ Deno.test("a prompt that two adapters could carry wants one to be named", async 
   await scene.prompt();
   const { data } = await scene.gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
-  assert.match(data.error, /2 adapters of platform "test" are connected.*Name it with "node"/);
+  assert.match(data.error, /2 adapters of platform "test" are connected.*Set "node"/);
   for (const adapter of [one, two]) await adapter.ping();
   assert.deepEqual(unaskedFrames(one, two), []);
 });

@@ -82,7 +82,7 @@ Deno.test("the scheduler.yaml that comes with the gateway works as it is", async
   place.write(Deno.readTextFileSync(join(root, "scheduler.yaml")));
   await using gateway = await place.start();
   const run = await tasks(gateway, "run", "disk-space");
-  assert.match(run.out, /disk-space .*\n {4}\d+% of the disk are in use, \d+ KiB are free/);
+  assert.match(run.out, /disk-space .*\n {4}\d+% of the disk is in use, \d+ KiB are free/);
   const { out } = await tasks(gateway, "list");
   assert.match(out, /daily-digest +0 8 \* \* \* \(Europe\/Berlin\) +off/);
 });

@@ -1,4 +1,5 @@
 /** What the others feel of an adapter that does all that is too much. */
+// Runs alone: it compares latencies.
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,5 @@
 /** What is too much: each gets its error or its cap, memory stays bounded, others are served. */
+// Runs alone: it opens ten thousand sockets and measures memory.
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";

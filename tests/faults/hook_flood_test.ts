@@ -1,4 +1,5 @@
 /** More events than a slow hook can take: turns do not feel it, memory is bounded, the rest is counted. */
+// Runs alone: it measures latencies and memory.
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -6,7 +7,7 @@ import { runCommand } from "../support/process/command_process.ts";
 import { within } from "../support/deadline.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import { type Entry, HooksFolder } from "../support/hooks_folder.ts";
-import { residentMb } from "../support/process/resident_memory.ts";
+import { residentMb } from "../support/process/processes.ts";
 
 const rounds = 25;
 const burst = 25;
@@ -89,7 +90,7 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   assert.ok(dropped > 0, "some events were dropped");
   const handled = withHook.tookMs / 300 + 2;
   assert.ok(queued + dropped >= eventCount - handled, `${queued} wait, ${dropped} dropped`);
-  await gateway.waitForLog(/Hook \\?"slow\\?" does not keep up/);
+  await gateway.waitForLog(/Hook \\?"slow\\?" is too slow/);
   const { out: list } = await runCommand(["hooks", "list"], {
     cwd: folder.path,
     url: gateway.url,

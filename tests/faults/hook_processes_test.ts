@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { admin, type Entry, hookRuns, HooksFolder } from "../support/hooks_folder.ts";
-import { gone, isAlive, written } from "../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../support/process/processes.ts";
+import { writtenText } from "../support/process/temp_folder.ts";
 
 /** Starts a family that ignores TERM, notes its process ids in `pids`, and never ends. */
 const family = (pids: string) =>
@@ -49,13 +50,13 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
   const [daemon] = await hookRuns(gateway, "daemon", 1);
   // All turns were over before any of these was.
   assert.ok(hooks.running >= 3, `${hooks.running} hooks ran`);
-  const late = "it took longer than 1.5 seconds and was ended";
+  const late = "it took longer than 1.5 seconds and was killed";
   for (const run of [results[0]!, floods!, hangs!]) {
     assert.equal(run.error, late, run.name);
     assert.equal(run.exit_code, null);
     assert.ok(run.duration_ms! < 15_000, `${run.name}: ${run.duration_ms} ms`);
   }
-  assert.match(floods!.output!, /\[\d+ bytes are not kept\]/);
+  assert.match(floods!.output!, /\[\d+ bytes truncated\]/);
   assert.ok(floods!.output!.length < 17_000);
   assert.deepEqual([daemon!.exit_code, daemon!.error], [0, null]);
   // Each has begun anew for the next message; what matters is what the first ones started.
@@ -64,7 +65,7 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
     ...["floods", "hangs", "daemon"].flatMap((name) => pidsOf(folder, name).slice(0, 1)),
   ];
   assert.equal(first.length, 7);
-  for (const pid of first) await gone(pid, 3_000);
+  for (const pid of first) await exited(pid, 3_000);
   // Switched off, they end with what they still do.
   folder.writeHooks(bad.map((entry) => ({ ...entry, enabled: false })));
   await admin(gateway, "/reload", {});
@@ -76,7 +77,7 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
     }
   };
   await within(idle(), { what: "the end of the bad hooks" });
-  for (const pid of pidsOf(folder, "forks", "floods", "hangs", "daemon")) await gone(pid, 3_000);
+  for (const pid of pidsOf(folder, "forks", "floods", "hangs", "daemon")) await exited(pid, 3_000);
 });
 
 Deno.test("a gateway that is killed leaves no process of a hook behind", async () => {
@@ -87,11 +88,11 @@ Deno.test("a gateway that is killed leaves no process of a hook behind", async (
     timeout: 600,
   }]);
   await using gateway = await folder.start();
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   await gateway.kill("SIGKILL");
   const pids = pidsOf(folder, "pids");
   assert.equal(pids.length, 4);
-  for (const pid of pids) await gone(pid, 10_000);
+  for (const pid of pids) await exited(pid, 10_000);
 });
 
 Deno.test("a gateway that is told to stop ends what hangs, and runs the hooks of its end", async () => {
@@ -101,7 +102,7 @@ Deno.test("a gateway that is told to stop ends what hangs, and runs the hooks of
   ]);
   await using gateway = await folder.start();
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   const status = await within(gateway.kill("SIGTERM"), { what: "the end", timeoutMs: 20_000 });
   assert.equal(status.code, 0);
   assert.deepEqual(folder.lines("last"), ["last"]);
@@ -115,9 +116,9 @@ Deno.test("a hook that is tried out and hangs does not keep the gateway from its
   await using gateway = await folder.start();
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
   const trying = admin(gateway, "/hooks/forks/test", {}).catch(() => "cut off");
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   const status = await within(gateway.kill("SIGTERM"), { what: "the end", timeoutMs: 25_000 });
   assert.equal(status.code, 0);
   await trying;
-  for (const pid of pidsOf(folder, "pids")) await gone(pid, 3_000);
+  for (const pid of pidsOf(folder, "pids")) await exited(pid, 3_000);
 });

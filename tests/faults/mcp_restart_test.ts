@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
-import { badServer, gone, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { exited } from "../support/process/processes.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 Deno.test("fault 17: a server that ends again and again is started ever less often, and turns go on", async () => {
@@ -44,7 +45,7 @@ Deno.test("fault 17: a server that hangs altogether is found out, ended and repl
   const during = await call("hung__pid", "other__pid");
   assert.match(during[0]!, /longer than 0\.5 seconds/);
   assert.equal(during[1], before[1]);
-  await gone(pid, 20_000);
+  await exited(pid, 20_000);
   const after = await call("hung__pid", "other__pid");
   assert.match(after[0]!, /^\d+$/);
   assert.notEqual(after[0], before[0]);

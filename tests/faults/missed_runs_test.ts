@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
-import { gone } from "../support/mcp/mcp_folder.ts";
+import { exited } from "../support/process/processes.ts";
 import { SchedulerPlace } from "./scheduler_process.ts";
 
 const minute = 60_000;
@@ -104,14 +104,17 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
 
   await using gateway = await place.start();
   const line = await gateway.waitForLog(/begun for /);
-  assert.match(line, /long.*the gateway ended while it ran; it is not run again for this time/);
+  assert.match(
+    line,
+    /long.*interrupted by the end of the gateway; it does not run again for this time/,
+  );
   const response = await fetch(`${gateway.httpUrl}/admin/tasks/results?name=long`);
   const { results } = await response.json();
   assert.equal(results.length, 1);
   assert.match(results[0].error, /the gateway ended while it ran/);
   await gateway.kill("SIGTERM");
   assert.equal(place.lines("long").length, 1);
-  await gone(Number(pid));
+  await exited(Number(pid));
 });
 
 Deno.test("a run that a graceful stop has ended is kept as such, not as cut off", async () => {

@@ -1,4 +1,5 @@
 /** A channel that is hot, and those beside it. */
+// Runs alone: it compares latencies.
 
 import assert from "node:assert/strict";
 import type { AdapterClient } from "../support/adapter/client.ts";

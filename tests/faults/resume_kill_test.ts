@@ -147,7 +147,7 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
     there.relay!.stall("to-client");
     gate.open();
     await (await llm.request(0)).finished;
-    await killed.waitForLog(/Cannot keep adapters' sessions/);
+    await killed.waitForLog(/Cannot save adapter sessions/);
     await killed.kill();
     disk.unlock();
   }
@@ -173,13 +173,13 @@ Deno.test("fault 13: a store that does not take the frames costs no reply, is to
   await disk.has(2);
   disk.lock();
   gate.open();
-  await killed.waitForLog(/Cannot keep adapters' sessions/);
+  await killed.waitForLog(/Cannot save adapter sessions/);
   await there.waitFor(({ content }) => content === "three");
   disk.unlock();
   const { terminal } = await there.replyTo(id);
   await disk.has(Number(terminal.seq));
-  await killed.waitForLog(/sessions are kept over a restart again/);
-  assert.equal(killed.log.filter((line) => /Cannot keep adapters' sessions/.test(line)).length, 1);
+  await killed.waitForLog(/Adapter sessions are saved again/);
+  assert.equal(killed.log.filter((line) => /Cannot save adapter sessions/.test(line)).length, 1);
   await killed.kill();
   await there.closed;
   await reader.close(there);

@@ -7,8 +7,8 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
-import { badServer, toolTexts, written } from "../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../support/process/temp_folder.ts";
+import { badServer, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 
 /** One for each place where a secret is told; they look like nothing else. */
 const secrets = {
@@ -109,7 +109,7 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
     texts.push([path, await (await fetch(gateway.httpUrl + path, { headers })).text()]);
   }
   texts.push(["frames", JSON.stringify(adapter.frames)]);
-  await written(join(folder.path, "environment"));
+  await writtenText(join(folder.path, "environment"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   texts.push(["the log", gateway.log.join("\n")]);
   for (const name of ["environment", "input"]) {

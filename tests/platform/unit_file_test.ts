@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { unitFile, type UnitScope } from "../../src/platform/unit_file.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
-
-/** Whether this machine has systemd's own checker. */
-const analyzer = Deno.build.os === "linux" && await (async () => {
-  try {
-    return (await new Deno.Command("systemd-analyze", { args: ["--version"] }).output()).success;
-  } catch {
-    return false;
-  }
-})();
+import { lacks } from "../support/process/programs.ts";
 
 async function systemdAnalyze(folder: string, ...args: readonly string[]) {
   const { code, stdout, stderr } = await new Deno.Command("systemd-analyze", {
@@ -22,7 +14,7 @@ async function systemdAnalyze(folder: string, ...args: readonly string[]) {
 
 Deno.test({
   name: "systemd takes both units, whatever stands in the paths and arguments",
-  ignore: !analyzer,
+  ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
     const folder = join(temp.path, "a b%c$HOME;d#e");
@@ -41,7 +33,7 @@ Deno.test({
 
 Deno.test({
   name: "systemd counts the machine's service among the well protected ones",
-  ignore: !analyzer,
+  ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
     const file = join(temp.path, "clara.service");

@@ -5,13 +5,14 @@
  */
 
 import { join } from "node:path";
-import { settings } from "../../src/config/settings.ts";
-import type {
-  GatewayConfig,
-  Limits,
-  LlmConfig,
-  MemoryConfig,
-} from "../../src/config/config_types.ts";
+import {
+  defaultValues,
+  type GatewayConfig,
+  type LlmConfig,
+  type MemoryConfig,
+  toGatewayConfig,
+} from "../../src/config/gateway_config.ts";
+import type { Limits } from "../../src/config/limits.ts";
 import { EventBus, type EventName, type GatewayEvent } from "../../src/domain/events.ts";
 import { Gateway } from "../../src/app/gateway.ts";
 import { AdapterClient } from "./adapter/client.ts";
@@ -169,75 +170,29 @@ function withOverrides(config: GatewayConfig, overrides: ConfigOverrides): Gatew
   };
 }
 
-/** What `readConfig` gives without flags, environment and `.env`, but for the port and the model. */
+/** The defaults of the settings, except for what a test must not share or wait for. */
 function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
-  return {
-    host: settings.host.fallback ?? "127.0.0.1",
+  const values = {
+    ...defaultValues(),
     port: 0,
-    insecure: false,
-    allowedOrigins: [],
     dataDir,
-    storeSync: settings.storeSync.fallback,
     modelsFile: join(dataDir, "models.yaml"),
     toolsFile: join(dataDir, "tools.yaml"),
     mcpFile: join(dataDir, "mcp.json"),
     secretsFile: join(dataDir, "secrets.yaml"),
     hooksDir: join(dataDir, "hooks"),
     schedulerDir: dataDir,
+    ...(llm && { apiKey: "test-key", baseUrl: llm.url }),
+    model: "test-model",
+    // A memory would query the model after each turn and use up replies that are scripted for turns.
+    memory: "off",
+    collectMs: 0,
+    // Tests send messages faster than people.
+    userMessagesPerMinute: 1_000_000,
+    adapterMessagesPerMinute: 1_000_000,
+  } as const;
+  return toGatewayConfig(values, {
     environment: () => undefined,
     childEnvironment: { PATH: Deno.env.get("PATH") ?? "", HOME: Deno.env.get("HOME") ?? "" },
-    log: { level: settings.logLevel.fallback, format: settings.logFormat.fallback },
-    llm: {
-      ...(llm && { apiKey: "test-key", baseUrl: llm.url }),
-      model: "test-model",
-      tierModels: {},
-      fallbacks: [],
-      showReasoning: false,
-      autoTier: false,
-      stallMs: settings.llmStallSeconds.fallback * 1000,
-      totalMs: settings.llmTotalSeconds.fallback * 1000,
-    },
-    memory: {
-      // It would ask the model after each turn, and take the replies that a test has meant for turns.
-      kind: "off",
-      budgetMs: settings.memoryBudgetSeconds.fallback * 1000,
-      mem0: { api: "auto", timeoutMs: 60_000 },
-    },
-    limits: {
-      frameBytes: settings.frameBytes.fallback,
-      queuedPerChannel: settings.queuedPerChannel.fallback,
-      queuedBytes: settings.queuedBytes.fallback,
-      concurrentTurns: settings.concurrentTurns.fallback,
-      // Tests speak faster than people.
-      userMessagesPerMinute: 1_000_000,
-      adapterMessagesPerMinute: 1_000_000,
-      connections: settings.connections.fallback,
-      sendBufferBytes: settings.sendBufferBytes.fallback,
-      toolRounds: settings.toolRounds.fallback,
-      toolOutputChars: settings.toolOutputChars.fallback,
-      mcpMessageBytes: settings.mcpMessageBytes.fallback,
-      userFileBytes: settings.userFileBytes.fallback,
-      continuations: settings.continuations.fallback,
-      attempts: settings.attempts.fallback,
-      concurrentHooks: settings.concurrentHooks.fallback,
-      queuedHookEvents: settings.queuedHookEvents.fallback,
-      historyTokens: settings.historyTokens.fallback,
-      userTokensPerDay: settings.userTokensPerDay.fallback,
-      userCostPerDay: settings.userCostPerDay.fallback,
-      memoryTokens: settings.memoryTokens.fallback,
-      userMemories: settings.userMemories.fallback,
-      waitingExchanges: settings.waitingExchanges.fallback,
-    },
-    overlap: { fallback: "queue", rules: [] },
-    collectMs: 0,
-    sessionIdleMs: settings.sessionIdleSeconds.fallback * 1000,
-    heartbeatMs: settings.heartbeatSeconds.fallback * 1000,
-    resumeMs: settings.resumeSeconds.fallback * 1000,
-    registerTimeoutMs: settings.registerSeconds.fallback * 1000,
-    drainMs: settings.drainSeconds.fallback * 1000,
-    toolTimeoutMs: settings.toolTimeoutSeconds.fallback * 1000,
-    approvalTimeoutMs: settings.approvalTimeoutSeconds.fallback * 1000,
-    autoProceed: settings.autoProceed.fallback,
-    keepRequestsMs: settings.keepRequestsDays.fallback * 86_400_000,
-  };
+  });
 }

@@ -17,7 +17,7 @@ const context = {
   channelId: "c",
   channelKey: "p:c",
   sessionId: "s",
-  message: { user: { id: "u" }, channel: { id: "c" } },
+  message: { requestId: "r", user: { id: "u" }, channel: { id: "c" } },
 };
 
 /** A tool named `probe` that does what the test says. */

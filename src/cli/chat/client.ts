@@ -3,11 +3,12 @@
  * reply has not ended is sent again after a reconnect; the gateway knows it by its id. Used by `chat`.
  */
 
+import { Backoff } from "../../lib/backoff.ts";
 import type { Clara1GatewayFrame } from "../../protocol/clara1.ts";
 import { closeSocket } from "../client/close_socket.ts";
 
-const firstDelayMs = 500;
-const longestDelayMs = 15_000;
+/** Half of each delay is random, so that many terminals do not reconnect at the same moment. */
+const reconnects = { firstMs: 500, maxMs: 15_000, jitter: 0.5 };
 
 /** What a {@linkcode ChatClient} is given. */
 export interface ChatClientOptions {
@@ -27,7 +28,7 @@ export class ChatClient implements AsyncDisposable {
   #socket?: WebSocket;
   #registered = false;
   #closed = false;
-  #delayMs = firstDelayMs;
+  readonly #backoff = new Backoff(reconnects);
   #timer?: ReturnType<typeof setTimeout>;
   /** The message that waits for its end. */
   #open?: { readonly request_id: string };
@@ -95,7 +96,7 @@ export class ChatClient implements AsyncDisposable {
   #receive(frame: Clara1GatewayFrame): void {
     if (frame.type === "registered") {
       this.#registered = true;
-      this.#delayMs = firstDelayMs;
+      this.#backoff.reset();
       this.#options.onState("connected", this.#options.url);
       if (this.#open) this.#send(this.#open);
       if (this.#cancelled) this.#sendCancel();
@@ -117,10 +118,7 @@ export class ChatClient implements AsyncDisposable {
     if (this.#closed) return;
     this.#registered = false;
     this.#options.onState("lost", reason);
-    // Half of the delay is chance, so that many terminals do not come back in step.
-    const delayMs = this.#delayMs * (0.5 + Math.random() / 2);
-    this.#delayMs = Math.min(this.#delayMs * 2, longestDelayMs);
-    this.#timer = setTimeout(() => this.#connect(), delayMs);
+    this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 
   #send(frame: object): void {

@@ -1,7 +1,7 @@
 /** What a check of `doctor` is. The list is in `checks.ts`. */
 
 import type { ConfigSources, DaemonConfig, Flags } from "../../config/config.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 
 /** One line of what was found. */
 export interface Finding {

@@ -3,7 +3,7 @@
 import { Secrets } from "../../access/secrets.ts";
 import { reportSettings, unknownNames } from "../../config/report.ts";
 import { errorText } from "../../lib/error_text.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { assertSecretForPublicHost } from "../../app/preflight.ts";
 import { type CheckContext, error, type Finding, ok, warning } from "./check.ts";
 

@@ -5,12 +5,12 @@
  */
 
 import { join } from "node:path";
-import { parseSecretsFile } from "../../access/access_key.ts";
+import { parseSecretsFile } from "../../access/secrets.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { parseHooksFile } from "../../automation/hooks/hooks_file.ts";
+import { parseHooksFile } from "../../automation/hooks/file.ts";
 import { modelsOf } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
-import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import { McpConfigFile } from "../../tools/mcp/config_file.ts";
 import { readToolsFile } from "../../tools/tools_file.ts";
 import { readIfPresent } from "../../lib/yaml.ts";

@@ -3,7 +3,7 @@
  * the secret. Called before the first request or socket, since Deno reads the variables then.
  */
 
-import { isLoopback } from "../../lib/loopback.ts";
+import { isLoopback } from "../../access/origin_policy.ts";
 
 /** `no_proxy` is looked at only where there is no `NO_PROXY`. */
 const names = ["NO_PROXY", "no_proxy"];

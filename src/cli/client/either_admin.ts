@@ -44,7 +44,7 @@ async function askStored(flags: Flags, { path, method, body }: AdminRequest): Pr
     elsewhere: {
       files: ({ platform, userId }) => files.removeAll(platformKey(platform, userId)),
       // mem0 keeps what it has learned whether a gateway runs or not.
-      elsewhere: ({ platform, userId }) => memory.memory.removeAll(platformKey(platform, userId)),
+      elsewhere: ({ platform, userId }) => memory.backend.removeAll(platformKey(platform, userId)),
     },
   });
   app.route("/users", userRoutes({ eraser }));

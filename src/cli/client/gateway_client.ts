@@ -1,5 +1,6 @@
 /** Asks a running gateway one thing over its WebSocket. Used by commands that manage it. */
 
+import { Deadline } from "../../lib/deadline.ts";
 import { GatewayError } from "../../domain/errors.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
 import { closeSocket } from "./close_socket.ts";
@@ -22,10 +23,10 @@ type Frame = Readonly<Record<string, unknown>>;
 export async function askGateway(options: GatewayClientOptions, frame: Frame): Promise<Frame> {
   const socket = new WebSocket(options.url);
   const { promise, resolve, reject } = Promise.withResolvers<Frame>();
-  const timer = setTimeout(
-    () => reject(new Error("The gateway did not answer")),
-    options.timeoutMs,
-  );
+  using deadline = new Deadline({
+    ms: options.timeoutMs,
+    reason: new Error("The gateway did not answer"),
+  });
   let opened = false;
   socket.onopen = () => {
     opened = true;
@@ -50,9 +51,8 @@ export async function askGateway(options: GatewayClientOptions, frame: Frame): P
       opened ? new Error("The gateway closed the connection") : notReached(options),
     );
   try {
-    return await promise;
+    return await deadline.race(promise);
   } finally {
-    clearTimeout(timer);
     await closeSocket(socket);
   }
 }

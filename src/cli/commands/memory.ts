@@ -56,7 +56,7 @@ async function find(
       withoutGateway(flags, async (own) => {
         const found = action === "search"
           ? await searchMemories(own, { user, query, limit: 20 }, signal)
-          : await own.memory.list(user, { limit, signal });
+          : await own.backend.list(user, { limit, signal });
         return { memories: found.map(memoryView) };
       }),
   );

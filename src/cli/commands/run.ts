@@ -8,7 +8,7 @@ import {
   readSupervision,
 } from "../../config/config.ts";
 import { unknownNames } from "../../config/report.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { Gateway } from "../../app/gateway.ts";
 import { configureLog, logger } from "../../logging/log.ts";

@@ -6,7 +6,7 @@ import {
   readConfig,
   readDaemonConfig,
 } from "../../config/config.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { LogFile } from "../../logging/log_file.ts";
 import { pause } from "../../lib/wait.ts";
 import { BackgroundProcess } from "../daemon/background_process.ts";

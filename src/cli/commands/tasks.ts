@@ -3,12 +3,13 @@
  * running gateway if there is one, else from the files.
  */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { join } from "node:path";
 import { taskView } from "../../http/admin/task_routes.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { ScheduledTask } from "../../automation/scheduler/scheduled_task.ts";
-import { parseSchedulerFile } from "../../automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import { readIfPresent } from "../../lib/yaml.ts";
 import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "../client/admin_client.ts";
 import { jsonText, runLines, table } from "../output.ts";
@@ -74,7 +75,7 @@ async function next(flags: Flags): Promise<number> {
       const times = (await fileTasks(flags)).flatMap((task) => task.upcoming(Date.now(), count));
       const first = times.sort((a, b) => a.fireAt - b.fireAt).slice(0, count);
       return {
-        next: first.map(({ name, fireAt }) => ({ name, fire_at: new Date(fireAt).toISOString() })),
+        next: first.map(({ name, fireAt }) => ({ name, fire_at: isoTime(fireAt) })),
       };
     },
   );
@@ -103,7 +104,7 @@ async function fileTasks(flags: Flags): Promise<readonly ScheduledTask[]> {
       task,
       source: path,
       state: { ...ScheduledTask.keyOf(task), anchorAt: Date.now(), runCount: 0 },
-      line: { run: () => Promise.resolve(undefined), onSkip: () => {} },
+      queue: { run: () => Promise.resolve(undefined), onSkip: () => {} },
     });
   });
 }

@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { errorText } from "../../lib/error_text.ts";
-import type { HookRunner, HookStatus } from "../../automation/hooks/hook_runner.ts";
+import type { HookRunner, HookStatus } from "../../automation/hooks/runner.ts";
 import { sampleEvent } from "../../automation/hooks/sample_event.ts";
 import type { RunStore } from "../../store/run_store.ts";
 import { type ReadArguments, readWith } from "../../tools/tool.ts";

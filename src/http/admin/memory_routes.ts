@@ -16,7 +16,7 @@ import {
 
 /** What these routes are given. */
 export interface MemoryRoutesOptions {
-  readonly memory: Pick<UserMemory, "memory" | "holding">;
+  readonly memory: Pick<UserMemory, "backend" | "containing">;
 }
 
 export function memoryRoutes({ memory }: MemoryRoutesOptions): Hono {
@@ -27,7 +27,7 @@ export function memoryRoutes({ memory }: MemoryRoutesOptions): Hono {
     const query = readWith(listQuery, context.req.query());
     if ("problem" in query) return context.json({ error: query.problem }, 400);
     const { user, limit } = query.value as z.output<typeof listQuery>;
-    const found = await memory.memory.list(user, { limit, signal: signal });
+    const found = await memory.backend.list(user, { limit, signal: signal });
     return context.json({ memories: found.map(memoryView) });
   });
   app.get("/search", async (context) => {

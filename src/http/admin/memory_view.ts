@@ -1,7 +1,8 @@
 /** What is remembered of a user, looked at and forgotten: for the admin interface and the terminal. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
-import type { Fact } from "../../memory/port.ts";
+import type { Memory } from "../../memory/port.ts";
 import type { UserMemory } from "../../memory/user_memory.ts";
 
 /** Whose memories are meant: `PLATFORM:ID`, a colon in the platform's name as `%3A`. */
@@ -24,37 +25,37 @@ export const forgetBody = z.union([
 ]);
 
 /** A memory as it is listed. */
-export function memoryView({ id, text, private: secret, channelKey, createdAt }: Fact) {
+export function memoryView({ id, text, private: secret, channelKey, createdAt }: Memory) {
   return {
     id,
     text,
     private: secret,
     channel: channelKey ?? null,
-    created_at: createdAt === undefined ? null : new Date(createdAt).toISOString(),
+    created_at: createdAt === undefined ? null : isoTime(createdAt),
   };
 }
 
 /** Looks for memories as a turn in a direct message would. @throws {MemoryError} */
 export async function searchMemories(
-  { memory }: Pick<UserMemory, "memory">,
+  { backend }: Pick<UserMemory, "backend">,
   { user: userKey, query, limit }: z.output<typeof searchQuery>,
   signal: AbortSignal,
-): Promise<readonly Fact[]> {
-  return await memory.search({ userKey, includePrivate: true, query, limit, signal });
+): Promise<readonly Memory[]> {
+  return await backend.search({ userKey, includePrivate: true, query, limit, signal });
 }
 
 /** Forgets; gives how many memories that were. @throws {MemoryError} */
 export async function forgetMemories(
-  memory: Pick<UserMemory, "memory" | "holding">,
+  memory: Pick<UserMemory, "backend" | "containing">,
   wanted: z.output<typeof forgetBody>,
   signal: AbortSignal,
 ): Promise<number> {
   const { user: userKey } = wanted;
-  if ("all" in wanted) return await memory.memory.removeAll(userKey);
-  if ("id" in wanted) return Number(await memory.memory.remove(userKey, wanted.id));
+  if ("all" in wanted) return await memory.backend.removeAll(userKey);
+  if ("id" in wanted) return Number(await memory.backend.remove(userKey, wanted.id));
   const { text } = wanted;
-  const found = await memory.holding(userKey, { text, limit: maxLookedThrough, signal });
+  const found = await memory.containing(userKey, { text, limit: maxLookedThrough, signal });
   let count = 0;
-  for (const { id } of found) if (await memory.memory.remove(userKey, id)) count++;
+  for (const { id } of found) if (await memory.backend.remove(userKey, id)) count++;
   return count;
 }

@@ -1,5 +1,6 @@
 /** Runs of hooks and tasks as the admin interface shows them. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
 import type { Run, RunResult } from "../../store/run_store.ts";
 
@@ -19,7 +20,7 @@ export function runView({ name, trigger, startedAt, result }: Run) {
   return {
     name,
     trigger,
-    started_at: new Date(startedAt).toISOString(),
+    started_at: isoTime(startedAt),
     running: result === undefined,
     ...(result && resultView(result)),
   };

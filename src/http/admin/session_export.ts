@@ -1,5 +1,6 @@
 /** A session as a file, page by page as it is read. Used by the admin interface. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import type { HistoryEntry, HistoryStore } from "../../store/history_store.ts";
 import type { SessionRecord } from "../../store/session_store.ts";
 
@@ -61,8 +62,4 @@ function markdownLine({ at, role, userId, userName, content, partial }: HistoryE
   const speaker = role === "user" ? userName ?? userId : "Assistant";
   const note = partial ? "\n\n(cut off)" : "";
   return `\n**${speaker}** (${isoTime(at)})\n\n${content}${note}\n`;
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

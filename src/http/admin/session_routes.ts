@@ -1,5 +1,6 @@
 /** `/admin/sessions`: which sessions there are and were, one as a file, and ending one. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { Hono } from "hono";
 import * as z from "zod";
 import type { HistoryStore } from "../../store/history_store.ts";
@@ -72,8 +73,4 @@ function sessionView(session: SessionRecord) {
     lines: session.lines,
     summary: session.summary ?? null,
   };
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

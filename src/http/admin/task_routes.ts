@@ -1,5 +1,6 @@
 /** `/admin/tasks`: which tasks there are, how they went, when they come, and running one. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { Hono } from "hono";
 import * as z from "zod";
 import { errorText } from "../../lib/error_text.ts";
@@ -34,7 +35,7 @@ export function taskRoutes({ scheduler, runs }: TaskRoutesOptions): Hono {
     const { count } = query.value as z.output<typeof nextQuery>;
     const next = scheduler.upcoming(count).map(({ name, fireAt }) => ({
       name,
-      fire_at: new Date(fireAt).toISOString(),
+      fire_at: isoTime(fireAt),
     }));
     return context.json({ next });
   });
@@ -68,8 +69,8 @@ export function taskView(
     timeout: timeoutMs / 1000,
     source,
     running,
-    last_run: isoTime(lastRunAt),
-    next_run: isoTime(nextRunAt),
+    last_run: lastRunAt === undefined ? null : isoTime(lastRunAt),
+    next_run: nextRunAt === undefined ? null : isoTime(nextRunAt),
     run_count: runCount,
   };
 }
@@ -85,8 +86,4 @@ function scheduleText(schedule: Schedule): string {
         ? `at ${isoTime(schedule.runAt)}`
         : `${schedule.delayMs / 1000} s after it was first seen`;
   }
-}
-
-function isoTime(at: number | undefined): string | null {
-  return at === undefined ? null : new Date(at).toISOString();
 }

@@ -1,7 +1,8 @@
 /** The tool `list_files`. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
-import { byteSize } from "../../lib/byte_size.ts";
+import { byteSize } from "../../lib/bytes.ts";
 import type { UserFiles } from "../files/user_files.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";
@@ -20,7 +21,7 @@ export function listFiles(files: Pick<UserFiles, "list">): Tool {
       if (found.length === 0) return "No files are kept for this user.";
       const total = byteSize(found.reduce((sum, { size }) => sum + size, 0));
       const lines = found.map(({ name, size, modifiedAt }) =>
-        `${name} (${byteSize(size)}, ${new Date(modifiedAt).toISOString()})`
+        `${name} (${byteSize(size)}, ${isoTime(modifiedAt)})`
       );
       return [...lines, `${found.length === 1 ? "1 file" : `${found.length} files`}, ${total}`]
         .join("\n");

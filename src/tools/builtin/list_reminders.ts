@@ -1,5 +1,6 @@
 /** The tool `list_reminders`. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import type { ReminderService } from "./reminder_book.ts";
@@ -21,7 +22,7 @@ export function listReminders(book: Pick<ReminderService, "ofUser">): Tool {
         ? all
         : all.filter(({ channel }) => channel.id === run.channelId);
       if (shown.length === 0) return "No reminder is set.";
-      return shown.map(({ id, dueAt, text }) => `${id}: ${new Date(dueAt).toISOString()} ${text}`)
+      return shown.map(({ id, dueAt, text }) => `${id}: ${isoTime(dueAt)} ${text}`)
         .join("\n");
     },
   });

@@ -1,7 +1,7 @@
 /** The tool `read_file`. */
 
 import * as z from "zod";
-import { byteSize } from "../../lib/byte_size.ts";
+import { byteSize } from "../../lib/bytes.ts";
 import type { UserFiles } from "../files/user_files.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { userKeyOf } from "./user_key.ts";

@@ -1,5 +1,6 @@
 /** The tool `recall`. */
 
+import { isoDate } from "../../lib/iso_time.ts";
 import * as z from "zod";
 import { viewFrom } from "../../store/memory_scope.ts";
 import type { Memory, MemoryStore } from "../../store/memory_store.ts";
@@ -34,5 +35,5 @@ export function recall(memories: Pick<MemoryStore, "search" | "recent">): Tool {
 }
 
 function toLine({ text, createdAt }: Memory): string {
-  return `[${new Date(createdAt).toISOString().slice(0, 10)}] ${text}`;
+  return `[${isoDate(createdAt)}] ${text}`;
 }

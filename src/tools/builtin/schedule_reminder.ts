@@ -1,5 +1,6 @@
 /** The tool `schedule_reminder`. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import * as z from "zod";
 import { defineTool, type Tool } from "../tool.ts";
 import { labelText } from "./label_text.ts";
@@ -57,8 +58,4 @@ export function scheduleReminder(
 
 function failure(content: string) {
   return { content, isError: true };
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import * as z from "zod";
-import { byteSize } from "../../lib/byte_size.ts";
+import { byteSize } from "../../lib/bytes.ts";
 import { mediaTypeOf } from "../files/media_type.ts";
 import type { UserFiles } from "../files/user_files.ts";
 import { defineTool, type Tool } from "../tool.ts";

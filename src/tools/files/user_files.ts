@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { byteSize } from "../../lib/byte_size.ts";
+import { byteSize } from "../../lib/bytes.ts";
 import { checkFileName, folderNameOf } from "./file_name.ts";
 
 const MiB = 1024 * 1024;

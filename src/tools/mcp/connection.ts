@@ -6,7 +6,7 @@
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { hideFromLog } from "../../logging/log.ts";
-import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../config/redaction.ts";
+import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../logging/redaction.ts";
 import { version } from "../../config/version.ts";
 import { Deadline } from "../../lib/deadline.ts";
 import { expandVariables } from "../../lib/variables.ts";
@@ -57,7 +57,7 @@ export class McpConnection implements AsyncDisposable {
     const { startTimeoutSeconds } = options.config;
     const timeout = startTimeoutSeconds * 1000;
     // The SDK's own time-out begins when the transport has started, which over SSE may never be.
-    using deadline = new Deadline(options.signal, timeout);
+    using deadline = new Deadline({ ms: timeout, signal: options.signal });
     const { signal } = deadline;
     let problem: unknown;
     for (const makeTransport of [first!, ...others]) {
@@ -66,7 +66,7 @@ export class McpConnection implements AsyncDisposable {
       const transport = makeTransport();
       transport.onerror = (error: Error) => options.onLog(error.message);
       try {
-        await Promise.race([client.connect(transport, { timeout, signal }), deadline.passed]);
+        await deadline.race(client.connect(transport, { timeout, signal }));
         return new McpConnection(client, transport, options);
       } catch (error) {
         const late = `it did not answer within ${startTimeoutSeconds} seconds`;

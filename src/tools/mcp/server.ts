@@ -3,6 +3,7 @@
  * kept current. What goes wrong with it stays with it. Owned by the manager.
  */
 
+import { Backoff } from "../../lib/backoff.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
@@ -15,8 +16,7 @@ import type { McpCallResult, McpToolInfo } from "./types.ts";
 
 const log = logger("tools", "mcp");
 
-const firstDelayMs = 500;
-const longestDelayMs = 60_000;
+const restarts = { firstMs: 500, maxMs: 60_000 };
 /** How long a server must have run for its next failure to count as the first. */
 const stableMs = 60_000;
 /** Lines of its log that are shown when it does not start. */
@@ -58,7 +58,7 @@ export class McpServer implements AsyncDisposable {
   /** Calls that are going on. */
   #calls = 0;
   #retry?: ReturnType<typeof setTimeout>;
-  #delayMs = firstDelayMs;
+  readonly #backoff = new Backoff(restarts);
   #startedAt = 0;
 
   constructor(options: McpServerOptions) {
@@ -221,7 +221,7 @@ export class McpServer implements AsyncDisposable {
 
   #onClose(connection: McpConnection | undefined, why = "it ended"): void {
     if (connection === undefined || this.#connection !== connection) return;
-    if (Date.now() - this.#startedAt > stableMs) this.#delayMs = firstDelayMs;
+    if (Date.now() - this.#startedAt > stableMs) this.#backoff.reset();
     if (this.#state === "running") this.#fail(why);
     else this.#connection = undefined;
   }
@@ -236,8 +236,7 @@ export class McpServer implements AsyncDisposable {
       log.error("MCP server {server} cannot start: {error}", { server: this.name, error: why });
       return;
     }
-    const delayMs = this.#delayMs;
-    this.#delayMs = Math.min(delayMs * 2, longestDelayMs);
+    const delayMs = this.#backoff.next();
     log.warn("MCP server {server} failed: {error}; next try in {delay} ms", {
       server: this.name,
       error: why,

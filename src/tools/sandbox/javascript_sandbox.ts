@@ -43,7 +43,7 @@ export class JavaScriptSandbox {
    * @throws the signal's reason when it aborts; the process is gone then.
    */
   async run(code: string, { signal }: { readonly signal: AbortSignal }): Promise<SandboxResult> {
-    using _slot = await this.#slots.take(signal);
+    using _slot = await this.#slots.acquire(signal);
     const job: SandboxJob = { code, ...this.#limits, mark: crypto.randomUUID() };
     await using process = new SandboxProcess(this.#command, {
       maxOutputBytes: 100_000 + 20 * job.maxOutputChars,

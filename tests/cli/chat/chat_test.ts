@@ -148,7 +148,7 @@ Deno.test("a wrong secret ends the terminal with code 1 and the reason", async (
   await using gateway = await TestGateway.start({ config: { secret: "right" } });
   await using chat = new ChatProcess(gateway.url, { CLARA_GATEWAY_SECRET: "wrong" });
   assert.equal(await chat.exitCode(), 1);
-  assert.match(chat.screen, /unauthorized: Cannot register: wrong or no secret/);
+  assert.match(chat.screen, /unauthorized: Cannot register: wrong or missing secret/);
 });
 
 Deno.test("the terminal comes back after a crash of the gateway and gets its reply", async () => {

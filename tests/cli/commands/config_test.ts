@@ -58,8 +58,8 @@ Deno.test("all that is wrong is told at once, and names that are no settings", a
   assert.deepEqual(err.trim().split("\n").sort(), [
     'error: Cannot use CLARA_INSECURE (in .env)="perhaps": expected true or false',
     'error: Cannot use CLARA_LOG_LEVEL="loud": expected one of debug, info, warning, error',
-    "warning: CLARA_GATEWAY_PROT is no setting; did you mean CLARA_GATEWAY_PORT?",
-    "warning: CLARA_MAX_TOOL_ROUND (in .env) is no setting; did you mean CLARA_MAX_TOOL_ROUNDS?",
-    "warning: CLARA_XYZZY (in .env) is no setting",
+    "warning: CLARA_GATEWAY_PROT is not a setting; did you mean CLARA_GATEWAY_PORT?",
+    "warning: CLARA_MAX_TOOL_ROUND (in .env) is not a setting; did you mean CLARA_MAX_TOOL_ROUNDS?",
+    "warning: CLARA_XYZZY (in .env) is not a setting",
   ]);
 });

@@ -99,7 +99,7 @@ Deno.test("every mistake is found in one go, each with what to do", async () => 
   ];
   assert.equal(errors.length, patterns.length, errors.join("\n"));
   patterns.forEach((pattern, index) => assert.match(errors[index]!, pattern));
-  assert.match(warnings.join("\n"), /^config: CLARA_GATEWAY_PROT is no setting; did you mean/m);
+  assert.match(warnings.join("\n"), /^config: CLARA_GATEWAY_PROT is not a setting; did you mean/m);
   assert.match(
     warnings.join("\n"),
     /^data: ".*" can be read by every user of this machine: chmod/m,

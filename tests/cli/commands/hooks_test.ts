@@ -77,7 +77,7 @@ Deno.test("without a gateway hooks are listed and tried out from the file", asyn
     ok: false,
     exit_code: 7,
     output: "",
-    error: "it ended with exit code 7",
+    error: "it exited with code 7",
   });
 });
 
@@ -163,7 +163,10 @@ Deno.test("a gateway that refuses, and what is none, are said in a line", async 
   assert.equal((await place.hooks(["list"], gateway, knows)).code, 0);
   const wrong: readonly (readonly [words: readonly string[], says: RegExp])[] = [
     [["test", "nobody"], /^There is no hook "nobody"$/],
-    [["test", "fails", "--event", "no:event"], /^There is no event "no:event"; there are [^\n]*$/],
+    [
+      ["test", "fails", "--event", "no:event"],
+      /^There is no event "no:event"; expected one of [^\n]*$/,
+    ],
   ];
   for (const [words, says] of wrong) {
     const { code, err } = await place.hooks(words, gateway, knows);
@@ -190,7 +193,7 @@ const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = 
   [["dance"], /^Unknown: hooks dance\. clara-gateway hooks --help says what there is\.$/],
   [["test"], /^Missing: the hook's name$/],
   [["test", "nobody"], /^There is no hook "nobody" in hooks\.yaml$/],
-  [["test", "fails", "--event", "no:event"], /^There is no event "no:event"; there are /],
+  [["test", "fails", "--event", "no:event"], /^There is no event "no:event"; expected one of /],
   [["list", "--nonsense"], /--nonsense.*\nTry: clara-gateway --help/s],
   [["list", "--hooks-dir", "missing"], /CLARA_HOOKS_DIR="missing"/],
   [["reload", "--url", "http://x"], /--url="http:\/\/x": expected ws:/],

@@ -6,9 +6,11 @@ import {
   type EndedCommand,
   runCommand,
 } from "../../support/process/command_process.ts";
-import { npmServer, packageOf } from "../../support/mcp/everything_server.ts";
-import { badServer, gone, McpFolder } from "../../support/mcp/mcp_folder.ts";
+import { installNpmServers, npmServer, packageOf } from "../../support/mcp/everything_server.ts";
+import { badServer, McpFolder } from "../../support/mcp/mcp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
+import { lacks } from "../../support/process/programs.ts";
 
 /** Runs `mcp` with these words; without a URL nothing listens where the gateway would. */
 function mcp(
@@ -28,11 +30,16 @@ function commandOf(entry: object): readonly string[] {
   return ["--", command, ...args];
 }
 
-Deno.test("a tool of a server from npm is called, and its answer printed", async () => {
-  await using folder = new McpFolder({ everything: npmServer("everything") });
-  const called = await mcp(folder, ["call", "everything", "echo", '{"message":"hi"}']);
-  assert.deepEqual([called.code, called.out], [0, "Echo: hi"]);
-});
+Deno.test(
+  "a tool of a server from npm is called, and its answer printed",
+  { ignore: lacks("npx") },
+  async () => {
+    await installNpmServers();
+    await using folder = new McpFolder({ everything: npmServer("everything") });
+    const called = await mcp(folder, ["call", "everything", "echo", '{"message":"hi"}']);
+    assert.deepEqual([called.code, called.out], [0, "Echo: hi"]);
+  },
+);
 
 Deno.test("without a gateway servers are listed, added, switched and removed", async () => {
   await using folder = new McpFolder();
@@ -57,7 +64,7 @@ Deno.test("without a gateway servers are listed, added, switched and removed", a
   assert.deepEqual(folder.read().mcpServers, {});
 });
 
-Deno.test("a running gateway is told of a change at once", async () => {
+Deno.test("a running gateway is told of a change at once", { ignore: lacks("npx") }, async () => {
   await using folder = new McpFolder();
   await using gateway = await TestGateway.start({ config: folder.config });
   const running = { url: gateway.url };
@@ -87,7 +94,7 @@ Deno.test("a gateway that refuses is said in a line", async () => {
   const env = { CLARA_GATEWAY_SECRET: "wrong" };
   const { code, err } = await mcp(folder, ["list"], { url: gateway.url, env });
   assert.equal(code, 1);
-  assert.match(err, /^Cannot register: wrong or no secret\. [^\n]*$/);
+  assert.match(err, /^Cannot register: wrong or missing secret\. [^\n]*$/);
   const right = { CLARA_GATEWAY_SECRET: "right" };
   assert.equal((await mcp(folder, ["list"], { url: gateway.url, env: right })).code, 0);
 });
@@ -102,7 +109,7 @@ Deno.test("a tool's failure is exit code 1, and no server is left behind", async
   assert.match(lost.err, /"lost" is not running: .*own feet/s);
   const { code, out } = await mcp(folder, ["call", "bad", "pid"]);
   assert.equal(code, 0);
-  await gone(Number(out), 2_000);
+  await exited(Number(out), 2_000);
 });
 
 const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [

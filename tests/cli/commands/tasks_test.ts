@@ -83,7 +83,7 @@ Deno.test("in a running gateway tasks are run, their results shown, after it, to
     ok: false,
     exit_code: 4,
     output: "",
-    error: "it ended with exit code 4",
+    error: "it exited with code 4",
   });
   const list = await place.tasks(["list"], gateway);
   assert.match(

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { assertNothingRuns, atRest, startIn, statusOf } from "../../support/process/background.ts";
 import { CommandFolder } from "../../support/process/command_folder.ts";
-import { gone, isAlive, written } from "../../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 
 Deno.test("of two starts at once one wins, the other says so", async () => {
   await using folder = new CommandFolder();
@@ -26,7 +27,10 @@ Deno.test("a start on a foreign program's port says so, and leaves nothing behin
     err,
     /^Cannot start the gateway: it ended with exit code 1\. Its log, .*, says last:/,
   );
-  assert.match(err, /\n {2}Cannot listen on 127\.0\.0\.1:\d+: another program listens there\./);
+  assert.match(
+    err,
+    /\n {2}Cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program\./,
+  );
   await assertNothingRuns(folder);
   assert.deepEqual(folder.dataFiles(), atRest);
 });
@@ -57,14 +61,14 @@ Deno.test("after kill -9 the pid file is known as stale, and the next start repl
   await using folder = new CommandFolder();
   const killed = await startIn(folder);
   Deno.kill(killed, "SIGKILL");
-  await gone(killed);
+  await exited(killed);
   const { code, state, note } = await statusOf(folder);
   assert.deepEqual([code, state], [3, "not running"]);
   assert.match(note, new RegExp(`gateway\\.pid is stale: process ${killed} is gone`));
   const pid = await startIn(folder);
   assert.equal((await statusOf(folder)).pid, pid);
   Deno.kill(pid, "SIGKILL");
-  await gone(pid);
+  await exited(pid);
   const stopped = await folder.run(["stop"]);
   assert.equal(stopped.code, 0);
   assert.match(stopped.out, /^The gateway does not run: process \d+ is gone\. Removing /);
@@ -75,7 +79,7 @@ Deno.test("a number that another process has by now is never signalled", async (
   await using folder = new CommandFolder();
   const killed = await startIn(folder);
   Deno.kill(killed, "SIGKILL");
-  await gone(killed);
+  await exited(killed);
   const sleep = new Deno.Command("sleep", { args: ["600"] }).spawn();
   try {
     const [, rest] = (await Deno.readTextFile(folder.pidFile)).split("\n");
@@ -138,7 +142,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const env = await stuck(folder);
     await using starting = folder.spawn(["start"], { env: { ...env, CLARA_TYPO: "1" } });
     // The gateway has begun when its log has something.
-    assert.match(await written(folder.logFile), /CLARA_TYPO is no setting/);
+    assert.match(await writtenText(folder.logFile), /CLARA_TYPO is not a setting/);
     assert.equal((await starting.kill(signal)).code, 130);
     await assertNothingRuns(folder);
   });

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { assertNothingRuns, atRest, startIn, statusOf } from "../../support/process/background.ts";
 import { CommandFolder } from "../../support/process/command_folder.ts";
-import { gone, isAlive, written } from "../../support/mcp/mcp_folder.ts";
+import { exited, isAlive, sessionOf } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 
 Deno.test("start, status, restart, logs -f and stop, one after the other", async () => {
   await using folder = new CommandFolder();
@@ -36,7 +37,7 @@ Deno.test("start, status, restart, logs -f and stop, one after the other", async
   const stopped = await folder.run(["stop"]);
   assert.deepEqual([stopped.code, stopped.err], [0, ""]);
   assert.match(stopped.out, /^The gateway has stopped \(process \d+, \d+\.\d seconds\)\n$/);
-  await gone(second);
+  await exited(second);
   await logs.shows(/Stopped$/, later);
   assert.equal((await logs.kill("SIGINT")).signal, "SIGINT");
   await assertNothingRuns(folder);
@@ -52,11 +53,7 @@ Deno.test("start, status, restart, logs -f and stop, one after the other", async
 Deno.test("the background has a session of its own and no terminal", async () => {
   await using folder = new CommandFolder();
   const pid = await startIn(folder);
-  const ps = new Deno.Command("ps", { args: ["-o", "sess=,tty=", "-p", String(pid)] });
-  const [session, terminal] = new TextDecoder().decode((await ps.output()).stdout).trim()
-    .split(/\s+/);
-  assert.equal(Number(session), pid);
-  assert.match(terminal!, /^\?+$/);
+  assert.deepEqual(await sessionOf(pid), { id: pid, hasTerminal: false });
   Deno.kill(pid, "SIGHUP");
   assert.equal((await statusOf(folder)).code, 0);
 });
@@ -101,7 +98,7 @@ Deno.test("a gateway in the foreground is found and stopped, but not restarted",
   await using folder = new CommandFolder();
   await using run = folder.spawn(["run"]);
   await run.shows(/listens on/);
-  await written(folder.pidFile);
+  await writtenText(folder.pidFile);
   const { code, pid, background } = await statusOf(folder);
   assert.deepEqual([code, pid, background], [0, run.pid, false]);
   const restarted = await folder.run(["restart"]);

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
-import { gone, written } from "../../support/mcp/mcp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -88,7 +89,7 @@ Deno.test("a hook is tried out with an event made up for it, and its result is k
     event: "tool:start",
     ok: false,
     exit_code: 3,
-    error: "it ended with exit code 3",
+    error: "it exited with code 3",
   });
   const [, json] = /^(\{.*\})$/m.exec(String(output))!;
   assert.equal(JSON.parse(json!).data.tool_name, "current_time");
@@ -159,15 +160,15 @@ Deno.test("a task that runs is not run beside itself, and ends with the gateway"
   await using folder = started.folder;
   await using gateway = await started.gateway;
   const running = askAdmin(gateway, "/tasks/slow/run", { body: {} }).catch(() => {});
-  const pid = Number(await written(folder.file("pid")));
+  const pid = Number(await writtenText(folder.file("pid")));
   const second = await askAdmin(gateway, "/tasks/slow/run", { body: {} });
-  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" runs already']);
+  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" is already running']);
   const [{ running: goesOn, exit_code }] = (await askAdmin(gateway, "/tasks/results")).body
     .results! as [Record<string, unknown>];
   assert.deepEqual([goesOn, exit_code], [true, undefined]);
   await gateway.restart();
   await running;
-  await gone(pid, 1_000);
+  await exited(pid, 1_000);
   const [{ error }] = (await askAdmin(gateway, "/tasks/results")).body.results! as [
     { error: string },
   ];
@@ -181,9 +182,9 @@ Deno.test("a hook that is tried out while the gateway stops is ended with it", a
   });
   await using gateway = await TestGateway.start({ llm: "echo", config: folder.config });
   const running = askAdmin(gateway, "/hooks/slow/test", { body: {} }).catch(() => {});
-  const pid = Number(await written(folder.file("pid")));
+  const pid = Number(await writtenText(folder.file("pid")));
   await gateway.stop();
-  await gone(pid, 100);
+  await exited(pid, 100);
   await running;
 });
 
@@ -232,7 +233,7 @@ const wrong: readonly (readonly [
     "/hooks/tell/test",
     '{"event":"no:event"}',
     400,
-    /no event "no:event"; there are .*tool:/,
+    /no event "no:event"; expected one of .*tool:/,
   ],
   ["POST", "/hooks/tell/test", '{"event":7}', 400, /"event": .*expected string/],
   ["POST", "/hooks/tell/test", "[]", 400, /expected object/],

@@ -55,7 +55,7 @@ Deno.test("changes of servers and looks at what people said are lines of admin.a
   assert.equal(of(/mcp_enable.*good.*done/), 1);
   assert.equal(of(/mcp_uninstall.*good.*done/), 1);
   assert.equal(of(/mcp_list/), 0);
-  assert.equal(of(/Refused.*mcp_restart.*bot \(adapter bot\)/), 1);
+  assert.equal(of(/Rejected.*mcp_restart.*bot \(adapter bot\)/), 1);
   assert.equal(of(/ops.*GET.*\/admin\/sessions\b/), 2);
   assert.equal(of(/ops.*GET.*\/admin\/memory\b/), 1);
   assert.equal(of(/\/admin\/hooks/), 0);

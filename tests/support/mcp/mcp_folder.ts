@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { textOf } from "../llm/chat_request.ts";
 import type { ChatRequest } from "../llm/chat_request.ts";
-import { within } from "../deadline.ts";
 import { TempFolder } from "../process/temp_folder.ts";
 
 const badServerPath = fileURLToPath(new URL("bad_mcp_server.ts", import.meta.url));
@@ -59,42 +58,4 @@ export function toolTexts({ messages }: ChatRequest): readonly string[] {
 /** The names of the tools that the model was offered. */
 export function offered({ tools }: ChatRequest): readonly string[] {
   return (tools ?? []).map((tool) => tool.function.name);
-}
-
-/** Whether a process is there; one that has ended but was not waited for is not. */
-export async function isAlive(pid: number): Promise<boolean> {
-  const ps = new Deno.Command("ps", { args: ["-o", "stat=", "-p", String(pid)] });
-  const stat = new TextDecoder().decode((await ps.output()).stdout).trim();
-  return stat !== "" && !stat.startsWith("Z");
-}
-
-/** Resolves when a process is there no more. */
-export async function gone(pid: number, timeoutMs = 10_000): Promise<void> {
-  let late = false;
-  const look = async () => {
-    while (!late && await isAlive(pid));
-  };
-  try {
-    await within(look(), { timeoutMs, what: `the end of process ${pid}` });
-  } finally {
-    late = true;
-  }
-}
-
-/** Resolves when a file is there and has something in it; gives that. */
-export async function written(path: string): Promise<string> {
-  let late = false;
-  const look = async () => {
-    while (!late) {
-      const text = await Deno.readTextFile(path).catch(() => "");
-      if (text !== "") return text;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    return "";
-  };
-  try {
-    return await within(look(), { what: `something in ${path}` });
-  } finally {
-    late = true;
-  }
 }

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { within } from "../deadline.ts";
-import { gone } from "../mcp/mcp_folder.ts";
+import { exited, processesWith } from "./processes.ts";
 import { Recording } from "../load/recording.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -110,12 +110,9 @@ export class CommandFolder extends TempFolder {
     return [...Deno.readDirSync(this.dataDir)].map(({ name }) => name).sort();
   }
 
-  /** The processes that work in this folder, or on it. */
-  async processes(): Promise<readonly number[]> {
-    const ps = await new Deno.Command("ps", { args: ["-eo", "pid=,stat=,args="] }).output();
-    return new TextDecoder().decode(ps.stdout).split("\n")
-      .filter((line) => line.includes(this.path) && !/^\s*\d+ Z/.test(line))
-      .map((line) => parseInt(line));
+  /** The processes whose command line names this folder. */
+  processes(): Promise<readonly number[]> {
+    return processesWith(this.path);
   }
 
   /** Ends what still runs there, and removes the folder. */
@@ -126,7 +123,7 @@ export class CommandFolder extends TempFolder {
       } catch {
         // It has ended by now.
       }
-      await gone(pid);
+      await exited(pid);
     }
     await super[Symbol.asyncDispose]();
   }

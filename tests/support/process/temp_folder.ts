@@ -1,5 +1,7 @@
 /** A folder of a test's own, gone with the test. The store's tests and gateway processes use it. */
 
+import { within } from "../deadline.ts";
+
 /** Makes an empty folder; disposing of it removes it with all that is in it. */
 export class TempFolder implements AsyncDisposable {
   /** The folder's absolute path. */
@@ -16,5 +18,23 @@ export class TempFolder implements AsyncDisposable {
     await Deno.remove(this.path, { recursive: true }).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
+  }
+}
+
+/** Resolves to a file's text as soon as it exists and is not empty. */
+export async function writtenText(path: string): Promise<string> {
+  let isLate = false;
+  const poll = async () => {
+    while (!isLate) {
+      const text = await Deno.readTextFile(path).catch(() => "");
+      if (text !== "") return text;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return "";
+  };
+  try {
+    return await within(poll(), { what: `text in ${path}` });
+  } finally {
+    isLate = true;
   }
 }

@@ -4,7 +4,7 @@ import { listFiles } from "../../../src/tools/builtin/list_files.ts";
 import { readFile } from "../../../src/tools/builtin/read_file.ts";
 import { saveFile } from "../../../src/tools/builtin/save_file.ts";
 import { sendFile } from "../../../src/tools/builtin/send_file.ts";
-import { byteSize } from "../../../src/lib/byte_size.ts";
+import { byteSize } from "../../../src/lib/bytes.ts";
 import { UserFiles } from "../../../src/tools/files/user_files.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { callTool, filesOf } from "../call_tool.ts";

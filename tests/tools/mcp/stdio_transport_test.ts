@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { GuardedStdioTransport } from "../../../src/tools/mcp/stdio_transport.ts";
 import { within } from "../../support/deadline.ts";
-import { gone } from "../../support/mcp/mcp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
 import { Recording } from "../../support/load/recording.ts";
 
 /** Starts a shell script as a server. */
@@ -56,7 +56,7 @@ Deno.test("a message that is too long ends its server", async () => {
     server.transport.closeReason,
     "a message of it exceeded 100000 bytes, and it was ended",
   );
-  await gone(server.transport.pid!, 1_000);
+  await exited(server.transport.pid!, 1_000);
 });
 
 Deno.test("a server that has ended says how, also to who writes to it", async () => {
@@ -71,13 +71,13 @@ Deno.test("a close ends all of the group, also what ignores the signal", async (
     while :; do sleep 100; done`);
   const child = Number(await server.messages.waitFor(() => true));
   await within(server.transport.close(), { what: "the end of close" });
-  await gone(child, 1_000);
-  await gone(server.transport.pid!, 1_000);
+  await exited(child, 1_000);
+  await exited(server.transport.pid!, 1_000);
 });
 
 Deno.test("when the command ends, what it left behind in its group is ended", async () => {
   const server = await start("sleep 100 & echo $!; exit 0");
   const child = Number(await server.messages.waitFor(() => true));
   await server.ended();
-  await gone(child, 1_000);
+  await exited(child, 1_000);
 });

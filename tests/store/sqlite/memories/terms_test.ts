@@ -1,3 +1,4 @@
+// Runs alone: it measures time.
 import assert from "node:assert/strict";
 import { queryTermsOf, termsOf } from "../../../../src/store/sqlite/memories/terms.ts";
 
