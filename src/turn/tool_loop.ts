@@ -219,7 +219,8 @@ export class ToolLoop {
       llm: this.#options.llm,
       scale: this.#scale,
       messages: progress.messages,
-      tools: mayCall ? this.#options.tools.declarations(turn.context) : [],
+      tools: this.#options.tools.declarations(turn.context),
+      toolChoice: mayCall ? undefined : "none",
       after,
     });
     for await (const event of stream) {

@@ -1,7 +1,7 @@
 /** Ending a request before its reply is done, wherever it is by then. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/llm/chat_request.ts";
+import { lastParagraph } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -55,7 +55,7 @@ Deno.test("cancelling a waiting request leaves the others their order", async ()
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const [first, second, third, fourth] = ["1", "2", "3", "4"].map((word) => adapter.say(word)) as [
     string,
     string,
@@ -91,7 +91,7 @@ Deno.test("cancelling a channel ends all of it, and nothing of another", async (
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const ids = ["1", "2", "3"].map((word) => adapter.say(word, { channelId: "noisy" }));
   const other = adapter.say("quiet words", { channelId: "quiet" });
   await gateway.llm.request(1);

@@ -211,6 +211,7 @@ export const failureRules: readonly FailureRule[] = [
   {
     meaning: "down",
     providers: ["Anthropic", "OpenAI", "DeepSeek", "Zhipu"],
+    status: (status) => status >= 500 || status === 408 || status === 429,
     code: /overloaded|server_error|internal_?(?:server_)?error|api_error|unavailable|timeout/,
   },
   { meaning: "down", providers: ["all"], status: (status) => status >= 500 || status === 408 },

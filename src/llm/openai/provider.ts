@@ -105,7 +105,12 @@ export class OpenAiProvider {
     const pieces = isWhole(response)
       ? readWhole(response, { reader, watchdog })
       : readStream(response, { reader, watchdog });
-    for await (const delta of pieces) yield* toEvents(delta, { usage, showReasoning });
+    try {
+      for await (const delta of pieces) yield* toEvents(delta, { usage, showReasoning });
+    } finally {
+      // An answer that fails on the way was paid for too.
+      if (reader.usage) usage.reported(reader.usage);
+    }
     signal.throwIfAborted();
     const end = reader.end();
     yield* toEvents(end, { usage, showReasoning });
@@ -114,7 +119,6 @@ export class OpenAiProvider {
       usage.received(event);
       yield event;
     }
-    if (reader.usage) usage.reported(reader.usage);
     const fields = Object.keys(end.fields).length > 0 ? end.fields : undefined;
     yield { type: "finish", reason: end.reason, usage: usage.usage, model: model.name, fields };
   }

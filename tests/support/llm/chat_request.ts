@@ -49,8 +49,13 @@ export function textOf(message: ChatMessage): string {
   return (content ?? []).map((part) => part.text ?? "").join("");
 }
 
-/** The text of the last message of a role, or "" where there is none. */
+/** The text of the last message of a role, or "" if there is none. */
 export function lastText(request: ChatRequest, role: ChatMessage["role"] = "user"): string {
   const message = request.messages.findLast((candidate) => candidate.role === role);
   return message ? textOf(message) : "";
+}
+
+/** What the user said last: messages in a row, as after a failed turn, are sent as paragraphs of one. */
+export function lastParagraph(request: ChatRequest): string {
+  return lastText(request).split("\n\n").at(-1)!;
 }

@@ -3,7 +3,7 @@
  * as the test scripts it. End-to-end tests point `OPENAI_BASE_URL` at it.
  */
 
-import { type ChatRequest, lastText } from "./chat_request.ts";
+import { type ChatRequest, lastParagraph } from "./chat_request.ts";
 import { HttpExchange } from "../http_exchange.ts";
 import { sendAnswer, sendJson } from "./answer.ts";
 import { type Reply, replyFrom, type ReplySource, type Script } from "./reply.ts";
@@ -28,7 +28,7 @@ interface Rule {
 }
 
 /** Whatever no rule, queued reply or script answers: the last words of the user. */
-const echo: Script = (request) => ({ text: lastText(request) });
+const echo: Script = (request) => ({ text: lastParagraph(request) });
 
 /** The server. A request is answered by the first of: a matching rule, the queue, the script. */
 export class LlmServer implements AsyncDisposable {
