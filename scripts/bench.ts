@@ -1,6 +1,7 @@
 /**
- * `deno task bench`: how fast the gateway is, in tables of Markdown, beside what the machine can do at
- * all. Nothing here is a test: the figures are for people. docs/performance.md has the last ones.
+ * `deno task bench`: how fast the gateway is, as Markdown tables, compared with what the machine
+ * can do at best. The figures are for people, not pass or fail; docs/performance.md has the latest
+ * ones.
  */
 
 import { cpus, totalmem } from "node:os";

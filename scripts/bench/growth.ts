@@ -1,4 +1,4 @@
-/** Whether a turn costs more the more there is: history, queues, channels, sessions. */
+/** Whether turns get slower as history, queues, channels and sessions grow. */
 
 import { join } from "node:path";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
@@ -9,13 +9,13 @@ import { message } from "./load.ts";
 import { fillHistory } from "./past.ts";
 import { Talker } from "./load_client.ts";
 
-/** What there is already when the turns are measured. */
+/** What exists before the turns are measured. */
 interface Past {
   readonly name: string;
   readonly sizes: readonly number[];
-  /** Makes so much of it, in the store of a gateway that does not run. */
+  /** Creates this much in the store of a stopped gateway. */
   readonly fill?: (store: SqliteStore, size: number) => Promise<void>;
-  /** Makes so much of it while the gateway runs; what it gives is disposed of afterwards. */
+  /** Creates this much while the gateway runs; the result is disposed of afterwards. */
   readonly queue?: (url: string, size: number) => Promise<Disposable>;
 }
 
@@ -43,7 +43,7 @@ const pasts: readonly Past[] = [
       fillHistory(store, { channels: [measuredChannel], lines: 2, sessions: size }),
   },
   {
-    name: "messages that wait in another channel",
+    name: "messages queued in another channel",
     sizes: [0, 1_000, 10_000],
     queue: async (url, size) => {
       const talker = await Talker.connect(url, "queue");

@@ -1,11 +1,11 @@
-/** What adapters cost that are connected and say nothing. */
+/** The cost of connected but silent adapters. */
 
 import { IdleSocket } from "../../tests/support/adapter/idle_socket.ts";
 import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 
-/** Sockets that are opened at once. */
+/** Sockets opened at once. */
 const atOnce = 50;
 
 export async function idleAdapters(
@@ -55,7 +55,7 @@ async function open({ hostname, port }: URL, adapters: number): Promise<readonly
   return sockets;
 }
 
-/** The memory once it has stopped to move: some is given back a moment after it was used. */
+/** Waits until memory is stable, because some is freed shortly after use. */
 async function settledMb(pid: number): Promise<number> {
   let last = await residentMb(pid);
   for (let look = 0; look < 10; look++) {

@@ -1,4 +1,6 @@
-/** What the gateway adds on the way: from a message to the model's request, from a delta to its frame. */
+/**
+ * The latency the gateway adds: from a message to the model request, and from a delta to its frame.
+ */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,25 +14,25 @@ import { Talker } from "./load_client.ts";
 interface Load {
   readonly turns: number;
   readonly atOnce: number;
-  /** What the model is called, which says how it answers. */
+  /** The model name, which tells the server how to answer. */
   readonly model: string;
 }
 
-/** What came of one way of asking. */
+/** The measurements of one way to reach the model. */
 interface Times {
-  /** From the sending of a message to the arrival of its request at the model. */
+  /** From sending a message to the arrival of its request at the model. */
   readonly toModel: readonly number[];
-  /** From the writing of a delta to its arrival. */
+  /** From writing a delta to its arrival. */
   readonly toReader: readonly number[];
   readonly turnsPerSecond: number;
 }
 
-/** Asks the model and reads its answer; tells of the age of each delta. */
+/** Sends a message and reads the reply; reports the age of each delta. */
 type Ask = (onDelta: (ageMs: number) => void) => Promise<void>;
 
-/** Turns of one conversation. */
+/** Holds turns of one conversation. */
 const turnsPerChannel = 10;
-/** How many speak at once, and how long the model pauses before each delta, milliseconds. */
+/** How many conversations run at once, and the model's pause before each delta, milliseconds. */
 const loads = [{ atOnce: 1, pauseMs: 0 }, { atOnce: 1, pauseMs: 5 }, { atOnce: 50, pauseMs: 5 }];
 const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
 
@@ -100,7 +102,7 @@ async function throughGateway(
     env: {
       OPENAI_BASE_URL: url,
       CLARA_MODEL: load.model,
-      // It would ask the model after each turn.
+      // The memory would query the model after each turn.
       CLARA_MEMORY: "off",
       CLARA_BENCH_TIMES: commitsFile,
     },
@@ -119,7 +121,7 @@ async function measure(
   url: string,
   { turns, atOnce, makeAsk, arrivals = new Map() }: Load & {
     readonly makeAsk: (lane: number) => Promise<Ask>;
-    /** Is filled: when the request of a message arrived, by when the message was sent. */
+    /** Filled with the time from sending a message to the arrival of its request. */
     readonly arrivals?: Map<number, number>;
   },
 ): Promise<Times> {
@@ -157,12 +159,12 @@ function fetchAsk(url: string, model: string): Promise<Ask> {
   });
 }
 
-/** A socket of its own, with one message under way at a time. */
+/** An adapter with one message in flight at a time. */
 async function gatewayAsk(url: string, lane: number): Promise<Ask> {
   const talker = await Talker.connect(url, `latency-${lane}`);
   let turn = 0;
   return (onDelta) => {
-    // A new conversation now and then: the request does not grow much.
+    // A new conversation now and then, so that requests do not grow much.
     const channelId = `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`;
     return talker.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
   };

@@ -1,19 +1,19 @@
-/** Writes what conversations leave in a store, as the gateway writes it. */
+/** Fills a store with past conversations, as the gateway would write them. */
 
 import type { UserMessage } from "../../src/domain/message.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { message } from "./load.ts";
 
-/** What was said. */
+/** What to write. */
 export interface PastOptions {
   readonly channels: readonly string[];
-  /** Lines of each session, a message and its reply each two. */
+  /** Lines of each session, two per message and reply. */
   readonly lines: number;
   /** Sessions of each channel; all but the last have ended. Default: 1. */
   readonly sessions?: number;
 }
 
-/** Conversations that are written at once, in shared transactions. */
+/** Conversations written at once, in shared transactions. */
 const atOnce = 500;
 let made = 0;
 

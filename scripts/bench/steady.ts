@@ -5,7 +5,7 @@ import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { gatewayFleet } from "./talk.ts";
 
-/** How many looks there are, whatever the time. */
+/** Number of samples, whatever the duration. */
 const looks = 10;
 
 export async function steady(
@@ -20,7 +20,7 @@ export async function steady(
   for (let look = 1; look <= looks; look++) {
     say(`load, part ${look} of ${looks}`);
     const seconds = minutes * 60 / looks;
-    // New channels and users in each part, as months would bring them.
+    // New channels and users in each part, as months would bring.
     using fleet = await gatewayFleet({ url: gateway.url, adapters: 20, lanes: 5 });
     const { turnsPerSecond } = await fleet.run({ warmUp: 0, seconds });
     turns += turnsPerSecond * seconds;

@@ -1,11 +1,11 @@
-/** How the bench's fleets talk to a gateway and to the raw server. */
+/** The fleets of the bench: for a gateway and for the raw server. */
 
 import { Fleet, type FleetOptions } from "./fleet.ts";
 import { message } from "./load.ts";
 
 type Size = Pick<FleetOptions, "url" | "adapters" | "lanes">;
 
-/** Each run of a fleet has ids of its own: the gateway knows the earlier ones. */
+/** Each fleet has new ids, because the gateway remembers earlier ones. */
 let runs = 0;
 
 /** Adapters of a gateway. */
@@ -34,14 +34,14 @@ export function gatewayFleet(size: Size): Promise<Fleet> {
   });
 }
 
-/** Sockets on the raw server that get each frame back. */
+/** Sockets of the raw server that get each frame back. */
 export function echoFleet(size: Size): Promise<Fleet> {
   const frame = ({ lane }: { readonly lane: number }) =>
     JSON.stringify({ type: "message", request_id: `${lane}-0`, content: message, attachments: [] });
   return Fleet.open({ ...size, url: `${size.url}/echo`, frame, ends: () => true });
 }
 
-/** Sockets on the raw server that get as many frames for each of theirs as a reply has. */
+/** Sockets of the raw server that get as many frames for each of theirs as a reply has. */
 export function burstFleet(size: Size): Promise<Fleet> {
   return Fleet.open({
     ...size,

@@ -1,4 +1,7 @@
-/** Turns and frames a second with the echo model, beside what Deno's WebSockets can do at all. */
+/**
+ * Turns and frames per second with the echo model, compared with what Deno's WebSockets can do at
+ * best.
+ */
 
 import { ChildServer } from "./child_server.ts";
 import { count, ms, percent, percentile, type Table } from "./figures.ts";
@@ -6,14 +9,14 @@ import type { Fleet, FleetResult, FleetTimes } from "./fleet.ts";
 import { startGateway } from "./gateway.ts";
 import { burstFleet, echoFleet, gatewayFleet } from "./talk.ts";
 
-/** Adapters, and the channels of each in which a message is always under way. */
+/** Adapters, and the channels of each with a message in flight. */
 const sizes = [
   { adapters: 1, lanes: 100 },
   { adapters: 20, lanes: 5 },
   { adapters: 200, lanes: 1 },
 ] as const;
 
-/** In both settings of the store, and without the memory, which learns from each turn. */
+/** With both sync settings of the store, and without memory, which learns from each turn. */
 const gateways = [
   ["gateway, sync full", { CLARA_STORE_SYNC: "full" }],
   ["gateway, sync normal", { CLARA_STORE_SYNC: "normal" }],

@@ -28,7 +28,7 @@ async function loadRoutes({ health, admin }: HttpHandlerOptions): Promise<HttpHa
   const [{ healthApp }, { adminApp }, { usageOfDay }] = await Promise.all([
     import("../http/health.ts"),
     import("../http/admin/app.ts"),
-    import("../http/admin/usage_routes.ts"),
+    import("../http/admin/usage.ts"),
   ]);
   const usage = () => usageOfDay(admin.usage, Date.now());
   const app = healthApp({ ...health, usage }).route("/admin", adminApp(admin));

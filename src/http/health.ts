@@ -1,6 +1,6 @@
 /**
- * `GET /health`: whether the gateway works, and how busy it is; to admins also what its models cost.
- * Nothing secret, nobody's names.
+ * `GET /health`: whether the gateway works and how busy it is; for admins also what its models cost. It
+ * shows no secrets and no names of users.
  */
 
 import { Hono } from "hono";
@@ -18,17 +18,17 @@ import type { AdapterSession } from "../server/session.ts";
 
 const log = logger("http", "health");
 
-/** What comes with each request beside itself. */
+/** Values that accompany each request. */
 interface HealthBindings {
   readonly Bindings: {
-    /** Where the peer is. */
+    /** The peer's address. */
     readonly address: string;
   };
 }
 
-/** Where the figures come from. */
+/** The sources of the figures. */
 export interface HealthOptions {
-  /** What models took, for admins. */
+  /** Tokens and costs, for admins. */
   readonly usage: () => Promise<unknown>;
   readonly gate: Pick<AdminGate, "check" | "hasSecret">;
   readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
@@ -42,13 +42,13 @@ export interface HealthOptions {
   readonly stopping: () => boolean;
 }
 
-/** The HTTP side of the port. */
+/** Creates the routes `/health`, `/` and `/ws`. */
 export function healthApp(options: HealthOptions): Hono<HealthBindings> {
   const app = new Hono<HealthBindings>();
   app.get("/health", async (context) => {
     const figures = Promise.all([options.store.figures(), options.memory.figures()]);
     const [store, memory] = await figures.catch((error) => {
-      log.error("The store does not answer: {error}", { error: errorText(error) });
+      log.error("Cannot read the store: {error}", { error: errorText(error) });
       return [];
     });
     const status = !store ? "error" : options.stopping() ? "stopping" : "ok";
@@ -80,17 +80,14 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
   return app;
 }
 
-/**
- * What models took today and ever, for those who may see it. A secret that nobody has offered is not a
- * wrong one: whoever asks without gets the rest.
- */
+/** Tokens and costs for admins. A request without a secret is not rejected; it gets the other figures. */
 async function usageFigures({ usage, gate }: HealthOptions, headers: Headers, address: string) {
   if (gate.hasSecret && !headers.has("authorization")) return {};
   if (gate.check(headers, address).type !== "ok") return {};
   try {
     return { usage: await usage() };
   } catch {
-    // That the store does not answer stands there already.
+    // The response says already that the store does not answer.
     return {};
   }
 }

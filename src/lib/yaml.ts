@@ -1,12 +1,9 @@
-/**
- * Reads the operator's YAML files: what is wrong with one is told with file, line, key and what was
- * expected. Used by the tools' policy, the hooks and the scheduler.
- */
+/** Reads YAML configuration files. Errors name the file, line and key, and what was expected. */
 
 import type * as z from "zod";
 import { ConfigError } from "./config_error.ts";
 
-/** What a file holds, and how its errors name it. */
+/** Options of {@linkcode parseYaml}. */
 export interface YamlFileOptions<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Names the file in errors. */
@@ -14,7 +11,7 @@ export interface YamlFileOptions<Schema extends z.ZodType> {
 }
 
 /**
- * Parses the text of a YAML file and checks it with a schema. An empty file counts as `{}`.
+ * Parses the text of a YAML file and validates it. An empty file counts as `{}`.
  *
  * @throws {ConfigError} with file, line, key and what was expected.
  */
@@ -34,7 +31,7 @@ export async function parseYaml<Schema extends z.ZodType>(
   try {
     value = document.toJS();
   } catch (error) {
-    // An alias without an anchor, or too many of them.
+    // An alias without an anchor, or too many aliases.
     throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   const result = schema.safeParse(value ?? {});
@@ -52,7 +49,7 @@ export async function parseYaml<Schema extends z.ZodType>(
   throw new ConfigError(`Cannot use ${where}: ${name}${message.replace(/^Invalid input: /, "")}`);
 }
 
-/** The first thing that is wrong: in which key, at which place of the file, and what. */
+/** The first problem: its key, its place in the file, and a message. */
 function problemOf({ issues }: z.ZodError) {
   const [issue] = issues as [z.core.$ZodIssue];
   const { path: key, message } = issue;
@@ -66,7 +63,7 @@ function problemOf({ issues }: z.ZodError) {
   }
 }
 
-/** The text of a file; undefined where there is none. @throws {ConfigError} when it cannot be read. */
+/** The text of a file; undefined if it does not exist. @throws {ConfigError} if it cannot be read. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);

@@ -1,30 +1,27 @@
-/**
- * What a request holds that no log may show, though who gets it may repeat it. Used where URLs and headers
- * are read: the settings, `models.yaml`, `mcp.json`.
- */
+/** Finds the secrets in URLs and headers, which servers may repeat in their errors, to keep them out of the log. */
 
 import { Buffer } from "node:buffer";
 
-/** Headers that tell who asks; what any other holds may be a key. */
-const openHeaders = new Set(["http-referer", "referer", "x-title", "user-agent"]);
-/** What is shorter is a switch or a version: to hide it would make lines unreadable. */
-const shortest = 8;
+/** Headers without secrets; any other may contain a key. */
+const publicHeaders = new Set(["http-referer", "referer", "x-title", "user-agent"]);
+/** Shorter values are flags or versions; redacting them would make lines unreadable. */
+const minChars = 8;
 
-/** The values of headers. */
+/** The secrets in headers. */
 export function secretsOfHeaders(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(headers)
-    .filter(([name, value]) => !openHeaders.has(name.toLowerCase()) && value.length >= shortest)
-    // The scheme of `Bearer KEY` is none of it.
+    .filter(([name, value]) => !publicHeaders.has(name.toLowerCase()) && value.length >= minChars)
+    // `Bearer KEY` and `KEY`.
     .flatMap(([, value]) => [value, value.replace(/^\w+ +/, "")]);
 }
 
-/** What stands behind the `?` of a URL: keys do, in those of MCP servers. */
+/** The query of a URL, which may contain keys, as in URLs of MCP servers. */
 export function secretsOfQuery(url: string): readonly string[] {
   const { search, searchParams } = new URL(url);
-  return [search.slice(1), ...searchParams.values()].filter((text) => text.length >= shortest);
+  return [search.slice(1), ...searchParams.values()].filter((text) => text.length >= minChars);
 }
 
-/** The password of a URL, or a user name that stands alone, in each form in which a server may repeat it. */
+/** The password of a URL, or its user name if there is none, in each form that a server may repeat. */
 export function secretsOfUrl(url: string): readonly string[] {
   const { username, password } = new URL(url);
   const secret = password || username;

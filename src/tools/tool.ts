@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { ChannelType, UserMessage } from "../domain/message.ts";
+import { parseWith } from "../lib/schema.ts";
 import type { ReplyFile } from "../domain/reply.ts";
 
 /** What a tool may do to the world; the policy goes by it. */
@@ -75,7 +76,7 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
     get parameters() {
       return parameters ??= schemaOf(input);
     },
-    read: (json) => readWith(input, json),
+    read: (json) => parseWith(input, json),
     describe: (value) => describe(value as z.output<Input>),
     run: (value, context) => run(value as z.output<Input>, context),
   };
@@ -84,14 +85,4 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
 function schemaOf(input: z.ZodObject): Tool["parameters"] {
   const { $schema: _, ...schema } = z.toJSONSchema(input, { io: "input" });
   return schema;
-}
-
-/** Checks arguments with a zod schema; says which field is wrong and what was expected. */
-export function readWith(schema: z.ZodType, json: unknown): ReadArguments {
-  const result = schema.safeParse(json);
-  if (result.success) return { value: result.data };
-  const problems = result.error.issues.map(({ path, message }) =>
-    path.length > 0 ? `"${path.join(".")}": ${message}` : message
-  );
-  return { problem: problems.join("; ") };
 }

@@ -1,11 +1,9 @@
-/** How often adapters may register, on a clock that the test moves. */
-
 import assert from "node:assert/strict";
 import { RegistrationRates } from "../../src/access/rates.ts";
 
 const address = "10.0.0.1";
 
-Deno.test("an adapter may register a hundred times at once, then once a second", () => {
+Deno.test("an adapter may register a hundred times at once, then once per second", () => {
   let now = 0;
   const rates = new RegistrationRates({ connections: 10_000, now: () => now });
   const take = () => rates.take({ nodeId: "loop", address });
@@ -20,10 +18,10 @@ Deno.test("an adapter may register a hundred times at once, then once a second",
   assert.equal(take()?.code, "rate_limited");
 });
 
-Deno.test("all adapters of an address may come back at once, made-up ones not without end", () => {
-  let [now, made] = [0, 0];
+Deno.test("all adapters of an address may reconnect at once, but invented ones are limited", () => {
+  let [now, invented] = [0, 0];
   const rates = new RegistrationRates({ connections: 10_000, now: () => now });
-  const take = (from = address) => rates.take({ nodeId: `made up ${made++}`, address: from });
+  const take = (from = address) => rates.take({ nodeId: `invented ${invented++}`, address: from });
   for (let count = 0; count < 10_000; count++) assert.equal(take(), undefined);
   assert.match(take()!.message, /adapters of your address register too often/);
   assert.equal(take("10.0.0.2"), undefined);

@@ -1,4 +1,4 @@
-/** Tools that not everybody may use: the policy of `tools.yaml`, and people who are asked. */
+/** Tools restricted by the policy of `tools.yaml`, and approvals by people. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/lib/config_error.ts";
@@ -11,7 +11,7 @@ const askForTime = "rules:\n  - { action: ask, tools: current_time }\n";
 const approvals = { capabilities: ["streaming", "approvals"] };
 const call = { toolCalls: [{ id: "t", name: "current_time", arguments: {} }] };
 
-/** Has the model call the tool that needs approval; gives the question. */
+/** Makes the model call the tool that needs approval; returns the approval request. */
 async function ask(gateway: TestGateway, adapter: AdapterClient) {
   gateway.llm.reply(call, { text: "Well." });
   const id = adapter.say("Time?");
@@ -60,7 +60,7 @@ for (const approved of [true, false]) {
   });
 }
 
-Deno.test("the model is told when nobody answers in time", async () => {
+Deno.test("if nobody answers in time, the model is told", async () => {
   await using folder = new McpFolder({}, askForTime);
   const config = { ...folder.config, approvalTimeoutMs: 30 };
   await using gateway = await TestGateway.start({ config });
@@ -71,7 +71,7 @@ Deno.test("the model is told when nobody answers in time", async () => {
 });
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
-  Deno.test(`a ${dialect} adapter that cannot ask is not asked`, async () => {
+  Deno.test(`a ${dialect} adapter without approvals is not asked`, async () => {
     await using folder = new McpFolder({}, askForTime);
     await using gateway = await TestGateway.start({ config: folder.config });
     await using adapter = await gateway.connect({ dialect });
@@ -82,7 +82,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
   });
 }
 
-Deno.test("an adapter that comes back is asked again, and its answer counts", async () => {
+Deno.test("an adapter that reconnects is asked again, and its answer counts", async () => {
   await using folder = new McpFolder({}, askForTime);
   await using gateway = await TestGateway.start({ config: folder.config });
   const before = await gateway.connect({ ...approvals, nodeId: "n" });
@@ -97,7 +97,7 @@ Deno.test("an adapter that comes back is asked again, and its answer counts", as
   assert.match(await toldOf(gateway), /20\d\d-/);
 });
 
-Deno.test("another adapter cannot answer, and a cancel ends the waiting", async () => {
+Deno.test("another adapter cannot answer, and a cancel ends the wait", async () => {
   await using folder = new McpFolder({}, askForTime);
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect(approvals);
@@ -115,7 +115,7 @@ Deno.test("another adapter cannot answer, and a cancel ends the waiting", async 
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("without rules tools that read, and those of MCP servers, are offered", async () => {
+Deno.test("without rules, read-only tools and tools of MCP servers are offered", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -131,7 +131,7 @@ Deno.test("without rules tools that read, and those of MCP servers, are offered"
   assert.equal(await toldOf(gateway), 'There is no tool "delete_file".');
 });
 
-Deno.test("a rule for a channel, a user or a platform holds there alone", async () => {
+Deno.test("a rule for a channel, user or platform applies only there", async () => {
   const rules = `rules:
   - { action: allow, tools: "bad__e*", user: ada }
   - { action: deny, tools: "bad__*", channel: [public, lobby] }
@@ -163,7 +163,7 @@ const wrongs: readonly (readonly [name: string, yaml: string, says: RegExp])[] =
 ];
 
 for (const [name, yaml, says] of wrongs) {
-  Deno.test(`a tools.yaml with ${name} stops the start, and says where`, async () => {
+  Deno.test(`a tools.yaml with ${name} prevents the start, and the error says where`, async () => {
     await using folder = new McpFolder({}, yaml);
     await assert.rejects(TestGateway.start({ config: folder.config }), (error) => {
       assert.ok(error instanceof ConfigError, String(error));

@@ -1,4 +1,4 @@
-/** Adapters that go and come back: each gets every reply that it missed, each once. */
+/** Adapters that disconnect and return receive every missed reply exactly once. */
 
 import assert from "node:assert/strict";
 import { lastText } from "../support/llm/chat_request.ts";
@@ -7,7 +7,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 const nodeId = "adapter-1";
 
-Deno.test("an adapter that was away for a whole turn gets the whole reply, once", async () => {
+Deno.test("an adapter that was away for a whole turn receives the whole reply once", async () => {
   await using gateway = await TestGateway.start();
   const gate = new Gate();
   gateway.llm.reply({ text: ["All ", "of it"], gate: gate.opened });
@@ -31,7 +31,7 @@ Deno.test("an adapter that was away for a whole turn gets the whole reply, once"
   assert.deepEqual(again.framesOf(id), []);
 });
 
-Deno.test("an adapter that comes back in the middle gets the reply from its beginning", async () => {
+Deno.test("an adapter that returns in the middle of a reply receives it from the beginning", async () => {
   await using gateway = await TestGateway.start();
   const gate = new Gate();
   gateway.llm.reply({
@@ -90,7 +90,7 @@ Deno.test("errors and cancels reach an adapter that was away, in order", async (
   }
 });
 
-Deno.test("a second socket of a node takes over, and nothing comes on the first any more", async () => {
+Deno.test("a node's second socket replaces the first, which receives nothing more", async () => {
   await using gateway = await TestGateway.start();
   const gate = new Gate();
   gateway.llm.reply({
@@ -115,7 +115,7 @@ Deno.test("a second socket of a node takes over, and nothing comes on the first 
   assert.equal((await newer.replyTo(newer.say("And on"))).text, "And on");
 });
 
-Deno.test("a reply goes to its own adapter only", async () => {
+Deno.test("a reply goes only to the adapter that sent the request", async () => {
   await using gateway = await TestGateway.start();
   await using one = await gateway.connect();
   await using other = await gateway.connect();
@@ -124,7 +124,7 @@ Deno.test("a reply goes to its own adapter only", async () => {
   assert.deepEqual(other.frames.map(({ type }) => type), ["registered", "pong"]);
 });
 
-Deno.test("a reply outlives a restart of the gateway while its adapter is away", async () => {
+Deno.test("a reply survives a restart of the gateway while its adapter is away", async () => {
   await using gateway = await TestGateway.start();
   const gate = new Gate();
   gateway.llm.reply({ text: "Kept", gate: gate.opened });
@@ -140,7 +140,7 @@ Deno.test("a reply outlives a restart of the gateway while its adapter is away",
   assert.equal((await back.replyTo(id)).terminal.content, "Kept");
 });
 
-Deno.test("a reader that takes nothing in is cut, and gets its replies when it is back", async () => {
+Deno.test("an adapter that does not read is disconnected, and gets its replies when it returns", async () => {
   await using gateway = await TestGateway.start({
     config: { limits: { sendBufferBytes: 512 * 1024 } },
   });
@@ -148,7 +148,7 @@ Deno.test("a reader that takes nothing in is cut, and gets its replies when it i
   const slow = await gateway.connect({ nodeId, relay: true });
   slow.relay!.stall("to-client");
   gateway.llm.when((request) => lastText(request) === "Much", { text: megabyte });
-  // More than any kernel keeps for a reader that does not read.
+  // More than any kernel buffers for a reader that does not read.
   const ids = Array.from(
     { length: 24 },
     (_, index) => slow.say("Much", { channelId: `channel ${index}` }),
@@ -160,7 +160,7 @@ Deno.test("a reader that takes nothing in is cut, and gets its replies when it i
   await slow.drop();
   await slow.close();
 
-  // What the kernel had taken counts as sent: without `resume` nobody says what has arrived.
+  // What the kernel buffered counts as sent: without `resume` nothing is acknowledged.
   const { store } = await gateway.health() as { readonly store: { readonly undelivered: number } };
   assert.ok(store.undelivered > 5, `${store.undelivered} replies were not sent`);
   await using back = await gateway.connect({ nodeId });

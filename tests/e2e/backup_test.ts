@@ -8,7 +8,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Runs a command of the program from the source. */
+/** Runs a command of the program from source. */
 async function clara(...args: readonly string[]) {
   const config = join(root, "deno.json");
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -19,7 +19,7 @@ async function clara(...args: readonly string[]) {
   return { code, out: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
-/** Sends messages on some channels at once until it is disposed of; counts the replies. */
+/** Sends messages on several channels until disposed of, and counts the replies. */
 function keepTalking(adapter: AdapterClient, channels: number) {
   let going = true;
   let replies = 0;
@@ -39,7 +39,7 @@ function keepTalking(adapter: AdapterClient, channels: number) {
   };
 }
 
-/** All rows of the tables that make up the conversations. */
+/** All rows of the tables with conversations. */
 function conversations(path: string) {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
@@ -72,7 +72,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
       const taken = await clara("backup", file, "--data-dir", data);
       assert.equal(taken.code, 0, taken.errors);
       assert.match(taken.out, /^Backed up .*: \d sessions, \d+ lines of history/);
-      // The gateway went on meanwhile.
+      // The gateway kept working meanwhile.
       assert.ok(talk.replies() > before);
       await adapter.replyTo(adapter.say("the last message of all"));
     }
@@ -84,7 +84,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   const copy = conversations(file);
   assert.deepEqual(copy.integrity, [{ integrity_check: "ok" }]);
   assert.deepEqual(conversations(join(empty, "gateway.db")), copy);
-  // What the copy has is the beginning of what the gateway went on to write.
+  // The copy is a prefix of what the gateway went on to write.
   const original = conversations(join(data, "gateway.db"));
   const lines = copy.history.length;
   assert.ok(
@@ -93,13 +93,13 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   );
   assert.deepEqual(copy.history, original.history.slice(0, copy.history.length));
   assert.equal(copy.found.length, copy.history.length);
-  // A gateway runs on it, and takes up what the copy left unfinished.
+  // A gateway runs on the copy and finishes its open requests.
   await using gateway = await GatewayProcess.start({ dataDir: empty });
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   assert.equal((await adapter.replyTo(adapter.say("and on"))).text, "and on");
 });
 
-Deno.test("a folder on which a gateway runs is not restored into, a stopped one keeps what it had", async () => {
+Deno.test("restoring fails if a gateway runs on the folder; a stopped one keeps its old data", async () => {
   await using folder = new TempFolder();
   const [data, file] = ["data", "copy.db"].map((name) => join(folder.path, name)) as [
     string,
@@ -114,7 +114,7 @@ Deno.test("a folder on which a gateway runs is not restored into, a stopped one 
     const refused = await clara("restore", file, "--data-dir", data);
     assert.equal(refused.code, 1);
     assert.match(refused.errors, /another gateway is running on it/);
-    // Killed: its log is not merged.
+    // Killed, so its write-ahead log is not merged.
     await gateway.kill();
   }
   const restored = await clara("restore", file, "--data-dir", data);
@@ -124,7 +124,7 @@ Deno.test("a folder on which a gateway runs is not restored into, a stopped one 
   assert.equal(conversations(join(data, "gateway.db")).history.length, 2);
 });
 
-Deno.test("neither a file that is there nor one that is no copy is taken", async () => {
+Deno.test("backup rejects an existing target, and restore rejects a file that is no backup", async () => {
   await using folder = new TempFolder();
   const at = (name: string) => join(folder.path, name);
   const text = at("text");

@@ -1,4 +1,4 @@
-/** A gateway that is killed: what it had accepted is answered by the next one, each once. */
+/** A killed gateway: the next one answers everything it had accepted, exactly once. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -12,7 +12,7 @@ import { historyRows } from "./history_rows.ts";
 const nodeId = "adapter-1";
 const words = ["one", "two", "three", "four", "five"];
 
-/** Says all words in one channel and waits until all are accepted and the first one streams. */
+/** Sends all messages in one channel and waits until all are accepted and the first streams. */
 async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
   const ids = words.map((word) => adapter.say(word));
   for (const id of ids.slice(1)) {
@@ -22,7 +22,7 @@ async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
   return ids;
 }
 
-Deno.test("five accepted messages outlive a kill in the middle of the first reply", async () => {
+Deno.test("five accepted messages survive a kill during the first reply", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: ["half", "of it"], hang: "mid-stream" });
@@ -61,7 +61,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   const ids = await sayAll(before);
   await before.close();
   await killed.waitForLog(/is gone/);
-  // The first two are done and wait for the adapter, the third runs.
+  // The first two are done and wait for the adapter; the third is running.
   llm.reply({ text: "second" }, { hang: "before-headers" });
   gate.open();
   await llm.request(2);
@@ -80,7 +80,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   assert.equal(llm.requests.length, 6);
 });
 
-Deno.test("a tool that has run before a kill is not run again, and its result is kept", async () => {
+Deno.test("a tool that ran before a kill does not run again, and its result is kept", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const call = { id: "t1", name: "current_time", arguments: {} };
@@ -101,11 +101,11 @@ Deno.test("a tool that has run before a kill is not run again, and its result is
   assert.equal(terminal.tool_count, 2);
   assert.equal((terminal.files as readonly { filename: string }[])[0]!.filename, "a.txt");
   assert.equal(llm.requests.length, 3);
-  // The time that the tool told before the kill, to the second and millisecond.
+  // The time the tool reported before the kill, to the millisecond.
   assert.deepEqual(llm.requests[2]!.body.messages.slice(1), cut.body.messages.slice(1));
 });
 
-Deno.test("a message that ends the process three times is set aside, the channel goes on", async () => {
+Deno.test("a message that crashes the process three times is set aside, and the channel goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.when((request) => lastText(request) === "poison", { hang: "before-headers" });
@@ -132,7 +132,7 @@ Deno.test("a message that ends the process three times is set aside, the channel
   assert.equal(llm.requests.filter(({ body }) => lastText(body) === "poison").length, 3);
 });
 
-Deno.test("a second gateway on the same data folder is refused, the first goes on", async () => {
+Deno.test("a second gateway on the same data folder is refused; the first goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   await using gateway = await startGateway(llm, folder);

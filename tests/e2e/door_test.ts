@@ -1,4 +1,4 @@
-/** Who gets in: registration, the secret, origins, and how many. */
+/** Access: registration, the secret, origins and the number of connections. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -6,7 +6,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 const secret = "open sesame".replace(" ", "-");
 
-Deno.test("before register nothing but register is taken", async () => {
+Deno.test("before register no other frame is accepted", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connectRaw();
   adapter.say("Hello", { requestId: "r" });
@@ -31,7 +31,7 @@ Deno.test("a socket that does not register in time is closed", async () => {
   assert.match(adapter.frames[0]!.message!, /within 0\.1 seconds/);
 });
 
-Deno.test("the right secret opens, in the header and in the frame", async () => {
+Deno.test("the right secret is accepted in the header and in the frame", async () => {
   await using gateway = await TestGateway.start({ config: { secret } });
   await using byHeader = await gateway.connect({ headers: { Authorization: `Bearer ${secret}` } });
   await using byField = await gateway.connect({ secret });
@@ -42,7 +42,7 @@ Deno.test("the right secret opens, in the header and in the frame", async () => 
   for (const adapter of [byHeader, byField, byBoth]) await adapter.ping();
 });
 
-Deno.test("a wrong secret is refused, and too many are slowed down", async () => {
+Deno.test("a wrong secret is refused, and repeated failures are rate-limited", async () => {
   await using gateway = await TestGateway.start({ config: { secret } });
   const tries = [
     {},
@@ -66,12 +66,12 @@ Deno.test("a wrong secret is refused, and too many are slowed down", async () =>
   }
   const expected = tries.map((_, index) => index < 10 ? "unauthorized" : "rate_limited");
   assert.deepEqual(codes, expected);
-  // Who knows the secret gets in from the same address.
+  // A client with the right secret still gets in from the same address.
   await using adapter = await gateway.connect({ secret });
   await adapter.ping();
 });
 
-Deno.test("a page of another site may not connect, the gateway's own and allowed ones may", async () => {
+Deno.test("a page of another site may not connect; the gateway's own and allowed ones may", async () => {
   await using gateway = await TestGateway.start({
     config: { allowedOrigins: ["https://chat.example"] },
   });
@@ -105,7 +105,7 @@ Deno.test("a page of another site may not connect, the gateway's own and allowed
   }
 });
 
-Deno.test("a broken upgrade is the peer's mistake, and takes up no place", async () => {
+Deno.test("a broken upgrade is a client error and does not count as a connection", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { connections: 4 } } });
   const { hostname, port, host } = new URL(gateway.httpUrl);
   for (const missing of ["key", "connection", "key"]) {
@@ -136,14 +136,14 @@ Deno.test("no more sockets than allowed are open at once", async () => {
   await assert.rejects(gateway.connect(), /refused/);
   await first.ping();
   await second.close();
-  // Whether the gateway has heard of the close by now is not known: it is asked until it has.
+  // The gateway may not have noticed the close yet, so retry until it has.
   const until = async (): Promise<AdapterClient> =>
     await gateway.connect().catch(() => first.ping().then(until));
   await using third = await until();
   await third.ping();
 });
 
-Deno.test("a WebSocket to any other path is refused", async () => {
+Deno.test("a WebSocket on any other path is refused", async () => {
   await using gateway = await TestGateway.start();
   await assert.rejects(AdapterClient.connectRaw(`${gateway.url}/elsewhere`), /refused/);
   await using adapter = await AdapterClient.connect({ url: `${gateway.url}/ws` });

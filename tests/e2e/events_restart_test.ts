@@ -1,4 +1,4 @@
-/** Events over the end of a process: what a crash or a restart cuts off is told once, by the next run. */
+/** Events across restarts: what a crash or restart interrupts is reported once, by the next run. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { writtenText } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 
-/** A folder with a tool `bad__hang` that notes its calls in `hung` and never ends. */
+/** A folder with a tool `bad__hang` that records its calls in `hung` and never returns. */
 async function withHangingTool(): Promise<{ folder: HooksFolder; hung: string }> {
   const folder = new HooksFolder([recorder]);
   const mcp = { mcpServers: { bad: badServer() } };
@@ -34,14 +34,14 @@ function start(
   });
 }
 
-/** What was noted of one request: types, and the errors of tools. */
+/** The recorded events of one request: types, and errors of tools. */
 function told(events: readonly NotedEvent[], requestId: string): readonly string[] {
   return events.filter(({ request_id }) => request_id === requestId)
     .map(({ type, data }) => type === "tool:error" ? `${type} ${data.error}` : type);
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  Deno.test(`a tool that ${signal} cuts off is told as interrupted, its message as sent, once`, async () => {
+  Deno.test(`a tool interrupted by ${signal} is reported as interrupted, and its message as sent, once`, async () => {
     await using llm = await LlmServer.start();
     const { folder, hung } = await withHangingTool();
     await using _folder = folder;
@@ -83,7 +83,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a gateway's first event is its startup, also when a task was cut off", async () => {
+Deno.test("a gateway's first event is its startup, even if a task was interrupted", async () => {
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder], [{
     name: "hangs",

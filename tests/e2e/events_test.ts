@@ -1,4 +1,6 @@
-/** Every event of a gateway's life, as a hook sees it: each once, in order, each variable right. */
+/**
+ * All events of a gateway as a hook receives them: each once, in order, with the right variables.
+ */
 
 import assert from "node:assert/strict";
 import { eventNames } from "../../src/domain/events.ts";
@@ -20,13 +22,13 @@ const tasks: readonly Entry[] = [
   { name: "breaks", type: "cron", cron: "0 0 1 1 *", command: "exit 5" },
 ];
 
-/** What a command has in its environment beside what an event says. */
+/** Variables of a command's environment besides those of the event. */
 const surroundings = new Set([
   ...["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "NODE_EXTRA_CA_CERTS"],
   ...["SSL_CERT_FILE", "PWD", "OLDPWD", "SHLVL", "_", "CLARA_DATA_DIR"],
 ]);
 
-/** Checks that the environment tells of an event what its JSON does, and nothing else. */
+/** Asserts that the environment contains what the event's JSON does, and nothing else. */
 function checkEnvironment({ env, ...event }: NotedEvent): void {
   const { data, type, timestamp, task_name, ...origin } = event;
   const expected: Record<string, string> = {
@@ -47,7 +49,7 @@ function checkEnvironment({ env, ...event }: NotedEvent): void {
   assert.match(timestamp, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 }
 
-/** Starts a gateway that asks this model. */
+/** Starts a gateway with this model. */
 function start(
   folder: HooksFolder,
   llm: LlmServer,
@@ -56,12 +58,12 @@ function start(
   return folder.start({ env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env } });
 }
 
-/** The types of events but those of the scheduler and of hooks, which come when they like. */
+/** The types of events, without the scheduler's and hooks', whose order varies. */
 function ownOrder(events: readonly NotedEvent[]): readonly string[] {
   return events.map(({ type }) => type).filter((type) => !/^(scheduler|hook):/.test(type));
 }
 
-/** A conversation in which everything happens; the ids of its requests. */
+/** Holds a conversation in which everything happens; returns the ids of its requests. */
 async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readonly string[]> {
   const { url } = gateway;
   await using first = await AdapterClient.connect({ ...identity, url, relay: true });
@@ -92,7 +94,7 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   assert.equal((await first.replyTo(failed)).terminal.type, "error");
 
   await first.drop();
-  await gateway.waitForLog(/is gone/);
+  await gateway.waitForLog(/ disconnected: /);
   await using second = await AdapterClient.connect({ ...identity, url });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, idleFrom + 1_100 - Date.now())));
   const late = second.say("Hello again", { channelId: "talk", requestId: "r-late" });
@@ -101,7 +103,7 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   return [plain, tools, running, queued, failed, late];
 }
 
-Deno.test("all events of a conversation, each once, in order, each variable right", async () => {
+Deno.test("all events of a conversation arrive once, in order, with the right variables", async () => {
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder, failing], tasks);
   await using gateway = await start(folder, llm, { CLARA_SESSION_IDLE_SECONDS: "1" });
@@ -215,7 +217,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   }
 });
 
-Deno.test("adapters that the shutdown cuts off are told after it, and no secret is told at all", async () => {
+Deno.test("adapters disconnected by the shutdown are reported after it, and no secret ever is", async () => {
   const secrets = {
     OPENAI_API_KEY: "sk-secret-of-the-model",
     CLARA_GATEWAY_SECRET: "secret-of-the-gateway",
@@ -224,7 +226,7 @@ Deno.test("adapters that the shutdown cuts off are told after it, and no secret 
   };
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder, {
-    name: "asks for one",
+    name: "requests one",
     event: "gateway:shutdown",
     env: { TOKEN: "${SOME_TOKEN}" },
     command: 'printf "%s\\n" "$TOKEN" > given',
@@ -254,7 +256,7 @@ Deno.test("adapters that the shutdown cuts off are told after it, and no secret 
   ]);
   events.forEach(checkEnvironment);
   assert.ok(!/secret-|DOT_ENV/.test(JSON.stringify(events)));
-  // What the operator asks for by name is given to that hook alone.
+  // A variable the operator lists is passed to that hook only.
   assert.deepEqual(folder.lines("given"), ["secret-of-somebody-else"]);
   assert.ok(!/secret-/.test(gateway.log.join("\n")));
 });

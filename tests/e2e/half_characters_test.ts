@@ -1,16 +1,16 @@
-/** Half characters: whoever leaves one, the model and the adapter get none, since both may refuse it. */
+/** Lone surrogates: neither the model nor the adapter receives any, since both may reject them. */
 
 import assert from "node:assert/strict";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** As JSON writes half of a pair. */
+/** Half of a surrogate pair as JSON escapes it. */
 const half = /\\ud[89a-f]/i;
 const emojis = "😀".repeat(200);
 
-Deno.test("a cut through an emoji, or half of one that was sent, does not go to the model", async () => {
+Deno.test("a cut through an emoji, or half of one that was sent, does not reach the model", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { toolOutputChars: 301 } } });
   await using adapter = await gateway.connect();
-  // Which of the two is cut within a pair depends on what stands before it.
+  // Which of the two is cut within a pair depends on the text before it.
   const calls = ["", "a"].map((first, index) => ({
     name: "create_file",
     arguments: { filename: `${index}.txt`, content: first + emojis },

@@ -1,4 +1,4 @@
-/** The documentation's hooks, run as documented: only the host of the webhook is the test's own. */
+/** The documented example hooks, unchanged except for the webhook's host. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -8,7 +8,7 @@ import { LlmServer } from "../support/llm/server.ts";
 import { Recording } from "../support/load/recording.ts";
 import { lacks } from "../support/process/programs.ts";
 
-/** A request as the webhook got it. */
+/** A request received by the webhook. */
 interface Notice {
   readonly method: string;
   readonly path: string;
@@ -17,7 +17,7 @@ interface Notice {
 }
 
 Deno.test(
-  "both examples of the documentation run as documented",
+  "both documented examples run as documented",
   { ignore: lacks("curl") },
   async () => {
     const notices = new Recording<Notice>();

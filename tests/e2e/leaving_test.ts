@@ -1,11 +1,11 @@
-/** Adapters that leave while replies are on their way, and what that does to everybody else. */
+/** Adapters that disconnect during replies, and how that affects others. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 
-Deno.test("adapters that leave amid their replies hold nobody up", async () => {
-  // A process of its own: a gateway that spins would take the test with it.
+Deno.test("adapters that disconnect during their replies do not block others", async () => {
+  // A separate process, because a spinning gateway would block the test.
   await using gateway = await GatewayProcess.start({
     env: { CLARA_MAX_USER_MESSAGES_PER_MINUTE: "100000" },
   });
@@ -14,7 +14,7 @@ Deno.test("adapters that leave amid their replies hold nobody up", async () => {
     for (let index = 0; index < 60; index++) {
       client.say(`message ${index}`, { channelId: `channel ${index}` });
     }
-    // Leaves in the middle of its replies, each time a little later.
+    // Disconnects during its replies, a little later each time.
     await client.waitFor(() => client.frames.length > 1 + round * 12);
     await client.close();
   }

@@ -1,4 +1,4 @@
-/** MCP servers that misbehave: what goes wrong with one is told to the model and stays with it. */
+/** Misbehaving MCP servers: the model is told, and other servers are not affected. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -13,7 +13,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 type Call = readonly [name: string, input?: object];
 
-/** Has the model make these calls in one round; gives what it was told of them. */
+/** Makes the model call these tools in one round; returns the results it was shown. */
 async function callTools(gateway: TestGateway, ...calls: readonly Call[]) {
   await using adapter = await gateway.connect();
   const from = gateway.llm.requests.length;
@@ -26,7 +26,7 @@ async function callTools(gateway: TestGateway, ...calls: readonly Call[]) {
   return { texts: toolTexts(body), body };
 }
 
-Deno.test("a server killed in a call is told to the model and back for the next one", async () => {
+Deno.test("if a server is killed during a call, the model is told and the next call works", async () => {
   await using folder = new McpFolder({ bad: badServer(), other: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   const before = await callTools(gateway, ["bad__pid"], ["other__pid"]);
@@ -43,7 +43,7 @@ Deno.test("a server killed in a call is told to the model and back for the next 
   assert.equal(after.texts[1], before.texts[1]);
 });
 
-Deno.test("servers that do not start are no hindrance to the one that does", async () => {
+Deno.test("servers that do not start do not affect the one that does", async () => {
   const hurried = { startTimeoutSeconds: 0.5 };
   await using folder = new McpFolder({
     silent: badServer("silent", hurried),
@@ -71,7 +71,7 @@ Deno.test("servers that do not start are no hindrance to the one that does", asy
   assert.equal(list.find(({ name }) => name === "good")!.status, "running");
 });
 
-Deno.test("an answer of 100 MB ends its server, which is back, in bounded memory", async () => {
+Deno.test("a response of 100 MB terminates its server, which restarts, in bounded memory", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await callTools(gateway, ["bad__pid"]);
@@ -84,7 +84,7 @@ Deno.test("an answer of 100 MB ends its server, which is back, in bounded memory
   ]);
 });
 
-Deno.test("tools that a call has changed are there for the model's next words", async () => {
+Deno.test("tools changed by a call are in the model's next request", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   const { body } = await callTools(gateway, ["bad__change"]);
@@ -92,7 +92,7 @@ Deno.test("tools that a call has changed are there for the model's next words", 
   assert.ok(!offered(body).includes("bad__echo"));
 });
 
-Deno.test("a tool that never ends has its time, a flood of its log holds nobody up", async () => {
+Deno.test("a tool that hangs times out, and a log flood blocks nobody", async () => {
   await using folder = new McpFolder({
     slow: badServer("good", { timeoutSeconds: 0.7 }),
     loud: badServer("good", { timeoutSeconds: 0.7 }),
@@ -122,7 +122,7 @@ Deno.test("a tool that never ends has its time, a flood of its log holds nobody 
   assert.deepEqual((await callTools(gateway, ["slow__echo", { text: "on" }])).texts, ["Echo: on"]);
 });
 
-Deno.test("five calls, two of them failing, are five results in order and a reply", async () => {
+Deno.test("five calls, two of them failing, give five results in order and a reply", async () => {
   await using folder = new McpFolder({ one: badServer(), two: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -154,7 +154,7 @@ Deno.test("five calls, two of them failing, are five results in order and a repl
   ]);
 });
 
-Deno.test("a cancel ends a call, once, and the channel and the server go on", async () => {
+Deno.test("a cancel ends a call once, and the channel and the server go on", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -175,7 +175,7 @@ Deno.test("a cancel ends a call, once, and the channel and the server go on", as
   assert.equal(adapter.framesOf(id).filter(({ type }) => type === "cancelled").length, 1);
 });
 
-Deno.test("a stop ends every server, also one that ignores it", async () => {
+Deno.test("a stop ends every server, even one that ignores it", async () => {
   await using folder = new McpFolder({
     good: badServer(),
     stubborn: badServer("stubborn"),
@@ -192,7 +192,7 @@ Deno.test("a stop ends every server, also one that ignores it", async () => {
   const pids = texts.map(Number);
   for (const pid of pids) assert.ok(await isAlive(pid));
   await gateway[Symbol.asyncDispose]();
-  // It has left the group: the stop does not wait for it.
+  // It has left the process group, so the stop does not wait for it.
   Deno.kill(pids.pop()!, "SIGKILL");
   for (const pid of pids) await exited(pid, 1_000);
 });
@@ -204,7 +204,7 @@ Deno.test("a stop does not wait for a server that is still starting", async () =
 });
 
 for (const mode of ["good", "stubborn"]) {
-  Deno.test(`a ${mode} server does not outlive a killed gateway, nor is its call repeated`, async () => {
+  Deno.test(`a ${mode} server does not outlive a killed gateway, and its call is not repeated`, async () => {
     await using folder = new McpFolder({ bad: badServer(mode) });
     await using llm = LlmServer.start();
     await using data = new TempFolder();

@@ -1,4 +1,4 @@
-/** MCP servers managed over the wire, in both dialects, while the gateway runs. */
+/** Managing MCP servers over the wire at run time, in both dialects. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/lib/config_error.ts";
@@ -17,7 +17,7 @@ interface ServerInfo {
 
 let count = 0;
 
-/** Sends a request about servers; gives its answer. */
+/** Sends a request about servers; returns its response. */
 function ask(adapter: AdapterClient, type: string, fields: object = {}): Promise<ReceivedFrame> {
   const request_id = `mcp-${count++}`;
   adapter.send({ type, request_id, ...fields });
@@ -37,7 +37,7 @@ function commandLine(entry: object): string {
 }
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
-  Deno.test(`servers are installed, switched and removed over ${dialect}, for good`, async () => {
+  Deno.test(`servers are installed, enabled, disabled and removed over ${dialect}, permanently`, async () => {
     await using folder = new McpFolder();
     await using gateway = await TestGateway.start({ config: folder.config });
     await using adapter = await gateway.connect({ dialect });
@@ -84,7 +84,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
 }
 
 Deno.test(
-  "a package of npm and a URL are servers like any other",
+  "an npm package and a URL can be installed as servers",
   { ignore: lacks("npx") },
   async () => {
     await using http = await EverythingServer.start("streamableHttp");
@@ -107,7 +107,7 @@ Deno.test(
   },
 );
 
-Deno.test("what cannot be done is answered with the reason, and changes nothing", async () => {
+Deno.test("an impossible request is answered with the reason and changes nothing", async () => {
   await using folder = new McpFolder();
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -140,7 +140,7 @@ Deno.test("what cannot be done is answered with the reason, and changes nothing"
   assert.deepEqual(await list(adapter), []);
 });
 
-Deno.test("variables are expanded, secrets kept back, unknown keys of the file kept", async () => {
+Deno.test("variables are expanded, secrets redacted, and unknown keys of the file kept", async () => {
   await using folder = new McpFolder();
   Deno.writeTextFileSync(
     folder.mcpFile,
@@ -187,7 +187,7 @@ const wrongs: readonly (readonly [name: string, json: string, says: RegExp])[] =
 ];
 
 for (const [name, json, says] of wrongs) {
-  Deno.test(`an mcp.json with ${name} stops the start, and says where`, async () => {
+  Deno.test(`an mcp.json with ${name} prevents the start, and the error says where`, async () => {
     await using folder = new McpFolder();
     Deno.writeTextFileSync(folder.mcpFile, json);
     await assert.rejects(TestGateway.start({ config: folder.config }), (error) => {

@@ -1,4 +1,4 @@
-/** Prompts of scheduler.yaml: a text that nobody sent, whose reply goes out unasked. */
+/** Prompts in scheduler.yaml: their replies are sent as proactive messages. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { unaskedFrames } from "./reminder_scene.ts";
 
 const question = "What was talked about?";
 
-/** A gateway whose scheduler.yaml is written while it runs. */
+/** A gateway whose scheduler.yaml is written at run time. */
 class TaskScene implements AsyncDisposable {
   readonly #folder: TempFolder;
 
@@ -30,7 +30,7 @@ class TaskScene implements AsyncDisposable {
     });
   }
 
-  /** Puts a prompt into a channel, once and now. */
+  /** Submits a prompt to a channel, once and now. */
   async prompt(fields: Readonly<Record<string, string>> = {}): Promise<void> {
     const lines = { platform: "test", channel: "news", ...fields };
     const text = [
@@ -51,7 +51,7 @@ class TaskScene implements AsyncDisposable {
   }
 }
 
-Deno.test("a prompt's reply goes to the platform's only adapter, and history holds it", async () => {
+Deno.test("a prompt's reply goes to the platform's only adapter and is stored in history", async () => {
   await using scene = await TaskScene.open();
   const { gateway } = scene;
   await using adapter = await gateway.connect();
@@ -68,11 +68,11 @@ Deno.test("a prompt's reply goes to the platform's only adapter, and history hol
   });
   await gateway.allDelivered();
   assert.deepEqual(historyRows(gateway.dataDir), [["user", question], ["assistant", "The digest"]]);
-  // A user's next message there is answered with it in mind.
+  // The user's next message there is answered with it in context.
   await adapter.replyTo(adapter.say("And then?", { channelId: "news" }));
   const shown = gateway.llm.requests.at(-1)!.body.messages.map(textOf);
   assert.ok(shown.includes("The digest"));
-  // The bot has not answered itself: one request of the task, one of the user.
+  // The bot has not answered itself: one request by the task, one by the user.
   assert.equal(gateway.llm.requests.length, 2);
   await elsewhere.ping();
   assert.equal(unaskedFrames(adapter, elsewhere).length, 1);
@@ -80,7 +80,7 @@ Deno.test("a prompt's reply goes to the platform's only adapter, and history hol
   assert.ok("task_type" in run.data && run.data.task_type === "one_shot");
 });
 
-Deno.test("a prompt's reply goes to the adapter that it names, for the user that it names", async () => {
+Deno.test("a prompt's reply goes to the node and user that it names", async () => {
   await using scene = await TaskScene.open();
   await using one = await scene.gateway.connect({ nodeId: "one" });
   await using two = await scene.gateway.connect({ nodeId: "two" });
@@ -91,7 +91,7 @@ Deno.test("a prompt's reply goes to the adapter that it names, for the user that
   assert.deepEqual(unaskedFrames(one), []);
 });
 
-Deno.test("a prompt's reply goes to the adapter of the channel's newest session", async () => {
+Deno.test("a prompt's reply goes to the node of the channel's newest session", async () => {
   await using scene = await TaskScene.open();
   await using one = await scene.gateway.connect({ nodeId: "one" });
   await using two = await scene.gateway.connect({ nodeId: "two" });
@@ -104,7 +104,7 @@ Deno.test("a prompt's reply goes to the adapter of the channel's newest session"
   assert.deepEqual(unaskedFrames(one), []);
 });
 
-Deno.test("a prompt for an adapter that is away arrives when it is back", async () => {
+Deno.test("a prompt for an adapter that is away arrives when it returns", async () => {
   await using scene = await TaskScene.open();
   await scene.prompt({ node: "away" });
   await scene.gateway.waitFor("message:sent");
@@ -124,7 +124,7 @@ Deno.test("a prompt for an adapter that is away arrives when it is back", async 
   });
 });
 
-Deno.test("a prompt without an adapter is told as failed, and put in when there is one", async () => {
+Deno.test("a prompt without an adapter fails and is retried until there is one", async () => {
   await using scene = await TaskScene.open();
   const { gateway } = scene;
   await scene.prompt();
@@ -132,13 +132,13 @@ Deno.test("a prompt without an adapter is told as failed, and put in when there 
   assert.ok("error" in data);
   assert.match(data.error, /no adapter of platform "test" is connected.*Set "node"/);
   await using adapter = await gateway.connect();
-  // It is tried again after ten seconds.
+  // It is retried after ten seconds.
   await adapter.unasked({ timeoutMs: 20_000 });
   await adapter.ping();
   assert.equal(unaskedFrames(adapter).length, 1);
 });
 
-Deno.test("a prompt that two adapters could carry wants one to be named", async () => {
+Deno.test("a prompt that two adapters could deliver must name one", async () => {
   await using scene = await TaskScene.open();
   await using one = await scene.gateway.connect();
   await using two = await scene.gateway.connect();
@@ -150,7 +150,7 @@ Deno.test("a prompt that two adapters could carry wants one to be named", async 
   assert.deepEqual(unaskedFrames(one, two), []);
 });
 
-Deno.test("a prompt waits its turn in its channel and disturbs no other", async () => {
+Deno.test("a prompt is queued in its channel and does not affect others", async () => {
   await using scene = await TaskScene.open();
   const { gateway } = scene;
   const gate = new Gate();
@@ -182,7 +182,7 @@ Deno.test("a prompt waits its turn in its channel and disturbs no other", async 
 });
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
-  Deno.test(`of a prompt that is cancelled with its channel nothing leaves (${dialect})`, async () => {
+  Deno.test(`a prompt cancelled with its channel sends nothing (${dialect})`, async () => {
     await using gateway = await TestGateway.start();
     const folder = gateway.dataDir;
     gateway.llm.when((request) => lastText(request) === question, {
@@ -207,7 +207,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
   });
 }
 
-Deno.test("of a prompt whose model fails nothing leaves", async () => {
+Deno.test("a prompt whose model fails sends nothing", async () => {
   await using gateway = await TestGateway.start();
   gateway.llm.reply({ status: 401 });
   await using adapter = await gateway.connect();

@@ -1,4 +1,4 @@
-/** What reminder tests share: a model that sets reminders, and what comes of it. */
+/** A scripted model that sets reminders, and helpers to request and read them. */
 
 import assert from "node:assert/strict";
 import type { AdapterClient } from "../support/adapter/client.ts";
@@ -7,12 +7,12 @@ import type { LlmServer } from "../support/llm/server.ts";
 import type { MessageOptions } from "../support/adapter/message_frame.ts";
 import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 
-/** Whether the model is asked because a reminder is due. */
+/** Whether the model is called because a reminder is due. */
 export function isReminder(request: ChatRequest): boolean {
   return lastText(request).includes("(A reminder that is due now.");
 }
 
-/** Has the model set a reminder when somebody says "remind me …", and say it when it is due. */
+/** Makes the model set a reminder for a message with "remind me", and deliver it when it is due. */
 export function scriptReminders(llm: LlmServer, { seconds }: { readonly seconds: number }): void {
   llm.when((request) => isReminder(request) && request.messages.at(-1)!.role === "user", {
     text: ["Time to ", "stretch!"],
@@ -27,7 +27,7 @@ export function scriptReminders(llm: LlmServer, { seconds }: { readonly seconds:
   llm.when(wish, { text: "I will." });
 }
 
-/** Says "remind me …" and waits until that is promised; gives what the tool told the model. */
+/** Sends "remind me …" and waits for the promise; returns the tool's result as the model saw it. */
 export async function askForReminder(
   adapter: AdapterClient,
   { llm, ...options }: MessageOptions & { readonly llm: LlmServer },
@@ -38,7 +38,7 @@ export async function askForReminder(
   return textOf(llm.requests.at(-1)!.body.messages.at(-1)!);
 }
 
-/** All that came unasked. */
+/** All proactive messages received. */
 export function unaskedFrames(...adapters: readonly AdapterClient[]): readonly ReceivedFrame[] {
   return adapters.flatMap(({ frames }) => frames)
     .filter(({ type }) => type === "proactive_message");

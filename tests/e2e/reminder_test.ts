@@ -1,4 +1,4 @@
-/** "Remind me in 2 seconds to stretch": the reminder arrives, once, whatever happens in between. */
+/** Reminders arrive exactly once, whatever happens in between. */
 
 import assert from "node:assert/strict";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
@@ -16,7 +16,7 @@ import { askForReminder, isReminder, scriptReminders, unaskedFrames } from "./re
 
 const nodeId = "adapter-1";
 
-Deno.test("a reminder arrives at its time, as one frame, and once", async () => {
+Deno.test("a reminder arrives at its time, as one frame, once", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId });
   scriptReminders(gateway.llm, { seconds: 2 });
@@ -40,8 +40,8 @@ Deno.test("a reminder arrives at its time, as one frame, and once", async () => 
   await adapter.ping();
   assert.deepEqual(adapter.framesOf(String(request_id)).length, 1, "nothing before its end");
   const asked = gateway.llm.requests.find(({ body }) => isReminder(body))!;
-  assert.match(lastText(asked.body), /On .* the user asked for it\..*\nstretch$/);
-  // The conversation knows of it.
+  assert.match(lastText(asked.body), /The user set it on .*\nstretch$/);
+  // It is part of the conversation.
   assert.equal(
     (await adapter.replyTo(adapter.say("Thanks", { channel_type: "dm" }))).text,
     "Thanks",
@@ -51,7 +51,7 @@ Deno.test("a reminder arrives at its time, as one frame, and once", async () => 
   assert.equal(gateway.llm.requests.filter(({ body }) => isReminder(body)).length, 1);
 });
 
-Deno.test("a reminder is told as a task's run, and its message as the task's", async () => {
+Deno.test("a reminder is reported as a task run, and its message as the task's", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId });
   scriptReminders(gateway.llm, { seconds: 1 });
@@ -68,7 +68,7 @@ Deno.test("a reminder is told as a task's run, and its message as the task's", a
   }
 });
 
-Deno.test("a Python adapter gets its own form of a reminder", async () => {
+Deno.test("a Python adapter receives a reminder in its own format", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId, dialect: "clara-py" });
   scriptReminders(gateway.llm, { seconds: 1 });
@@ -91,7 +91,7 @@ Deno.test("a Python adapter gets its own form of a reminder", async () => {
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    Deno.test(`a reminder outlives ${signal} of the gateway (${dialect})`, async () => {
+    Deno.test(`a reminder survives ${signal} of the gateway (${dialect})`, async () => {
       await using llm = await LlmServer.start();
       await using folder = new TempFolder();
       scriptReminders(llm, { seconds: 2 });
@@ -118,7 +118,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
   }
 }
 
-Deno.test("a reminder that was due before the gateway starts is queued once", async () => {
+Deno.test("a reminder that was due before the gateway started is queued once", async () => {
   await using gateway = await TestGateway.start();
   await gateway.stop();
   {
@@ -138,7 +138,7 @@ Deno.test("a reminder that was due before the gateway starts is queued once", as
   assert.deepEqual([content, thread_id], ["Now!", "thread-1"]);
 });
 
-Deno.test("a reminder that was due while its adapter was away arrives when it is back", async () => {
+Deno.test("a reminder due while its adapter was away arrives when it returns", async () => {
   await using gateway = await TestGateway.start();
   const before = await gateway.connect({ nodeId });
   scriptReminders(gateway.llm, { seconds: 1 });
@@ -151,7 +151,7 @@ Deno.test("a reminder that was due while its adapter was away arrives when it is
   assert.ok("content" in sent.data && sent.data.content === "Time to stretch!");
   await using other = await gateway.connect({ nodeId: "adapter-2" });
   await other.ping();
-  // It is back in another dialect, which is the one it gets.
+  // It returns with another dialect, and receives the reminder in that.
   await using back = await gateway.connect({ nodeId, dialect: "clara-py" });
   assert.equal((await back.unasked()).content, "Time to stretch!");
   await gateway.allDelivered();
@@ -161,7 +161,7 @@ Deno.test("a reminder that was due while its adapter was away arrives when it is
   assert.equal(unaskedFrames(before, other, back, again).length, 1);
 });
 
-Deno.test("where the model fails, the reminder's own text arrives", async () => {
+Deno.test("if the model fails, the reminder's own text arrives", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId });
   gateway.llm.when(isReminder, { status: 401 });
@@ -193,14 +193,14 @@ Deno.test("reminders are listed and cancelled in the conversation", async () => 
   assert.match(listed!, new RegExp(`^${id}: 20.* stretch$`));
   assert.equal(cancelled, `Reminder ${id} is cancelled.`);
   assert.equal(empty, "No reminder is set.");
-  // A later one arrives; that one would have come before.
+  // A later one arrives; the cancelled one would have come first.
   await askForReminder(adapter, { llm: gateway.llm });
   await adapter.unasked();
   await adapter.ping();
   assert.equal(unaskedFrames(adapter).length, 1);
 });
 
-Deno.test("a reminder cannot set a reminder, and asks nobody for leave", async () => {
+Deno.test("a reminder cannot set a reminder and never asks for approval", async () => {
   const rules = "rules:\n  - { action: ask, tools: current_time }\n";
   await using folder = new McpFolder({}, rules);
   await using gateway = await TestGateway.start({ config: folder.config });
@@ -219,7 +219,7 @@ Deno.test("a reminder cannot set a reminder, and asks nobody for leave", async (
   assert.equal((await adapter.unasked()).content, "Stretch.");
   const [reminder, time] = toolTexts(llm.requests.at(-1)!.body).slice(-2);
   assert.equal(reminder, "A reminder or task cannot set a reminder.");
-  assert.match(time!, /was not run: it needs a person's approval, and nobody has asked/);
+  assert.match(time!, /was not run: it needs a person's approval, but no person sent this message/);
   await adapter.ping();
   assert.deepEqual(
     adapter.frames.filter(({ type }) => type === "approval_request" || type === "error"),

@@ -1,4 +1,4 @@
-/** The examples of scheduler.yaml, as the documentation has them, in a real gateway and the terminal. */
+/** The documented examples of scheduler.yaml, in a real gateway and on the command line. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import type { GatewayProcess } from "../support/process/gateway_process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Puts programs in the place of those that the examples call: they write down what they were told. */
+/** Replaces the programs called by the examples with ones that record their arguments. */
 function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
   const bin = join(place.folder, "bin");
   Deno.mkdirSync(bin);
@@ -22,12 +22,12 @@ function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
   return { PATH: `${bin}:${Deno.env.get("PATH")}`, TZ: "UTC" };
 }
 
-/** Runs `tasks` with these words against a gateway. */
+/** Runs `tasks` with these arguments against a gateway. */
 function tasks({ url }: GatewayProcess, ...words: readonly string[]): Promise<EndedCommand> {
   return runCommand(["tasks", ...words], { cwd: Deno.cwd(), url });
 }
 
-Deno.test("the documented tasks are listed with their times, and run by hand", async () => {
+Deno.test("the documented tasks are listed with their times and can be run by hand", async () => {
   await using place = new SchedulerPlace();
   place.write(documentedTasks);
   const before = Date.now();
@@ -77,7 +77,7 @@ Deno.test("the documented tasks run by themselves, in seconds instead of hours",
   assert.equal(count("curl http://localhost:8000/health"), 1);
 });
 
-Deno.test("the scheduler.yaml that comes with the gateway works as it is", async () => {
+Deno.test("the scheduler.yaml shipped with the gateway works unchanged", async () => {
   await using place = new SchedulerPlace();
   place.write(Deno.readTextFileSync(join(root, "scheduler.yaml")));
   await using gateway = await place.start();

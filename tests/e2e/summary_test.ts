@@ -1,4 +1,4 @@
-/** Summaries beside the conversation: they hold nothing up, outlive a crash, and follow sessions. */
+/** Summaries run in the background, survive a crash and belong to sessions. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -10,7 +10,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const contextTokens = 8_000;
-/** Some of these are more than the window has room for. */
+/** More messages than the window has room for. */
 const long = " and so on".repeat(150);
 
 const isSummary = ({ messages }: ChatRequest) =>
@@ -25,7 +25,7 @@ async function converse(adapter: AdapterClient, words: readonly string[]): Promi
   }
 }
 
-/** The words of the lines that a summary is asked of. */
+/** The words of the lines to be summarized. */
 function summedUp(request: ChatRequest): readonly string[] {
   const [, lines] = lastText(request).split("# Lines\n");
   return [...lines!.matchAll(/^user-1: (\S+)/gm)].map((match) => match[1]!);
@@ -33,7 +33,7 @@ function summedUp(request: ChatRequest): readonly string[] {
 
 const words = Array.from({ length: 16 }, (_, index) => `word-${index}`);
 
-Deno.test("a model that does not come to a summary holds up no turn", async () => {
+Deno.test("a model that hangs on a summary blocks no turn", async () => {
   await using llm = await LlmServer.start();
   llm.when(isSummary, { hang: "before-headers" });
   llm.when(() => true, { text: "Yes." });
@@ -41,13 +41,13 @@ Deno.test("a model that does not come to a summary holds up no turn", async () =
   await using adapter = await gateway.connect();
   await converse(adapter, words);
   const asked = llm.requests.filter(({ body }) => isSummary(body));
-  // One at a time, and it still runs; the end of the gateway does not wait for it.
+  // One at a time, still running; stopping the gateway does not wait for it.
   assert.equal(asked.length, 1);
   await gateway.stop();
   await asked[0]!.closedByClient;
 });
 
-Deno.test("a summary that a crash cut off is made again, with no line twice or missing", async () => {
+Deno.test("a summary interrupted by a crash is made again, without repeated or missing lines", async () => {
   await using folder = new TempFolder();
   await using llm = await LlmServer.start();
   let healthy = false;
@@ -77,7 +77,7 @@ Deno.test("a summary that a crash cut off is made again, with no line twice or m
   await llm.waitForRequest((request) => isSummary(request) && summedUp(request).length > 0);
   const withNotes = () =>
     llm.requests.find(({ body }) => !isSummary(body) && system(body).includes("The notes."));
-  // Turns go on until one shows the notes.
+  // Continue until a turn shows the notes.
   for (let more = 17; !withNotes(); more++) await converse(adapter, [`word-${more}`]);
   assert.deepEqual(seen, seen.map((_, index) => `word-${index}`));
   const [, oldest] = withNotes()!.body.messages.map(textOf);
@@ -85,7 +85,7 @@ Deno.test("a summary that a crash cut off is made again, with no line twice or m
   assert.ok(number > 0 && number <= seen.length, `${number} of ${seen.length}`);
 });
 
-Deno.test("one long message, and one turn of a small model, sum no line up that has room otherwise", async () => {
+Deno.test("neither one long message nor one turn of a small model causes a summary if there is room otherwise", async () => {
   await using llm = await LlmServer.start();
   await using small = await LlmServer.start();
   for (const server of [llm, small]) {
@@ -104,7 +104,7 @@ Deno.test("one long message, and one turn of a small model, sum no line up that 
   for (const aside of asides) {
     const { terminal } = await adapter.replyTo(adapter.say(aside));
     assert.equal(terminal.type, "response_end");
-    // A job runs behind its turn; the turns after it give it its time.
+    // Jobs run after their turn; the following turns give them time.
     for (const word of ["So", "and", "so"]) await adapter.replyTo(adapter.say(word));
   }
   const asked = [...llm.requests, ...small.requests].filter(({ body }) => isSummary(body));
@@ -112,7 +112,7 @@ Deno.test("one long message, and one turn of a small model, sum no line up that 
   assert.match(llm.requests.at(-1)!.body.messages.map(textOf).join("\n"), /^word-0 and so on/m);
 });
 
-Deno.test("a session that is over leaves a summary to the user's next one there, and to nobody else", async () => {
+Deno.test("an ended session leaves a summary to the same user's next session there, and to nobody else", async () => {
   await using llm = await LlmServer.start();
   llm.when(isSummary, (request) => ({ text: `About ${summedUp(request).join(" and ")}.` }));
   llm.when(() => true, { text: "Yes." });
@@ -134,7 +134,7 @@ Deno.test("a session that is over leaves a summary to the user's next one there,
   );
   assert.ok(!(await told({ userId: "user-2" })).includes("About"));
   assert.ok(!(await told({ channelId: "another" })).includes("About"));
-  // Its lines are gone, the summary alone stands for them.
+  // Its lines are gone; only the summary is left.
   const lines = llm.requests.at(-1)!.body.messages.slice(1).map(textOf);
   assert.ok(!lines.join().includes("cats"));
   await gateway.restart();
@@ -143,7 +143,7 @@ Deno.test("a session that is over leaves a summary to the user's next one there,
   assert.ok(system(llm.requests.at(-1)!.body).includes(notes), "it outlives a restart");
 });
 
-Deno.test("what the conversation was about stays out once no session of it runs", async () => {
+Deno.test("a summary is not shown once no session it covers is open", async () => {
   await using llm = await LlmServer.start();
   llm.when(isSummary, { text: "Notes about everything." });
   llm.when(() => true, { text: "Yes." });
@@ -164,7 +164,7 @@ Deno.test("what the conversation was about stays out once no session of it runs"
   assert.equal(body.messages.length, 2);
 });
 
-Deno.test("the echo model sums nothing up", async () => {
+Deno.test("the echo model makes no summaries", async () => {
   await using gateway = await TestGateway.start({
     llm: "echo",
     config: { limits: { historyTokens: 500 } },

@@ -1,4 +1,7 @@
-/** Hooks that fork, ignore signals, flood or hang: ended in their time with all they started. */
+/**
+ * Hooks that fork, ignore signals, flood or hang: they are terminated in time, with all their
+ * processes.
+ */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -7,7 +10,7 @@ import { admin, type Entry, hookRuns, HooksFolder } from "../support/hooks_folde
 import { exited, isAlive } from "../support/process/processes.ts";
 import { writtenText } from "../support/process/temp_folder.ts";
 
-/** Starts a family that ignores TERM, notes its process ids in `pids`, and never ends. */
+/** Starts a process tree that ignores TERM, writes its process ids to `pids`, and never exits. */
 const family = (pids: string) =>
   `trap "" TERM
 sleep 600 & echo $! >> ${pids}
@@ -26,14 +29,14 @@ const bad: readonly Entry[] = [
   },
 ].map((entry) => ({ event: "message:received", timeout: 1.5, ...entry }));
 
-/** The processes that hooks have noted in files of their names. */
+/** The process ids that hooks have written to files of these names. */
 function pidsOf(folder: HooksFolder, ...names: readonly string[]): readonly number[] {
   const pids = names.flatMap((name) => folder.lines(name).map(Number));
   for (const pid of pids) assert.ok(pid > 1, `a process id: ${pid}`);
   return pids;
 }
 
-Deno.test("bad hooks end at their time with all their processes, no turn waits for them", async () => {
+Deno.test("bad hooks are terminated on time with all their processes, and no turn waits for them", async () => {
   await using folder = new HooksFolder(bad);
   await using gateway = await folder.start();
   await using adapter = await AdapterClient.connect({ url: gateway.url });
@@ -48,7 +51,7 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
   const [floods] = await hookRuns(gateway, "floods", 1);
   const [hangs] = await hookRuns(gateway, "hangs", 1);
   const [daemon] = await hookRuns(gateway, "daemon", 1);
-  // All turns were over before any of these was.
+  // All turns were over before any of these.
   assert.ok(hooks.running >= 3, `${hooks.running} hooks ran`);
   const late = "it took longer than 1.5 seconds and was killed";
   for (const run of [results[0]!, floods!, hangs!]) {
@@ -59,14 +62,14 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
   assert.match(floods!.output!, /\[\d+ bytes truncated\]/);
   assert.ok(floods!.output!.length < 17_000);
   assert.deepEqual([daemon!.exit_code, daemon!.error], [0, null]);
-  // Each has begun anew for the next message; what matters is what the first ones started.
+  // Each was started again for the next message; only the processes of the first run count.
   const first = [
     ...pidsOf(folder, "forks").slice(0, 4),
     ...["floods", "hangs", "daemon"].flatMap((name) => pidsOf(folder, name).slice(0, 1)),
   ];
   assert.equal(first.length, 7);
   for (const pid of first) await exited(pid, 3_000);
-  // Switched off, they end with what they still do.
+  // Once disabled, they finish what they are doing.
   folder.writeHooks(bad.map((entry) => ({ ...entry, enabled: false })));
   await admin(gateway, "/reload", {});
   const idle = async () => {
@@ -80,7 +83,7 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
   for (const pid of pidsOf(folder, "forks", "floods", "hangs", "daemon")) await exited(pid, 3_000);
 });
 
-Deno.test("a gateway that is killed leaves no process of a hook behind", async () => {
+Deno.test("a killed gateway leaves no hook processes behind", async () => {
   await using folder = new HooksFolder([{
     name: "forks",
     event: "gateway:startup",
@@ -95,7 +98,7 @@ Deno.test("a gateway that is killed leaves no process of a hook behind", async (
   for (const pid of pids) await exited(pid, 10_000);
 });
 
-Deno.test("a gateway that is told to stop ends what hangs, and runs the hooks of its end", async () => {
+Deno.test("a stopping gateway terminates hanging hooks and runs its shutdown hooks", async () => {
   await using folder = new HooksFolder([
     { name: "forks", event: "gateway:startup", command: family("pids"), timeout: 600 },
     { name: "last", event: "gateway:shutdown", command: "sleep 0.5; echo last > last" },
@@ -109,7 +112,7 @@ Deno.test("a gateway that is told to stop ends what hangs, and runs the hooks of
   for (const pid of pidsOf(folder, "pids")) assert.equal(await isAlive(pid), false, `${pid}`);
 });
 
-Deno.test("a hook that is tried out and hangs does not keep the gateway from its end", async () => {
+Deno.test("a hanging test run of a hook does not block the shutdown", async () => {
   await using folder = new HooksFolder([
     { name: "forks", event: "tool:error", command: family("pids"), timeout: 600 },
   ]);

@@ -1,4 +1,4 @@
-/** MCP servers that end or hang for good: how they are started again. */
+/** Restarts of MCP servers that exit or hang. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -7,7 +7,7 @@ import { badServer, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
 import { exited } from "../support/process/processes.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("fault 17: a server that ends again and again is started ever less often, and turns go on", async () => {
+Deno.test("fault 17: a server that exits again and again is restarted ever less often, and turns go on", async () => {
   await using folder = new McpFolder({
     crash: { command: "sh", args: ["-c", "echo began >&2; exit 3"] },
   });
@@ -21,7 +21,7 @@ Deno.test("fault 17: a server that ends again and again is started ever less oft
   assert.ok(tries.length <= 4, `${tries.length} tries in three delays`);
 });
 
-Deno.test("fault 17: a server that hangs altogether is found out, ended and replaced, the other one unharmed", async () => {
+Deno.test("fault 17: a server that hangs is detected, terminated and replaced; the other one is not affected", async () => {
   await using folder = new McpFolder({
     hung: badServer("good", { timeoutSeconds: 0.5 }),
     other: badServer(),
@@ -40,7 +40,7 @@ Deno.test("fault 17: a server that hangs altogether is found out, ended and repl
   };
   const before = await call("hung__pid", "other__pid");
   const pid = Number(before[0]);
-  // All of it stands still: it neither answers nor ends by itself.
+  // It is suspended: it neither answers nor exits by itself.
   Deno.kill(pid, "SIGSTOP");
   const during = await call("hung__pid", "other__pid");
   assert.match(during[0]!, /longer than 0\.5 seconds/);

@@ -1,4 +1,4 @@
-/** Fault 25, and 24 where a process matters: fire times that a gateway was not there for. */
+/** Fault 25, and 24 as far as processes matter: fire times missed while no gateway was running. */
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
@@ -24,7 +24,7 @@ function written(place: SchedulerPlace, name: string, count = 1): Promise<readon
 }
 
 for (const signal of signals) {
-  Deno.test(`what was missed between ${signal} and the next start runs as configured`, async () => {
+  Deno.test(`runs missed between ${signal} and the next start run as configured`, async () => {
     await using place = new SchedulerPlace();
     place.write(everyTenMinutes);
     {
@@ -34,7 +34,7 @@ for (const signal of signals) {
     }
     const first = Object.fromEntries(policies.map((name) => [name, place.lines(name)[0]!]));
     place.letPass(65 * minute);
-    // What is missed now lies 10, 20, … 60 minutes after the (shifted) first time.
+    // The missed times are 10, 20, … 60 minutes after the (shifted) first time.
     const after = (name: string, minutes: number) =>
       new Date(Date.parse(first[name]!) + (minutes - 65) * minute).toISOString();
     const all = [10, 20, 30, 40, 50, 60].map((minutes) => after("all", minutes));
@@ -42,7 +42,7 @@ for (const signal of signals) {
       await using gateway = await place.start();
       await written(place, "all", 7);
       await written(place, "once", 2);
-      // In the end gracefully: then all that was begun is done.
+      // Stop gracefully, so that everything started is finished.
       await gateway.kill(start === 0 ? signal : "SIGTERM");
       assert.deepEqual(place.lines("all").slice(1), all);
       assert.deepEqual(place.lines("once").slice(1), [after("once", 60)]);
@@ -50,7 +50,7 @@ for (const signal of signals) {
     }
   });
 
-  Deno.test(`a single time in the pause after ${signal} is neither lost nor doubled`, async () => {
+  Deno.test(`a single fire time during the pause after ${signal} is neither lost nor repeated`, async () => {
     await using place = new SchedulerPlace();
     place.write(`tasks:
   - { name: later, type: one_shot, delay: 3600, command: 'echo "$CLARA_FIRE_AT" >> later' }
@@ -74,7 +74,7 @@ for (const signal of signals) {
   });
 }
 
-Deno.test("a single time in the past runs once, at the first start that sees it", async () => {
+Deno.test("a single fire time in the past runs once, at the first start that sees it", async () => {
   await using place = new SchedulerPlace();
   place.write(`tasks:
   - { name: past, type: one_shot, run_at: 2020-01-01T00:00:00Z, command: 'echo "$CLARA_FIRE_AT" >> past' }
@@ -89,7 +89,7 @@ Deno.test("a single time in the past runs once, at the first start that sees it"
   assert.deepEqual(place.lines("skipped"), []);
 });
 
-Deno.test("a run that a kill has cut off is told as failed, its process gone, not run again", async () => {
+Deno.test("a run interrupted by a kill is reported as failed, its process is gone, and it does not run again", async () => {
   await using place = new SchedulerPlace();
   place.write(`tasks:
   - name: long
@@ -103,10 +103,10 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
   await killed.kill("SIGKILL");
 
   await using gateway = await place.start();
-  const line = await gateway.waitForLog(/begun for /);
+  const line = await gateway.waitForLog(/started for /);
   assert.match(
     line,
-    /long.*interrupted by the end of the gateway; it does not run again for this time/,
+    /long.*the gateway ended while it ran; it is not run again for this time/,
   );
   const response = await fetch(`${gateway.httpUrl}/admin/tasks/results?name=long`);
   const { results } = await response.json();
@@ -117,7 +117,7 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
   await exited(Number(pid));
 });
 
-Deno.test("a run that a graceful stop has ended is kept as such, not as cut off", async () => {
+Deno.test("a run ended by a graceful stop is recorded as such, not as interrupted", async () => {
   await using place = new SchedulerPlace();
   place.write(`tasks:
   - { name: long, type: one_shot, delay: 0, command: echo $$ >> long; exec sleep 300 }

@@ -1,4 +1,4 @@
-/** A channel that is hot, and those beside it. */
+/** A busy channel and its neighbours. */
 // Runs alone: it compares latencies.
 
 import assert from "node:assert/strict";
@@ -6,7 +6,7 @@ import type { AdapterClient } from "../support/adapter/client.ts";
 import { lastText } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** The time within which 99 of 100 of so many quiet channels have their reply, milliseconds. */
+/** The 99th percentile of the reply times of a thousand quiet channels, milliseconds. */
 async function quietP99(adapter: AdapterClient, round: string): Promise<number> {
   const tookMs: number[] = [];
   for (let first = 0; first < 1_000; first += 20) {
@@ -23,9 +23,9 @@ async function quietP99(adapter: AdapterClient, round: string): Promise<number> 
   return tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length * 0.99)]!;
 }
 
-Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twice as long", async () => {
+Deno.test("fault 10: next to a busy channel a thousand quiet ones wait at most twice as long", async () => {
   await using gateway = await TestGateway.start();
-  // A turn in the hot channel takes its time; the quiet ones are answered at once.
+  // A turn in the busy channel takes time; the quiet ones are answered at once.
   gateway.llm.when((request) => lastText(request) === "hot", {
     text: Array.from({ length: 10 }, () => "hot "),
     chunkDelayMs: 5,
@@ -34,7 +34,7 @@ Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twi
   await using hot = await gateway.connect();
   await quietP99(adapter, "warm");
   let stop = false;
-  // Its queue is full all the time: with each reply come ten more messages, most of them refused.
+  // Its queue is always full: each reply is followed by ten more messages, most of them refused.
   const heat = async () => {
     const ids = Array.from({ length: 100 }, () => hot.say("hot", { channelId: "hot" }));
     let answered = 0;
@@ -46,7 +46,7 @@ Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twi
     }
     return answered;
   };
-  // Whatever else the machine does makes both slower by chance: the best of three rounds counts.
+  // Other load on the machine slows either by chance, so compare the best of three rounds.
   const alone: number[] = [];
   const beside: number[] = [];
   for (let round = 0; round < 3; round++) {
@@ -64,7 +64,7 @@ Deno.test("fault 10: beside a hot channel a thousand quiet ones wait at most twi
   assert.ok(with_ < 2 * without + 10, `${with_} ms beside, ${without} ms alone`);
 });
 
-Deno.test("fault 10: past a full queue every message is refused, and each of the earlier is answered in order", async () => {
+Deno.test("fault 10: once the queue is full messages are refused, and the earlier ones are answered in order", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { queuedPerChannel: 10 } } });
   await using adapter = await gateway.connect();
   const ids = Array.from({ length: 50 }, (_, index) => adapter.say(`${index}`));

@@ -1,6 +1,6 @@
 /**
- * The gateway is killed under adapters that resume: the session goes on where the disk has what they
- * have seen, and is refused where it has less.
+ * The gateway is killed while adapters can resume: the session continues if the disk has everything
+ * they have seen, and is refused otherwise.
  */
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { isTerminal } from "../support/adapter/received_frame.ts";
 import { ResumingReader } from "../support/adapter/resuming_reader.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
-/** A gateway's database, opened beside it. */
+/** A gateway's database, opened by the test. */
 class Disk implements Disposable {
   readonly #database: DatabaseSync;
 
@@ -21,18 +21,18 @@ class Disk implements Disposable {
     this.#database = new DatabaseSync(join(folder.path, "gateway.db"));
   }
 
-  /** The number of the last frame that is on the disk, of the only session. */
+  /** The number of the last frame on disk, of the only session. */
   get lastSeq(): number {
     const row = this.#database.prepare("SELECT last_seq FROM adapter_sessions").get();
     return Number(row?.last_seq ?? -1);
   }
 
-  /** Resolves when frames up to this number are on the disk. */
+  /** Resolves when frames up to this number are on disk. */
   async has(seq: number): Promise<void> {
     while (this.lastSeq < seq) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** From now on nobody else can write. */
+  /** Blocks all other writers from now on. */
   lock(): void {
     this.#database.exec("BEGIN IMMEDIATE");
   }
@@ -46,7 +46,10 @@ class Disk implements Disposable {
   }
 }
 
-/** A gateway in the middle of a reply, of which a resuming adapter has seen the first of three pieces. */
+/**
+ * A gateway in the middle of a reply, of which a resuming adapter has seen the first of three
+ * pieces.
+ */
 async function halfReply() {
   await using stack = new AsyncDisposableStack();
   const llm = stack.use(LlmServer.start());
@@ -71,7 +74,7 @@ async function halfReply() {
   };
 }
 
-Deno.test("fault 2: a session of which the disk has all goes on over a kill, no reply comes twice", async () => {
+Deno.test("fault 2: a session that is complete on disk continues after a kill, and no reply is repeated", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const reader = new ResumingReader();
@@ -81,7 +84,7 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
   const { terminal } = await there.replyTo(seen);
   reader.take(there);
   const { lastSeq } = reader;
-  // The next one is sent to its end, and lost on the wire.
+  // The next one is sent completely and lost in transit.
   there.relay!.stall("to-client");
   const unseen = there.say("unseen");
   {
@@ -106,7 +109,7 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("fault 2: an adapter that has seen more than the disk has is refused, and gets the whole reply", async () => {
+Deno.test("fault 2: an adapter that has seen more than the disk has is refused and gets the whole reply", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   {
@@ -122,7 +125,7 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
   await reader.close(there);
   assert.ok(reader.lastSeq > 2);
 
-  // Killed once more when the turn has run again: its frames are no longer than what was seen.
+  // Killed again after the turn has run: its frames now go no further than what was seen.
   const text = Array.from({ length: 50 }, (_, index) => `${index} `);
   llm.reply({ text });
   {
@@ -137,7 +140,7 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
   assert.ok([text.join(""), "Count"].includes(terminal.content!), terminal.content);
 });
 
-Deno.test("fault 2: frames that nobody has seen and no disk has are never heard of, their numbers go to others", async () => {
+Deno.test("fault 2: frames neither seen nor on disk are lost, and their numbers are reused", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   {
@@ -166,7 +169,7 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
   assert.equal(reader.frames.filter(isTerminal).length, 1);
 });
 
-Deno.test("fault 13: a store that does not take the frames costs no reply, is told of once, and is made up for", async () => {
+Deno.test("fault 13: if the store rejects frames, no reply is lost, one warning is logged, and they are written later", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   using disk = new Disk(folder);

@@ -1,4 +1,4 @@
-/** Gateways in processes of their own on one data folder with a scheduler.yaml: for fault tests. */
+/** Gateway processes on one data folder with a scheduler.yaml, for fault tests. */
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,7 +9,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 export class SchedulerPlace implements AsyncDisposable {
   readonly #folder = new TempFolder("clara_scheduler_");
 
-  /** Where scheduler.yaml is, and where its commands work. */
+  /** The folder of scheduler.yaml, where its commands run. */
   get folder(): string {
     return this.#folder.path;
   }
@@ -38,7 +38,7 @@ export class SchedulerPlace implements AsyncDisposable {
     });
   }
 
-  /** The lines of a file that commands write; none where it is missing. */
+  /** The lines of a file that commands write; none if it does not exist. */
   lines(name: string): readonly string[] {
     try {
       return Deno.readTextFileSync(join(this.folder, name)).split("\n").slice(0, -1);
@@ -48,7 +48,7 @@ export class SchedulerPlace implements AsyncDisposable {
     }
   }
 
-  /** Resolves when a file that commands write is so long. */
+  /** Resolves to a file's lines when there are at least `count`. */
   async written(name: string, count = 1): Promise<readonly string[]> {
     using watcher = Deno.watchFs(this.folder);
     if (this.lines(name).length >= count) return this.lines(name);
@@ -56,12 +56,12 @@ export class SchedulerPlace implements AsyncDisposable {
     return this.lines(name);
   }
 
-  /** Reads rows of the database of a gateway that does not run. */
+  /** Queries the database of a stopped gateway. */
   rows(sql: string): readonly Readonly<Record<string, unknown>>[] {
     return this.#database((database) => database.prepare(sql).all());
   }
 
-  /** Has all tasks be as old as if the gateway had been away for so long. */
+  /** Makes all tasks older, as if the gateway had been stopped for this time. */
   letPass(ms: number): void {
     this.#database((database) =>
       database.exec(`UPDATE tasks SET anchor_at = anchor_at - ${ms}, cursor_at = cursor_at - ${ms}`)

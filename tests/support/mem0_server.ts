@@ -1,7 +1,6 @@
 /**
- * A mem0 for tests: a real HTTP server that speaks the hosted API (version 3) or that of the
- * self-hosted server, as their references say, and keeps what it is told as one memory an exchange.
- * Tests of the memory point `MEM0_BASE_URL` at it.
+ * A fake mem0: an HTTP server with the hosted API (version 3) or that of the self-hosted server, as
+ * documented. It stores one memory per exchange. Tests point `MEM0_BASE_URL` at it.
  */
 
 import { HttpExchange } from "./http_exchange.ts";
@@ -9,7 +8,7 @@ import { sendJson } from "./llm/answer.ts";
 import { forever, unlessAborted } from "./llm/stream.ts";
 import { Recording } from "./load/recording.ts";
 
-/** A memory as it is kept. */
+/** A stored memory. */
 export interface KeptMemory {
   readonly id: string;
   readonly memory: string;
@@ -21,7 +20,7 @@ export interface KeptMemory {
   readonly created_at: string;
 }
 
-/** A request as it arrived. */
+/** A request as received. */
 export interface Mem0Request {
   readonly method: string;
   readonly path: string;
@@ -30,15 +29,15 @@ export interface Mem0Request {
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
-/** How a request is answered other than well. */
+/** How matching requests fail. */
 export interface Mem0Fault {
   readonly applies: (request: Mem0Request) => boolean;
   readonly status?: number;
-  /** A string is sent as it is, all else as its JSON. */
+  /** A string is sent as is, anything else as JSON. */
   readonly body?: unknown;
-  /** Whether it answers only when the client has left, which is never. */
+  /** Whether it hangs until the client leaves. */
   readonly hangs?: boolean;
-  /** Whether it does what it was asked before it fails or hangs. Default: false. */
+  /** Whether it performs the request before it fails or hangs. Default: false. */
   readonly does?: boolean;
 }
 
@@ -51,7 +50,7 @@ const key = "mem0-key";
 
 export class Mem0Server implements AsyncDisposable {
   readonly url: string;
-  /** What the gateway must show. */
+  /** The API key it expects. */
   readonly key = key;
   readonly requests = new Recording<Mem0Request>(({ method, path }) => `${method} ${path}`);
   readonly kept: KeptMemory[] = [];
@@ -73,30 +72,30 @@ export class Mem0Server implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** Answers requests so from now on, until `well`. */
+  /** Applies a fault to requests from now on, until `recover`. */
   fail(fault: Mem0Fault): this {
     this.#faults.push(fault);
     return this;
   }
 
-  /** Answers as it should again. */
+  /** Removes all faults. */
   well(): void {
     this.#faults.length = 0;
   }
 
-  /** Keeps a memory as if it had been added before. */
+  /** Stores a memory as if it had been added before. */
   keep(memory: string, fields: Partial<KeptMemory>): void {
     const id = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, "0")}`;
     const created_at = new Date(1_700_000_000_000 + this.#ids * 1000).toISOString();
     this.kept.push({ id, memory, metadata: {}, created_at, ...fields });
   }
 
-  /** The requests that add something. */
+  /** The requests that add a memory. */
   get adds(): readonly Mem0Request[] {
     return this.requests.items.filter(isAdd);
   }
 
-  /** The first request that matches, here already or still to come. */
+  /** Resolves to the first matching request, past or future. */
   request(predicate: (request: Mem0Request) => boolean): Promise<Mem0Request> {
     return this.requests.waitFor(predicate, { what: "a request to mem0" });
   }
@@ -215,7 +214,7 @@ export class Mem0Server implements AsyncDisposable {
     this.keep(said!.content, { ...ids, metadata: metadata as Readonly<Record<string, unknown>> });
   }
 
-  /** Ids that are not named must be missing; `*` is any that is there. */
+  /** Ids not in the filter must be absent; `*` matches any that is present. */
   #hostedMatches(filters: unknown): readonly KeptMemory[] {
     const { AND } = filters as { readonly AND: readonly Readonly<Record<string, unknown>>[] };
     const wanted = Object.assign({}, ...AND) as Readonly<Record<string, unknown>>;
@@ -239,7 +238,7 @@ export class Mem0Server implements AsyncDisposable {
   }
 }
 
-/** Whether a request adds a memory, to either API. */
+/** Whether a request adds a memory, in either API. */
 export function isAdd({ method, path }: Mem0Request): boolean {
   return method === "POST" && (path === "/v3/memories/add/" || path === "/memories");
 }

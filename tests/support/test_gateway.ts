@@ -1,7 +1,6 @@
 /**
- * A gateway inside the test's own process, on a free port and in a folder of its own, with a scripted
- * LLM server behind it. Its configuration is what a machine without any setting would give; nothing
- * comes from the environment. End-to-end tests that need no process of its own start it.
+ * A gateway inside the test's process, on a free port and in a temporary folder, with a scripted
+ * LLM server. It uses default settings; nothing comes from the environment.
  */
 
 import { join } from "node:path";
@@ -21,7 +20,7 @@ import { LlmServer } from "./llm/server.ts";
 import { Recording } from "./load/recording.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
-/** What a test wants other than the defaults. */
+/** What a test overrides in the default configuration. */
 export type ConfigOverrides =
   & Partial<Omit<GatewayConfig, "limits" | "llm" | "memory" | "dataDir">>
   & {
@@ -30,16 +29,16 @@ export type ConfigOverrides =
     readonly memory?: Partial<MemoryConfig>;
   };
 
-/** How a gateway is started. */
+/** Options of a {@linkcode TestGateway}. */
 export interface TestGatewayOptions {
-  /** A server that the test disposes of itself, or the echo model. Default: one of its own. */
+  /** A server that the test disposes of, or the echo model. Default: a new server. */
   readonly llm?: LlmServer | "echo";
   readonly config?: ConfigOverrides;
 }
 
 /** A running gateway. */
 export class TestGateway implements AsyncDisposable {
-  /** All events, also those before and after a restart. */
+  /** All events, across restarts. */
   readonly events = new Recording<GatewayEvent>();
   readonly #folder = new TempFolder("clara_gateway_");
   readonly #bus = new EventBus();
@@ -81,18 +80,18 @@ export class TestGateway implements AsyncDisposable {
     return this.#gateway;
   }
 
-  /** The scripted LLM server behind it. */
+  /** Its scripted LLM server. */
   get llm(): LlmServer {
     if (!this.#llm) throw new Error("The echo model has no server");
     return this.#llm;
   }
 
-  /** Where adapters connect: ws://host:port. */
+  /** Where adapters connect, as ws://host:port. */
   get url(): string {
     return `ws://${this.gateway.address}`;
   }
 
-  /** http://host:port. */
+  /** As http://host:port. */
   get httpUrl(): string {
     return `http://${this.gateway.address}`;
   }
@@ -107,12 +106,12 @@ export class TestGateway implements AsyncDisposable {
     return AdapterClient.connect({ ...options, url: this.url });
   }
 
-  /** Connects an adapter that says nothing yet. */
+  /** Connects an adapter without registering it. */
   connectRaw(options: Omit<ConnectOptions, "url"> = {}): Promise<AdapterClient> {
     return AdapterClient.connectRaw(this.url, options);
   }
 
-  /** The first event of this name about this request (or any), here already or still to come. */
+  /** Resolves to the first event of this name about this request (or any), past or future. */
   waitFor(name: EventName, options: { readonly requestId?: string } = {}): Promise<GatewayEvent> {
     const { requestId } = options;
     return this.events.waitFor(({ name: found, data }) => {
@@ -121,13 +120,13 @@ export class TestGateway implements AsyncDisposable {
     }, { what: `the event ${name}` });
   }
 
-  /** The answer of GET /health. */
+  /** The response of GET /health. */
   async health(): Promise<Readonly<Record<string, unknown>>> {
     const response = await fetch(`${this.httpUrl}/health`);
     return await response.json();
   }
 
-  /** Resolves when every finished reply is noted as delivered. */
+  /** Resolves when every finished reply is marked as delivered. */
   async allDelivered(): Promise<void> {
     for (;;) {
       const { store } = await this.health() as { readonly store: { readonly undelivered: number } };
@@ -135,21 +134,21 @@ export class TestGateway implements AsyncDisposable {
     }
   }
 
-  /** Stops it in order. */
+  /** Stops it gracefully. */
   stop(): Promise<void> {
     return this.gateway.stop("test");
   }
 
-  /** Stops it in order and starts another one on the same folder, on a new port. */
+  /** Stops it gracefully and starts another on the same folder, on a new port. */
   async restart(config: ConfigOverrides = {}): Promise<void> {
     await this.stop();
     this.#config = withOverrides(this.#config, config);
     await this.#start();
   }
 
-  /** Stops the gateway and its own LLM server, and removes the folder. */
+  /** Stops the gateway and its LLM server, and removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // First, so that a turn that a failed test left hanging comes to its end.
+    // Stop this first, so that a turn left hanging by a failed test ends.
     await this.#ownLlm?.[Symbol.asyncDispose]();
     await this.#gateway?.stop("disposed");
     await this.#folder[Symbol.asyncDispose]();

@@ -10,7 +10,8 @@ import { logger } from "../../logging/log.ts";
 import { readPluginTask } from "../scheduler/file.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Task } from "../scheduler/task.ts";
-import { readWith, type Tool, type ToolOutput, toolRisks } from "../../tools/tool.ts";
+import { parseWith } from "../../lib/schema.ts";
+import { type Tool, type ToolOutput, toolRisks } from "../../tools/tool.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import { version } from "../../config/version.ts";
 import type { Gateway, PluginArguments, PluginTool } from "./plugin.ts";
@@ -132,15 +133,15 @@ const pluginTool = z.strictObject({
 
 /** Checks a plugin's tool. @throws {Error} with the field and the expected value. */
 function readPluginTool(definition: PluginTool): Tool {
-  const read = readWith(pluginTool, definition);
+  const read = parseWith(pluginTool, definition);
   if ("problem" in read) throw new Error(`Cannot add tool: ${read.problem}`);
-  const { timeout, run, ...rest } = read.value as z.output<typeof pluginTool>;
+  const { timeout, run, ...rest } = read.value;
   const { parameters, schema } = readParameters(rest);
   return {
     ...rest,
     parameters,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    read: (json) => readWith(schema, json),
+    read: (json) => parseWith(schema, json),
     describe: () => `Using ${rest.name}`,
     run: async (input, { platform, userId, channelId, requestId, signal }) =>
       toOutput(

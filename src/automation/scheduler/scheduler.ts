@@ -63,7 +63,7 @@ export class Scheduler {
     const interrupted = await this.#options.runs.closeInterrupted({
       durationMs: 0,
       output: "",
-      error: "interrupted by the end of the gateway; it does not run again for this time",
+      error: "the gateway ended while it ran; it is not run again for this time",
     });
     for (const run of interrupted) this.#reportInterrupted(run);
     this.#started = true;

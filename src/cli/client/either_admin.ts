@@ -2,8 +2,8 @@
 
 import { Hono } from "hono";
 import { join } from "node:path";
-import { sessionRoutes } from "../../http/admin/session_routes.ts";
-import { userRoutes } from "../../http/admin/user_routes.ts";
+import { sessionRoutes } from "../../http/admin/sessions.ts";
+import { userRoutes } from "../../http/admin/users.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { UserMemory } from "../../memory/user_memory.ts";

@@ -4,8 +4,8 @@
  */
 
 import { join } from "node:path";
-import { hookView } from "../../http/admin/hook_routes.ts";
-import { resultView } from "../../http/admin/run_view.ts";
+import { hookView } from "../../http/admin/hooks.ts";
+import { resultView } from "../../http/admin/runs.ts";
 import { commandEnvironmentOptions } from "../../app/automation.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";

@@ -3,7 +3,7 @@
  * one, else in the store and in mem0.
  */
 
-import { forgetMemories, memoryView, searchMemories } from "../../http/admin/memory_view.ts";
+import { forgetMemories, memoryView, searchMemories } from "../../http/admin/memory.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";

@@ -1,6 +1,6 @@
 /** How hooks and tasks went: the action `results` of both commands. */
 
-import { runView } from "../../http/admin/run_view.ts";
+import { runView } from "../../http/admin/runs.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import type { RunKind } from "../../store/run_store.ts";
 import { type AdminAnswer, askAdmin, ifRunning } from "../client/admin_client.ts";

@@ -5,7 +5,7 @@
 
 import { isoTime } from "../../lib/iso_time.ts";
 import { join } from "node:path";
-import { taskView } from "../../http/admin/task_routes.ts";
+import { taskView } from "../../http/admin/tasks.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { ScheduledTask } from "../../automation/scheduler/scheduled_task.ts";

@@ -3,7 +3,7 @@
  * one, else from its store.
  */
 
-import { usageView } from "../../http/admin/usage_routes.ts";
+import { usageView } from "../../http/admin/usage.ts";
 import { type Flags, readConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { type UsageGroup, usageGroups } from "../../store/usage_store.ts";

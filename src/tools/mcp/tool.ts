@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { readWith, type Tool, type ToolOutput, type ToolRisk, type ToolRun } from "../tool.ts";
+import { parseWith } from "../../lib/schema.ts";
+import type { Tool, ToolOutput, ToolRisk, ToolRun } from "../tool.ts";
 import { formatContent } from "./content.ts";
 import { schemaForModel, schemaForReading } from "./schema.ts";
 import type { McpCallResult, McpToolInfo } from "./types.ts";
@@ -37,7 +38,7 @@ export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
     timeoutMs: host.timeoutMs,
     read: (json) => {
       // A schema that zod cannot read is left to the server, which checks it anyway.
-      const reading = schema ? readWith(schema, json) : { value: json };
+      const reading = schema ? parseWith(schema, json) : { value: json };
       // The server gets what the model wrote, not what reading made of it.
       return "problem" in reading ? reading : { value: json };
     },

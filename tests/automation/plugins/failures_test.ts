@@ -37,7 +37,7 @@ Deno.test("a hook that throws, rejects or hangs emits hook:error, and other hook
   const errors: readonly [name: string, error: string][] = [
     ["throws", "at once"],
     ["rejects", "later"],
-    ["odd", "something that has no text was thrown"],
+    ["odd", "a value without text was thrown"],
     ["hangs", late],
   ];
   const failures = (wanted: string) =>
@@ -95,7 +95,7 @@ const outcomes: Readonly<Record<string, readonly [run: string, told: string | Re
   a_function: ["() => () => 1", "null"],
   throws: ["() => { throw new Error('went wrong'); }", "went wrong"],
   rejects: ["async () => { throw 'a mere text'; }", "a mere text"],
-  odd: ["() => { throw Object.create(null); }", "something that has no text was thrown"],
+  odd: ["() => { throw Object.create(null); }", "a value without text was thrown"],
   cycle: ["() => { const a = {}; a.a = a; return a; }", /circular/i],
   big_number: ["() => 1n", /BigInt/],
   hangs: ["() => new Promise(() => {})", '"hangs" took longer than 0.05 seconds and was ended.'],

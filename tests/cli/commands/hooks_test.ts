@@ -157,7 +157,7 @@ Deno.test("a gateway that refuses, and what is none, are said in a line", async 
   for (const words of [["list"], ["test", "fails"], ["results"], ["reload"]]) {
     const { code, out, err } = await place.hooks(words, gateway, { CLARA_GATEWAY_SECRET: "no" });
     assert.deepEqual([code, out], [1, ""]);
-    assert.match(err, /^Wrong or no secret\. [^\n]*$/);
+    assert.match(err, /^Wrong or missing secret\. [^\n]*$/);
   }
   const knows = { CLARA_GATEWAY_SECRET: "sésame" };
   assert.equal((await place.hooks(["list"], gateway, knows)).code, 0);

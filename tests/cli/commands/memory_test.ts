@@ -101,7 +101,7 @@ Deno.test("forget deletes in mem0 too where no gateway runs, and does not say so
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await runCommand(words, options);
   assert.deepEqual([failed.code, failed.out], [1, ""]);
-  assert.match(failed.err, /mem0: it answered 500\b/);
+  assert.match(failed.err, /mem0: it returned status 500\b/);
 });
 
 Deno.test("of a running gateway, also with mem0, and no other user's", async () => {
@@ -123,5 +123,5 @@ Deno.test("of a running gateway, also with mem0, and no other user's", async () 
   assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await memory(["list", "--user", "discord:7"], options);
-  assert.deepEqual([failed.code, failed.err], [1, "Cannot list mem0: it answered 500"]);
+  assert.deepEqual([failed.code, failed.err], [1, "Cannot list mem0: it returned status 500"]);
 });

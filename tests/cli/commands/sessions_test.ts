@@ -59,7 +59,7 @@ Deno.test("sessions are listed, shown, exported and ended in a running gateway",
     err: "",
   });
   const again = await run(["sessions", "end", bob.id], where);
-  assert.deepEqual([again.code, again.err], [1, "There is no running session of this id"]);
+  assert.deepEqual([again.code, again.err], [1, "There is no open session with this id"]);
 });
 
 Deno.test("without a gateway its store is looked at, and a user forgotten", async () => {
@@ -97,7 +97,7 @@ Deno.test("what is used wrongly ends with code 2 and says how", async () => {
     url: gateway.url,
     dataDir: gateway.dataDir,
   });
-  assert.deepEqual([unknown.code, unknown.err], [1, "There is no session of this id"]);
+  assert.deepEqual([unknown.code, unknown.err], [1, "There is no session with this id"]);
   const format = await run(["sessions", "export", "x", "--format", "pdf"], {
     url: gateway.url,
     dataDir: gateway.dataDir,

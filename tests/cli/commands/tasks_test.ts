@@ -118,7 +118,7 @@ Deno.test("a gateway that refuses is said in a line", async () => {
   for (const words of [["list"], ["next"], ["run", "yearly"], ["results"]]) {
     const { code, out, err } = await place.tasks(words, gateway);
     assert.deepEqual([code, out], [1, ""]);
-    assert.match(err, /^Wrong or no secret\. [^\n]*$/);
+    assert.match(err, /^Wrong or missing secret\. [^\n]*$/);
   }
 });
 

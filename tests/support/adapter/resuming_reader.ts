@@ -1,6 +1,6 @@
 /**
- * An adapter that reads over several connections, taking its session up again each time. Tests of
- * resume look at all numbered frames that it has seen.
+ * An adapter that reads over several connections, resuming its session each time, and collects all
+ * numbered frames.
  */
 
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ export class ResumingReader {
     return Number(this.frames.at(-1)?.seq ?? 0);
   }
 
-  /** Connects through a relay, resuming where there is something to resume. */
+  /** Connects through a relay, resuming the session if there is one. */
   async connect(
     url: string,
     { lastSeq = this.lastSeq }: { readonly lastSeq?: number } = {},
@@ -35,7 +35,9 @@ export class ResumingReader {
     return client;
   }
 
-  /** Connects with a session that must not go on; the client is in a new one. */
+  /**
+   * Tries to resume a session that the gateway must refuse; returns the client in its new session.
+   */
   async refused(url: string, resume = this.position): Promise<AdapterClient> {
     const client = await AdapterClient.connectRaw(url, { relay: true });
     client.register({ nodeId: this.nodeId, capabilities, resume });
@@ -51,29 +53,29 @@ export class ResumingReader {
     return { sessionId: this.sessionId!, lastSeq: this.lastSeq };
   }
 
-  /** Says what has arrived so far. */
+  /** Acknowledges everything received so far. */
   acknowledge(client: AdapterClient): void {
     client.send({ type: "ack", seq: this.lastSeq });
   }
 
-  /** Takes what a connection has brought, and closes it as a broken network does. */
+  /** Collects a connection's frames and breaks it like a network failure. */
   async drop(client: AdapterClient): Promise<void> {
     await client.drop();
     await this.close(client);
   }
 
-  /** Takes what a connection has brought, and closes it. */
+  /** Collects a connection's frames and closes it. */
   async close(client: AdapterClient): Promise<void> {
     this.take(client);
     await client.close();
   }
 
-  /** Takes what a connection has brought. */
+  /** Collects a connection's frames. */
   take(client: AdapterClient): void {
     this.frames.push(...client.frames.filter(({ seq }) => seq !== undefined));
   }
 
-  /** Every number from 1 on has come exactly once, in order. */
+  /** Asserts that every number from 1 on arrived exactly once, in order. */
   assertWhole(): void {
     const numbers = this.frames.map(({ seq }) => seq);
     assert.deepEqual(numbers, this.frames.map((_, index) => index + 1));
@@ -88,7 +90,7 @@ export class ResumingReader {
     return this.framesOf(requestId).filter(isTerminal).length;
   }
 
-  /** All chunks joined. */
+  /** All chunks, joined. */
   get text(): string {
     return this.frames.filter(({ type }) => type === "response_chunk")
       .map(({ content }) => content).join("");

@@ -1,6 +1,6 @@
 /**
- * An adapter that keeps several messages under way, cancels some, and finds its way back whenever its
- * connection or the gateway is gone. It keeps what every connection brought; the checker looks at it.
+ * An adapter that keeps several messages in flight, cancels some, and reconnects whenever its
+ * connection or the gateway goes down. It keeps every connection's frames for the checker.
  */
 
 import type { Dialect } from "../../../src/domain/message.ts";
@@ -12,38 +12,38 @@ import { isTerminal, type ReceivedFrame } from "../adapter/received_frame.ts";
 import type { SupervisedGateway } from "../process/supervised_gateway.ts";
 import type { Tally } from "./tally.ts";
 
-/** What a load adapter is given. */
+/** Options of a {@linkcode LoadAdapter}. */
 export interface LoadAdapterOptions {
   readonly nodeId: string;
   readonly platform: string;
   readonly dialect: Dialect;
-  /** Whether it takes its session up again after a lost connection. */
+  /** Whether it resumes its session after a lost connection. */
   readonly resumes: boolean;
   readonly channels: readonly string[];
   readonly gateway: SupervisedGateway;
   readonly random: Random;
-  /** Counts every frame that arrives. */
+  /** Counts frames received. */
   readonly frames: Tally;
-  /** Counts the tools that are told to run. */
+  /** Counts tool starts. */
   readonly tools: Tally;
   /** Frames out of ten thousand after which the connection breaks. Default: 0. */
   readonly drops?: number;
 }
 
-/** One connection, how often each message was sent over it, and which were new by then. */
+/** A connection, how often each message was sent on it, and which messages were new. */
 export interface LoadConnection {
   readonly client: AdapterClient;
   readonly sendings: Map<string, number>;
   readonly begun: Set<string>;
 }
 
-/** Messages that are under way at once. */
+/** Messages in flight at once. */
 const depth = 3;
 
 export class LoadAdapter {
   readonly options: LoadAdapterOptions;
   readonly connections: LoadConnection[] = [];
-  /** Everything that was ever sent, in order. */
+  /** All messages ever sent, in order. */
   readonly requests: LoadRequest[] = [];
   readonly #unanswered = new Map<string, LoadRequest>();
   #enough = false;
@@ -53,17 +53,17 @@ export class LoadAdapter {
     this.options = options;
   }
 
-  /** From now on it begins nothing new. */
+  /** Stops sending new messages. */
   finish(): void {
     this.#enough = true;
   }
 
-  /** Speaks until it has been told to finish and all is answered. */
+  /** Sends messages until told to finish and all are answered. */
   async run(): Promise<void> {
     while (!this.#enough || this.#unanswered.size > 0) {
       const gateway = await this.options.gateway.listening();
       const connection = await this.#connect(gateway.url);
-      // A gateway that takes no connection is about to be gone.
+      // A gateway that refuses connections is about to exit.
       if (!connection) await within(gateway.exited, { what: "the end of a gateway" });
       else await this.#talk(connection);
     }
@@ -84,14 +84,14 @@ export class LoadAdapter {
     return connection;
   }
 
-  /** Until all is said or the connection is gone. */
+  /** Runs until all messages are answered or the connection is lost. */
   async #talk(connection: LoadConnection): Promise<void> {
     const { client } = connection;
     try {
       const { session_id: sessionId } = await client.waitFor(({ type }) => type === "registered");
       const resumed = this.#session?.sessionId === sessionId;
       if (this.options.resumes && !resumed) this.#session = { sessionId: sessionId!, lastSeq: 0 };
-      // What it has missed comes before the pong: less is asked for that is on its way.
+      // Missed frames arrive before the pong, so fewer messages that are on their way are resent.
       client.send({ type: "ping" });
       for (let index = 0, greeted = false; !this.#enough || this.#unanswered.size > 0; index++) {
         const frame = await client.waitFor(() => true, { from: index, timeoutMs: 60_000 });
@@ -109,7 +109,7 @@ export class LoadAdapter {
     } catch (error) {
       if (!/the socket was closed/.test(String(error))) throw error;
     }
-    // What was wrong with its frames the checker tells.
+    // The checker reports frame violations.
     await client.close().catch((error) => {
       if (client.violations.length === 0) throw error;
     });
@@ -125,7 +125,7 @@ export class LoadAdapter {
     if (request.kind === "cancel" && frame.type === "response_chunk" && random.chance(50)) {
       client.cancel(request.requestId);
     }
-    // A cancel that came too late is answered, but ends nothing.
+    // An answer to a late cancel does not end the request.
     if (!isTerminal(frame) || frame.code === "not_found") return;
     this.#unanswered.delete(request.requestId);
     if (random.chance(60)) this.#acknowledge(client);
@@ -158,7 +158,7 @@ export class LoadAdapter {
       sendings.set(request.requestId, 1);
       const { requestId, channelId } = request;
       client.say(loadText(request), { requestId, channelId });
-      // The other one of a network that stutters.
+      // A duplicate, as an unreliable network sends it.
       if (random.chance(3)) {
         sendings.set(requestId, 2);
         client.sayAgain(loadText(request), { requestId, channelId });

@@ -1,17 +1,17 @@
 /**
- * What happened so far, in order, and a way to wait for what is still to happen. Frames of an
- * adapter, requests to the LLM server and log lines of a gateway are kept in one each.
+ * A growing list that can be awaited. Holds the frames of an adapter, the requests to the LLM
+ * server or the log lines of a gateway.
  */
 
 import { within } from "../deadline.ts";
 
-/** How {@linkcode Recording.waitFor} looks. */
+/** Options of {@linkcode Recording.waitFor}. */
 export interface WaitOptions {
   /** Milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** The first position that counts. Default: 0, so what was already recorded counts too. */
+  /** The first index to look at. Default: 0, so earlier items count too. */
   readonly from?: number;
-  /** What is waited for, for the error's text. */
+  /** What is awaited, for the error message. */
   readonly what?: string;
 }
 
@@ -22,31 +22,31 @@ interface Waiter<T> {
   readonly result: Promise<T>;
 }
 
-/** A list that only grows, and that can be waited on. */
+/** A list that only grows and can be awaited. */
 export class Recording<T> {
   readonly items: T[] = [];
   readonly #waiters = new Set<Waiter<T>>();
   readonly #show: (item: T) => string;
   #ended?: string;
 
-  /** `show` gives an item's line in the error of a wait that was in vain. */
+  /** `show` formats an item for the error of a failed wait. */
   constructor(show: (item: T) => string = (item) => JSON.stringify(item)) {
     this.#show = show;
   }
 
-  /** Appends an item and wakes those who waited for it. */
+  /** Appends an item and wakes matching waits. */
   add(item: T): void {
     this.items.push(item);
     for (const waiter of [...this.#waiters]) waiter.look();
   }
 
-  /** Says that nothing more will come: all waits fail with `reason`. */
+  /** Marks the list as complete: pending and future waits fail with `reason`. */
   end(reason: string): void {
     this.#ended ??= reason;
     for (const { reject, what } of [...this.#waiters]) reject(this.#tooLate(what));
   }
 
-  /** The first item from `from` on that `predicate` accepts, recorded already or still to come. */
+  /** Resolves to the first item from `from` on that `predicate` accepts, past or future. */
   async waitFor(
     predicate: (item: T, index: number) => boolean,
     options: WaitOptions = {},

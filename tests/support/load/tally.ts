@@ -1,4 +1,4 @@
-/** A count that rises, and that can be waited on. The kill loop chooses its moments by it. */
+/** A counter that can be awaited. The kill loop uses it to choose its moments. */
 
 interface Waiter {
   readonly count: number;
@@ -22,7 +22,7 @@ export class Tally {
     served.forEach(({ resolve }) => resolve());
   }
 
-  /** Resolves when so many more have been counted. */
+  /** Resolves after `count` more were counted. */
   more(by: number): Promise<void> {
     if (by <= 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ count: this.#count + by, resolve }));

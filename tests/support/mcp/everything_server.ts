@@ -1,6 +1,6 @@
 /**
- * The MCP project's own servers, from npm: entries for `mcp.json`, and server-everything as a process
- * that listens on a port. They are installed once per machine and version, below `dist/`.
+ * The reference MCP servers from npm: entries for `mcp.json`, and server-everything listening on a
+ * port. They are installed once per version, in `dist/test`.
  */
 
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const folder = fileURLToPath(new URL(`../../../dist/test/mcp-servers-${version}`
 
 let installation: Promise<void> | undefined;
 
-/** Installs the servers if they are not; several processes may do so at the same time. */
+/** Installs the servers unless they are installed; concurrent calls and processes are fine. */
 export function installNpmServers(): Promise<void> {
   return installation ??= install();
 }
@@ -31,11 +31,11 @@ async function install(): Promise<void> {
     await Deno.remove(draft, { recursive: true });
     throw new Error(`Cannot install the MCP servers: ${new TextDecoder().decode(stderr)}`);
   }
-  // Somebody else may have been faster.
+  // Another process may have finished first.
   await Deno.rename(draft, folder).catch(() => Deno.remove(draft, { recursive: true }));
 }
 
-/** The entry of a server over stdio; call {@linkcode installNpmServers} first. */
+/** The `mcp.json` entry of a server over stdio; call {@linkcode installNpmServers} first. */
 export function npmServer(
   name: typeof names[number],
   args: readonly string[] = [],
@@ -44,7 +44,7 @@ export function npmServer(
   return { command: programOf(name), args, ...fields };
 }
 
-/** The package of a server, with its version: what `npx` and `mcp add` take. */
+/** The npm package of a server with its version, as `npx` and `mcp add` take it. */
 export function packageOf(name: string): string {
   return `@modelcontextprotocol/server-${name}@${version}`;
 }
@@ -53,7 +53,7 @@ function programOf(name: typeof names[number]): string {
   return join(folder, "node_modules", ".bin", `mcp-server-${name}`);
 }
 
-/** server-everything over HTTP. Disposing of it kills it. */
+/** server-everything over HTTP. Disposing kills it. */
 export class EverythingServer implements AsyncDisposable {
   readonly url: string;
   readonly #child: Deno.ChildProcess;

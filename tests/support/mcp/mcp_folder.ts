@@ -1,7 +1,4 @@
-/**
- * A folder with the files that a gateway with MCP servers reads, and looks at their processes. Tests
- * of MCP servers start their gateways with it.
- */
+/** A folder with a gateway's MCP files, and what a scripted model saw of their tools. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +11,7 @@ const badServerPath = fileURLToPath(new URL("bad_mcp_server.ts", import.meta.url
 /** Entries of `mcpServers`. */
 export type McpEntries = Readonly<Record<string, object>>;
 
-/** A temporary folder with an `mcp.json`, and a `tools.yaml` where one is given. */
+/** A temporary folder with `mcp.json`, and `tools.yaml` if given. */
 export class McpFolder extends TempFolder {
   readonly mcpFile: string;
   readonly toolsFile: string;
@@ -27,35 +24,35 @@ export class McpFolder extends TempFolder {
     if (toolsYaml !== undefined) Deno.writeTextFileSync(this.toolsFile, toolsYaml);
   }
 
-  /** What a gateway's configuration needs to know of it. */
+  /** The part of a gateway's configuration that points here. */
   get config(): { readonly mcpFile: string; readonly toolsFile: string } {
     return { mcpFile: this.mcpFile, toolsFile: this.toolsFile };
   }
 
-  /** What stands in `mcp.json` now. */
+  /** The current content of `mcp.json`. */
   read(): { readonly mcpServers: McpEntries; readonly [key: string]: unknown } {
     return JSON.parse(Deno.readTextFileSync(this.mcpFile));
   }
 
-  /** The path of a file in it. */
+  /** The path of a file in the folder. */
   file(name: string): string {
     return join(this.path, name);
   }
 }
 
-/** An entry for `bad_mcp_server.ts`; `fields` are added to it. */
+/** The `mcp.json` entry of `bad_mcp_server.ts`, with `fields` added. */
 export function badServer(mode = "good", fields: object = {}): object {
   const args = ["run", "--allow-all", "--no-config", "--no-lock", badServerPath, mode];
   return { command: Deno.execPath(), args, ...fields };
 }
 
-/** What the model was told of its calls since the user's last message, in order. */
+/** The results of the model's tool calls since the last user message, in order. */
 export function toolTexts({ messages }: ChatRequest): readonly string[] {
   const asked = messages.findLastIndex(({ role }) => role === "user");
   return messages.slice(asked).filter(({ role }) => role === "tool").map(textOf);
 }
 
-/** The names of the tools that the model was offered. */
+/** The names of the tools offered to the model. */
 export function offered({ tools }: ChatRequest): readonly string[] {
   return (tools ?? []).map((tool) => tool.function.name);
 }

@@ -1,12 +1,12 @@
-/** What tests of the gateway in the background begin with, look at and end with. */
+/** Helpers for tests of the gateway in the background. */
 
 import assert from "node:assert/strict";
 import type { CommandFolder } from "./command_folder.ts";
 
-/** What is left in the data folder when nothing runs: the store, its lock, the log. */
+/** The files left in the data folder when nothing runs. */
 export const atRest = ["gateway.db", "gateway.lock", "gateway.log"];
 
-/** Starts a gateway in the background; gives its process. */
+/** Starts a gateway in the background and returns its process id. */
 export async function startIn(
   folder: CommandFolder,
   args: readonly string[] = [],
@@ -17,13 +17,13 @@ export async function startIn(
   return Number(/process (\d+)/.exec(out)![1]);
 }
 
-/** What `status --json` says. */
+/** The output of `status --json`. */
 export async function statusOf(folder: CommandFolder) {
   const { code, out } = await folder.run(["status", "--json"]);
   return { code, ...JSON.parse(out) };
 }
 
-/** Nothing of a start that failed is left: no process, no pid file, no lock. */
+/** Asserts that a failed start has left no process, pid file or lock. */
 export async function assertNothingRuns(folder: CommandFolder): Promise<void> {
   assert.deepEqual(await folder.processes(), []);
   await assert.rejects(Deno.stat(folder.pidFile), Deno.errors.NotFound);

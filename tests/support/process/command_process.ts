@@ -1,26 +1,26 @@
-/** A command of the program, run as people run it: as a process, to its end. */
+/** Runs one command of the program as a separate process. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** Where and with what a command runs. */
+/** Options of a command. */
 export interface CommandOptions {
   readonly cwd: string;
-  /** A gateway that must be there. Default: none, and nothing listens where one would. */
+  /** The gateway to connect to. Default: none; nothing listens at the default address. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How a command ended, and what it wrote, without the white space around it. */
+/** Exit code and trimmed output of a command. */
 export interface EndedCommand {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Runs `clara-gateway` with these words. */
+/** Runs `clara-gateway` with these arguments. */
 export async function runCommand(
   words: readonly string[],
   { cwd, url = "", env = {} }: CommandOptions,

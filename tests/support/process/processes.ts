@@ -1,14 +1,16 @@
-/** Looks at processes by their ids: on Linux in /proc, which is everywhere and quick, elsewhere with ps. */
+/**
+ * Inspects processes by id: in /proc on Linux, which is fast and always there, elsewhere with ps.
+ */
 
 import { within } from "../deadline.ts";
 
-/** Whether a process runs; a zombie does not. */
+/** Whether a process is running; a zombie is not. */
 export async function isAlive(pid: number): Promise<boolean> {
   const state = Deno.build.os === "linux" ? stat(pid)?.[0] : await ps("stat=", pid);
   return !!state && !state.startsWith("Z");
 }
 
-/** Resolves when a process no longer runs. */
+/** Resolves when a process is no longer running. */
 export async function exited(pid: number, timeoutMs = 10_000): Promise<void> {
   let isLate = false;
   const poll = async () => {
@@ -21,7 +23,7 @@ export async function exited(pid: number, timeoutMs = 10_000): Promise<void> {
   }
 }
 
-/** The session of a process, and whether it has a terminal. */
+/** The session id of a process, and whether it has a terminal. */
 export async function sessionOf(pid: number): Promise<{ id: number; hasTerminal: boolean }> {
   if (Deno.build.os === "linux") {
     const fields = stat(pid)!;
@@ -60,7 +62,7 @@ function commandLine(pid: number): string {
   }
 }
 
-/** The fields of /proc/PID/stat after the command's name: state, parent, group, session, terminal… */
+/** The fields of /proc/PID/stat after the command: state, parent, group, session, terminal… */
 function stat(pid: number): readonly string[] | undefined {
   try {
     const text = Deno.readTextFileSync(`/proc/${pid}/stat`);

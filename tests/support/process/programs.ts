@@ -1,11 +1,11 @@
 /**
- * Which programs this machine has. A test that needs one it may lack is ignored there; the test
- * runner lists such tests and how to get the program.
+ * Detects programs that tests need. Tests of a missing program are ignored; the test runner lists
+ * them and says how to install it.
  */
 
 import { delimiter, join } from "node:path";
 
-/** The packages (Debian's names) of programs that tests use beside a POSIX shell and its tools. */
+/** Debian packages of programs that tests use besides a POSIX shell and its tools. */
 export const packages = {
   bash: "bash",
   curl: "curl",
@@ -18,10 +18,10 @@ export const packages = {
 /** A program that tests may need. */
 export type Program = keyof typeof packages;
 
-/** What was found missing so far, in words for the runner's report. */
+/** What was found missing so far, for the runner's report. */
 export const missing = new Set<string>();
 
-/** Whether the machine lacks one of these programs. Use it as a test's `ignore`. */
+/** Whether any of these programs is missing. Use it as a test's `ignore`. */
 export function lacks(...programs: readonly Program[]): boolean {
   const absent = programs.filter((program) => !isInstalled(program));
   for (const program of absent) {

@@ -1,14 +1,14 @@
-/** A folder of a test's own, gone with the test. The store's tests and gateway processes use it. */
+/** A temporary folder that is removed with its test. */
 
 import { within } from "../deadline.ts";
 
-/** Makes an empty folder; disposing of it removes it with all that is in it. */
+/** Creates an empty folder; disposing removes it and its contents. */
 export class TempFolder implements AsyncDisposable {
   /** The folder's absolute path. */
   readonly path: string;
 
   constructor(prefix = "clara_test_") {
-    // The real path: on some systems the temporary folder is behind a link.
+    // Resolve links: on some systems the temporary folder is behind one.
     this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix }));
   }
 
@@ -21,7 +21,7 @@ export class TempFolder implements AsyncDisposable {
   }
 }
 
-/** Resolves to a file's text as soon as it exists and is not empty. */
+/** Resolves to the text of a file once it exists and is not empty. */
 export async function writtenText(path: string): Promise<string> {
   let isLate = false;
   const poll = async () => {

@@ -1,4 +1,4 @@
-/** `/admin/users`: deletion of all that is kept of a user. */
+/** `/admin/users`: deletes everything that is stored about a user. */
 
 import { Hono } from "hono";
 import { logger } from "../../logging/log.ts";
@@ -7,7 +7,7 @@ import { parsePlatformKey } from "../../domain/keys.ts";
 
 const log = logger("http", "admin");
 
-/** What these routes are given. */
+/** Options of {@linkcode userRoutes}. */
 export interface UserRoutesOptions {
   readonly eraser: Pick<UserEraser, "erase">;
 }
@@ -23,12 +23,12 @@ export function userRoutes({ eraser }: UserRoutesOptions): Hono {
     }
     const erasure = await eraser.erase({ platform: key.platform, userId: key.id });
     if (erasure.type === "busy") {
-      const error = `Cannot delete the user: ${erasure.requests} requests do not end, though ` +
-        "they were cancelled. Try again later.";
+      const error = `Cannot delete the user: ${erasure.requests} requests are still running, ` +
+        "although they were cancelled. Try again later.";
       return context.json({ error }, 409);
     }
-    // Whose data it was is not kept either.
-    log.info("Deleted all that was kept of a user: {counts}", { counts: erasure.counts });
+    // The log does not say whose data it was.
+    log.info("Deleted everything about a user: {counts}", { counts: erasure.counts });
     return context.json({ deleted: erasure.counts });
   });
   return app;

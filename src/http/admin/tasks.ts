@@ -1,4 +1,4 @@
-/** `/admin/tasks`: which tasks there are, how they went, when they come, and running one. */
+/** `/admin/tasks`: lists tasks, their runs and their next fire times, and runs one. */
 
 import { isoTime } from "../../lib/iso_time.ts";
 import { Hono } from "hono";
@@ -8,10 +8,10 @@ import type { TaskStatus } from "../../automation/scheduler/scheduled_task.ts";
 import type { Scheduler } from "../../automation/scheduler/scheduler.ts";
 import type { Schedule } from "../../automation/scheduler/task.ts";
 import type { RunStore } from "../../store/run_store.ts";
-import { readWith } from "../../tools/tool.ts";
-import { resultView, runQuery, runView } from "./run_view.ts";
+import { parseWith } from "../../lib/schema.ts";
+import { listRuns, resultView } from "./runs.ts";
 
-/** What these routes are given. */
+/** Options of {@linkcode taskRoutes}. */
 export interface TaskRoutesOptions {
   readonly scheduler: Pick<Scheduler, "list" | "upcoming" | "runNow">;
   readonly runs: Pick<RunStore, "recent">;
@@ -22,18 +22,11 @@ const nextQuery = z.object({ count: z.coerce.number().int().min(1).max(1000).def
 export function taskRoutes({ scheduler, runs }: TaskRoutesOptions): Hono {
   const app = new Hono();
   app.get("/", (context) => context.json({ tasks: scheduler.list().map(taskView) }));
-  app.get("/results", async (context) => {
-    const query = readWith(runQuery, context.req.query());
-    if ("problem" in query) return context.json({ error: query.problem }, 400);
-    const { name, limit } = query.value as z.output<typeof runQuery>;
-    const found = await runs.recent({ kind: "task", name, limit });
-    return context.json({ results: found.map(runView) });
-  });
+  app.get("/results", listRuns(runs, "task"));
   app.get("/next", (context) => {
-    const query = readWith(nextQuery, context.req.query());
+    const query = parseWith(nextQuery, context.req.query());
     if ("problem" in query) return context.json({ error: query.problem }, 400);
-    const { count } = query.value as z.output<typeof nextQuery>;
-    const next = scheduler.upcoming(count).map(({ name, fireAt }) => ({
+    const next = scheduler.upcoming(query.value.count).map(({ name, fireAt }) => ({
       name,
       fire_at: isoTime(fireAt),
     }));
@@ -52,7 +45,7 @@ export function taskRoutes({ scheduler, runs }: TaskRoutesOptions): Hono {
   return app;
 }
 
-/** A task as it is listed. */
+/** The JSON of a task. */
 export function taskView(
   { task, source, running, lastRunAt, nextRunAt, runCount }: TaskStatus,
 ) {

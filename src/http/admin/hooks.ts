@@ -1,4 +1,4 @@
-/** `/admin/hooks`: which hooks there are, how they went, and trying one out. */
+/** `/admin/hooks`: lists hooks and their runs, and test-runs one. */
 
 import { Hono } from "hono";
 import * as z from "zod";
@@ -6,10 +6,10 @@ import { errorText } from "../../lib/error_text.ts";
 import type { HookRunner, HookStatus } from "../../automation/hooks/runner.ts";
 import { sampleEvent } from "../../automation/hooks/sample_event.ts";
 import type { RunStore } from "../../store/run_store.ts";
-import { type ReadArguments, readWith } from "../../tools/tool.ts";
-import { resultView, runQuery, runView } from "./run_view.ts";
+import { type Parsed, parseWith } from "../../lib/schema.ts";
+import { listRuns, resultView } from "./runs.ts";
 
-/** What these routes are given. */
+/** Options of {@linkcode hookRoutes}. */
 export interface HookRoutesOptions {
   readonly hooks: Pick<HookRunner, "list" | "test">;
   readonly runs: Pick<RunStore, "recent">;
@@ -20,22 +20,15 @@ const testBody = z.object({ event: z.string().optional() });
 export function hookRoutes({ hooks, runs }: HookRoutesOptions): Hono {
   const app = new Hono();
   app.get("/", (context) => context.json({ hooks: hooks.list().map(hookView) }));
-  app.get("/results", async (context) => {
-    const query = readWith(runQuery, context.req.query());
-    if ("problem" in query) return context.json({ error: query.problem }, 400);
-    const { name, limit } = query.value as z.output<typeof runQuery>;
-    const found = await runs.recent({ kind: "hook", name, limit });
-    return context.json({ results: found.map(runView) });
-  });
+  app.get("/results", listRuns(runs, "hook"));
   app.post("/:name/test", async (context) => {
     const name = context.req.param("name");
     const status = hooks.list().find(({ hook }) => hook.name === name);
     if (!status) return context.json({ error: `There is no hook "${name}"` }, 404);
     const body = readBody(await context.req.text());
     if ("problem" in body) return context.json({ error: body.problem }, 400);
-    const { event: wanted } = body.value as z.output<typeof testBody>;
     try {
-      const event = sampleEvent(status.hook, { name: wanted });
+      const event = sampleEvent(status.hook, { name: body.value.event });
       const result = await hooks.test(name, event);
       return context.json({ name, event: event.name, ...resultView(result!) });
     } catch (error) {
@@ -45,16 +38,16 @@ export function hookRoutes({ hooks, runs }: HookRoutesOptions): Hono {
   return app;
 }
 
-/** What a body wants; one that is empty wants nothing in particular. */
-function readBody(text: string): ReadArguments {
+/** Parses a body; an empty one counts as `{}`. */
+function readBody(text: string): Parsed<z.output<typeof testBody>> {
   try {
-    return readWith(testBody, text === "" ? {} : JSON.parse(text));
+    return parseWith(testBody, text === "" ? {} : JSON.parse(text));
   } catch (error) {
     return { problem: `The body is not valid JSON: ${errorText(error)}` };
   }
 }
 
-/** A hook as it is listed. */
+/** The JSON of a hook. */
 export function hookView({ hook, source, queued, running, dropped }: HookStatus) {
   const { name, event, description, enabled, priority, when, timeoutMs, action } = hook;
   return {

@@ -1,4 +1,4 @@
-/** `/admin/usage`: what models were used for, by user, channel, model, day or purpose. */
+/** `/admin/usage`: tokens and costs of models, by user, channel, model, day or purpose. */
 
 import { Hono } from "hono";
 import * as z from "zod";
@@ -9,9 +9,9 @@ import {
   type UsageStore,
   type UsageSums,
 } from "../../store/usage_store.ts";
-import { readWith } from "../../tools/tool.ts";
+import { parseWith } from "../../lib/schema.ts";
 
-/** What these routes are given. */
+/** Options of {@linkcode usageRoutes}. */
 export interface UsageRoutesOptions {
   readonly usage: Pick<UsageStore, "sums" | "total">;
 }
@@ -26,9 +26,9 @@ const usageQuery = z.object({
 export function usageRoutes({ usage }: UsageRoutesOptions): Hono {
   const app = new Hono();
   app.get("/", async (context) => {
-    const query = readWith(usageQuery, context.req.query());
+    const query = parseWith(usageQuery, context.req.query());
     if ("problem" in query) return context.json({ error: query.problem }, 400);
-    return context.json(await usageView(usage, query.value as z.output<typeof usageQuery>));
+    return context.json(await usageView(usage, query.value));
   });
   return app;
 }
@@ -42,14 +42,14 @@ export async function usageView(
   return { by, ...range, rows: rows.map(rowView), total: rowView(total) };
 }
 
-/** What models took on the day of `now`, for /health: all time would be too much for each look. */
+/** Usage on the day of `now`, for /health. The sum over all time would be too expensive there. */
 export async function usageOfDay(usage: UsageRoutesOptions["usage"], now: number) {
   const day = dayOf(now);
   const { key: _, ...sums } = rowView(await usage.total({ from: day, to: day }));
   return { day, ...sums };
 }
 
-/** A row as it is shown; costs in dollars. */
+/** The JSON of a row; costs are in dollars. */
 function rowView({ key, estimated, ...sums }: UsageRow) {
   return { key, ...sumsView(sums), estimated: sumsView(estimated) };
 }
