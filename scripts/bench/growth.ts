@@ -7,7 +7,7 @@ import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { message } from "./load.ts";
 import { fillHistory } from "./past.ts";
-import { Talker } from "./load_client.ts";
+import { LoadClient } from "./load_client.ts";
 
 /** What exists before the turns are measured. */
 interface Past {
@@ -46,9 +46,9 @@ const pasts: readonly Past[] = [
     name: "messages queued in another channel",
     sizes: [0, 1_000, 10_000],
     queue: async (url, size) => {
-      const talker = await Talker.connect(url, "queue");
-      await talker.pile("busy", size);
-      return talker;
+      const client = await LoadClient.connect(url, "queue");
+      await client.pile("busy", size);
+      return client;
     },
   },
 ];
@@ -72,8 +72,8 @@ export async function growth(
         env: { CLARA_MAX_QUEUED_PER_CHANNEL: "1000000" },
       });
       using _queued = await queue?.(gateway.url, size);
-      using talker = await Talker.connect(gateway.url, "measured");
-      const times = await talker.turns(measuredChannel, turns, message);
+      using client = await LoadClient.connect(gateway.url, "measured");
+      const times = await client.turns(measuredChannel, turns, message);
       rows.push([name, count(size), ms(percentile(times, 0.5)), ms(percentile(times, 0.99))]);
     }
   }

@@ -9,7 +9,7 @@ import { ChildServer } from "./child_server.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { now } from "./load.ts";
-import { Talker } from "./load_client.ts";
+import { LoadClient } from "./load_client.ts";
 
 interface Load {
   readonly turns: number;
@@ -161,11 +161,11 @@ function fetchAsk(url: string, model: string): Promise<Ask> {
 
 /** An adapter with one message in flight at a time. */
 async function gatewayAsk(url: string, lane: number): Promise<Ask> {
-  const talker = await Talker.connect(url, `latency-${lane}`);
+  const client = await LoadClient.connect(url, `latency-${lane}`);
   let turn = 0;
   return (onDelta) => {
     // A new conversation now and then, so that requests do not grow much.
     const channelId = `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`;
-    return talker.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
+    return client.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
   };
 }

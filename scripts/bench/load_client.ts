@@ -4,28 +4,28 @@ import { now } from "./load.ts";
 
 type Frame = Readonly<Record<string, unknown>>;
 
-export class Talker implements Disposable {
+export class LoadClient implements Disposable {
   readonly #socket: WebSocket;
   readonly #name: string;
   #turn = 0;
   #onFrame: (frame: Frame, arrivedAt: number) => void = () => {};
   #onClose: (error: Error) => void = () => {};
 
-  static async connect(url: string, name: string): Promise<Talker> {
+  static async connect(url: string, name: string): Promise<LoadClient> {
     const socket = new WebSocket(url);
-    const talker = new Talker(socket, name);
+    const client = new LoadClient(socket, name);
     await new Promise<void>((resolve, reject) => {
-      talker.#onClose = reject;
-      talker.#onFrame = () => resolve();
+      client.#onClose = reject;
+      client.#onFrame = () => resolve();
       socket.onopen = () =>
-        talker.#send({
+        client.#send({
           type: "register",
           platform: "bench",
           node_id: name,
           capabilities: ["streaming"],
         });
     });
-    return talker;
+    return client;
   }
 
   private constructor(socket: WebSocket, name: string) {

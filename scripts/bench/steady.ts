@@ -3,7 +3,7 @@
 import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
-import { gatewayFleet } from "./talk.ts";
+import { gatewayFleet } from "./fleets.ts";
 
 /** Number of samples, whatever the duration. */
 const looks = 10;

@@ -7,7 +7,7 @@ import { ChildServer } from "./child_server.ts";
 import { count, ms, percent, percentile, type Table } from "./figures.ts";
 import type { Fleet, FleetResult, FleetTimes } from "./fleet.ts";
 import { startGateway } from "./gateway.ts";
-import { burstFleet, echoFleet, gatewayFleet } from "./talk.ts";
+import { burstFleet, echoFleet, gatewayFleet } from "./fleets.ts";
 
 /** Adapters, and the channels of each with a message in flight. */
 const sizes = [

@@ -107,11 +107,13 @@ export function toGatewayConfig(
   values: Values & { readonly dataDir: string },
   environment: ConfigEnvironment,
 ): GatewayConfig {
-  const { dataDir, storeSync, modelsFile, overlap, overlapRules } = values;
+  const { dataDir, storeSync } = values;
+  const { overlap, overlapRules, ...conversation } = pick(values, conversationSettings);
+  const { modelsFile, modelHigh, modelMid, modelLow, ...llm } = pick(values, llmSettings);
   return {
     ...environment,
     ...pick(values, accessSettings),
-    ...pick(values, conversationSettings),
+    ...conversation,
     ...pick(values, toolSettings),
     ...pick(values, connectionSettings),
     dataDir,
@@ -119,9 +121,9 @@ export function toGatewayConfig(
     modelsFile,
     log: logOf(values),
     llm: {
-      ...pick(values, llmSettings),
-      tierModels: { high: values.modelHigh, mid: values.modelMid, low: values.modelLow },
-      contextTokens: values.contextTokens || undefined,
+      ...llm,
+      tierModels: { high: modelHigh, mid: modelMid, low: modelLow },
+      contextTokens: llm.contextTokens || undefined,
     },
     memory: memoryOf(values),
     limits: pick(values, limitSettings),

@@ -1,11 +1,11 @@
-/** The completions: bash's in a real bash, the others as far as their texts go. */
+/** Shell completions: those of bash in a real bash, the others as text. */
 
 import assert from "node:assert/strict";
 import { commands } from "../../src/cli/table.ts";
 import { CommandFolder } from "../support/process/command_folder.ts";
 import { lacks } from "../support/process/programs.ts";
 
-/** What bash offers after these words; the last one is not ended. */
+/** The completions that bash offers for the last of these words. */
 async function offered(script: string, words: readonly string[]): Promise<readonly string[]> {
   const test = `${script}
 COMP_WORDS=(clara-gateway "$@")
@@ -43,11 +43,11 @@ Deno.test(
 );
 
 for (const shell of ["zsh", "fish"]) {
-  Deno.test(`${shell} is told every command`, async () => {
+  Deno.test(`${shell} completes every command`, async () => {
     await using folder = new CommandFolder();
     const { code, out } = await folder.run(["completions", shell]);
     assert.equal(code, 0);
     for (const { name } of commands) assert.ok(out.includes(name), name);
-    assert.ok(!out.includes("Said by start"));
+    assert.ok(!out.includes("Set by start"));
   });
 }

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 const read = (path: string) =>
   Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\\\n", " ");
 
-Deno.test("the workflow uses the Deno that README and Dockerfile name, and tasks that there are", () => {
+Deno.test("the CI workflow uses the Deno version of README and Dockerfile, and existing tasks", () => {
   const workflow = parse(read(".github/workflows/ci.yml"));
   const readme = /npx -y deno@([\d.]+) task start/.exec(read("README.md"))![1]!;
   assert.ok(read("Dockerfile").includes(`FROM denoland/deno:debian-${readme} AS build`));
@@ -25,7 +25,7 @@ interface Step {
   readonly with?: Readonly<Record<string, string>>;
 }
 
-Deno.test("what the Dockerfile copies is there and goes to Docker, and no user of it is root", () => {
+Deno.test("the Dockerfile copies existing files that Docker receives, and its user is not root", () => {
   const instructions = read("Dockerfile").split("\n")
     .map((line) => /^([A-Z]+)\s+(.+)$/.exec(line))
     .filter((match) => match !== null)

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/lib/config_error.ts";
 import type { AdapterClient } from "../support/adapter/client.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
 import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -29,7 +29,7 @@ function answer(adapter: AdapterClient, question: ReceivedFrame, approved: boole
 
 async function toldOf(gateway: TestGateway): Promise<string> {
   const { body } = await gateway.llm.request(1);
-  return toolTexts(body)[0]!;
+  return toolResults(body)[0]!;
 }
 
 for (const approved of [true, false]) {
@@ -121,7 +121,7 @@ Deno.test("without rules, read-only tools and tools of MCP servers are offered",
   await using adapter = await gateway.connect();
   gateway.llm.reply({ toolCalls: [{ name: "delete_file", arguments: { name: "a" } }] });
   await adapter.replyTo(adapter.say("Delete it"));
-  const names = offered(gateway.llm.requests[0]!.body);
+  const names = offeredTools(gateway.llm.requests[0]!.body);
   for (const name of ["current_time", "search_history", "remember", "bad__echo"]) {
     assert.ok(names.includes(name), name);
   }
@@ -144,7 +144,7 @@ Deno.test("a rule for a channel, user or platform applies only there", async () 
   await adapter.replyTo(adapter.say("1", { channelId: "public", userId: "ada" }));
   await adapter.replyTo(adapter.say("2", { channelId: "lobby", userId: "bob" }));
   await other.replyTo(other.say("3", { channelId: "quiet", userId: "bob" }));
-  const [ada, bob, elsewhere] = gateway.llm.requests.map(({ body }) => offered(body));
+  const [ada, bob, elsewhere] = gateway.llm.requests.map(({ body }) => offeredTools(body));
   assert.deepEqual(ada!.filter((name) => name.startsWith("bad__")), [
     "bad__echo",
     "bad__env",

@@ -119,7 +119,7 @@ Deno.test("restoring fails if a gateway runs on the folder; a stopped one keeps 
   }
   const restored = await clara("restore", file, "--data-dir", data);
   assert.equal(restored.code, 0, restored.errors);
-  const kept = /The store that was there is now (.+)/.exec(restored.out)![1]!;
+  const kept = /The previous store was renamed to (.+)/.exec(restored.out)![1]!;
   assert.equal(conversations(kept).history.length, 4);
   assert.equal(conversations(join(data, "gateway.db")).history.length, 2);
 });

@@ -86,7 +86,7 @@ Deno.test("a message that is too long by itself is refused without a request; th
 Deno.test("if tool results exceed the window, older ones are shortened and none is lost", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(
-    join(folder.path, "talker.ts"),
+    join(folder.path, "client.ts"),
     `export default function (gateway) {
       gateway.tool({
         name: "talk",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AdapterClient } from "../support/adapter/client.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
-import { HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
+import { HooksFolder, type RecordedEvent, recorder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { badServer } from "../support/mcp/mcp_folder.ts";
 import { writtenText } from "../support/process/temp_folder.ts";
@@ -35,7 +35,7 @@ function start(
 }
 
 /** The recorded events of one request: types, and errors of tools. */
-function told(events: readonly NotedEvent[], requestId: string): readonly string[] {
+function told(events: readonly RecordedEvent[], requestId: string): readonly string[] {
   return events.filter(({ request_id }) => request_id === requestId)
     .map(({ type, data }) => type === "tool:error" ? `${type} ${data.error}` : type);
 }
@@ -53,7 +53,9 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     const before = await AdapterClient.connect({ url: cut.url, nodeId });
     const id = before.say("Hang on");
     await writtenText(hung);
-    await folder.noted((events) => told(events, id).length === 4, { what: "the call of the tool" });
+    await folder.waitForEvents((events) => told(events, id).length === 4, {
+      what: "the call of the tool",
+    });
     await cut.kill(signal);
     await before.close();
 
@@ -61,7 +63,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using gateway = await start(folder, llm);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     assert.equal((await adapter.replyTo(id)).terminal.content, "It was cut off.");
-    await folder.noted((events) => told(events, id).includes("message:sent"));
+    await folder.waitForEvents((events) => told(events, id).includes("message:sent"));
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
 
     const events = folder.events();
@@ -93,13 +95,13 @@ Deno.test("a gateway's first event is its startup, even if a task was interrupte
   }, { name: "often", type: "interval", interval: 1, delay: 0, missed: "once", command: "true" }]);
   await using killed = await start(folder, llm);
   await writtenText(folder.file("begun"));
-  await folder.noted((events) => events.some(({ task_name }) => task_name === "hangs"));
+  await folder.waitForEvents((events) => events.some(({ task_name }) => task_name === "hangs"));
   await killed.kill();
 
   const from = folder.events().length;
   await using gateway = await start(folder, llm);
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
-  const events = await folder.noted((all) =>
+  const events = await folder.waitForEvents((all) =>
     all.slice(from).some(({ type }) => type === "scheduler:task_error")
   );
   assert.equal((await gateway.kill("SIGTERM")).code, 0);

@@ -10,7 +10,7 @@ import {
   admin,
   type Entry,
   HooksFolder,
-  type NotedEvent,
+  type RecordedEvent,
   recorder,
 } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
@@ -29,7 +29,7 @@ const surroundings = new Set([
 ]);
 
 /** Asserts that the environment contains what the event's JSON does, and nothing else. */
-function checkEnvironment({ env, ...event }: NotedEvent): void {
+function checkEnvironment({ env, ...event }: RecordedEvent): void {
   const { data, type, timestamp, task_name, ...origin } = event;
   const expected: Record<string, string> = {
     CLARA_EVENT_TYPE: type,
@@ -59,7 +59,7 @@ function start(
 }
 
 /** The types of events, without the scheduler's and hooks', whose order varies. */
-function ownOrder(events: readonly NotedEvent[]): readonly string[] {
+function ownOrder(events: readonly RecordedEvent[]): readonly string[] {
   return events.map(({ type }) => type).filter((type) => !/^(scheduler|hook):/.test(type));
 }
 
@@ -108,7 +108,7 @@ Deno.test("all events of a conversation arrive once, in order, with the right va
   await using folder = new HooksFolder([recorder, failing], tasks);
   await using gateway = await start(folder, llm, { CLARA_SESSION_IDLE_SECONDS: "1" });
   await converse(gateway, llm);
-  await folder.noted((events) => {
+  await folder.waitForEvents((events) => {
     const has = (wanted: string, count = 1) =>
       events.filter(({ type }) => type === wanted).length >= count;
     return has("adapter:disconnected", 2) && has("scheduler:task_error") && has("hook:error");
@@ -139,7 +139,7 @@ Deno.test("all events of a conversation arrive once, in order, with the right va
   const of = (type: string) => events.filter((event) => event.type === type);
   const data = (type: string) => of(type).map((event) => event.data);
   const who = { node_id: "adapter-1", platform: "discord", user_id: "user-1" };
-  const whoOf = ({ node_id, platform, user_id }: NotedEvent) => ({ node_id, platform, user_id });
+  const whoOf = ({ node_id, platform, user_id }: RecordedEvent) => ({ node_id, platform, user_id });
 
   assert.deepEqual(data("gateway:startup").map(({ address }) => address), [
     gateway.url.replace("ws://", ""),
@@ -242,7 +242,7 @@ Deno.test("adapters disconnected by the shutdown are reported after it, and no s
     secret: secrets.CLARA_GATEWAY_SECRET,
   });
   await adapter.replyTo(adapter.say("Hello"));
-  await folder.noted((events) => events.some(({ type }) => type === "message:sent"));
+  await folder.waitForEvents((events) => events.some(({ type }) => type === "message:sent"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   const events = folder.events();
   assert.deepEqual(events.map(({ type }) => type), [

@@ -127,9 +127,9 @@ Deno.test("frames kept for replay are deleted, and the sessions go on without th
   const back = await reader.connect(gateway.url);
   await back.replyTo(back.say("And now?", bob));
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   await gateway.restart();
-  await (await reader.refused(gateway.url, { ...reader.position, lastSeq: 3 })).close();
+  await (await reader.resumeRefused(gateway.url, { ...reader.position, lastSeq: 3 })).close();
 });
 
 Deno.test("a summary in progress of the user's messages is discarded", async () => {

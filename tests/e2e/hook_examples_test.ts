@@ -5,7 +5,7 @@ import { AdapterClient } from "../support/adapter/client.ts";
 import { documentedHooks } from "../support/documented_examples.ts";
 import { hookRuns, HooksFolder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { Recording } from "../support/load/recording.ts";
+import { AwaitableList } from "../support/awaitable_list.ts";
 import { lacks } from "../support/process/programs.ts";
 
 /** A request received by the webhook. */
@@ -20,7 +20,7 @@ Deno.test(
   "both documented examples run as documented",
   { ignore: lacks("curl") },
   async () => {
-    const notices = new Recording<Notice>();
+    const notices = new AwaitableList<Notice>();
     await using webhook = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       async (request) => {

@@ -6,7 +6,7 @@ import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
 import { exited, isAlive } from "../support/process/processes.ts";
 import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -23,7 +23,7 @@ async function callTools(gateway: TestGateway, ...calls: readonly Call[]) {
   const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 20_000 });
   assert.equal(terminal.content, "Done.");
   const { body } = await gateway.llm.request(from + 1);
-  return { texts: toolTexts(body), body };
+  return { texts: toolResults(body), body };
 }
 
 Deno.test("if a server is killed during a call, the model is told and the next call works", async () => {
@@ -88,8 +88,8 @@ Deno.test("tools changed by a call are in the model's next request", async () =>
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   const { body } = await callTools(gateway, ["bad__change"]);
-  assert.ok(offered(body).includes("bad__added"));
-  assert.ok(!offered(body).includes("bad__echo"));
+  assert.ok(offeredTools(body).includes("bad__added"));
+  assert.ok(!offeredTools(body).includes("bad__echo"));
 });
 
 Deno.test("a tool that hangs times out, and a log flood blocks nobody", async () => {
@@ -115,7 +115,7 @@ Deno.test("a tool that hangs times out, and a log flood blocks nobody", async ()
   assert.equal(other.text, "at once");
   assert.ok(!adapter.framesOf(id).some(({ type }) => type === "response_end"));
   await adapter.replyTo(id);
-  const texts = toolTexts(gateway.llm.requests.at(-1)!.body);
+  const texts = toolResults(gateway.llm.requests.at(-1)!.body);
   assert.match(texts[0]!, /"slow__hang" took longer than 0\.7 seconds/);
   assert.match(texts[1]!, /"loud__flood" took longer than 0\.7 seconds/);
   assert.match(texts[2]!, /it did not work/);
@@ -170,7 +170,7 @@ Deno.test("a cancel ends a call once, and the channel and the server go on", asy
     text: "Yes.",
   });
   assert.equal((await adapter.replyTo(adapter.say("There?"))).text, "Yes.");
-  assert.deepEqual(toolTexts(gateway.llm.requests.at(-1)!.body), ["Echo: still here"]);
+  assert.deepEqual(toolResults(gateway.llm.requests.at(-1)!.body), ["Echo: still here"]);
   assert.equal(adapter.framesOf(id).at(-1), terminal);
   assert.equal(adapter.framesOf(id).filter(({ type }) => type === "cancelled").length, 1);
 });
@@ -222,7 +222,7 @@ for (const mode of ["good", "stubborn"]) {
     const before = await AdapterClient.connect({ url: killed.url, nodeId: "n" });
     const id = before.say("Go");
     await writtenText(file);
-    const [pid] = toolTexts(llm.requests[1]!.body);
+    const [pid] = toolResults(llm.requests[1]!.body);
     await killed.kill();
     await before.close();
     await exited(Number(pid), 5_000);
@@ -232,7 +232,7 @@ for (const mode of ["good", "stubborn"]) {
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "n" });
     const { terminal } = await adapter.replyTo(id);
     assert.equal(terminal.content, "Now.\n\nIt was cut off.");
-    assert.match(toolTexts(llm.requests.at(-1)!.body)[1]!, /interrupted; its outcome is unknown/);
+    assert.match(toolResults(llm.requests.at(-1)!.body)[1]!, /interrupted; its outcome is unknown/);
     assert.equal(Deno.readTextFileSync(file), "entered\n");
     await gateway.kill("SIGTERM");
   });

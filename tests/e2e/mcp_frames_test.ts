@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../src/lib/config_error.ts";
 import type { AdapterClient } from "../support/adapter/client.ts";
 import { EverythingServer, packageOf } from "../support/mcp/everything_server.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
 import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { lacks } from "../support/process/programs.ts";
@@ -53,17 +53,17 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
 
     gateway.llm.reply({ toolCalls: [{ name: "mine__pid", arguments: {} }] });
     await adapter.replyTo(adapter.say("Which one?"));
-    const [pid] = toolTexts(gateway.llm.requests[1]!.body);
+    const [pid] = toolResults(gateway.llm.requests[1]!.body);
     assert.equal((await ask(adapter, "mcp_restart", { server_name: "mine" })).success, true);
     gateway.llm.reply({ toolCalls: [{ name: "mine__pid", arguments: {} }] });
     await adapter.replyTo(adapter.say("And now?"));
-    assert.notEqual(toolTexts(gateway.llm.requests[3]!.body)[0], pid);
+    assert.notEqual(toolResults(gateway.llm.requests[3]!.body)[0], pid);
 
     const off = await ask(adapter, "mcp_enable", { server_name: "mine", enabled: false });
     assert.equal(off.enabled, false);
     assert.equal((await list(adapter))[0]!.status, "stopped");
     await adapter.replyTo(adapter.say("Without"));
-    assert.ok(!offered(gateway.llm.requests.at(-1)!.body).includes("mine__pid"));
+    assert.ok(!offeredTools(gateway.llm.requests.at(-1)!.body).includes("mine__pid"));
     const status = await ask(adapter, "mcp_status", { server_name: "mine" });
     assert.equal((status.server as ServerInfo).enabled, false);
     assert.equal(status.total_servers, 1);
@@ -162,7 +162,7 @@ Deno.test("variables are expanded, secrets redacted, and unknown keys of the fil
     })),
   });
   await adapter.replyTo(adapter.say("Greet"));
-  assert.deepEqual(toolTexts(gateway.llm.requests[1]!.body), ["hello you", "(not set)"]);
+  assert.deepEqual(toolResults(gateway.llm.requests[1]!.body), ["hello you", "(not set)"]);
   const lost = (await list(adapter)).find(({ name }) => name === "lost")!;
   assert.equal(lost.status, "error");
   assert.match(String(lost.last_error), /environment variable NOT_SET is not set/);

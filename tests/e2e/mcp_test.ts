@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { textOf } from "../support/llm/chat_request.ts";
 import { EverythingServer, npmServer } from "../support/mcp/everything_server.ts";
-import { McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { lacks } from "../support/process/programs.ts";
 
@@ -20,7 +20,7 @@ async function converse(gateway: TestGateway, calls: readonly Call[]) {
   const { frames, terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 20_000 });
   assert.equal(terminal.content, "Done.");
   const [first, second] = gateway.llm.requests.slice(from);
-  return { frames, terminal, first: first!.body, texts: toolTexts(second!.body) };
+  return { frames, terminal, first: first!.body, texts: toolResults(second!.body) };
 }
 
 /** Resolves when this many servers are running. */
@@ -62,7 +62,7 @@ Deno.test("servers over stdio, streamable HTTP and SSE serve one conversation", 
 
   await t.step("all their tools are offered, with their instructions", async () => {
     const { first } = await converse(gateway, [["everything__echo", { message: "hi" }]]);
-    const names = offered(first);
+    const names = offeredTools(first);
     for (const server of ["everything", "http", "sse"]) {
       assert.ok(names.includes(`${server}__get-sum`), `${server} in ${names}`);
     }

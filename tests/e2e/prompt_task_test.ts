@@ -7,7 +7,7 @@ import { Gate } from "../support/gate.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
-import { unaskedFrames } from "./reminder_scene.ts";
+import { proactiveFrames } from "./reminder_script.ts";
 
 const question = "What was talked about?";
 
@@ -57,7 +57,7 @@ Deno.test("a prompt's reply goes to the platform's only adapter and is stored in
   await using adapter = await gateway.connect();
   await using elsewhere = await gateway.connect({ platform: "elsewhere" });
   await scene.prompt();
-  const { at: _, seq: __, request_id, ...frame } = await adapter.unasked();
+  const { at: _, seq: __, request_id, ...frame } = await adapter.proactive();
   assert.match(String(request_id), /^task-digest-20/);
   assert.deepEqual(frame, {
     type: "proactive_message",
@@ -75,7 +75,7 @@ Deno.test("a prompt's reply goes to the platform's only adapter and is stored in
   // The bot has not answered itself: one request by the task, one by the user.
   assert.equal(gateway.llm.requests.length, 2);
   await elsewhere.ping();
-  assert.equal(unaskedFrames(adapter, elsewhere).length, 1);
+  assert.equal(proactiveFrames(adapter, elsewhere).length, 1);
   const run = await gateway.waitFor("scheduler:task_run");
   assert.ok("task_type" in run.data && run.data.task_type === "one_shot");
 });
@@ -86,9 +86,9 @@ Deno.test("a prompt's reply goes to the node and user that it names", async () =
   await using two = await scene.gateway.connect({ nodeId: "two" });
   await one.replyTo(one.say("Hello", { channelId: "news" }));
   await scene.prompt({ node: "two", user: "ada" });
-  assert.equal((await two.unasked()).user_id, "ada");
+  assert.equal((await two.proactive()).user_id, "ada");
   await one.ping();
-  assert.deepEqual(unaskedFrames(one), []);
+  assert.deepEqual(proactiveFrames(one), []);
 });
 
 Deno.test("a prompt's reply goes to the node of the channel's newest session", async () => {
@@ -99,9 +99,9 @@ Deno.test("a prompt's reply goes to the node of the channel's newest session", a
   await two.replyTo(two.say("Hello", { channelId: "news", userId: "user-2" }));
   await one.replyTo(one.say("Hello", { channelId: "other" }));
   await scene.prompt();
-  await two.unasked();
+  await two.proactive();
   await one.ping();
-  assert.deepEqual(unaskedFrames(one), []);
+  assert.deepEqual(proactiveFrames(one), []);
 });
 
 Deno.test("a prompt for an adapter that is away arrives when it returns", async () => {
@@ -109,7 +109,7 @@ Deno.test("a prompt for an adapter that is away arrives when it returns", async 
   await scene.prompt({ node: "away" });
   await scene.gateway.waitFor("message:sent");
   await using adapter = await scene.gateway.connect({ nodeId: "away", dialect: "clara-py" });
-  const { at: _, ...frame } = await adapter.unasked();
+  const { at: _, ...frame } = await adapter.proactive();
   assert.deepEqual(frame, {
     type: "proactive_message",
     user: {
@@ -133,9 +133,9 @@ Deno.test("a prompt without an adapter fails and is retried until there is one",
   assert.match(data.error, /no adapter of platform "test" is connected.*Set "node"/);
   await using adapter = await gateway.connect();
   // It is retried after ten seconds.
-  await adapter.unasked({ timeoutMs: 20_000 });
+  await adapter.proactive({ timeoutMs: 20_000 });
   await adapter.ping();
-  assert.equal(unaskedFrames(adapter).length, 1);
+  assert.equal(proactiveFrames(adapter).length, 1);
 });
 
 Deno.test("a prompt that two adapters could deliver must name one", async () => {
@@ -147,7 +147,7 @@ Deno.test("a prompt that two adapters could deliver must name one", async () => 
   assert.ok("error" in data);
   assert.match(data.error, /2 adapters of platform "test" are connected.*Set "node"/);
   for (const adapter of [one, two]) await adapter.ping();
-  assert.deepEqual(unaskedFrames(one, two), []);
+  assert.deepEqual(proactiveFrames(one, two), []);
 });
 
 Deno.test("a prompt is queued in its channel and does not affect others", async () => {
@@ -168,7 +168,7 @@ Deno.test("a prompt is queued in its channel and does not affect others", async 
   assert.equal(gateway.llm.requests.length, 2, "the prompt waits");
   gate.open();
   await adapter.replyTo(slow);
-  await adapter.unasked();
+  await adapter.proactive();
   await adapter.replyTo(behind);
   const ends = adapter.frames.filter(({ type }) =>
     type === "response_end" || type === "proactive_message"

@@ -54,9 +54,9 @@ Deno.test("a session continues over SIGTERM: missed frames follow, and no reply 
   const back = await reader.connect(gateway.url);
   ids.push(await say(back, "next"));
   await back.ping();
-  reader.take(back);
-  reader.assertWhole();
-  assert.deepEqual(ids.map((id) => reader.endsOf(id)), [1, 1, 1, 1]);
+  reader.collect(back);
+  reader.assertComplete();
+  assert.deepEqual(ids.map((id) => reader.countEnds(id)), [1, 1, 1, 1]);
   assert.equal(reader.frames.filter(({ type }) => type === "response_start").length, 4);
   reader.acknowledge(back);
   // Once acknowledged, nothing is left to send.
@@ -84,10 +84,10 @@ Deno.test("a reply interrupted by SIGTERM restarts in the same session", async (
   const back = await reader.connect(gateway.url);
   assert.equal((await back.replyTo(id)).terminal.content, "Take your time");
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   const types = reader.framesOf(id).map(({ type }) => type);
   assert.equal(types.filter((type) => type === "response_start").length, 2);
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
 Deno.test("a reply that ends while the gateway drains and its adapter is away is sent once, after the restart", async () => {
@@ -111,9 +111,9 @@ Deno.test("a reply that ends while the gateway drains and its adapter is away is
   await back.replyTo(id);
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(reader.text, "one two");
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
 Deno.test("a session in which nothing was sent continues over three restarts", async () => {
@@ -126,7 +126,7 @@ Deno.test("a session in which nothing was sent continues over three restarts", a
     await say(back, `round ${round}`);
     await reader.close(back);
   }
-  reader.assertWhole();
+  reader.assertComplete();
 });
 
 Deno.test("the session of an adapter that never returns expires, and its rows are deleted", async () => {
@@ -139,7 +139,7 @@ Deno.test("the session of an adapter that never returns expires, and its rows ar
   assert.equal(rowsIn(gateway.dataDir, "adapter_frames"), 1);
   while (rowsIn(gateway.dataDir, "adapter_sessions") > 0) await gateway.health();
   assert.equal(rowsIn(gateway.dataDir, "adapter_frames"), 0);
-  await using back = await reader.refused(gateway.url);
+  await using back = await reader.resumeRefused(gateway.url);
   assert.equal((await back.replyTo(id)).terminal.content, "Hello");
 });
 
@@ -166,7 +166,7 @@ Deno.test("after a restart the replay window is bounded, and resuming from befor
   await back.close();
   await gateway.restart();
   const position = { sessionId: sessionId!, lastSeq: last - 2_001 };
-  await using other = await reader.refused(gateway.url, position);
+  await using other = await reader.resumeRefused(gateway.url, position);
   assert.equal((await other.replyTo(id)).terminal.content!.length, 2_500);
 });
 
@@ -178,7 +178,7 @@ Deno.test("acknowledged frames are deleted, and without resume nothing is stored
   await using other = await gateway.connect();
   await say(other, "Hello", "another");
   while (rowsIn(gateway.dataDir, "adapter_frames") === 0) await gateway.health();
-  reader.take(there);
+  reader.collect(there);
   reader.acknowledge(there);
   while (rowsIn(gateway.dataDir, "adapter_frames") > 0) await gateway.health();
   assert.equal(rowsIn(gateway.dataDir, "adapter_sessions"), 1);
@@ -197,7 +197,7 @@ Deno.test("a new session of a node ends the one left by the last gateway", async
   await fresh.close();
   await gateway.restart();
   assert.equal(rowsIn(gateway.dataDir, "adapter_sessions"), 0);
-  await (await reader.refused(gateway.url)).close();
+  await (await reader.resumeRefused(gateway.url)).close();
 });
 
 Deno.test("a resumed session waits for the acknowledgement of a reply that it does not send again", async () => {
@@ -212,7 +212,7 @@ Deno.test("a resumed session waits for the acknowledgement of a reply that it do
   await gateway.allDelivered();
   await back.ping();
   await reader.close(back);
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
 Deno.test("a message resent after a restart gets its reply again, in the same session", async () => {
@@ -223,10 +223,10 @@ Deno.test("a message resent after a restart gets its reply again, in the same se
   await reader.drop(there);
   await gateway.restart();
   const back = await reader.connect(gateway.url);
-  back.sayAgain("Hello", { requestId: id, channelId: "c" });
+  back.resend("Hello", { requestId: id, channelId: "c" });
   assert.equal((await back.replyTo(id)).terminal.content, "Hello");
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(gateway.llm.requests.length, 1);
 });
 
@@ -253,10 +253,10 @@ Deno.test("a graceful restart under load repeats nothing, whenever it happens", 
     await reader.close(client);
   }
   const last = await reader.connect(gateway.url);
-  const rest = ids.filter((id) => reader.endsOf(id) === 0);
+  const rest = ids.filter((id) => reader.countEnds(id) === 0);
   for (const id of rest) await last.replyTo(id);
   await last.ping();
   await reader.close(last);
-  reader.assertWhole();
-  assert.deepEqual(ids.map((id) => reader.endsOf(id)), ids.map(() => 1));
+  reader.assertComplete();
+  assert.deepEqual(ids.map((id) => reader.countEnds(id)), ids.map(() => 1));
 });

@@ -22,8 +22,8 @@ Deno.test("an adapter that loses its connection fifty times in one reply reads i
     if (cut % 3 === 0) client.send({ type: "ack", seq: reader.lastSeq });
   }
   await client.replyTo(id);
-  reader.take(client);
-  reader.assertWhole();
+  reader.collect(client);
+  reader.assertComplete();
   assert.equal(reader.text, words.join(""));
   assert.equal(reader.frames.filter(({ type }) => type === "response_start").length, 1);
   client.send({ type: "ack", seq: reader.lastSeq });
@@ -84,14 +84,14 @@ Deno.test("a reply that ends during an outage arrives on the next connection, in
   await before.waitFor(({ content }) => content === "one ");
   await before.drop();
   await before.close();
-  reader.take(before);
+  reader.collect(before);
   await gateway.waitFor("adapter:disconnected");
   gate.open();
   await gateway.waitFor("message:sent", { requestId: id });
   const back = await reader.connect(gateway.url);
   await back.replyTo(id);
-  reader.take(back);
-  reader.assertWhole();
+  reader.collect(back);
+  reader.assertComplete();
   assert.equal(reader.text, "one two three");
   await back.close();
 });
@@ -150,14 +150,14 @@ Deno.test("a newer connection takes the session over from one that is still open
   const old = await reader.connect(gateway.url);
   const id = old.say("Count");
   await old.waitFor(({ content }) => content === "one ");
-  reader.take(old);
+  reader.collect(old);
   const next = await reader.connect(gateway.url);
   assert.equal((await old.closed).code, 4409);
   await old.close();
   gate.open();
   await next.replyTo(id);
-  reader.take(next);
-  reader.assertWhole();
+  reader.collect(next);
+  reader.assertComplete();
   assert.equal(reader.text, "one two");
   await next.close();
 });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
-import { IdleSocket, NoPlaceError } from "../support/adapter/idle_socket.ts";
+import { IdleSocket, RefusedError } from "../support/adapter/idle_socket.ts";
 import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -65,7 +65,7 @@ Deno.test("fault 26: sockets that never register leave room for adapters, even i
   await assert.rejects(open(), /503 [^]*retry-after: 1/);
   // They are closed, but ignore it.
   for (const stranger of [first, second]) await stranger.readUntil("no register");
-  await assert.rejects(open(), NoPlaceError);
+  await assert.rejects(open(), RefusedError);
   const headers = { Authorization: `Bearer ${secret}` };
   for (let count = 0; count < 6; count++) {
     const adapter = await gateway.connect({ headers, nodeId: `adapter-${count}` });
@@ -106,7 +106,7 @@ Deno.test("fault 26: six hundred adapters that reconnect at once all get in, alt
       try {
         return await IdleSocket.open({ hostname, port: Number(port), nodeId });
       } catch (error) {
-        if (!(error instanceof NoPlaceError)) throw error;
+        if (!(error instanceof RefusedError)) throw error;
         refusals++;
       }
     }

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
-import { type Entry, HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
+import { type Entry, HooksFolder, type RecordedEvent, recorder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
 
 /** Uses data as operators do, quoted and unquoted. */
@@ -62,7 +62,7 @@ function pwned(folder: string): readonly string[] {
 
 /** Whether the hook has recorded the answer to a message. */
 function answered(count: number) {
-  return (events: readonly NotedEvent[]) =>
+  return (events: readonly RecordedEvent[]) =>
     events.filter(({ type }) => type === "message:sent").length >= count;
 }
 
@@ -88,9 +88,9 @@ Deno.test("in ids, names and texts, code is data and arrives unchanged", async (
       reply_chain: [{ role: "user", content: line, user_name: line }],
     });
     await adapter.replyTo(id);
-    await folder.noted(answered(index + 1));
+    await folder.waitForEvents(answered(index + 1));
   }
-  await folder.noted((events) =>
+  await folder.waitForEvents((events) =>
     events.filter(({ type }) => type === "adapter:disconnected").length === lines.length
   );
   const events = folder.events();
@@ -124,7 +124,7 @@ Deno.test("multi-line texts, NUL, lone surrogates and a megabyte are data, too",
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   for (const [index, text] of texts.entries()) {
     await adapter.replyTo(adapter.say(text), { timeoutMs: 30_000 });
-    await folder.noted(answered(index + 1));
+    await folder.waitForEvents(answered(index + 1));
   }
   const received = folder.events().filter(({ type }) => type === "message:received");
   for (const [index, text] of texts.entries()) {
@@ -167,7 +167,7 @@ Deno.test("ids that a variable cannot hold are refused, and no hook receives the
     await raw.waitFor(({ type, code }) => type === "error" && code === "invalid_message");
     await raw.close();
   }
-  await folder.noted((events) => events.some(({ type }) => type === "adapter:connected"));
+  await folder.waitForEvents((events) => events.some(({ type }) => type === "adapter:connected"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   const types = folder.events().map(({ type }) => type);
   assert.deepEqual(
@@ -208,7 +208,7 @@ Deno.test("tool names, arguments and results are data", async () => {
   }, { text: "$(touch pwned)" });
   const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
   assert.equal(terminal.content, "$(touch pwned)", terminal.message);
-  const events = await folder.noted(answered(1), { timeoutMs: 60_000 });
+  const events = await folder.waitForEvents(answered(1), { timeoutMs: 60_000 });
   const errors = events.filter(({ type }) => type === "tool:error");
   const unknown = errors.filter(({ data }) => String(data.error).startsWith("There is no tool"));
   for (const text of all.slice(0, 16)) {

@@ -40,7 +40,7 @@ Deno.test(`fault 2: ${kills} kills at random moments under load lose and repeat 
   await using load = new Load(random);
   for (let kill = 0; kill < kills; kill++) {
     const moment = within(randomMoment(load, random), { timeoutMs: 60_000, what: `kill ${kill}` });
-    await load.while(moment);
+    await load.whileRunning(moment);
     await load.gateway.kill();
   }
   const { problems, ...figures } = await load.finish();

@@ -8,7 +8,7 @@ import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { toolTexts } from "../support/mcp/mcp_folder.ts";
+import { toolResults } from "../support/mcp/mcp_folder.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
@@ -92,7 +92,7 @@ Deno.test("fault 2: a tool killed between its journal entry and its start does n
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId, capabilities });
   const { terminal } = await adapter.replyTo(id);
   assert.deepEqual(terminal.files, []);
-  const [told] = toolTexts(llm.requests[1]!.body);
+  const [told] = toolResults(llm.requests[1]!.body);
   assert.match(told!, /interrupted; its outcome is unknown/);
   assert.equal(adapter.frames.filter(({ type }) => type === "approval_request").length, 0);
 });

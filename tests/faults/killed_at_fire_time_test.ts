@@ -7,7 +7,7 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { historyRows } from "../e2e/history_rows.ts";
-import { SchedulerPlace } from "./scheduler_process.ts";
+import { SchedulerFolder } from "./scheduler_folder.ts";
 
 const nodeId = "adapter-1";
 const rounds = 20;
@@ -35,7 +35,7 @@ const everySecond = `tasks:
 
 Deno.test("kills around fire times run nothing twice, and neither lose nor repeat a prompt", async () => {
   await using llm = LlmServer.start();
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(everySecond);
   const waits: number[] = [];
   const startedAt = performance.now();
@@ -66,7 +66,7 @@ async function idle(url: string): Promise<void> {
 
 function check(
   { place, adapter, llm }: {
-    readonly place: SchedulerPlace;
+    readonly place: SchedulerFolder;
     readonly adapter: AdapterClient;
     readonly llm: LlmServer;
   },

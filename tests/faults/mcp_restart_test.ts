@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
-import { badServer, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, toolResults } from "../support/mcp/mcp_folder.ts";
 import { exited } from "../support/process/processes.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -36,7 +36,7 @@ Deno.test("fault 17: a server that hangs is detected, terminated and replaced; t
     );
     const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
     assert.equal(terminal.content, "Done.");
-    return toolTexts((await gateway.llm.request(from + 1)).body);
+    return toolResults((await gateway.llm.request(from + 1)).body);
   };
   const before = await call("hung__pid", "other__pid");
   const pid = Number(before[0]);

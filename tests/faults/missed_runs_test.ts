@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
 import { exited } from "../support/process/processes.ts";
-import { SchedulerPlace } from "./scheduler_process.ts";
+import { SchedulerFolder } from "./scheduler_folder.ts";
 
 const minute = 60_000;
 const policies = ["skip", "once", "all"] as const;
@@ -19,13 +19,13 @@ const everyTenMinutes = "tasks:\n" + policies.map((missed) => `
     command: echo "$CLARA_FIRE_AT" >> ${missed}
 `).join("");
 
-function written(place: SchedulerPlace, name: string, count = 1): Promise<readonly string[]> {
-  return within(place.written(name, count), { what: `${count} lines of ${name}` });
+function written(place: SchedulerFolder, name: string, count = 1): Promise<readonly string[]> {
+  return within(place.waitForLines(name, count), { what: `${count} lines of ${name}` });
 }
 
 for (const signal of signals) {
   Deno.test(`runs missed between ${signal} and the next start run as configured`, async () => {
-    await using place = new SchedulerPlace();
+    await using place = new SchedulerFolder();
     place.write(everyTenMinutes);
     {
       await using gateway = await place.start();
@@ -33,7 +33,7 @@ for (const signal of signals) {
       await gateway.kill(signal);
     }
     const first = Object.fromEntries(policies.map((name) => [name, place.lines(name)[0]!]));
-    place.letPass(65 * minute);
+    place.ageTasks(65 * minute);
     // The missed times are 10, 20, … 60 minutes after the (shifted) first time.
     const after = (name: string, minutes: number) =>
       new Date(Date.parse(first[name]!) + (minutes - 65) * minute).toISOString();
@@ -51,7 +51,7 @@ for (const signal of signals) {
   });
 
   Deno.test(`a single fire time during the pause after ${signal} is neither lost nor repeated`, async () => {
-    await using place = new SchedulerPlace();
+    await using place = new SchedulerFolder();
     place.write(`tasks:
   - { name: later, type: one_shot, delay: 3600, command: 'echo "$CLARA_FIRE_AT" >> later' }
   - { name: now, type: one_shot, delay: 0, command: echo now >> now }
@@ -62,7 +62,7 @@ for (const signal of signals) {
       await gateway.kill(signal);
     }
     assert.deepEqual(place.lines("later"), []);
-    place.letPass(65 * minute);
+    place.ageTasks(65 * minute);
     for (let start = 0; start < 3; start++) {
       await using gateway = await place.start();
       const [fireAt] = await written(place, "later");
@@ -75,7 +75,7 @@ for (const signal of signals) {
 }
 
 Deno.test("a single fire time in the past runs once, at the first start that sees it", async () => {
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - { name: past, type: one_shot, run_at: 2020-01-01T00:00:00Z, command: 'echo "$CLARA_FIRE_AT" >> past' }
   - { name: skipped, type: one_shot, run_at: 2020-01-01T00:00:00Z, missed: skip, command: echo x >> skipped }
@@ -90,7 +90,7 @@ Deno.test("a single fire time in the past runs once, at the first start that see
 });
 
 Deno.test("a run interrupted by a kill is reported as failed, its process is gone, and it does not run again", async () => {
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - name: long
     type: one_shot
@@ -118,7 +118,7 @@ Deno.test("a run interrupted by a kill is reported as failed, its process is gon
 });
 
 Deno.test("a run ended by a graceful stop is recorded as such, not as interrupted", async () => {
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - { name: long, type: one_shot, delay: 0, command: echo $$ >> long; exec sleep 300 }
 `);

@@ -70,7 +70,7 @@ Deno.test("fault 10: past the byte limit large messages are refused, also after 
   assert.ok(held > 1.5 * MiB && held < 1.6 * MiB, `${held} bytes`);
   // A known message is answered as always.
   const from = before.frames.length;
-  before.sayAgain("large 0", { requestId: "large 0", channelId: "large 0", attachments });
+  before.resend("large 0", { requestId: "large 0", channelId: "large 0", attachments });
   assert.equal((await answerTo(before, "large 0", from)).state, "duplicate");
   assert.equal(await queuedBytes(killed), held);
   await killed.kill();

@@ -82,7 +82,7 @@ Deno.test("fault 2: a session that is complete on disk continues after a kill, a
   const there = await reader.connect(killed.url);
   const seen = there.say("seen");
   const { terminal } = await there.replyTo(seen);
-  reader.take(there);
+  reader.collect(there);
   const { lastSeq } = reader;
   // The next one is sent completely and lost in transit.
   there.relay!.stall("to-client");
@@ -104,8 +104,8 @@ Deno.test("fault 2: a session that is complete on disk continues after a kill, a
   await back.replyTo(next);
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
-  assert.deepEqual([seen, unseen, next].map((id) => reader.endsOf(id)), [1, 1, 1]);
+  reader.assertComplete();
+  assert.deepEqual([seen, unseen, next].map((id) => reader.countEnds(id)), [1, 1, 1]);
   assert.equal(llm.requests.length, 3);
 });
 
@@ -134,7 +134,7 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused a
     await second.kill();
   }
   await using gateway = await startGateway(llm, folder);
-  await using back = await reader.refused(gateway.url);
+  await using back = await reader.resumeRefused(gateway.url);
   const { terminal, frames } = await back.replyTo(id);
   assert.equal(frames[0]!.seq, 1);
   assert.ok([text.join(""), "Count"].includes(terminal.content!), terminal.content);
@@ -165,7 +165,7 @@ Deno.test("fault 2: frames neither seen nor on disk are lost, and their numbers 
   assert.equal(terminal.content, "four five");
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(reader.frames.filter(isTerminal).length, 1);
 });
 
@@ -191,6 +191,6 @@ Deno.test("fault 13: if the store rejects frames, no reply is lost, one warning 
   const back = await reader.connect(gateway.url);
   await back.replyTo(back.say("next"));
   await reader.close(back);
-  reader.assertWhole();
-  assert.equal(reader.endsOf(id), 1);
+  reader.assertComplete();
+  assert.equal(reader.countEnds(id), 1);
 });

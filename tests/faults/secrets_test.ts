@@ -7,7 +7,7 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
-import { badServer, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, toolResults } from "../support/mcp/mcp_folder.ts";
 import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 
 /** A secret for each setting that takes one; they look like nothing else. */
@@ -95,8 +95,8 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
   for (const word of ["peek", "refuse", "break", "cut", "plain"]) {
     await adapter.replyTo(adapter.say(word), { timeoutMs: 30_000 });
   }
-  const peeked = llm.requests.map(({ body }) => body).find((body) => toolTexts(body).length > 0);
-  assert.deepEqual(toolTexts(peeked!), ["(not set)", "(not set)"]);
+  const peeked = llm.requests.map(({ body }) => body).find((body) => toolResults(body).length > 0);
+  assert.deepEqual(toolResults(peeked!), ["(not set)", "(not set)"]);
   for (const frame of [{ type: "mcp_list" }, { type: "mcp_status", server_name: "web" }]) {
     const from = adapter.frames.length;
     adapter.send({ ...frame, request_id: "mcp" });

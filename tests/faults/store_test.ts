@@ -141,7 +141,7 @@ Deno.test("fault 12: kills during checkpoints leave an intact store with every a
   await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   for (const [index, requestId] of ids.entries()) {
-    adapter.sayAgain(text, { requestId, channelId: `${index % sentEach % 8}` });
+    adapter.resend(text, { requestId, channelId: `${index % sentEach % 8}` });
   }
   for (const id of ids) {
     const { terminal } = await adapter.replyTo(id, { timeoutMs: 60_000 });
@@ -179,7 +179,7 @@ for (
     await using gateway = await startGateway(llm, folder);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     for (const [index, requestId] of ids.entries()) {
-      adapter.sayAgain(`message ${index}`, { requestId });
+      adapter.resend(`message ${index}`, { requestId });
       assert.equal((await adapter.replyTo(requestId)).terminal.content, `message ${index}`);
     }
     assert.equal(llm.requests.filter(({ body }) => lastText(body).startsWith("message")).length, 5);

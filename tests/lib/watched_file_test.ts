@@ -4,15 +4,15 @@ import { ConfigError } from "../../src/lib/config_error.ts";
 import { logger } from "../../src/logging/log.ts";
 import { WatchedFile } from "../../src/lib/watched_file.ts";
 import { within } from "../support/deadline.ts";
-import { Recording } from "../support/load/recording.ts";
+import { AwaitableList } from "../support/awaitable_list.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
 /** A watched file in its own folder, and the texts applied so far. Texts that contain "wrong" are rejected. */
 class WatchedFixture implements AsyncDisposable {
   readonly folder = new TempFolder("clara_live_");
   readonly path: string;
-  readonly applied = new Recording<string | undefined>();
-  readonly rejected = new Recording<string>();
+  readonly applied = new AwaitableList<string | undefined>();
+  readonly rejected = new AwaitableList<string>();
   readonly file: WatchedFile;
   /** If set, `apply` throws it for any text. */
   problem?: Error;

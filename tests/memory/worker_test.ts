@@ -9,7 +9,7 @@ import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../store/conformance/samples.ts";
 import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
-import { Recording } from "../support/load/recording.ts";
+import { AwaitableList } from "../support/awaitable_list.ts";
 
 async function addExchange(
   store: SqliteStore,
@@ -27,7 +27,7 @@ function testWorker(
   test: (
     context: {
       readonly store: SqliteStore;
-      readonly attempted: Recording<WaitingExchange>;
+      readonly attempted: AwaitableList<WaitingExchange>;
       readonly run: (
         add: (exchange: WaitingExchange) => Promise<void>,
         options?: Partial<MemoryWorkerOptions>,
@@ -38,7 +38,7 @@ function testWorker(
   Deno.test(name, async () => {
     await using place = new SqlitePlace();
     await using store = await place.open();
-    const attempted = new Recording<WaitingExchange>();
+    const attempted = new AwaitableList<WaitingExchange>();
     await test({
       store,
       attempted,

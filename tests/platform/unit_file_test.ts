@@ -13,7 +13,7 @@ async function systemdAnalyze(folder: string, ...args: readonly string[]) {
 }
 
 Deno.test({
-  name: "systemd takes both units, whatever stands in the paths and arguments",
+  name: "systemd accepts both units, whatever the paths and arguments contain",
   ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
@@ -32,7 +32,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd counts the machine's service among the well protected ones",
+  name: "systemd rates the machine's service as well protected",
   ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
@@ -45,10 +45,10 @@ Deno.test({
   },
 });
 
-Deno.test("what systemd cannot take in any quotes is refused", () => {
+Deno.test("paths and arguments that systemd cannot quote are refused", () => {
   const unit = (command: readonly string[], folder = "/") => () =>
     unitFile({ scope: "user", command, folder });
-  assert.throws(unit(['/opt/"clara"']), /Cannot write a unit for .*no program with quotes/);
+  assert.throws(unit(['/opt/"clara"']), /Cannot write a unit for .*a program with quotes/);
   assert.throws(unit(["/opt/clara", "a\nb"]), /Cannot write a unit with control characters/);
   assert.throws(unit(["/opt/clara"], "/a\nExecStart=/evil"), /control characters/);
 });

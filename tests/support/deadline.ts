@@ -14,7 +14,7 @@ export async function within<T>(promise: Promise<T>, options: DeadlineOptions): 
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const text = typeof what === "string" ? what : what();
-    late.reject(new Error(`Waited ${timeoutMs} ms in vain for ${text}`));
+    late.reject(new Error(`Timed out after ${timeoutMs} ms waiting for ${text}`));
   }, timeoutMs);
   try {
     return await Promise.race([promise, late.promise]);

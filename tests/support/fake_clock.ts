@@ -20,7 +20,7 @@ interface Timer {
 }
 
 /** How many event-loop turns such work may take. */
-const patience = 300;
+const maxTurns = 300;
 
 export class FakeClock implements Clock {
   readonly #busy: () => boolean;
@@ -49,7 +49,7 @@ export class FakeClock implements Clock {
   }
 
   /** Advances time, firing timers one by one. */
-  async pass(ms: number): Promise<void> {
+  async advance(ms: number): Promise<void> {
     const end = this.#passed + ms;
     await this.settle();
     for (;;) {
@@ -64,8 +64,8 @@ export class FakeClock implements Clock {
   }
 
   /** Advances time until the clock shows `at`. */
-  passUntil(at: string): Promise<void> {
-    return this.pass(Date.parse(at) - this.now());
+  advanceTo(at: string): Promise<void> {
+    return this.advance(Date.parse(at) - this.now());
   }
 
   /** Sets the time shown, as people, NTP and a waking machine do; no time elapses. */
@@ -79,6 +79,6 @@ export class FakeClock implements Clock {
     do {
       // Turns for a read, a write and what follows it.
       for (let turn = 0; turn < 3; turn++) await setImmediate();
-    } while (this.#busy() && ++turns < patience);
+    } while (this.#busy() && ++turns < maxTurns);
   }
 }

@@ -9,7 +9,7 @@ import { TempFolder } from "./process/temp_folder.ts";
 export type Entry = Readonly<Record<string, unknown>>;
 
 /** An event as the recording hook received it on standard input and in its environment. */
-export interface NotedEvent {
+export interface RecordedEvent {
   readonly type: string;
   readonly timestamp: string;
   readonly node_id: string | null;
@@ -24,7 +24,7 @@ export interface NotedEvent {
 }
 
 /** A run as `/admin/hooks/results` and `/admin/tasks/results` show it. */
-export interface RunAnswer {
+export interface RunResult {
   readonly name: string;
   readonly trigger: string;
   readonly ok?: boolean;
@@ -97,7 +97,7 @@ export class HooksFolder extends TempFolder {
   }
 
   /** The events recorded completely. */
-  events(): readonly NotedEvent[] {
+  events(): readonly RecordedEvent[] {
     const environments = readText(this.file("environments")).split("\0\0").slice(0, -1)
       .map((text) => Object.fromEntries(text.split("\0").map(variableOf)));
     const lines = this.lines("events.jsonl");
@@ -105,13 +105,13 @@ export class HooksFolder extends TempFolder {
   }
 
   /** Resolves to the recorded events when `predicate` accepts them. */
-  async noted(
-    predicate: (events: readonly NotedEvent[]) => boolean,
+  async waitForEvents(
+    predicate: (events: readonly RecordedEvent[]) => boolean,
     options: { readonly timeoutMs?: number; readonly what?: string } = {},
-  ): Promise<readonly NotedEvent[]> {
+  ): Promise<readonly RecordedEvent[]> {
     let late = false;
     let events = this.events();
-    const look = async () => {
+    const poll = async () => {
       while (!late && !predicate(events)) {
         await new Promise((resolve) => setTimeout(resolve, 10));
         events = this.events();
@@ -121,7 +121,7 @@ export class HooksFolder extends TempFolder {
     const what = () =>
       `${options.what ?? "events"}; there are ${events.map(({ type }) => type).join(" ")}`;
     try {
-      return await within(look(), { timeoutMs: 20_000, ...options, what });
+      return await within(poll(), { timeoutMs: 20_000, ...options, what });
     } finally {
       late = true;
     }
@@ -147,13 +147,13 @@ export async function hookRuns(
   name: string,
   count = 1,
   options: { readonly timeoutMs?: number } = {},
-): Promise<readonly RunAnswer[]> {
+): Promise<readonly RunResult[]> {
   let late = false;
-  let found: readonly RunAnswer[] = [];
-  const look = async () => {
+  let found: readonly RunResult[] = [];
+  const poll = async () => {
     while (!late) {
       const path = `/hooks/results?limit=100&name=${encodeURIComponent(name)}`;
-      const { results } = await admin<{ results: readonly RunAnswer[] }>(gateway, path);
+      const { results } = await admin<{ results: readonly RunResult[] }>(gateway, path);
       found = results.toReversed();
       if (found.length >= count) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -162,7 +162,7 @@ export async function hookRuns(
   };
   const what = () => `${count} runs of hook ${name}; there are ${found.length}`;
   try {
-    return await within(look(), { ...options, what });
+    return await within(poll(), { ...options, what });
   } finally {
     late = true;
   }

@@ -59,7 +59,7 @@ export class HttpExchange {
   }
 
   /** Aborted if the client leaves, or the connection breaks, before the end of the response. */
-  get left(): AbortSignal {
+  get clientLeft(): AbortSignal {
     return this.#left.signal;
   }
 

@@ -6,10 +6,10 @@
 import { HttpExchange } from "./http_exchange.ts";
 import { sendJson } from "./llm/answer.ts";
 import { forever, unlessAborted } from "./llm/stream.ts";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 
 /** A stored memory. */
-export interface KeptMemory {
+export interface StoredMemory {
   readonly id: string;
   readonly memory: string;
   readonly user_id?: string;
@@ -38,7 +38,7 @@ export interface Mem0Fault {
   /** Whether it hangs until the client leaves. */
   readonly hangs?: boolean;
   /** Whether it performs the request before it fails or hangs. Default: false. */
-  readonly does?: boolean;
+  readonly performs?: boolean;
 }
 
 interface Answer {
@@ -52,8 +52,8 @@ export class Mem0Server implements AsyncDisposable {
   readonly url: string;
   /** The API key it expects. */
   readonly key = key;
-  readonly requests = new Recording<Mem0Request>(({ method, path }) => `${method} ${path}`);
-  readonly kept: KeptMemory[] = [];
+  readonly requests = new AwaitableList<Mem0Request>(({ method, path }) => `${method} ${path}`);
+  readonly memories: StoredMemory[] = [];
   readonly #hosted: boolean;
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
@@ -79,15 +79,15 @@ export class Mem0Server implements AsyncDisposable {
   }
 
   /** Removes all faults. */
-  well(): void {
+  recover(): void {
     this.#faults.length = 0;
   }
 
   /** Stores a memory as if it had been added before. */
-  keep(memory: string, fields: Partial<KeptMemory>): void {
+  addMemory(memory: string, fields: Partial<StoredMemory>): void {
     const id = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, "0")}`;
     const created_at = new Date(1_700_000_000_000 + this.#ids * 1000).toISOString();
-    this.kept.push({ id, memory, metadata: {}, created_at, ...fields });
+    this.memories.push({ id, memory, metadata: {}, created_at, ...fields });
   }
 
   /** The requests that add a memory. */
@@ -132,17 +132,17 @@ export class Mem0Server implements AsyncDisposable {
     };
     this.requests.add(request);
     try {
-      await sendJson(exchange, await this.#faulty(request, exchange.left));
+      await sendJson(exchange, await this.#faulty(request, exchange.clientLeft));
     } catch (error) {
-      if (!exchange.left.aborted) throw error;
+      if (!exchange.clientLeft.aborted) throw error;
     }
   }
 
   async #faulty(request: Mem0Request, left: AbortSignal): Promise<Answer> {
     const fault = this.#faults.find(({ applies }) => applies(request));
     if (!fault) return this.#answer(request);
-    const { hangs, does, status, body = { detail: "out of order" } } = fault;
-    const done = does ? this.#answer(request) : undefined;
+    const { hangs, performs, status, body = { detail: "out of order" } } = fault;
+    const done = performs ? this.#answer(request) : undefined;
     if (hangs) await unlessAborted(forever, left);
     return status === undefined ? done ?? this.#answer(request) : { status, body };
   }
@@ -187,20 +187,20 @@ export class Mem0Server implements AsyncDisposable {
     switch (`${method} ${path}`) {
       case "POST /memories":
         this.#add(body);
-        return ok({ results: [{ id: this.kept.at(-1)!.id, event: "ADD" }] });
+        return ok({ results: [{ id: this.memories.at(-1)!.id, event: "ADD" }] });
       case "POST /search": {
         const filters = { ...body.filters as Readonly<Record<string, unknown>> };
         for (const name of ["user_id", "agent_id", "run_id"]) {
           if (body[name] !== undefined) filters[name] = body[name];
         }
-        const found = this.kept.filter((memory) => equal(memory, filters));
+        const found = this.memories.filter((memory) => equal(memory, filters));
         const results = found.map((memory) => ({ ...memory, score: 0.5 }));
         return ok({ results: results.slice(0, Number(body.top_k ?? 100)) });
       }
       case "GET /memories": {
         const { top_k = "100", ...filters } = query;
         if (Number(top_k) > 1000) return { status: 422, body: { detail: "top_k" } };
-        const found = this.kept.filter((memory) => equal(memory, filters));
+        const found = this.memories.filter((memory) => equal(memory, filters));
         return ok({ results: found.slice(0, Number(top_k)) });
       }
     }
@@ -211,14 +211,17 @@ export class Mem0Server implements AsyncDisposable {
   #add(body: Readonly<Record<string, unknown>>): void {
     const { messages, metadata = {}, ...ids } = body;
     const [said] = messages as readonly { readonly content: string }[];
-    this.keep(said!.content, { ...ids, metadata: metadata as Readonly<Record<string, unknown>> });
+    this.addMemory(said!.content, {
+      ...ids,
+      metadata: metadata as Readonly<Record<string, unknown>>,
+    });
   }
 
   /** Ids not in the filter must be absent; `*` matches any that is present. */
-  #hostedMatches(filters: unknown): readonly KeptMemory[] {
+  #hostedMatches(filters: unknown): readonly StoredMemory[] {
     const { AND } = filters as { readonly AND: readonly Readonly<Record<string, unknown>>[] };
     const wanted = Object.assign({}, ...AND) as Readonly<Record<string, unknown>>;
-    return this.kept.filter((memory) =>
+    return this.memories.filter((memory) =>
       (["user_id", "agent_id", "app_id", "run_id"] as const).every((name) => {
         const want = wanted[name];
         const has = memory[name];
@@ -231,9 +234,9 @@ export class Mem0Server implements AsyncDisposable {
   }
 
   #remove(id: string): Answer {
-    const index = this.kept.findIndex((memory) => memory.id === id);
+    const index = this.memories.findIndex((memory) => memory.id === id);
     if (index < 0) return notFound();
-    this.kept.splice(index, 1);
+    this.memories.splice(index, 1);
     return ok({ message: "Memory deleted successfully!" });
   }
 }
@@ -248,9 +251,9 @@ export function isSearch({ path }: Mem0Request): boolean {
   return path === "/v3/memories/search/" || path === "/search";
 }
 
-function equal(memory: KeptMemory, filters: Readonly<Record<string, unknown>>): boolean {
+function equal(memory: StoredMemory, filters: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(filters).every(([name, value]) =>
-    memory[name as keyof KeptMemory] === value
+    memory[name as keyof StoredMemory] === value
   );
 }
 

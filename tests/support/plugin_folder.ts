@@ -4,18 +4,18 @@
  */
 
 import { join } from "node:path";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
 /** A temporary folder with these files, by name. */
 export class PluginFolder extends TempFolder {
   /** What plugins reported, in order; only for a gateway in the test's process. */
-  readonly told = new Recording<unknown>();
+  readonly reports = new AwaitableList<unknown>();
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     super("clara_plugins_");
     for (const [name, text] of Object.entries(files)) this.write(name, text);
-    Reflect.set(globalThis, this.path, (what: unknown) => this.told.add(what));
+    Reflect.set(globalThis, this.path, (what: unknown) => this.reports.add(what));
   }
 
   /** The part of a gateway's configuration that points here. */

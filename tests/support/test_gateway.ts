@@ -17,7 +17,7 @@ import { Gateway } from "../../src/app/gateway.ts";
 import { AdapterClient } from "./adapter/client.ts";
 import type { ConnectOptions } from "./adapter/connect_options.ts";
 import { LlmServer } from "./llm/server.ts";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
 /** What a test overrides in the default configuration. */
@@ -39,7 +39,7 @@ export interface TestGatewayOptions {
 /** A running gateway. */
 export class TestGateway implements AsyncDisposable {
   /** All events, across restarts. */
-  readonly events = new Recording<GatewayEvent>();
+  readonly events = new AwaitableList<GatewayEvent>();
   readonly #folder = new TempFolder("clara_gateway_");
   readonly #bus = new EventBus();
   readonly #ownLlm?: LlmServer;

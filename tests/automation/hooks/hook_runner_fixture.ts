@@ -6,14 +6,14 @@ import type { Hook, HookAction } from "../../../src/automation/hooks/hook.ts";
 import type { HookEvent } from "../../../src/automation/hooks/event.ts";
 import { HookRunner, type HookRunnerOptions } from "../../../src/automation/hooks/runner.ts";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
-import { Recording } from "../../support/load/recording.ts";
+import { AwaitableList } from "../../support/awaitable_list.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { hookOf } from "./sample_hook.ts";
 
 export class HookRunnerFixture implements AsyncDisposable {
   readonly events = new EventBus();
   /** All events, including hook:error. */
-  readonly emitted = new Recording<GatewayEvent>();
+  readonly emitted = new AwaitableList<GatewayEvent>();
   readonly folder = new TempFolder("clara_hooks_");
   readonly store: SqliteStore;
   readonly runner: HookRunner;
@@ -93,7 +93,7 @@ export class HookRunnerFixture implements AsyncDisposable {
 
 /** A function hook that records its events and returns once `until` is resolved. */
 export function recordingHook(until: Promise<void> = Promise.resolve()) {
-  const got = new Recording<HookEvent>();
+  const got = new AwaitableList<HookEvent>();
   const action: HookAction = {
     type: "function",
     run: async (event) => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
 import { AdapterClient } from "../../support/adapter/client.ts";
 import { GatewayProcess } from "../../support/process/gateway_process.ts";
-import { offered, toolTexts } from "../../support/mcp/mcp_folder.ts";
+import { offeredTools, toolResults } from "../../support/mcp/mcp_folder.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -74,10 +74,10 @@ Deno.test("a plugin's tool is offered, gets checked arguments, and its result re
     type: "object",
     properties: { sides: { type: "integer", minimum: 2 } },
   });
-  const [good, bad] = toolTexts(second!);
+  const [good, bad] = toolResults(second!);
   assert.equal(good, "It shows one of 20.");
   assert.match(bad!, /^Cannot call "roll_die": "sides": .*2/);
-  assert.ok(offered(second!).includes("roll_die"));
+  assert.ok(offeredTools(second!).includes("roll_die"));
 });
 
 Deno.test("a hook gets the whole event if its filter matches", async () => {
@@ -95,7 +95,7 @@ Deno.test("a hook gets the whole event if its filter matches", async () => {
   const requestId = adapter.say("for it", { channelId: "room-1", userId: "Ada" });
   await adapter.replyTo(requestId);
   await gateway.stop();
-  const [received, sent, ...rest] = folder.told.items as Record<string, unknown>[];
+  const [received, sent, ...rest] = folder.reports.items as Record<string, unknown>[];
   const who = {
     node_id: "node-1",
     platform: "discord",
@@ -125,10 +125,10 @@ Deno.test("tasks run at their fire times, and a one_shot once", async () => {
   });
   await using gateway = await TestGateway.start({ llm: "echo", config: folder.config });
   const told = (name: string, from: number) =>
-    folder.told.waitFor((run) => (run as { name: string }).name === name, { from });
+    folder.reports.waitFor((run) => (run as { name: string }).name === name, { from });
   const once = await told("once", 0) as { readonly fire_at: string };
   const first = await told("tick", 0) as { readonly fire_at: string; signal: AbortSignal };
-  const at = folder.told.items.indexOf(first) + 1;
+  const at = folder.reports.items.indexOf(first) + 1;
   const second = await told("tick", at) as typeof first;
   assert.equal(Date.parse(second.fire_at) - Date.parse(first.fire_at), 1000);
   assert.ok(first.signal instanceof AbortSignal);
@@ -160,6 +160,6 @@ Deno.test("what a plugin registers after loading becomes active", async () => {
   while (!(await names()).includes("second"));
   gateway.llm.reply({ toolCalls: [{ name: "late_tool", arguments: {} }] });
   await adapter.replyTo(adapter.say("two"));
-  await folder.told.waitFor((content) => content === "two");
-  assert.deepEqual(toolTexts(gateway.llm.requests.at(-1)!.body), ["at last"]);
+  await folder.reports.waitFor((content) => content === "two");
+  assert.deepEqual(toolResults(gateway.llm.requests.at(-1)!.body), ["at last"]);
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
-import { offered, toolTexts } from "../../support/mcp/mcp_folder.ts";
+import { offeredTools, toolResults } from "../../support/mcp/mcp_folder.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -32,7 +32,7 @@ Deno.test("a hook that throws, rejects or hangs emits hook:error, and other hook
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("one"));
   await adapter.replyTo(adapter.say("two"));
-  await folder.told.waitFor((what) => what === "two");
+  await folder.reports.waitFor((what) => what === "two");
   const late = "it took longer than 0.05 seconds";
   const errors: readonly [name: string, error: string][] = [
     ["throws", "at once"],
@@ -41,15 +41,15 @@ Deno.test("a hook that throws, rejects or hangs emits hook:error, and other hook
     ["hangs", late],
   ];
   const failures = (wanted: string) =>
-    (folder.told.items as { readonly hook_name?: string }[])
+    (folder.reports.items as { readonly hook_name?: string }[])
       .filter(({ hook_name }) => hook_name === wanted);
   for (const [name, error] of errors) {
-    await folder.told.waitFor(() => failures(name).length === 2);
+    await folder.reports.waitFor(() => failures(name).length === 2);
     for (const { duration_ms: _, ...data } of failures(name) as Record<string, unknown>[]) {
       assert.deepEqual(data, { hook_name: name, failed_event: "message:sent", error });
     }
   }
-  await folder.told.waitFor((what) => what === late);
+  await folder.reports.waitFor((what) => what === late);
   await gateway.stop();
   // A failure while handling hook:error is not reported, which prevents loops.
   const told = gateway.events.items.filter(({ name }) => name === "hook:error");
@@ -114,7 +114,7 @@ Deno.test("whatever a tool returns or throws reaches the model, and the turn con
   gateway.llm.reply({ toolCalls }, { text: "Well." });
   const { terminal } = await adapter.replyTo(adapter.say("All of them"));
   assert.equal(terminal.content, "Well.");
-  const told = toolTexts(gateway.llm.requests[1]!.body);
+  const told = toolResults(gateway.llm.requests[1]!.body);
   Object.values(outcomes).forEach(([, wanted], index) => {
     if (typeof wanted === "string") assert.equal(told[index], wanted);
     else assert.match(told[index]!, wanted);
@@ -145,14 +145,14 @@ Deno.test("the policy applies to plugin tools, which get their caller and a sign
   const requestId = adapter.say("Look");
   await adapter.replyTo(requestId);
   const [first, second] = gateway.llm.requests.map(({ body }) => body);
-  const mine = offered(first!).filter((name) => ["looks", "writes", "asks"].includes(name));
+  const mine = offeredTools(first!).filter((name) => ["looks", "writes", "asks"].includes(name));
   assert.deepEqual(mine, ["looks"]);
-  assert.deepEqual(toolTexts(second!), [
+  assert.deepEqual(toolResults(second!), [
     "seen",
     'There is no tool "writes".',
     'There is no tool "asks".',
   ]);
-  const { signal, ...context } = folder.told.items[0] as { readonly signal: AbortSignal };
+  const { signal, ...context } = folder.reports.items[0] as { readonly signal: AbortSignal };
   assert.deepEqual(context, {
     args: { more: 1 },
     platform: "discord",
@@ -163,13 +163,13 @@ Deno.test("the policy applies to plugin tools, which get their caller and a sign
   assert.equal(signal.aborted, false);
 
   await adapter.replyTo(adapter.say("And the boss?", { userId: "boss" }));
-  assert.ok(offered(gateway.llm.requests.at(-1)!.body).includes("asks"));
+  assert.ok(offeredTools(gateway.llm.requests.at(-1)!.body).includes("asks"));
 
   gateway.llm.reply({ toolCalls: [{ name: "waits", arguments: {} }] });
   const waiting = adapter.say("Wait");
-  await folder.told.waitFor((what) => what === "waiting");
+  await folder.reports.waitFor((what) => what === "waiting");
   adapter.cancel(waiting);
   assert.equal((await adapter.replyTo(waiting)).terminal.type, "cancelled");
-  await folder.told.waitFor((what) => what === "stopped");
-  assert.ok(!folder.told.items.includes("must not run"));
+  await folder.reports.waitFor((what) => what === "stopped");
+  assert.ok(!folder.reports.items.includes("must not run"));
 });

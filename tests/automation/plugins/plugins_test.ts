@@ -59,12 +59,12 @@ Deno.test("a plugin that takes too long to load is skipped, whatever it does lat
   });
   await using fixture = new PluginsFixture(folder.path, folder, 100);
   await fixture.plugins.load();
-  for (const goOn of folder.told.items.slice() as (() => void)[]) goOn();
-  await folder.told.waitFor((what) => what === "went on");
+  for (const goOn of folder.reports.items.slice() as (() => void)[]) goOn();
+  await folder.reports.waitFor((what) => what === "went on");
   assert.deepEqual(fixture.plugins.names, ["c_good.js"]);
   assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["good"]);
   assert.equal(fixture.registry.get("late"), undefined);
-  assert.equal(folder.told.items.length, 3);
+  assert.equal(folder.reports.items.length, 3);
 });
 
 Deno.test("a folder that is missing or a file has no plugins", async () => {
@@ -90,7 +90,7 @@ Deno.test("a plugin that registers a taken name later is deactivated completely"
   await fixture.plugins.load();
   assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["taken", "own"]);
   assert.ok(fixture.registry.get("tool"));
-  const add = await folder.told.waitFor(() => true) as () => void;
+  const add = await folder.reports.waitFor(() => true) as () => void;
   add();
   assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["taken"]);
   assert.equal(fixture.registry.get("tool"), undefined);

@@ -79,9 +79,9 @@ class ReminderFixture implements AsyncDisposable {
 Deno.test("a reminder becomes a prompt in its channel when it is due", async () => {
   await using fixture = await ReminderFixture.open();
   await fixture.add("a", 5 * minute);
-  await fixture.clock.pass(5 * minute - 1);
+  await fixture.clock.advance(5 * minute - 1);
   assert.equal(fixture.said.length, 0);
-  await fixture.clock.pass(1);
+  await fixture.clock.advance(1);
   const { requestId, text, ...prompt } = fixture.said[0]!;
   assert.match(requestId, /^reminder-a/);
   assert.ok(
@@ -95,7 +95,7 @@ Deno.test("a reminder becomes a prompt in its channel when it is due", async () 
     fallback: `⏰ ${wish}`,
   });
   assert.deepEqual(fixture.events.map(({ name }) => name), ["scheduler:task_run"]);
-  await fixture.clock.pass(60 * minute);
+  await fixture.clock.advance(60 * minute);
   assert.equal(fixture.said.length, 1);
   assert.equal(fixture.clock.timers, 0, "no timer is left");
 });
@@ -107,7 +107,7 @@ Deno.test("reminders arrive in order of their due times", async () => {
   await fixture.add("now", 0);
   await fixture.clock.settle();
   assert.deepEqual(fixture.ids, ["reminder-now"]);
-  await fixture.clock.pass(30 * minute);
+  await fixture.clock.advance(30 * minute);
   assert.deepEqual(fixture.ids, ["reminder-now", "reminder-soon", "reminder-late"]);
 });
 
@@ -115,10 +115,10 @@ Deno.test("after sleep or a clock change a reminder is at most half a minute lat
   await using fixture = await ReminderFixture.open();
   await fixture.add("a", 60 * minute);
   fixture.clock.set("2026-05-01T14:00:00Z");
-  await fixture.clock.pass(31_000);
+  await fixture.clock.advance(31_000);
   assert.deepEqual(fixture.ids, ["reminder-a"]);
   fixture.clock.set(noon);
-  await fixture.clock.pass(180 * minute);
+  await fixture.clock.advance(180 * minute);
   assert.equal(fixture.said.length, 1);
 });
 
@@ -143,12 +143,12 @@ Deno.test("a reminder that its channel rejects is retried and does not block oth
   };
   await fixture.add("a", 1000);
   await fixture.add("b", 1000);
-  await fixture.clock.pass(2000);
+  await fixture.clock.advance(2000);
   assert.deepEqual(fixture.ids, ["reminder-b"]);
   const dueAt = Date.parse(noon) + 1000;
   const [waiting] = await fixture.reminders.ofUser("test:user-1");
   assert.equal(waiting!.dueAt, dueAt);
-  await fixture.clock.pass(minute);
+  await fixture.clock.advance(minute);
   assert.deepEqual(fixture.ids, ["reminder-b", "reminder-a"]);
   assert.equal(refused, 3);
   const fireTimes = fixture.events.map(({ data }) => (data as { fire_at?: string }).fire_at);
@@ -170,7 +170,7 @@ for (const method of ["due", "remove", "postpone", "nextDueAt"] as const) {
       failures++;
       throw new Error("disk full");
     };
-    await fixture.clock.pass(5 * minute);
+    await fixture.clock.advance(5 * minute);
     assert.equal(failures, 2);
     assert.deepEqual(fixture.ids, ["reminder-a"]);
     assert.equal(await fixture.store.reminders.nextDueAt(), undefined);
@@ -183,7 +183,7 @@ Deno.test("a cancelled reminder does not arrive, and only its user can cancel it
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-2" }), false);
   assert.equal((await fixture.reminders.ofUser("test:user-1")).length, 1);
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-1" }), true);
-  await fixture.clock.pass(5 * minute);
+  await fixture.clock.advance(5 * minute);
   assert.deepEqual(fixture.said, []);
 });
 
@@ -191,7 +191,7 @@ Deno.test("after a stop no reminder is delivered, and it stays in the store", as
   await using fixture = await ReminderFixture.open();
   await fixture.add("a", minute);
   await fixture.reminders.stop();
-  await fixture.clock.pass(5 * minute);
+  await fixture.clock.advance(5 * minute);
   assert.deepEqual(fixture.said, []);
   assert.equal(fixture.clock.timers, 0);
   assert.equal(

@@ -33,7 +33,7 @@ for (const { zone, date, gap } of changes) {
       })
     );
     await fixture.start(...tasks);
-    await fixture.clock.pass(36 * hour);
+    await fixture.clock.advance(36 * hour);
     crons.forEach((cron, index) => {
       const times = new FireTimes({ type: "cron", cron, timezone: zone }, { anchorAt: start });
       const due = times.due({ after: start, now: start + 36 * hour, limit: 500 });
@@ -52,12 +52,12 @@ for (const { missed, ran } of policies) {
   Deno.test(`a machine that slept through three fire times runs them according to "${missed}"`, async () => {
     await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
     await fixture.start(fixture.task({ schedule: daily, missed }));
-    await fixture.clock.pass(10 * minute);
+    await fixture.clock.advance(10 * minute);
     fixture.clock.set("2026-05-03T12:00:00Z");
     // The scheduler notices within half a minute.
-    await fixture.clock.pass(31_000);
+    await fixture.clock.advance(31_000);
     assert.deepEqual(fixture.ran, ran);
-    await fixture.clock.pass(21 * hour);
+    await fixture.clock.advance(21 * hour);
     assert.deepEqual(fixture.ran, [...ran, "2026-05-04T09:00:00"]);
   });
 
@@ -77,11 +77,11 @@ Deno.test("a fire time handled less than a minute late was not missed", async ()
   await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
   await fixture.start(fixture.task({ schedule: daily }));
   fixture.clock.set("2026-05-01T09:00:59Z");
-  await fixture.clock.pass(30_000);
+  await fixture.clock.advance(30_000);
   assert.deepEqual(fixture.ran, []);
   await fixture.restartAt("2026-05-02T08:00:00Z", fixture.task({ schedule: daily }));
   fixture.clock.set("2026-05-02T09:00:20Z");
-  await fixture.clock.pass(30_000);
+  await fixture.clock.advance(30_000);
   assert.deepEqual(fixture.ran, ["2026-05-02T09:00:00"]);
 });
 
@@ -89,9 +89,9 @@ for (const { missed, ran } of policies) {
   Deno.test(`a fire time passed over by setting the clock ahead runs according to "${missed}"`, async () => {
     await using fixture = await SchedulerFixture.open("2026-05-03T08:30:00Z");
     await fixture.start(fixture.task({ schedule: daily, missed }));
-    await fixture.clock.pass(minute);
+    await fixture.clock.advance(minute);
     fixture.clock.set(fixture.clock.now() + hour);
-    await fixture.clock.pass(hour);
+    await fixture.clock.advance(hour);
     assert.deepEqual(fixture.ran, ran.slice(-1));
   });
 }
@@ -103,15 +103,15 @@ Deno.test("setting the clock back by an hour repeats no fire time", async () => 
     fixture.task({ name: "hourly", schedule: hourly, missed: "all" }),
   ];
   await fixture.start(...tasks);
-  await fixture.clock.pass(40 * minute);
+  await fixture.clock.advance(40 * minute);
   const ran = ["2026-05-01T09:00:00", "2026-05-01T09:00:00"];
   assert.deepEqual(fixture.ran, ran);
   fixture.clock.set("2026-05-01T08:10:00Z");
-  await fixture.clock.pass(110 * minute);
+  await fixture.clock.advance(110 * minute);
   assert.deepEqual(fixture.ran, [...ran, "2026-05-01T10:00:00"]);
   // Nor does a restart within that hour.
   await fixture.restartAt("2026-05-01T09:30:00Z", ...tasks);
-  await fixture.clock.pass(40 * minute);
+  await fixture.clock.advance(40 * minute);
   assert.deepEqual(fixture.ran, [...ran, "2026-05-01T10:00:00"]);
 });
 
@@ -121,17 +121,17 @@ for (const shift of [hour, -hour, 3 * day, -3 * day]) {
     await using fixture = await SchedulerFixture.open("2026-05-10T08:00:00Z");
     const task = fixture.task({ schedule: { type: "interval", intervalMs: 10 * minute } });
     await fixture.start(task);
-    await fixture.clock.pass(30 * minute);
+    await fixture.clock.advance(30 * minute);
     assert.equal(fixture.ran.length, 3);
     fixture.clock.set(fixture.clock.now() + shift + 17_000);
-    await fixture.clock.pass(12 * minute);
+    await fixture.clock.advance(12 * minute);
     assert.ok(fixture.ran.length >= 4, "it keeps running");
-    await fixture.clock.pass(60 * minute);
+    await fixture.clock.advance(60 * minute);
     assert.ok([10, 11].includes(fixture.ran.length), `${fixture.ran.length} runs in 102 minutes`);
     assert.equal(new Set(fixture.ran).size, fixture.ran.length);
     const before = fixture.ran.length;
     await fixture.restartAt(new Date(fixture.clock.now()).toISOString(), task);
-    await fixture.clock.pass(20 * minute);
+    await fixture.clock.advance(20 * minute);
     assert.equal(fixture.ran.length, before + 2);
   });
 }
@@ -141,13 +141,13 @@ Deno.test("a cron task keeps running after a clock that was weeks ahead is corre
   const task = fixture.task({ schedule: daily });
   await fixture.start(task);
   fixture.clock.set("2026-06-01T08:59:50Z");
-  await fixture.clock.pass(minute);
+  await fixture.clock.advance(minute);
   assert.deepEqual(fixture.ran, ["2026-06-01T09:00:00"]);
   fixture.clock.set("2026-05-01T08:10:00Z");
-  await fixture.clock.pass(hour);
+  await fixture.clock.advance(hour);
   assert.deepEqual(fixture.ran.slice(1), ["2026-05-01T09:00:00"]);
   await fixture.restartAt("2026-05-02T08:00:00Z", task);
-  await fixture.clock.pass(2 * hour);
+  await fixture.clock.advance(2 * hour);
   assert.deepEqual(fixture.ran.slice(2), ["2026-05-02T09:00:00"]);
 });
 
@@ -155,9 +155,9 @@ Deno.test("an interval keeps its fire times over a restart", async () => {
   await using fixture = await SchedulerFixture.open("2026-05-01T08:00:03Z");
   const task = fixture.task({ schedule: { type: "interval", intervalMs: 10 * minute } });
   await fixture.start(task);
-  await fixture.clock.pass(15 * minute);
+  await fixture.clock.advance(15 * minute);
   await fixture.restartAt("2026-05-01T08:17:00Z", task);
-  await fixture.clock.pass(4 * minute);
+  await fixture.clock.advance(4 * minute);
   assert.deepEqual(fixture.ran, ["2026-05-01T08:10:03", "2026-05-01T08:20:03"]);
 });
 
@@ -165,9 +165,9 @@ Deno.test("an interval with a delay of zero fires at once", async () => {
   await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
   const schedule = { type: "interval", intervalMs: 10 * minute, delayMs: 0 } as const;
   await fixture.start(fixture.task({ schedule }));
-  await fixture.clock.pass(1);
+  await fixture.clock.advance(1);
   assert.deepEqual(fixture.ran, ["2026-05-01T08:00:00"]);
-  await fixture.clock.pass(10 * minute);
+  await fixture.clock.advance(10 * minute);
   assert.deepEqual(fixture.ran.slice(1), ["2026-05-01T08:10:00"]);
 });
 
@@ -190,14 +190,14 @@ Deno.test("a delay starts when the task is first seen, and ends once, even over 
   await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
   const task = fixture.task({ schedule: { type: "one_shot", delayMs: 30_000 }, missed: "once" });
   await fixture.start(task);
-  await fixture.clock.pass(10_000);
+  await fixture.clock.advance(10_000);
   await fixture.restartAt("2026-05-01T08:00:20Z", task);
-  await fixture.clock.pass(9_000);
+  await fixture.clock.advance(9_000);
   assert.deepEqual(fixture.ran, []);
-  await fixture.clock.pass(2_000);
+  await fixture.clock.advance(2_000);
   assert.deepEqual(fixture.ran, ["2026-05-01T08:00:30"]);
   await fixture.restartAt("2026-05-02T08:00:00Z", task);
-  await fixture.clock.pass(hour);
+  await fixture.clock.advance(hour);
   assert.equal(fixture.ran.length, 1);
 });
 
@@ -208,7 +208,7 @@ Deno.test("a one_shot that falls into a restart runs exactly once", async () => 
   await fixture.start(task);
   for (const at of ["2026-05-01T09:30:00Z", "2026-05-01T08:30:00Z", "2026-05-03T00:00:00Z"]) {
     await fixture.restartAt(at, task);
-    await fixture.clock.pass(hour);
+    await fixture.clock.advance(hour);
     assert.deepEqual(fixture.ran, ["2026-05-01T09:00:00"]);
   }
 });

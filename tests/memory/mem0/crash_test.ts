@@ -34,7 +34,7 @@ async function testCrash(
   await mem0.request(isAdd);
   await killed.kill();
 
-  mem0.well();
+  mem0.recover();
   await using gateway = await GatewayProcess.start(options);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
   await adapter.replyTo(adapter.say("I have a cat", place));
@@ -49,8 +49,8 @@ async function testCrash(
 
 for (const api of ["hosted", "self-hosted"] as const) {
   Deno.test(`an exchange that mem0 (${api}) stored before the gateway was killed is not sent again`, async () => {
-    await using mem0 = await testCrash(api, { hangs: true, does: true });
-    assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), [
+    await using mem0 = await testCrash(api, { hangs: true, performs: true });
+    assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), [
       "I have a cat",
       "I row on Sundays",
     ]);
@@ -59,7 +59,7 @@ for (const api of ["hosted", "self-hosted"] as const) {
 
   Deno.test(`an exchange that mem0 (${api}) had not stored when the gateway was killed is sent again`, async () => {
     await using mem0 = await testCrash(api, { hangs: true });
-    assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), [
+    assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), [
       "I have a cat",
       "I row on Sundays",
     ]);

@@ -39,8 +39,8 @@ async function memoryHealth(gateway: TestGateway) {
 for (const api of ["hosted", "self-hosted"] as const) {
   Deno.test(`mem0, ${api}: memories reach the model, and the exchange is stored once`, async () => {
     await using mem0 = Mem0Server.start(api);
-    mem0.keep("Ada has a cat", { user_id: "discord:user-1", run_id: "open" });
-    mem0.keep("Bob has a dog", { user_id: "discord:user-2", run_id: "open" });
+    mem0.addMemory("Ada has a cat", { user_id: "discord:user-1", run_id: "open" });
+    mem0.addMemory("Bob has a dog", { user_id: "discord:user-2", run_id: "open" });
     await using gateway = await TestGateway.start({ config: config(mem0, api) });
     await using adapter = await gateway.connect({ platform: "discord", nodeId: "node-1" });
     gateway.llm.reply({ text: "Rowing, then." });
@@ -176,7 +176,7 @@ for (
     assert.equal(state, "down");
     assert.match(String(last_error), error);
     assert.doesNotMatch(String(last_error), /user-1|127\.0\.0\.1/);
-    mem0.well();
+    mem0.recover();
     await mem0.request(isAdd);
     await adapter.replyTo(adapter.say("Again", dm));
     assert.match(system(gateway.llm.requests[1]!), /Hello/);
@@ -191,14 +191,14 @@ Deno.test("while mem0 is down, turns continue and exchanges wait", async () => {
   await using adapter = await gateway.connect();
   for (const word of ["one", "two", "three"]) await adapter.replyTo(adapter.say(word, server));
   assert.equal((await memoryHealth(gateway)).waiting, 3);
-  mem0.well();
+  mem0.recover();
   for (const word of ["one", "two", "three"]) {
     await mem0.requests.waitFor((request) =>
       isAdd(request) && JSON.stringify(request.body).includes(word)
     );
   }
   while ((await memoryHealth(gateway)).waiting !== 0);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), ["one", "three", "two"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), ["one", "three", "two"]);
 });
 
 Deno.test("what a tool was asked to remember is recalled with and without mem0", async () => {

@@ -19,7 +19,7 @@ import {
   type ReceivedReply,
   textOfChunks,
 } from "./received_frame.ts";
-import { Recording, type WaitOptions } from "../load/recording.ts";
+import { AwaitableList, type WaitOptions } from "../awaitable_list.ts";
 import { TcpRelay } from "../tcp_relay.ts";
 
 /** How a WebSocket closed. */
@@ -39,7 +39,7 @@ export class AdapterClient implements AsyncDisposable {
   readonly relay?: TcpRelay;
   readonly #socket: WebSocket;
   readonly #check: FrameCheck;
-  readonly #recorded = new Recording<ReceivedFrame>();
+  readonly #recorded = new AwaitableList<ReceivedFrame>();
 
   /** Opens a socket and registers; if the gateway refuses, rejects with its error message. */
   static async connect(options: ConnectOptions): Promise<AdapterClient> {
@@ -134,7 +134,7 @@ export class AdapterClient implements AsyncDisposable {
   }
 
   /** Sends a message again; its reply may already be on its way. */
-  sayAgain(content: string, options: MessageOptions & { readonly requestId: string }): void {
+  resend(content: string, options: MessageOptions & { readonly requestId: string }): void {
     this.#check.repeated(options.requestId);
     this.send(messageFrame(content, { ...options, dialect: this.dialect }));
   }
@@ -166,7 +166,7 @@ export class AdapterClient implements AsyncDisposable {
   }
 
   /** Resolves to the first proactive message from frame `from` on. */
-  unasked(options: WaitOptions = {}): Promise<ReceivedFrame> {
+  proactive(options: WaitOptions = {}): Promise<ReceivedFrame> {
     const what = "a proactive message";
     return this.waitFor(({ type }) => type === "proactive_message", { what, ...options });
   }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "./client.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
 /** A scripted gateway for the client to check. */
 class FakeGateway implements AsyncDisposable {
   readonly url: string;
-  readonly received = new Recording<Record<string, unknown>>();
+  readonly received = new AwaitableList<Record<string, unknown>>();
   readonly upgrades: Headers[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #sockets: WebSocket[] = [];

@@ -4,7 +4,7 @@
  */
 
 /** The gateway refused another connection. */
-export class NoPlaceError extends Error {
+export class RefusedError extends Error {
   override readonly name = "NoPlaceError";
 }
 
@@ -14,7 +14,7 @@ export class IdleSocket implements Disposable {
   /**
    * Connects, upgrades and, given a node id, registers; resolves on the gateway's answer.
    *
-   * @throws {NoPlaceError} if the gateway does not upgrade.
+   * @throws {RefusedError} if the gateway does not upgrade.
    */
   static async open(
     options: { readonly hostname: string; readonly port: number; readonly nodeId?: string },
@@ -28,7 +28,7 @@ export class IdleSocket implements Disposable {
     const answer = await socket.readUntil("\r\n\r\n");
     if (!answer.startsWith("HTTP/1.1 101 ")) {
       socket[Symbol.dispose]();
-      throw new NoPlaceError(answer);
+      throw new RefusedError(answer);
     }
     if (options.nodeId === undefined) return socket;
     const register = { type: "register", platform: "idle", node_id: options.nodeId };

@@ -38,7 +38,7 @@ export class ResumingReader {
   /**
    * Tries to resume a session that the gateway must refuse; returns the client in its new session.
    */
-  async refused(url: string, resume = this.position): Promise<AdapterClient> {
+  async resumeRefused(url: string, resume = this.position): Promise<AdapterClient> {
     const client = await AdapterClient.connectRaw(url, { relay: true });
     client.register({ nodeId: this.nodeId, capabilities, resume });
     const error = await client.waitFor(({ type }) => type === "error");
@@ -66,17 +66,17 @@ export class ResumingReader {
 
   /** Collects a connection's frames and closes it. */
   async close(client: AdapterClient): Promise<void> {
-    this.take(client);
+    this.collect(client);
     await client.close();
   }
 
   /** Collects a connection's frames. */
-  take(client: AdapterClient): void {
+  collect(client: AdapterClient): void {
     this.frames.push(...client.frames.filter(({ seq }) => seq !== undefined));
   }
 
   /** Asserts that every number from 1 on arrived exactly once, in order. */
-  assertWhole(): void {
+  assertComplete(): void {
     const numbers = this.frames.map(({ seq }) => seq);
     assert.deepEqual(numbers, this.frames.map((_, index) => index + 1));
   }
@@ -86,7 +86,7 @@ export class ResumingReader {
   }
 
   /** How often a request has ended. */
-  endsOf(requestId: string): number {
+  countEnds(requestId: string): number {
     return this.framesOf(requestId).filter(isTerminal).length;
   }
 

@@ -14,7 +14,7 @@ export async function sendAnswer(
   },
 ): Promise<void> {
   const { status = 200, headers, body = errorBody(status) } = reply;
-  const signal = exchange.left;
+  const signal = exchange.clientLeft;
   if (reply.hang === "before-headers") await unlessAborted(forever, signal);
   if (status === 200 && (completion.request.stream || reply.raw)) {
     exchange.start(200, { "content-type": "text/event-stream; charset=utf-8", ...headers });

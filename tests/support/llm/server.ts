@@ -8,7 +8,7 @@ import { HttpExchange } from "../http_exchange.ts";
 import { sendAnswer, sendJson } from "./answer.ts";
 import { type Reply, replyFrom, type ReplySource, type Script } from "./reply.ts";
 import { type Completion, errorBody } from "./wire.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
 /** A request, and what became of it. */
 export interface RecordedRequest {
@@ -37,7 +37,7 @@ export class LlmServer implements AsyncDisposable {
   /** The base URL for an OpenAI client, ending in /v1. */
   readonly url: string;
   readonly #listener: Deno.TcpListener;
-  readonly #recorded = new Recording<RecordedRequest>(({ body }) => JSON.stringify(body));
+  readonly #recorded = new AwaitableList<RecordedRequest>(({ body }) => JSON.stringify(body));
   readonly #rules: Rule[] = [];
   readonly #queue: ReplySource[] = [];
   readonly #script: Script;
@@ -150,7 +150,7 @@ export class LlmServer implements AsyncDisposable {
       finished.resolve();
     } catch (error) {
       this.#active--;
-      if (!exchange.left.aborted) throw error;
+      if (!exchange.clientLeft.aborted) throw error;
       closed.resolve();
     }
   }

@@ -210,7 +210,7 @@ Deno.test("waiting for a request that never arrives fails with a helpful message
   await using server = LlmServer.start();
   await assert.rejects(
     server.request(0, { timeoutMs: 1 }),
-    /Waited 1 ms in vain for request 0 to the LLM server/,
+    /Timed out after 1 ms waiting for request 0 to the LLM server/,
   );
 });
 

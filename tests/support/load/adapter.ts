@@ -10,7 +10,7 @@ import { loadKinds, type LoadRequest, loadText } from "./script.ts";
 import type { Random } from "../random.ts";
 import { isTerminal, type ReceivedFrame } from "../adapter/received_frame.ts";
 import type { SupervisedGateway } from "../process/supervised_gateway.ts";
-import type { Tally } from "./tally.ts";
+import type { Counter } from "./counter.ts";
 
 /** Options of a {@linkcode LoadAdapter}. */
 export interface LoadAdapterOptions {
@@ -23,9 +23,9 @@ export interface LoadAdapterOptions {
   readonly gateway: SupervisedGateway;
   readonly random: Random;
   /** Counts frames received. */
-  readonly frames: Tally;
+  readonly frames: Counter;
   /** Counts tool starts. */
-  readonly tools: Tally;
+  readonly tools: Counter;
   /** Frames out of ten thousand after which the connection breaks. Default: 0. */
   readonly drops?: number;
 }
@@ -33,12 +33,12 @@ export interface LoadAdapterOptions {
 /** A connection, how often each message was sent on it, and which messages were new. */
 export interface LoadConnection {
   readonly client: AdapterClient;
-  readonly sendings: Map<string, number>;
-  readonly begun: Set<string>;
+  readonly sendCounts: Map<string, number>;
+  readonly newRequests: Set<string>;
 }
 
 /** Messages in flight at once. */
-const depth = 3;
+const maxInFlight = 3;
 
 export class LoadAdapter {
   readonly options: LoadAdapterOptions;
@@ -46,7 +46,7 @@ export class LoadAdapter {
   /** All messages ever sent, in order. */
   readonly requests: LoadRequest[] = [];
   readonly #unanswered = new Map<string, LoadRequest>();
-  #enough = false;
+  #finishing = false;
   #session?: { readonly sessionId: string; lastSeq: number };
 
   constructor(options: LoadAdapterOptions) {
@@ -55,17 +55,17 @@ export class LoadAdapter {
 
   /** Stops sending new messages. */
   finish(): void {
-    this.#enough = true;
+    this.#finishing = true;
   }
 
   /** Sends messages until told to finish and all are answered. */
   async run(): Promise<void> {
-    while (!this.#enough || this.#unanswered.size > 0) {
+    while (!this.#finishing || this.#unanswered.size > 0) {
       const gateway = await this.options.gateway.listening();
       const connection = await this.#connect(gateway.url);
       // A gateway that refuses connections is about to exit.
       if (!connection) await within(gateway.exited, { what: "the end of a gateway" });
-      else await this.#talk(connection);
+      else await this.#converse(connection);
     }
   }
 
@@ -77,7 +77,7 @@ export class LoadAdapter {
     } catch {
       return undefined;
     }
-    const connection: LoadConnection = { client, sendings: new Map(), begun: new Set() };
+    const connection: LoadConnection = { client, sendCounts: new Map(), newRequests: new Set() };
     this.connections.push(connection);
     const capabilities = resumes ? ["streaming", "resume"] : ["streaming"];
     client.register({ nodeId, platform, capabilities, resume: this.#session });
@@ -85,7 +85,7 @@ export class LoadAdapter {
   }
 
   /** Runs until all messages are answered or the connection is lost. */
-  async #talk(connection: LoadConnection): Promise<void> {
+  async #converse(connection: LoadConnection): Promise<void> {
     const { client } = connection;
     try {
       const { session_id: sessionId } = await client.waitFor(({ type }) => type === "registered");
@@ -93,14 +93,14 @@ export class LoadAdapter {
       if (this.options.resumes && !resumed) this.#session = { sessionId: sessionId!, lastSeq: 0 };
       // Missed frames arrive before the pong, so fewer messages that are on their way are resent.
       client.send({ type: "ping" });
-      for (let index = 0, greeted = false; !this.#enough || this.#unanswered.size > 0; index++) {
+      for (let index = 0, greeted = false; !this.#finishing || this.#unanswered.size > 0; index++) {
         const frame = await client.waitFor(() => true, { from: index, timeoutMs: 60_000 });
-        this.#take(client, frame);
+        this.#receive(client, frame);
         if (frame.type === "pong") {
           greeted = true;
-          this.#sayAgain(connection);
+          this.#resendUnanswered(connection);
         }
-        if (greeted) this.#sayMore(connection);
+        if (greeted) this.#sendMore(connection);
         if (this.options.random.below(10_000) < (this.options.drops ?? 0)) await client.drop();
       }
       await client.ping();
@@ -115,7 +115,7 @@ export class LoadAdapter {
     });
   }
 
-  #take(client: AdapterClient, frame: ReceivedFrame): void {
+  #receive(client: AdapterClient, frame: ReceivedFrame): void {
     const { frames, tools, random } = this.options;
     frames.add();
     if (this.#session && frame.seq !== undefined) this.#session.lastSeq = frame.seq;
@@ -135,17 +135,17 @@ export class LoadAdapter {
     if (this.#session) client.send({ type: "ack", seq: this.#session.lastSeq });
   }
 
-  #sayAgain({ client, sendings }: LoadConnection): void {
+  #resendUnanswered({ client, sendCounts }: LoadConnection): void {
     for (const request of this.#unanswered.values()) {
       const { requestId, channelId } = request;
-      sendings.set(requestId, (sendings.get(requestId) ?? 0) + 1);
-      client.sayAgain(loadText(request), { requestId, channelId });
+      sendCounts.set(requestId, (sendCounts.get(requestId) ?? 0) + 1);
+      client.resend(loadText(request), { requestId, channelId });
     }
   }
 
-  #sayMore({ client, sendings, begun }: LoadConnection): void {
+  #sendMore({ client, sendCounts, newRequests }: LoadConnection): void {
     const { nodeId, channels, random } = this.options;
-    while (!this.#enough && this.#unanswered.size < depth) {
+    while (!this.#finishing && this.#unanswered.size < maxInFlight) {
       const request: LoadRequest = {
         requestId: `${nodeId}-${this.requests.length}`,
         channelId: random.pick(channels),
@@ -154,14 +154,14 @@ export class LoadAdapter {
       };
       this.requests.push(request);
       this.#unanswered.set(request.requestId, request);
-      begun.add(request.requestId);
-      sendings.set(request.requestId, 1);
+      newRequests.add(request.requestId);
+      sendCounts.set(request.requestId, 1);
       const { requestId, channelId } = request;
       client.say(loadText(request), { requestId, channelId });
       // A duplicate, as an unreliable network sends it.
       if (random.chance(3)) {
-        sendings.set(requestId, 2);
-        client.sayAgain(loadText(request), { requestId, channelId });
+        sendCounts.set(requestId, 2);
+        client.resend(loadText(request), { requestId, channelId });
       }
     }
   }

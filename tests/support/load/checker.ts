@@ -19,8 +19,8 @@ export interface CheckedAdapter {
 /** A connection, how often each message was sent on it, and which messages were new. */
 export interface CheckedConnection {
   readonly client: Pick<AdapterClient, "frames" | "violations">;
-  readonly sendings: ReadonlyMap<string, number>;
-  readonly begun: ReadonlySet<string>;
+  readonly sendCounts: ReadonlyMap<string, number>;
+  readonly newRequests: ReadonlySet<string>;
 }
 
 /** What was checked, and what was found. */
@@ -40,9 +40,9 @@ export interface CheckReport {
  */
 interface Session {
   readonly frames: readonly ReceivedFrame[];
-  readonly sendings: ReadonlyMap<string, number>;
+  readonly sendCounts: ReadonlyMap<string, number>;
   /** Messages first sent in this session. */
-  readonly begun: ReadonlySet<string>;
+  readonly newRequests: ReadonlySet<string>;
 }
 
 /** Checks everything a run has left behind. */
@@ -83,20 +83,20 @@ export function check(
 function sessionsOf(connections: readonly CheckedConnection[]): readonly Session[] {
   interface Growing extends Session {
     readonly frames: ReceivedFrame[];
-    readonly sendings: Map<string, number>;
-    readonly begun: Set<string>;
+    readonly sendCounts: Map<string, number>;
+    readonly newRequests: Set<string>;
   }
   const sessions = new Map<string, Growing>();
-  for (const { client, sendings, begun } of connections) {
+  for (const { client, sendCounts, newRequests } of connections) {
     const id = client.frames.find(({ type }) => type === "registered")?.session_id;
     if (id === undefined) continue;
     const session: Growing = sessions.get(id) ??
-      { frames: [], sendings: new Map(), begun: new Set() };
+      { frames: [], sendCounts: new Map(), newRequests: new Set() };
     sessions.set(id, session);
-    begun.forEach((requestId) => session.begun.add(requestId));
+    newRequests.forEach((requestId) => session.newRequests.add(requestId));
     session.frames.push(...client.frames);
-    for (const [requestId, count] of sendings) {
-      session.sendings.set(requestId, (session.sendings.get(requestId) ?? 0) + count);
+    for (const [requestId, count] of sendCounts) {
+      session.sendCounts.set(requestId, (session.sendCounts.get(requestId) ?? 0) + count);
     }
   }
   return [...sessions.values()];
@@ -105,7 +105,7 @@ function sessionsOf(connections: readonly CheckedConnection[]): readonly Session
 /** No gap in the numbers, no frame outside a reply, no more ends than messages sent, in order. */
 function sessionProblems(
   { options, requests }: CheckedAdapter,
-  { frames, sendings, begun }: Session,
+  { frames, sendCounts, newRequests }: Session,
 ): readonly string[] {
   const problems: string[] = [];
   const where = `${options.nodeId}: `;
@@ -125,11 +125,11 @@ function sessionProblems(
   }
   for (const [id, count] of endCounts) {
     // At most one end per message sent, and one left over from an earlier session.
-    const allowed = (sendings.get(id) ?? 0) + (begun.has(id) ? 0 : 1);
+    const allowed = (sendCounts.get(id) ?? 0) + (newRequests.has(id) ? 0 : 1);
     if (count <= allowed) continue;
     problems.push(
       `${where}${id} has ended ${count} times in one session, sent ${
-        sendings.get(id) ?? 0
+        sendCounts.get(id) ?? 0
       } times: ` +
         JSON.stringify(frames.filter((frame) => frame.request_id === id)),
     );

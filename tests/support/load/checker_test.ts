@@ -115,8 +115,8 @@ async function problemsOf({ frames = whole, journal = "", sql = "" }: Partial<Br
     requests: [request],
     connections: [{
       client: { frames: frames as readonly ReceivedFrame[], violations: [] },
-      sendings: new Map([["r-1", 1]]),
-      begun: new Set(["r-1"]),
+      sendCounts: new Map([["r-1", 1]]),
+      newRequests: new Set(["r-1"]),
     }],
   };
   return check([adapter], { dataDir: folder.path, journal: path }).problems;

@@ -9,7 +9,7 @@ import { LoadAdapter } from "./adapter.ts";
 import { loadReply, notePlugin } from "./script.ts";
 import { Random } from "../random.ts";
 import { SupervisedGateway } from "../process/supervised_gateway.ts";
-import { Tally } from "./tally.ts";
+import { Counter } from "./counter.ts";
 import { TempFolder } from "../process/temp_folder.ts";
 
 /** No limits on rates or attempts: the load exceeds them and the gateway is killed more often. */
@@ -24,9 +24,9 @@ const env = {
 export class Load implements AsyncDisposable {
   readonly gateway: SupervisedGateway;
   /** Counts frames received by adapters. */
-  readonly frames = new Tally();
+  readonly frames = new Counter();
   /** Counts tool starts seen by adapters. */
-  readonly tools = new Tally();
+  readonly tools = new Counter();
   readonly adapters: readonly LoadAdapter[];
   readonly #folder = new TempFolder("clara_load_");
   readonly #llm = LlmServer.start({ script: loadReply });
@@ -62,7 +62,7 @@ export class Load implements AsyncDisposable {
   }
 
   /** Settles like `promise`, but rejects if an adapter fails. */
-  async while<T>(promise: Promise<T>): Promise<T> {
+  async whileRunning<T>(promise: Promise<T>): Promise<T> {
     const failed = this.#running.then(() => promise);
     return await Promise.race([promise, failed]);
   }
@@ -71,7 +71,7 @@ export class Load implements AsyncDisposable {
   async finish(): Promise<CheckReport> {
     for (const adapter of this.adapters) adapter.finish();
     await within(this.#running, { timeoutMs: 120_000, what: "the end of all adapters" });
-    await this.#collectTheRest();
+    await this.#collectUndelivered();
     const code = await this.gateway.stop();
     const report = check(this.adapters, { dataDir: this.#dataDir, journal: this.#journal });
     const problems = [...report.problems, ...this.gateway.problems];
@@ -92,7 +92,7 @@ export class Load implements AsyncDisposable {
    * Replies that were read but not acknowledged arrive again and must be read. All adapters stay
    * connected meanwhile, because closing right after a reply leaves it unacknowledged.
    */
-  async #collectTheRest(): Promise<void> {
+  async #collectUndelivered(): Promise<void> {
     const gateway = await this.gateway.listening();
     const undelivered = async () => {
       const { store } = await gateway.health() as { store: { undelivered: number } };

@@ -47,12 +47,12 @@ export function badServer(mode = "good", fields: object = {}): object {
 }
 
 /** The results of the model's tool calls since the last user message, in order. */
-export function toolTexts({ messages }: ChatRequest): readonly string[] {
+export function toolResults({ messages }: ChatRequest): readonly string[] {
   const asked = messages.findLastIndex(({ role }) => role === "user");
   return messages.slice(asked).filter(({ role }) => role === "tool").map(textOf);
 }
 
 /** The names of the tools offered to the model. */
-export function offered({ tools }: ChatRequest): readonly string[] {
+export function offeredTools({ tools }: ChatRequest): readonly string[] {
   return (tools ?? []).map((tool) => tool.function.name);
 }

@@ -4,16 +4,19 @@ import assert from "node:assert/strict";
 import type { CommandFolder } from "./command_folder.ts";
 
 /** The files left in the data folder when nothing runs. */
-export const atRest = ["gateway.db", "gateway.lock", "gateway.log"];
+export const filesAtRest = ["gateway.db", "gateway.lock", "gateway.log"];
 
 /** Starts a gateway in the background and returns its process id. */
-export async function startIn(
+export async function startInBackground(
   folder: CommandFolder,
   args: readonly string[] = [],
 ): Promise<number> {
   const { code, out, err } = await folder.run(["start", ...args]);
   assert.deepEqual([code, err], [0, ""]);
-  assert.match(out, /^The gateway runs: process \d+, at 127\.0\.0\.1:\d+\nLog: .*gateway\.log\n$/);
+  assert.match(
+    out,
+    /^The gateway is running: process \d+ at 127\.0\.0\.1:\d+\nLog: .*gateway\.log\n$/,
+  );
   return Number(/process (\d+)/.exec(out)![1]);
 }
 

@@ -1,31 +1,16 @@
 /**
  * A folder for running the program's commands as separate processes, without any settings of this
- * machine. Runs the source, or the compiled program in CLARA_TEST_BINARY.
+ * machine.
  */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { within } from "../deadline.ts";
 import { exited, processesWith } from "./processes.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
+import { type CommandResult, program } from "./command_process.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const binary = Deno.env.get("CLARA_TEST_BINARY");
-const program = binary ? [binary] : [
-  Deno.execPath(),
-  ...["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")],
-  join(root, "main.ts"),
-];
-
 type Environment = Readonly<Record<string, string>>;
-
-/** Exit code and output of a command. */
-export interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** Options of a command. */
 export interface CommandOptions {
@@ -62,7 +47,7 @@ export class CommandFolder extends TempFolder {
   }
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const child = this.#spawn(args, options);
     const writer = child.stdin.getWriter();
     // A command may exit without reading its input.
@@ -80,7 +65,7 @@ export class CommandFolder extends TempFolder {
   }
 
   /** Runs a command whose output pipe has no reader. */
-  async runUnread(args: readonly string[]): Promise<Pick<Ended, "code" | "err">> {
+  async runUnread(args: readonly string[]): Promise<Pick<CommandResult, "code" | "err">> {
     const pipe = join(this.path, "unread");
     const script = 'mkfifo "$0" && exec 3<>"$0" 4>"$0" 3>&- && rm "$0" && exec "$@" >&4';
     const child = new Deno.Command("sh", {
@@ -144,7 +129,7 @@ export class CommandFolder extends TempFolder {
 /** A running command. Disposing kills it. */
 export class RunningCommand implements AsyncDisposable {
   /** The lines it has written so far. */
-  readonly lines = new Recording<string>((line) => line);
+  readonly lines = new AwaitableList<string>((line) => line);
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #read: Promise<unknown>;
@@ -163,7 +148,7 @@ export class RunningCommand implements AsyncDisposable {
   }
 
   /** Resolves to the first line that matches, from index `from` on. */
-  shows(pattern: RegExp, from = 0): Promise<string> {
+  waitForLine(pattern: RegExp, from = 0): Promise<string> {
     return this.lines.waitFor((line) => pattern.test(line), {
       from,
       what: `a line like ${pattern}`,

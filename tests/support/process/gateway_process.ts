@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { within } from "../deadline.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Options of a {@linkcode GatewayProcess}. */
@@ -55,7 +55,7 @@ export class GatewayProcess implements AsyncDisposable {
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #folder: TempFolder;
-  readonly #log = new Recording<string>((line) => line);
+  readonly #log = new AwaitableList<string>((line) => line);
   readonly #output: Promise<void>;
   #address = "";
   #ended = false;

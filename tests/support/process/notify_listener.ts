@@ -3,7 +3,7 @@
  * behind unstable flags. Linux only.
  */
 
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
 const calls = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -15,7 +15,7 @@ const calls = {
 
 export class NotifyListener implements AsyncDisposable {
   /** Received messages, in order; one per datagram. */
-  readonly messages = new Recording<string>((text) => text);
+  readonly messages = new AwaitableList<string>((text) => text);
   readonly #library = Deno.dlopen("libc.so.6", calls);
   readonly #socket: number;
   readonly #reading: Promise<void>;

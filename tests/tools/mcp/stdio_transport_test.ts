@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { GuardedStdioTransport } from "../../../src/tools/mcp/stdio_transport.ts";
 import { within } from "../../support/deadline.ts";
 import { exited } from "../../support/process/processes.ts";
-import { Recording } from "../../support/load/recording.ts";
+import { AwaitableList } from "../../support/awaitable_list.ts";
 
 /** Starts a shell script as a server. */
 async function start(script: string, maxMessageBytes = 1 << 20) {
-  const messages = new Recording<unknown>();
-  const errors = new Recording<Error>();
-  const log = new Recording<string>();
+  const messages = new AwaitableList<unknown>();
+  const errors = new AwaitableList<Error>();
+  const log = new AwaitableList<string>();
   const transport = new GuardedStdioTransport({
     command: "sh",
     args: ["-c", script],

@@ -3,27 +3,27 @@
  * server or the log lines of a gateway.
  */
 
-import { within } from "../deadline.ts";
+import { within } from "./deadline.ts";
 
-/** Options of {@linkcode Recording.waitFor}. */
+/** Options of {@linkcode AwaitableList.waitFor}. */
 export interface WaitOptions {
   /** Milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** The first index to look at. Default: 0, so earlier items count too. */
+  /** The first index to poll at. Default: 0, so earlier items count too. */
   readonly from?: number;
   /** What is awaited, for the error message. */
   readonly what?: string;
 }
 
 interface Waiter<T> {
-  readonly look: () => boolean;
+  readonly poll: () => boolean;
   readonly reject: (error: Error) => void;
   readonly what: string;
   readonly result: Promise<T>;
 }
 
 /** A list that only grows and can be awaited. */
-export class Recording<T> {
+export class AwaitableList<T> {
   readonly items: T[] = [];
   readonly #waiters = new Set<Waiter<T>>();
   readonly #show: (item: T) => string;
@@ -37,13 +37,13 @@ export class Recording<T> {
   /** Appends an item and wakes matching waits. */
   add(item: T): void {
     this.items.push(item);
-    for (const waiter of [...this.#waiters]) waiter.look();
+    for (const waiter of [...this.#waiters]) waiter.poll();
   }
 
   /** Marks the list as complete: pending and future waits fail with `reason`. */
   end(reason: string): void {
     this.#ended ??= reason;
-    for (const { reject, what } of [...this.#waiters]) reject(this.#tooLate(what));
+    for (const { reject, what } of [...this.#waiters]) reject(this.#endError(what));
   }
 
   /** Resolves to the first item from `from` on that `predicate` accepts, past or future. */
@@ -53,8 +53,8 @@ export class Recording<T> {
   ): Promise<T> {
     const { from = 0, timeoutMs, what = "an item" } = options;
     const waiter = this.#waiter(predicate, { from, what });
-    if (waiter.look()) return waiter.result;
-    if (this.#ended !== undefined) throw this.#tooLate(what);
+    if (waiter.poll()) return waiter.result;
+    if (this.#ended !== undefined) throw this.#endError(what);
     this.#waiters.add(waiter);
     try {
       return await within(waiter.result, { timeoutMs, what: () => this.#missing(what) });
@@ -69,7 +69,7 @@ export class Recording<T> {
   ): Waiter<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let next = from;
-    const look = () => {
+    const poll = () => {
       for (; next < this.items.length; next++) {
         const item = this.items[next]!;
         if (!predicate(item, next)) continue;
@@ -78,11 +78,11 @@ export class Recording<T> {
       }
       return false;
     };
-    return { look, reject, result: promise, what };
+    return { poll, reject, result: promise, what };
   }
 
-  #tooLate(what: string): Error {
-    return new Error(`Waited in vain for ${this.#missing(what)}\n  and then: ${this.#ended}`);
+  #endError(what: string): Error {
+    return new Error(`Waiting for ${this.#missing(what)}\n  and then: ${this.#ended}`);
   }
 
   #missing(what: string): string {

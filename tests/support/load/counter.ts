@@ -5,7 +5,7 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-export class Tally {
+export class Counter {
   #count = 0;
   #waiters: Waiter[] = [];
 

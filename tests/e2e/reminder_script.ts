@@ -28,7 +28,7 @@ export function scriptReminders(llm: LlmServer, { seconds }: { readonly seconds:
 }
 
 /** Sends "remind me …" and waits for the promise; returns the tool's result as the model saw it. */
-export async function askForReminder(
+export async function requestReminder(
   adapter: AdapterClient,
   { llm, ...options }: MessageOptions & { readonly llm: LlmServer },
 ): Promise<string> {
@@ -39,7 +39,7 @@ export async function askForReminder(
 }
 
 /** All proactive messages received. */
-export function unaskedFrames(...adapters: readonly AdapterClient[]): readonly ReceivedFrame[] {
+export function proactiveFrames(...adapters: readonly AdapterClient[]): readonly ReceivedFrame[] {
   return adapters.flatMap(({ frames }) => frames)
     .filter(({ type }) => type === "proactive_message");
 }

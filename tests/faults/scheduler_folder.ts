@@ -6,7 +6,7 @@ import { GatewayProcess } from "../support/process/gateway_process.ts";
 import type { LlmServer } from "../support/llm/server.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
-export class SchedulerPlace implements AsyncDisposable {
+export class SchedulerFolder implements AsyncDisposable {
   readonly #folder = new TempFolder("clara_scheduler_");
 
   /** The folder of scheduler.yaml, where its commands run. */
@@ -49,7 +49,7 @@ export class SchedulerPlace implements AsyncDisposable {
   }
 
   /** Resolves to a file's lines when there are at least `count`. */
-  async written(name: string, count = 1): Promise<readonly string[]> {
+  async waitForLines(name: string, count = 1): Promise<readonly string[]> {
     using watcher = Deno.watchFs(this.folder);
     if (this.lines(name).length >= count) return this.lines(name);
     for await (const _ of watcher) if (this.lines(name).length >= count) break;
@@ -62,7 +62,7 @@ export class SchedulerPlace implements AsyncDisposable {
   }
 
   /** Makes all tasks older, as if the gateway had been stopped for this time. */
-  letPass(ms: number): void {
+  ageTasks(ms: number): void {
     this.#database((database) =>
       database.exec(`UPDATE tasks SET anchor_at = anchor_at - ${ms}, cursor_at = cursor_at - ${ms}`)
     );

@@ -1,6 +1,6 @@
 /**
- * Commands that talk to a gateway which was named: where it is not reached, nothing on this machine stands
- * in for it; where it is on this machine, no proxy hears of it.
+ * Commands for a gateway whose address was given: if it cannot be reached, they do not use this machine's
+ * store instead; if it is on this machine, they bypass proxies.
  */
 
 import assert from "node:assert/strict";
@@ -11,10 +11,10 @@ import { tablesWith } from "../../support/database_text.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
-/** Nothing listens there. */
+/** Nothing listens here. */
 const nowhere = "ws://127.0.0.1:9";
 
-const asking = [
+const commands = [
   ["forget", "--user", "test:ada"],
   ["sessions", "list"],
   ["sessions", "end", "1"],
@@ -26,7 +26,7 @@ const asking = [
   ["mcp", "list"],
 ];
 
-Deno.test("a gateway that was named and is not reached is an error, and the local store stays", async () => {
+Deno.test("a named gateway that cannot be reached is an error, and the local store is left alone", async () => {
   await using gateway = await TestGateway.start();
   {
     await using adapter = await gateway.connect();
@@ -35,7 +35,7 @@ Deno.test("a gateway that was named and is not reached is an error, and the loca
   await gateway.stop();
   const { dataDir } = gateway;
   const env = { CLARA_DATA_DIR: dataDir };
-  await Promise.all(asking.map(async (words) => {
+  await Promise.all(commands.map(async (words) => {
     const { code, out, err } = await runCommand(words, { cwd: dataDir, url: nowhere, env });
     assert.deepEqual([code, out], [1, ""], words.join(" "));
     assert.match(err, /^Cannot reach the gateway at 127\.0\.0\.1:9\b[^\n]*$/, words.join(" "));
@@ -43,7 +43,7 @@ Deno.test("a gateway that was named and is not reached is an error, and the loca
   assert.ok(tablesWith(dataDir, ["ada"]).includes("requests"));
 });
 
-Deno.test("so is one whose pid file says that it runs", async () => {
+Deno.test("so is a gateway that is running according to its PID file", async () => {
   await using folder = new TempFolder();
   using _ = await writePidFile(join(folder.path, "gateway.pid"), {
     address: "127.0.0.1:9",
@@ -58,7 +58,7 @@ Deno.test("so is one whose pid file says that it runs", async () => {
   assert.match(err, /^Cannot reach the gateway at 127\.0\.0\.1:9\b/);
 });
 
-Deno.test("no proxy is told the secret of a gateway on this machine", async () => {
+Deno.test("the secret of a gateway on this machine is not sent to a proxy", async () => {
   await using gateway = await TestGateway.start({ config: { secret: "the secret" } });
   let asked = 0;
   await using proxy = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
