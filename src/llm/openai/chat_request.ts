@@ -4,7 +4,7 @@ import type OpenAI from "openai";
 import type { ToolCall } from "../../domain/tool_call.ts";
 import type { Model } from "../catalog.ts";
 import type { LlmRequest, LlmTool } from "../client.ts";
-import { type RequestPart, RequestShape } from "./request_shape.ts";
+import type { RequestPart, RequestShape } from "./request_shape.ts";
 import { toolSchema } from "../tool_schema.ts";
 import {
   orderMessages,

@@ -189,10 +189,7 @@ async function* readWhole(
   text = (text + decoder.decode()).trim();
   // Some servers call a stream of events JSON.
   if (/^(?:data|event|id|retry)?:/.test(text)) {
-    async function* body() {
-      yield new TextEncoder().encode(text);
-    }
-    const events = readEventStream(body(), {
+    const events = readEventStream(new Response(text).body!, {
       onBytes: () => {},
       maxEventChars: answerLimits.eventChars,
     });
