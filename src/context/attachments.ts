@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Attachment, UserMessage } from "../domain/message.ts";
+import { type ReadImage, readImage } from "./image.ts";
 
 /** Characters of one text attachment that the model is shown. */
 const maxTextChars = 100_000;
@@ -14,16 +15,32 @@ export function renderAttachments(message: UserMessage): string {
   return [message.content, ...message.attachments.map(render)].filter(Boolean).join("\n\n");
 }
 
-/** The data URL of an image; undefined for anything else. */
+/** The data URL of an image that models can read; undefined for anything else. */
 export function imageUrl(attachment: Attachment): string | undefined {
+  const image = imageOf(attachment);
+  return image && "url" in image ? image.url : undefined;
+}
+
+/** Images by their attachment: each is read once, however often it is mentioned. */
+const images = new WeakMap<Attachment, ReadImage>();
+
+function imageOf(attachment: Attachment): ReadImage | undefined {
   const { type, base64, mediaType } = attachment;
-  if (type !== "image" || !base64) return undefined;
-  return `data:${mediaType ?? "image/png"};base64,${base64}`;
+  const isImage = type === "image" || type === "file" && mediaType?.startsWith("image/");
+  if (!isImage || !base64) return undefined;
+  let image = images.get(attachment);
+  if (!image) images.set(attachment, image = readImage(base64, mediaType));
+  return image;
 }
 
 function render(attachment: Attachment): string {
   const filename = attachment.filename.replace(/[\s"<>]+/g, " ");
-  if (attachment.type === "image") return `[image: ${filename}]`;
+  const image = imageOf(attachment);
+  if (attachment.type === "image" || image && "url" in image) {
+    return image && "refusal" in image
+      ? `[image: ${filename}; it cannot be shown: ${image.refusal}]`
+      : `[image: ${filename}]`;
+  }
   const text = textOf(attachment);
   if (text === undefined) {
     const details = [

@@ -16,6 +16,7 @@ const log = logger("turn");
 export interface FittedStreamOptions extends RequestParts {
   readonly llm: LlmClient;
   readonly tier: Tier;
+  readonly toolChoice?: "none";
   readonly messages: TurnMessages;
   /** Learns from what the provider counts. */
   readonly scale: TokenScale;
@@ -38,6 +39,7 @@ export async function* fittedStream(options: FittedStreamOptions): AsyncGenerato
       tier,
       messages: fitted.messages,
       tools,
+      toolChoice: options.toolChoice,
       estimatedTokens: estimated,
       onUsage: options.onUsage,
     };

@@ -1,7 +1,7 @@
 /** A turn's journal in the store, under the turn's claim. Made by the processor for the orchestrator. */
 
 import type { TurnJournal } from "./tool_round.ts";
-import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
+import type { ToolResult, ToolRound } from "../domain/tool_call.ts";
 import type { Claim } from "../domain/request.ts";
 import type { RequestStore } from "../store/request_store.ts";
 import type { TurnUsage } from "./usage.ts";
@@ -37,7 +37,7 @@ export class ClaimJournal implements TurnJournal {
   }
 
   async recordRound(
-    round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
+    round: Pick<ToolRound, "text" | "calls" | "origin"> & { readonly index: number },
   ): Promise<void> {
     // A crash later in the turn loses none of what was used up to here.
     const usage = this.#usage.open();

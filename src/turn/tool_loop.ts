@@ -10,13 +10,12 @@ import { filtered } from "../llm/failure.ts";
 import { TokenScale } from "../llm/token_scale.ts";
 import type { Tier } from "../domain/message.ts";
 import type { FinishReason, ReplyFile } from "../domain/reply.ts";
-import type { ToolCall, ToolRound } from "../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolRound } from "../domain/tool_call.ts";
 import type { ToolContext } from "../tools/tool.ts";
 import type { ToolExecutor } from "../tools/executor.ts";
 import { fittedStream } from "./fitted_stream.ts";
 import { asksForPermission } from "./permission_question.ts";
 import { ContinuationDeduplicator } from "./continuation.ts";
-import { ToolCallAssembler } from "./tool_call_assembler.ts";
 import { interrupted, runToolRound, type TurnJournal } from "./tool_round.ts";
 import type { TurnEvent, TurnResult } from "./turn_event.ts";
 import { TurnMessages } from "./turn_messages.ts";
@@ -72,6 +71,7 @@ interface Answer {
   readonly text: string;
   readonly calls: readonly ToolCall[];
   readonly reason: FinishReason;
+  readonly origin?: MessageOrigin;
 }
 
 /** What grows during a turn. */
@@ -85,6 +85,8 @@ interface Progress {
   model: string;
   /** Whether text was shown: the next answer is set apart from it. */
   shown: boolean;
+  /** The ids of all calls of the turn. */
+  readonly callIds: Set<string>;
 }
 
 export class ToolLoop {
@@ -94,7 +96,7 @@ export class ToolLoop {
 
   constructor(options: ToolLoopOptions) {
     this.#options = options;
-    this.#newId = options.newId ?? (() => `call_${crypto.randomUUID()}`);
+    this.#newId = options.newId ?? (() => `call_${crypto.randomUUID().replaceAll("-", "")}`);
   }
 
   /**
@@ -114,6 +116,7 @@ export class ToolLoop {
       outputTokens: 0,
       model: this.#options.llm.modelOf(turn.tier),
       shown: false,
+      callIds: new Set(),
     };
     await this.#takeOver(turn, progress);
     let proceeds = this.#options.autoProceed ? maxProceeds : 0;
@@ -201,7 +204,8 @@ export class ToolLoop {
     progress: Progress,
     { before, mayCall }: { readonly before: string; readonly mayCall: boolean },
   ): Promise<Answer> {
-    const assembler = new ToolCallAssembler(this.#newId);
+    const calls: ToolCall[] = [];
+    let origin: MessageOrigin | undefined;
     const seam = before === "" ? undefined : new ContinuationDeduplicator(before);
     const after: readonly LlmMessage[] = before === "" ? [] : [
       { role: "assistant", content: before },
@@ -215,7 +219,8 @@ export class ToolLoop {
       llm: this.#options.llm,
       scale: this.#scale,
       messages: progress.messages,
-      tools: mayCall ? this.#options.tools.declarations(turn.context) : [],
+      tools: this.#options.tools.declarations(turn.context),
+      toolChoice: mayCall ? undefined : "none",
       after,
     });
     for await (const event of stream) {
@@ -229,17 +234,26 @@ export class ToolLoop {
         showText(turn, progress, thought, !thinks);
         thinks = true;
       } else if (event.type === "tool_call") {
-        assembler.add(event);
+        calls.push(this.#withOwnId(event.call, progress));
       } else {
         reason = event.reason;
         progress.inputTokens += event.usage.inputTokens;
         progress.outputTokens += event.usage.outputTokens;
         progress.model = event.model;
+        origin = { model: event.model, ...(event.fields && { fields: event.fields }) };
       }
     }
     const rest = seam?.flush() ?? "";
     showText(turn, progress, rest, false);
-    return { text: text + rest, calls: assembler.calls(), reason };
+    return { text: text + rest, calls, reason, origin };
+  }
+
+  /** Ids must be unique in a turn, and plain: a server may send none, the same twice, or odd ones. */
+  #withOwnId(call: ToolCall, { callIds }: Progress): ToolCall {
+    const fits = /^[A-Za-z0-9_-]{1,40}$/.test(call.id) && !callIds.has(call.id);
+    const id = fits ? call.id : this.#newId();
+    callIds.add(id);
+    return { ...call, id };
   }
 
   #result(progress: Progress, finishReason: FinishReason): TurnResult {
@@ -256,8 +270,10 @@ function showText({ show }: Turn, progress: Progress, text: string, first = true
   show({ type: "text", text });
 }
 
-function addCalls(progress: Progress, round: Pick<ToolRound, "text" | "calls">): void {
-  progress.messages.push({ role: "assistant", content: round.text, toolCalls: round.calls });
+function addCalls(progress: Progress, round: Pick<ToolRound, "text" | "calls" | "origin">): void {
+  const { text: content, calls: toolCalls, origin } = round;
+  for (const { id } of toolCalls) progress.callIds.add(id);
+  progress.messages.push({ role: "assistant", content, toolCalls, origin });
 }
 
 function addResult(

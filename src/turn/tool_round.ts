@@ -4,7 +4,7 @@
  */
 
 import type { LlmMessage } from "../llm/client.ts";
-import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolResult, ToolRound } from "../domain/tool_call.ts";
 import type { ToolContext } from "../tools/tool.ts";
 import type { ToolExecutor } from "../tools/executor.ts";
 import type { TurnEvent } from "./turn_event.ts";
@@ -12,7 +12,7 @@ import type { TurnEvent } from "./turn_event.ts";
 /** Where a turn's calls and results are noted, so that none runs twice. Throws when it cannot. */
 export interface TurnJournal {
   recordRound(
-    round: { readonly index: number; readonly text: string; readonly calls: readonly ToolCall[] },
+    round: Pick<ToolRound, "text" | "calls" | "origin"> & { readonly index: number },
   ): Promise<void>;
   recordResult(
     result: { readonly round: number; readonly position: number; readonly result: ToolResult },
@@ -44,6 +44,7 @@ export interface RoundOptions {
   readonly index: number;
   readonly text: string;
   readonly calls: readonly ToolCall[];
+  readonly origin?: MessageOrigin;
   /** The number of its first call within the turn, from 1. */
   readonly firstStep: number;
   readonly tools: ToolExecutor;
@@ -56,8 +57,8 @@ export interface RoundOptions {
 
 /** Runs the round; gives the results in the order of the calls. */
 export async function runToolRound(round: RoundOptions): Promise<readonly ToolResult[]> {
-  const { index, text, calls, tools, journal } = round;
-  await journal.recordRound({ index, text, calls });
+  const { index, text, calls, origin, tools, journal } = round;
+  await journal.recordRound({ index, text, calls, origin });
   const steps = calls.map((call, position) => ({
     call,
     step: round.firstStep + position,
