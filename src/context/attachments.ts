@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Attachment, UserMessage } from "../domain/message.ts";
 import { type ReadImage, readImage } from "./image.ts";
 
-/** Characters of one text attachment that the model is shown. */
+/** Characters of a text attachment that the model is shown. */
 const maxTextChars = 100_000;
 
 const textual =
@@ -52,7 +52,7 @@ function render(attachment: Attachment): string {
   const cut = text.length > maxTextChars
     ? `${text.slice(0, maxTextChars)}\n[${text.length - maxTextChars} characters were cut off]`
     : text;
-  // A file must not be able to close its own frame and go on as if the user spoke.
+  // A file must not be able to close its own element and continue as if the user spoke.
   const framed = cut.replaceAll(/<(?=\/attachment)/gi, "&lt;");
   return `<attachment filename="${filename}">\n${framed}\n</attachment>`;
 }
