@@ -6,6 +6,8 @@
 import type { EventBus, EventName, GatewayEvent } from "../domain/events.ts";
 import { Deadline } from "../lib/deadline.ts";
 import { errorText } from "../lib/error_text.ts";
+import { type ModelCatalog, modelsOf } from "../llm/catalog.ts";
+import { maxProceeds } from "../turn/tool_loop.ts";
 
 /** Options of {@linkcode Liveness}. */
 export interface LivenessOptions {
@@ -81,4 +83,24 @@ export class Liveness {
     if (silentMs <= silenceMs) return undefined;
     return `${active} turns made no progress for ${Math.round(silentMs / 1000)} seconds`;
   }
+}
+
+/** What the longest silence of a turn depends on. */
+export interface SilenceOptions {
+  /** How often an answer that was cut off for its length is continued. */
+  readonly continuations: number;
+  readonly autoProceed: boolean;
+  /** Undefined if the echo model answers. */
+  readonly models?: Pick<ModelCatalog, "tiers">;
+}
+
+/**
+ * The longest time a turn can go without a sign of life, milliseconds: all of it can be spent on model requests.
+ * Tools are not included; they have their own limits.
+ */
+export function longestSilenceMs({ continuations, autoProceed, models }: SilenceOptions): number {
+  const requestMs = Math.max(0, ...modelsOf(models).map(({ provider }) => provider.totalMs));
+  // The answer, its continuations, and one more attempt if it was empty.
+  const answerMs = requestMs * (continuations + 2);
+  return answerMs * (autoProceed ? maxProceeds + 1 : 1);
 }

@@ -17,12 +17,11 @@ import type { AskModel } from "../memory/embedded/memory.ts";
 import { UserMemory } from "../memory/user_memory.ts";
 import { ToolLoop } from "../turn/tool_loop.ts";
 import { Approvals } from "../delivery/approvals.ts";
-import { Budget } from "../turn/budget.ts";
 import { ContextBuilder } from "../context/builder.ts";
 import type { ReplyTransport } from "../delivery/port.ts";
 import { TurnRunner } from "../turn/runner.ts";
 import { Replies } from "../delivery/replies.ts";
-import { TurnPlanner } from "../turn/plan.ts";
+import { Budget, TurnPlanner } from "../turn/plan.ts";
 import { UserEraser } from "../sessions/user_eraser.ts";
 import type { Tier } from "../domain/message.ts";
 import { platformKey } from "../domain/keys.ts";
@@ -184,7 +183,7 @@ export class Pipeline {
         ...limits,
         historyTokens: historyTokens(config, this.llm),
       }),
-      orchestrator: this.#createToolLoop(options),
+      toolLoop: this.#createToolLoop(options),
       llm: this.llm,
       planner: createPlanner(config, { ...options, llm: this.llm }),
       usage: store.usage,

@@ -3,7 +3,7 @@
 import { isLoopback } from "../access/origin_policy.ts";
 import { Secrets } from "../access/secrets.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";
-import { defaultPersona } from "../context/persona.ts";
+import { defaultPersona } from "../context/builder.ts";
 import { ConfigError } from "../lib/config_error.ts";
 import type { ModelCatalog } from "../llm/catalog.ts";
 import { readModels } from "../llm/models_file.ts";

@@ -24,7 +24,7 @@ export function formatRun(run: Readonly<Record<string, unknown>>): string {
   return [oneLine(head), ...lines].join("\n");
 }
 
-/** Prints runs of hooks or tasks, the latest last; resolves with the exit code. */
+/** Prints runs of hooks or tasks, the latest last; returns the exit code. */
 export function printRuns(
   latestFirst: readonly Readonly<Record<string, unknown>>[],
   { kind, json }: { readonly kind: "hook" | "task"; readonly json: boolean },
@@ -33,6 +33,27 @@ export function printRuns(
   if (json) console.log(jsonText(runs));
   else if (runs.length === 0) console.log(`No ${kind} has run yet.`);
   else runs.forEach((run) => console.log(formatRun(run)));
+  return 0;
+}
+
+/** Options of {@linkcode printRows}. */
+export interface PrintRowsOptions<Row> {
+  /** Whether to print the rows as JSON. */
+  readonly json: boolean;
+  /** The text to print if there are no rows. */
+  readonly empty: string;
+  readonly head: readonly string[];
+  readonly cells: (row: Row) => readonly unknown[];
+}
+
+/** Prints rows as a table or as JSON; returns the exit code. */
+export function printRows<Row>(
+  rows: readonly Row[],
+  { json, empty, head, cells }: PrintRowsOptions<Row>,
+): number {
+  if (json) console.log(jsonText(rows));
+  else if (rows.length === 0) console.log(empty);
+  else console.log(table([head, ...rows.map((row) => cells(row).map(String))]));
   return 0;
 }
 

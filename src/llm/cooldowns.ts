@@ -48,7 +48,7 @@ export class Cooldowns {
     },
   ): number | undefined {
     const { kind, retryAfterMs } = failure;
-    if (kind === "fatal" || kind === "skip") return undefined;
+    if (kind === "fatal" || kind === "skip" || kind === "retry") return undefined;
     const before = this.#rests.get(name);
     const sameOutage = before !== undefined && startedAt < before.since;
     const failures = (before?.failures ?? 0) + (sameOutage ? 0 : 1);

@@ -7,6 +7,7 @@ import * as z from "zod";
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import { type Tier, tiers } from "../domain/message.ts";
+import { requestParts } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";
 import { hideFromLog } from "../logging/log.ts";
 import { secretsOfHeaders, secretsOfUrl } from "../logging/redaction.ts";
@@ -79,6 +80,9 @@ const modelSchema = z.strictObject({
   max_output: count.optional(),
   price: z.strictObject({ input: dollars, cached: dollars.optional(), output: dollars }).optional(),
   reasoning: z.enum(reasoningEfforts).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  parallel_tool_calls: z.boolean().optional(),
+  leave_out: z.array(z.enum(requestParts)).optional(),
 });
 
 const coolDownSchema = z.strictObject({
@@ -188,6 +192,11 @@ function toModel(name: string, found: File["models"][string], provider: Provider
     maxOutput: found.max_output,
     price: price && { ...price, cached: price.cached ?? price.input },
     reasoning,
+    ...(found.temperature !== undefined && { temperature: found.temperature }),
+    ...(found.parallel_tool_calls !== undefined && {
+      parallelToolCalls: found.parallel_tool_calls,
+    }),
+    ...(found.leave_out && { leaveOut: found.leave_out }),
   };
 }
 

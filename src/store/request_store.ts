@@ -13,7 +13,7 @@ import type {
   RequestSeq,
   RequestState,
 } from "../domain/request.ts";
-import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolResult } from "../domain/tool_call.ts";
 import type { Exchange } from "./exchange_store.ts";
 import type { Conversation } from "../domain/keys.ts";
 import type { NewHistoryEntry } from "./history_store.ts";
@@ -115,6 +115,7 @@ export interface RequestStore {
       readonly index: number;
       readonly text: string;
       readonly calls: readonly ToolCall[];
+      readonly origin?: MessageOrigin;
       readonly usage?: readonly UsageEntry[];
     },
   ): Promise<boolean>;

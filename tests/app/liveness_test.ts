@@ -3,8 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { EventBus } from "../../src/domain/events.ts";
 import type { Model } from "../../src/llm/catalog.ts";
-import { longestSilenceMs } from "../../src/turn/longest_silence.ts";
-import { Liveness } from "../../src/app/liveness.ts";
+import { Liveness, longestSilenceMs } from "../../src/app/liveness.ts";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 

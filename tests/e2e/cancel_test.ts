@@ -1,7 +1,7 @@
 /** Cancelling a request at any stage. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/llm/chat_request.ts";
+import { lastParagraph } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
@@ -55,7 +55,7 @@ Deno.test("cancelling a queued request keeps the order of the others", async () 
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const [first, second, third, fourth] = ["1", "2", "3", "4"].map((word) => adapter.say(word)) as [
     string,
     string,
@@ -69,7 +69,7 @@ Deno.test("cancelling a queued request keeps the order of the others", async () 
   assert.deepEqual(frames.map(({ type }) => type), ["status", "cancelled"]);
   gate.open();
   for (const id of [first, second, fourth]) await adapter.replyTo(id);
-  assert.deepEqual(gateway.llm.requests.map(({ body }) => lastText(body)), ["1", "2", "4"]);
+  assert.deepEqual(gateway.llm.requests.map(({ body }) => lastParagraph(body)), ["1", "2", "4"]);
 });
 
 Deno.test("a request can be cancelled between a tool and the model's next answer", async () => {
@@ -91,7 +91,7 @@ Deno.test("cancelling a channel cancels all its requests and none of another cha
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const ids = ["1", "2", "3"].map((word) => adapter.say(word, { channelId: "noisy" }));
   const other = adapter.say("quiet words", { channelId: "quiet" });
   await gateway.llm.request(1);
@@ -106,7 +106,7 @@ Deno.test("cancelling a channel cancels all its requests and none of another cha
 Deno.test("a cancel sent right after its message finds it", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
-  gateway.llm.when((request) => lastText(request) === "stop", { hang: "before-headers" });
+  gateway.llm.when((request) => lastParagraph(request) === "stop", { hang: "before-headers" });
   for (let round = 0; round < 20; round++) {
     const id = adapter.say("stop");
     adapter.cancel(id);

@@ -100,7 +100,7 @@ Deno.test("a quoted message is shown unless history already shows it", async () 
 Deno.test("attachments: text is inlined, an image is a part, other files are named", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
-  const image = btoa("not really a picture");
+  const image = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
   await adapter.replyTo(adapter.say("See these", {
     attachments: [
       { type: "text", filename: "a.txt", content: "Text of a" },
@@ -121,7 +121,7 @@ Deno.test("attachments: text is inlined, an image is a part, other files are nam
         "[image: d.png]",
       ].join("\n\n"),
     },
-    { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
+    { type: "image_url", image_url: { url: `data:image/gif;base64,${image}` } },
   ]);
   await adapter.replyTo(adapter.say("And?"));
   assert.match(said(gateway)[0]!, /Text of a/);

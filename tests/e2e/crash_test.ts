@@ -60,7 +60,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   llm.reply({ text: ["a", "b"], gateAfter: { chunks: 1, until: gate.opened } });
   const ids = await sayAll(before);
   await before.close();
-  await killed.waitForLog(/is gone/);
+  await killed.waitForLog(/disconnected/);
   // The first two are done and wait for the adapter; the third is running.
   llm.reply({ text: "second" }, { hang: "before-headers" });
   gate.open();

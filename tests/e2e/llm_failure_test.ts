@@ -42,7 +42,7 @@ const failures: readonly Failure[] = [
   {
     ...unavailable,
     name: "that does not exist",
-    reply: { status: 404 },
+    reply: { status: 404, body: { error: { message: "The model `x` does not exist" } } },
     recoverable: false,
     says: /knows no model "test-model" \(404\)/,
     details: { status: 404 },
@@ -52,7 +52,7 @@ const failures: readonly Failure[] = [
     name: "that rejects the request",
     reply: { status: 400 },
     recoverable: false,
-    says: /refused the request as wrong \(400\)/,
+    says: /refused the request \(400\)/,
     details: { status: 400 },
   },
   {

@@ -18,7 +18,9 @@ async function queue(adapter: AdapterClient, text: string, options: MessageOptio
 }
 
 function said(request: ChatRequest): readonly string[] {
-  return request.messages.filter(({ role }) => role === "user").map(textOf);
+  // What arrived in a row is sent as the paragraphs of one message.
+  return request.messages.filter(({ role }) => role === "user")
+    .flatMap((message) => textOf(message).split("\n\n"));
 }
 
 /** The terminal frames of a request over all connections; the same one may be repeated. */

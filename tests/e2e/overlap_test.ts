@@ -19,7 +19,9 @@ async function queue(adapter: AdapterClient, text: string, options: MessageOptio
 
 /** The users' texts in a model request, without the speakers' names. */
 function said(request: ChatRequest): readonly string[] {
-  return request.messages.filter(({ role }) => role === "user").map(textOf);
+  // What arrived in a row is sent as the paragraphs of one message.
+  return request.messages.filter(({ role }) => role === "user")
+    .flatMap((message) => textOf(message).split("\n\n"));
 }
 
 /** The requests absorbed by others, with the absorbing ones. */
@@ -138,7 +140,7 @@ Deno.test("a message that steers joins the running turn after its next tools", a
   await adapter.replyTo(joined);
   assert.deepEqual(merged(adapter), [[joined, asked]]);
   const { messages } = (await gateway.llm.request(1)).body;
-  assert.deepEqual(messages.slice(-3).map(({ role }) => role), ["assistant", "tool", "user"]);
+  assert.deepEqual(messages.slice(-3).map(({ role }) => role), ["tool", "assistant", "user"]);
   assert.equal(textOf(messages.at(-1)!), "In Rome, I mean.");
   assert.equal(gateway.llm.requests.length, 2);
 });

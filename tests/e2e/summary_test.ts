@@ -1,8 +1,12 @@
 /** Summaries run in the background, survive a crash and belong to sessions. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import { within } from "../support/deadline.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
@@ -29,6 +33,20 @@ async function converse(adapter: AdapterClient, words: readonly string[]): Promi
 function summedUp(request: ChatRequest): readonly string[] {
   const [, lines] = lastText(request).split("# Lines\n");
   return [...lines!.matchAll(/^user-1: (\S+)/gm)].map((match) => match[1]!);
+}
+
+/** Resolves when a gateway's store has a summary. */
+async function summaryStored(dataDir: string): Promise<void> {
+  const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
+  const count = database.prepare("SELECT count(*) AS count FROM summaries");
+  const poll = async () => {
+    while (count.get()!.count === 0) await pause(5);
+  };
+  try {
+    await within(poll(), { what: "a summary in the store" });
+  } finally {
+    database.close();
+  }
 }
 
 const words = Array.from({ length: 16 }, (_, index) => `word-${index}`);
@@ -74,13 +92,12 @@ Deno.test("a summary interrupted by a crash is made again, without repeated or m
   await using gateway = await GatewayProcess.start({ env, dataDir });
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   await converse(adapter, ["word-16"]);
-  await llm.waitForRequest((request) => isSummary(request) && summedUp(request).length > 0);
-  const withNotes = () =>
-    llm.requests.find(({ body }) => !isSummary(body) && system(body).includes("The notes."));
-  // Continue until a turn shows the notes.
-  for (let more = 17; !withNotes(); more++) await converse(adapter, [`word-${more}`]);
+  await summaryStored(dataDir);
+  await converse(adapter, ["word-17"]);
   assert.deepEqual(seen, seen.map((_, index) => `word-${index}`));
-  const [, oldest] = withNotes()!.body.messages.map(textOf);
+  const last = llm.requests.findLast(({ body }) => !isSummary(body))!.body;
+  assert.match(system(last), /The notes\./);
+  const [, oldest] = last.messages.map(textOf);
   const number = Number(/^word-(\d+) /.exec(oldest!)?.[1]);
   assert.ok(number > 0 && number <= seen.length, `${number} of ${seen.length}`);
 });

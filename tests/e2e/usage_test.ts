@@ -95,7 +95,7 @@ function bookkeeper() {
 /** "kind user channel", as in the test's messages. */
 function words({ messages }: ChatRequest): readonly string[] {
   const said = messages.map(textOf).findLast((text) => /user-\d+ channel-\d+/.test(text))!;
-  return said.match(/(\w+) (user-\d+) (channel-\d+)/)!.slice(1);
+  return [...said.matchAll(/(\w+) (user-\d+) (channel-\d+)/g)].at(-1)!.slice(1);
 }
 
 const kinds = [

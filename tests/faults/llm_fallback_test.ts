@@ -42,8 +42,8 @@ const sse = (data: unknown) => `data: ${JSON.stringify(data)}\n\n`;
 /** Ways to fail before the first word. */
 const failures: readonly (readonly [name: string, reply: Reply, provider?: object])[] = [
   ["refuses the key", { status: 401 }],
-  ["forbids it", { status: 403 }],
-  ["knows no such model", { status: 404 }],
+  ["forbids it", { status: 403, body: { error: { message: "Your API key lacks permission" } } }],
+  ["knows no such model", { status: 404, body: { error: { code: "model_not_found" } } }],
   ["is too busy", { status: 429, headers: { "retry-after": "60" } }],
   ["is out of money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
   ["wants to be paid", { status: 402 }],

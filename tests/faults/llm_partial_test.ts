@@ -37,7 +37,7 @@ for (const [name, reply, code] of breaks) {
     assert.equal(terminal.type, "error");
     assert.equal(terminal.code, code);
     assert.equal(terminal.recoverable, true);
-    assert.match(terminal.message!, /^The reply is not complete; what there is of it was kept\. /);
+    assert.match(terminal.message!, /^The reply is incomplete; the part that arrived was kept\. /);
     assert.equal(text, "Half a sentence");
     assert.equal(frames.filter(({ type }) => type === "response_start").length, 1);
     assert.equal(main.requests.length, 1);
@@ -53,7 +53,7 @@ for (const [name, reply, code] of breaks) {
   });
 }
 
-Deno.test("a tool call cut off halfway is neither run nor requested again", async () => {
+Deno.test("a tool call cut off halfway is not run, and another model answers", async () => {
   await using main = LlmServer.start();
   await using backup = LlmServer.start();
   await using folder = new ModelsFolder({ main: { server: main }, backup: { server: backup } });
@@ -67,10 +67,11 @@ Deno.test("a tool call cut off halfway is neither run nor requested again", asyn
   };
   main.reply({ raw: [sse({ choices: [{ index: 0, delta: { tool_calls: [call] } }] })] });
   const { frames, terminal } = await adapter.replyTo(adapter.say("What time is it?"));
-  assert.equal(terminal.code, "llm_unavailable");
-  assert.match(terminal.message!, /not complete.*broke off/);
+  // Nothing of it was shown.
+  assert.equal(terminal.content, "What time is it?");
+  assert.equal(terminal.model, "backup");
   assert.equal(frames.filter(({ type }) => type.startsWith("tool")).length, 0);
-  assert.deepEqual([main.requests.length, backup.requests.length], [1, 0]);
+  assert.deepEqual([main.requests.length, backup.requests.length], [1, 1]);
 });
 
 Deno.test("a refusal by the model is distinguished from the provider's filter", async () => {

@@ -1,7 +1,7 @@
 /** Which ends of a reply ask for leave to go on. */
 
 import assert from "node:assert/strict";
-import { asksForPermission } from "../../src/turn/permission_question.ts";
+import { asksForPermission } from "../../src/turn/continuation.ts";
 
 const asking = [
   "I found two files. Shall I proceed?",

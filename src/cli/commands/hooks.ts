@@ -16,7 +16,7 @@ import { errorText } from "../../lib/error_text.ts";
 import { readIfPresent } from "../../lib/yaml.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
-import { formatRun, jsonText, printRuns, table } from "../output.ts";
+import { formatRun, jsonText, printRows, printRuns } from "../output.ts";
 
 /** Runs `hooks ACTION`. */
 export async function hooks(flags: Flags, words: readonly string[]): Promise<number> {
@@ -51,25 +51,20 @@ async function list(
     const idle = { source: "hooks.yaml", queued: 0, running: false, dropped: 0 };
     return { hooks: found.map((hook) => hookView({ hook, ...idle })) };
   });
-  const rows = answer.hooks as readonly AdminAnswer[];
-  if (json) console.log(jsonText(rows));
-  else if (rows.length === 0) console.log("There are no hooks.");
-  else {
-    const head = ["NAME", "EVENT", "STATE", "QUEUED", "DROPPED", "SOURCE", "DESCRIPTION"];
-    console.log(table([
-      head,
-      ...rows.map((hook) => [
-        String(hook.name),
-        String(hook.event),
-        hook.enabled ? hook.running ? "running" : "on" : "off",
-        String(hook.queued),
-        String(hook.dropped),
-        String(hook.source),
-        String(hook.description),
-      ]),
-    ]));
-  }
-  return 0;
+  return printRows(answer.hooks as readonly AdminAnswer[], {
+    json,
+    empty: "There are no hooks.",
+    head: ["NAME", "EVENT", "STATE", "QUEUED", "DROPPED", "SOURCE", "DESCRIPTION"],
+    cells: (hook) => [
+      hook.name,
+      hook.event,
+      hook.enabled ? hook.running ? "running" : "on" : "off",
+      hook.queued,
+      hook.dropped,
+      hook.source,
+      hook.description,
+    ],
+  });
 }
 
 interface TestOptions {

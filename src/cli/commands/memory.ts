@@ -5,7 +5,7 @@ import { parsePlatformKey } from "../../domain/keys.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
-import { jsonText, table } from "../output.ts";
+import { jsonText, printRows } from "../output.ts";
 
 const listLimit = 1000;
 const searchLimit = 20;
@@ -25,8 +25,18 @@ export async function memory(flags: Flags, words: readonly string[]): Promise<nu
   const path = action === "search" ? searchPath(user, rest.join(" ")) : listPath(user);
   const admin = new AdminClient(await locateGateway(flags));
   const { memories } = await admin.queryGatewayOrStore({ path });
-  printMemories(memories as readonly AdminAnswer[], { json: Boolean(flags.json) });
-  return 0;
+  return printRows(memories as readonly AdminAnswer[], {
+    json: Boolean(flags.json),
+    empty: "There are no memories.",
+    head: ["ID", "DATE", "WHERE", "MEMORY"],
+    cells: (row) => [
+      row.id,
+      String(row.created_at ?? "-").slice(0, 10),
+      `${row.channel ?? "-"}${row.private ? " (private)" : ""}`,
+      // One row is one line, and text from users must not control the terminal.
+      String(row.text).replace(/[\s\p{Cc}]+/gu, " "),
+    ],
+  });
 }
 
 function listPath(user: string): string {
@@ -50,25 +60,6 @@ function selectedMemories(flags: Flags): object {
     throw new ConfigError("Missing: what to delete, one of --id ID, --text TEXT and --all");
   }
   return selection;
-}
-
-function printMemories(
-  rows: readonly AdminAnswer[],
-  { json }: { readonly json: boolean },
-): void {
-  if (json) return console.log(jsonText(rows));
-  if (rows.length === 0) return console.log("There are no memories.");
-  const head = ["ID", "DATE", "WHERE", "MEMORY"];
-  console.log(table([
-    head,
-    ...rows.map((row) => [
-      String(row.id),
-      String(row.created_at ?? "-").slice(0, 10),
-      `${row.channel ?? "-"}${row.private ? " (private)" : ""}`,
-      // One row is one line, and text from users must not control the terminal.
-      String(row.text).replace(/[\s\p{Cc}]+/gu, " "),
-    ]),
-  ]));
 }
 
 /** Runs `forget`. */

@@ -4,7 +4,7 @@ import type { Flags } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
-import { escapeControls, jsonText, table, writeOut } from "../output.ts";
+import { escapeControls, jsonText, printRows, writeOut } from "../output.ts";
 
 /** Runs `sessions ACTION`. */
 export async function sessions(flags: Flags, words: readonly string[]): Promise<number> {
@@ -35,25 +35,20 @@ async function list(admin: AdminClient, flags: Flags): Promise<number> {
     if (flags[name] !== undefined) query.set(name, String(flags[name]));
   }
   const answer = await admin.queryGatewayOrStore({ path: `/sessions?${query}` });
-  const rows = answer.sessions as readonly AdminAnswer[];
-  if (flags.json) console.log(jsonText(rows));
-  else if (rows.length === 0) console.log("There are no sessions.");
-  else {
-    const head = ["ID", "PLATFORM", "CHANNEL", "USER", "STARTED", "ENDED", "LINES"];
-    console.log(table([
-      head,
-      ...rows.map((session) => [
-        String(session.id),
-        String(session.platform),
-        [session.channel_id, session.thread_id].filter(Boolean).join(" / "),
-        String(session.user_id),
-        String(session.started_at),
-        String(session.ended_at ?? "-"),
-        String(session.lines),
-      ]),
-    ]));
-  }
-  return 0;
+  return printRows(answer.sessions as readonly AdminAnswer[], {
+    json: Boolean(flags.json),
+    empty: "There are no sessions.",
+    head: ["ID", "PLATFORM", "CHANNEL", "USER", "STARTED", "ENDED", "LINES"],
+    cells: (session) => [
+      session.id,
+      session.platform,
+      [session.channel_id, session.thread_id].filter(Boolean).join(" / "),
+      session.user_id,
+      session.started_at,
+      session.ended_at ?? "-",
+      session.lines,
+    ],
+  });
 }
 
 async function show(

@@ -11,7 +11,7 @@ import { isoTime } from "../../lib/iso_time.ts";
 import { readIfPresent } from "../../lib/yaml.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
-import { formatRun, jsonText, printRuns, table } from "../output.ts";
+import { formatRun, jsonText, printRows, printRuns, table } from "../output.ts";
 
 /** How many fire times `tasks next` shows. */
 const shownTimes = 10;
@@ -49,25 +49,20 @@ async function list(
     const found = await readTasks(config);
     return { tasks: found.map((task) => taskView(task.status(Date.now()))) };
   });
-  const rows = answer.tasks as readonly AdminAnswer[];
-  if (json) console.log(jsonText(rows));
-  else if (rows.length === 0) console.log("There are no tasks.");
-  else {
-    const head = ["NAME", "SCHEDULE", "STATE", "RUNS", "LAST RUN", "NEXT RUN", "DESCRIPTION"];
-    console.log(table([
-      head,
-      ...rows.map((task) => [
-        String(task.name),
-        String(task.schedule),
-        task.enabled ? task.running ? "running" : "on" : "off",
-        String(task.run_count),
-        String(task.last_run ?? "-"),
-        String(task.next_run ?? "-"),
-        String(task.description),
-      ]),
-    ]));
-  }
-  return 0;
+  return printRows(answer.tasks as readonly AdminAnswer[], {
+    json,
+    empty: "There are no tasks.",
+    head: ["NAME", "SCHEDULE", "STATE", "RUNS", "LAST RUN", "NEXT RUN", "DESCRIPTION"],
+    cells: (task) => [
+      task.name,
+      task.schedule,
+      task.enabled ? task.running ? "running" : "on" : "off",
+      task.run_count,
+      task.last_run ?? "-",
+      task.next_run ?? "-",
+      task.description,
+    ],
+  });
 }
 
 async function next(

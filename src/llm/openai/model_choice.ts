@@ -61,7 +61,7 @@ export class ModelChoice {
   /** Notes that a model failed this request. */
   failed({ name }: Model, { kind, error }: LlmFailure): void {
     this.#tries.set(name, this.#triesOf(name) + 1);
-    if (kind !== "rest") this.#given.add(name);
+    if (kind !== "cooldown" && kind !== "retry") this.#given.add(name);
     // What may pass is better news than a wrong key.
     if (!this.#error?.recoverable || error.recoverable) this.#error = error;
   }

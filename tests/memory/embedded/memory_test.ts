@@ -258,7 +258,8 @@ for (const [name, reply, transient] of answers) {
       showReasoning: false,
       autoTier: false,
       stallMs: 60_000,
-      totalMs: 400,
+      // Failures that are retried are waited for; others are final at once.
+      totalMs: transient ? 400 : 60_000,
     });
     const client = new OpenAiClient({ catalog: catalog! });
     await using place = new SqlitePlace();

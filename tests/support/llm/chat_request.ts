@@ -54,3 +54,8 @@ export function lastText(request: ChatRequest, role: ChatMessage["role"] = "user
   const message = request.messages.findLast((candidate) => candidate.role === role);
   return message ? textOf(message) : "";
 }
+
+/** What the user said last: messages in a row, as after a failed turn, are sent as paragraphs of one. */
+export function lastParagraph(request: ChatRequest): string {
+  return lastText(request).split("\n\n").at(-1)!;
+}

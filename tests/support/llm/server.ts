@@ -3,7 +3,7 @@
  * `OPENAI_BASE_URL` at it.
  */
 
-import { type ChatRequest, lastText } from "./chat_request.ts";
+import { type ChatRequest, lastParagraph } from "./chat_request.ts";
 import { HttpExchange } from "../http_exchange.ts";
 import { sendAnswer, sendJson } from "./answer.ts";
 import { type Reply, replyFrom, type ReplySource, type Script } from "./reply.ts";
@@ -27,8 +27,8 @@ interface Rule {
   readonly source: ReplySource;
 }
 
-/** The default script echoes the user's last message. */
-const echo: Script = (request) => ({ text: lastText(request) });
+/** The default script echoes what the user said last. */
+const echo: Script = (request) => ({ text: lastParagraph(request) });
 
 /**
  * The server. A request is answered by the first matching rule, else the queue, else the script.

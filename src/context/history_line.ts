@@ -1,25 +1,24 @@
 /**
- * A line of history as the model is shown it. The store gives the same object for the same line while
- * it has it at hand, so what is made of a line is made once, not once a turn, and stays with it. Used by
- * the context builder, the only reader of recent lines.
+ * A line of history as the model is shown it. The store returns the same object for a line while it is cached, so
+ * its message and tokens are computed once, not once a turn, and stay with it.
  */
 
-import type { ContextPart } from "./part.ts";
 import type { LlmMessage } from "../llm/client.ts";
 import { estimateMessage, estimateTokens } from "../llm/tokens.ts";
 import type { HistoryEntry } from "../store/history_store.ts";
+import type { ContextPart } from "./part.ts";
 
-/** Gives who speaks as a name for the model. */
+/** Turns a speaker into a name for the model. */
 type NameSpeaker = (name: string) => string;
 
 export class ShownLine {
   readonly line: HistoryEntry;
-  /** Of its text (estimated). */
+  /** Estimated tokens of its text. */
   readonly tokens: number;
   #named?: ContextPart;
   #unnamed?: ContextPart;
 
-  /** The same for the same line. */
+  /** Returns the same object for the same line. */
   static of(line: HistoryEntry): ShownLine {
     return line.memo as ShownLine | undefined ?? (line.memo = new ShownLine(line)) as ShownLine;
   }
@@ -29,7 +28,7 @@ export class ShownLine {
     this.tokens = estimateTokens(line.content);
   }
 
-  /** As a part of a request; with `speaker` the model is told who speaks. */
+  /** The line as a part of a request; with `speaker` the model is told who speaks. */
   part(speaker?: NameSpeaker): ContextPart {
     return speaker
       ? this.#named ??= partOf(this.line, speaker)

@@ -5,7 +5,7 @@ import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { message } from "./load.ts";
 
 /** What to write. */
-export interface PastOptions {
+export interface FillOptions {
   readonly channels: readonly string[];
   /** Lines of each session, two per message and reply. */
   readonly lines: number;
@@ -19,7 +19,7 @@ let made = 0;
 
 export async function fillHistory(
   store: SqliteStore,
-  { channels, lines, sessions = 1 }: PastOptions,
+  { channels, lines, sessions = 1 }: FillOptions,
 ): Promise<void> {
   for (let at = 0; at < channels.length; at += atOnce) {
     await Promise.all(
@@ -46,9 +46,9 @@ async function writeSession(
 ): Promise<void> {
   const now = Date.now();
   const user = { id: "user" };
-  const place = { nodeId: "past", platform: "bench" };
+  const origin = { nodeId: "past", platform: "bench" };
   const { session } = await store.sessions.open({
-    ...place,
+    ...origin,
     id: `past-${made++}`,
     userId: user.id,
     channelId,
@@ -58,7 +58,7 @@ async function writeSession(
   });
   for (let line = 0; line < lines; line += 2) {
     const requestId = `past-${made++}`;
-    const given: UserMessage = {
+    const userMessage: UserMessage = {
       dialect: "clara-1",
       requestId,
       user,
@@ -70,11 +70,11 @@ async function writeSession(
       metadata: {},
     };
     const accepted = await store.requests.accept({
-      ...place,
+      ...origin,
       channelKey: conversation.channelKey,
       digest: requestId,
-      message: given,
-      serialized: { text: JSON.stringify(given), bytes: 500 },
+      message: userMessage,
+      serialized: { text: JSON.stringify(userMessage), bytes: 500 },
       hasCapacity: true,
       now,
     });
