@@ -18,25 +18,25 @@ import { throughput } from "./bench/throughput.ts";
 
 const usage = `Usage: deno task bench [PART…] [--quick] [--minutes N] [--program FILE]
 
-Measures the gateway and prints tables of Markdown. Without a PART all are measured,
-which takes about a quarter of an hour; leave the machine alone meanwhile.
+Measures the gateway and prints Markdown tables. Without a PART it measures all,
+which takes about 15 minutes. Leave the machine idle meanwhile.
 
 Parts:
-  throughput  turns and frames a second, over 1, 20 and 200 adapters
-  latency     from a message to the model's request, from a delta to its frame
-  idle        memory of 1,000 and 10,000 adapters that say nothing
-  start       start-up and idle memory
-  growth      the cost of a turn against history, channels, sessions, queues
-  steady      memory under load over some minutes
-  compare     this checkout against another one (only with --base)
+  throughput  turns and frames per second with 1, 20 and 200 adapters
+  latency     from a message to the model request, and from a delta to its frame
+  idle        memory of 1,000 and 10,000 silent adapters
+  start       start-up time and idle memory
+  growth      cost of a turn as history, channels, sessions and queues grow
+  steady      memory under load over several minutes
+  compare     this checkout against another one, alternating (needs --base)
 
 Options:
-  --quick         less of everything, for a first look
-  --minutes N     how long \`steady\` takes (10, with --quick 1)
+  --quick         fewer and shorter measurements
+  --minutes N     duration of \`steady\` (default 10, with --quick 1)
   --base FOLDER   the other checkout to compare with, such as a clone of the commit before
-  --rounds N      rounds of compare (5, with --quick 2)
-  --program FILE  the compiled program that \`start\` measures (dist/clara-gateway)
-  --help          this text`;
+  --rounds N      rounds of compare (default 5, with --quick 2)
+  --program FILE  the compiled program measured by \`start\` (default dist/clara-gateway)
+  --help          show this text`;
 
 interface Size {
   readonly quick: boolean;
@@ -46,19 +46,19 @@ interface Size {
   readonly rounds: number;
 }
 
-type Part = (size: Size, say: (text: string) => void) => Promise<Table>;
+type Part = (size: Size, report: (text: string) => void) => Promise<Table>;
 
 const parts: Readonly<Record<string, Part>> = {
-  throughput: ({ quick }, say) =>
-    throughput(quick ? { warmUp: 1, seconds: 3 } : { warmUp: 3, seconds: 10 }, say),
-  latency: ({ quick }, say) => latency({ turns: quick ? 100 : 500 }, say),
-  idle: ({ quick }, say) => idleAdapters({ counts: quick ? [1_000] : [1_000, 10_000] }, say),
-  start: ({ quick, program }, say) => startUp({ runs: quick ? 3 : 10, program }, say),
-  growth: ({ quick }, say) =>
-    growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, say),
-  steady: ({ minutes }, say) => steady({ minutes }, say),
-  compare: ({ quick, base, rounds }, say) =>
-    compare({ base: base!, rounds, seconds: quick ? 3 : 6 }, say),
+  throughput: ({ quick }, report) =>
+    throughput(quick ? { warmUp: 1, seconds: 3 } : { warmUp: 3, seconds: 10 }, report),
+  latency: ({ quick }, report) => latency({ turns: quick ? 100 : 500 }, report),
+  idle: ({ quick }, report) => idleAdapters({ counts: quick ? [1_000] : [1_000, 10_000] }, report),
+  start: ({ quick, program }, report) => startUp({ runs: quick ? 3 : 10, program }, report),
+  growth: ({ quick }, report) =>
+    growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, report),
+  steady: ({ minutes }, report) => steady({ minutes }, report),
+  compare: ({ quick, base, rounds }, report) =>
+    compare({ base: base!, rounds, seconds: quick ? 3 : 6 }, report),
 };
 
 function fail(problem: string): never {
@@ -100,7 +100,7 @@ if (!(rounds > 0)) fail(`Cannot measure "${values.rounds}" rounds.`);
 const { quick, program, base } = values;
 if (positionals.includes("compare") && base === undefined) fail("compare needs --base FOLDER.");
 const size: Size = { quick, minutes, program, base, rounds };
-const say = (text: string) => console.error(`… ${text}`);
+const report = (text: string) => console.error(`… ${text}`);
 console.log(
   `Clara gateway ${version} on Deno ${Deno.version.deno} (V8 ${Deno.version.v8}), ` +
     `${Deno.build.os} ${Deno.osRelease()}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ` +
@@ -109,5 +109,5 @@ console.log(
 for (const [name, measure] of Object.entries(parts)) {
   const wanted = positionals.length > 0 ? positionals.includes(name) : name !== "compare";
   if (!wanted) continue;
-  console.log(toMarkdown(await measure(size, say)));
+  console.log(toMarkdown(await measure(size, report)));
 }

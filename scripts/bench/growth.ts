@@ -6,11 +6,11 @@ import { TempFolder } from "../../tests/support/process/temp_folder.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { message } from "./load.ts";
-import { fillHistory } from "./past.ts";
+import { fillHistory } from "./fill_history.ts";
 import { LoadClient } from "./load_client.ts";
 
 /** What exists before the turns are measured. */
-interface Past {
+interface Scenario {
   readonly name: string;
   readonly sizes: readonly number[];
   /** Creates this much in the store of a stopped gateway. */
@@ -21,7 +21,7 @@ interface Past {
 
 const measuredChannel = "measured";
 
-const pasts: readonly Past[] = [
+const scenarios: readonly Scenario[] = [
   {
     name: "lines of history in the channel",
     sizes: [0, 100, 1_000, 10_000, 100_000],
@@ -47,7 +47,7 @@ const pasts: readonly Past[] = [
     sizes: [0, 1_000, 10_000],
     queue: async (url, size) => {
       const client = await LoadClient.connect(url, "queue");
-      await client.pile("busy", size);
+      await client.fillQueue("busy", size);
       return client;
     },
   },
@@ -55,12 +55,12 @@ const pasts: readonly Past[] = [
 
 export async function growth(
   { turns, limit }: { readonly turns: number; readonly limit: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
-  for (const { name, sizes, fill, queue } of pasts) {
+  for (const { name, sizes, fill, queue } of scenarios) {
     for (const size of sizes.filter((size) => size <= limit)) {
-      say(`${size} ${name}`);
+      report(`${size} ${name}`);
       await using folder = new TempFolder("clara_bench_");
       const dataDir = join(folder.path, "data");
       if (fill) {
@@ -78,10 +78,10 @@ export async function growth(
     }
   }
   return {
-    title: "Cost of a turn against what there is",
-    head: ["", "so many", "turn p50", "turn p99"],
+    title: "Cost of a turn as data grows",
+    head: ["", "count", "turn p50", "turn p99"],
     rows,
     note:
-      "One message at a time on the echo model, from sending it to its terminal frame, 20 chunks.",
+      "One message at a time on the echo model, from sending it to its terminal frame, with 20 chunks.",
   };
 }

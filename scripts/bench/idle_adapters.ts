@@ -10,11 +10,11 @@ const atOnce = 50;
 
 export async function idleAdapters(
   { counts }: { readonly counts: readonly number[] },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
   for (const adapters of counts) {
-    say(`${adapters} idle adapters`);
+    report(`${adapters} idle adapters`);
     await using gateway = await startGateway();
     const before = await settledMb(gateway.pid);
     const startedAt = performance.now();
@@ -36,7 +36,7 @@ export async function idleAdapters(
     title: "Idle adapters",
     head: ["adapters", "each", "memory without", "memory with", "registrations/s"],
     rows,
-    note: "Resident memory of the gateway's process, registered adapters over real sockets.",
+    note: "Resident memory of the gateway's process, with registered adapters on real sockets.",
   };
 }
 

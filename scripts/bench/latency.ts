@@ -38,7 +38,7 @@ const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
 
 export async function latency(
   { turns }: { readonly turns: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
   await using model = await ChildServer.start("./sse_server.ts");
@@ -46,9 +46,9 @@ export async function latency(
   for (const { atOnce, pauseMs } of loads) {
     const load = { turns, atOnce, model: `stream-${pauseMs}` };
     const what = [String(atOnce), pauseMs === 0 ? "at once" : `every ${pauseMs} ms`];
-    say(`bare fetch, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    report(`bare fetch, ${atOnce} at once, ${pauseMs} ms between deltas`);
     const bare = await measure(url, { ...load, makeAsk: () => fetchAsk(url, load.model) });
-    say(`gateway, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    report(`gateway, ${atOnce} at once, ${pauseMs} ms between deltas`);
     const { times, afterCommit } = await throughGateway(url, load);
     rows.push(row(["bare fetch", ...what], bare), row(["gateway", ...what], times, afterCommit));
   }
@@ -56,11 +56,11 @@ export async function latency(
     title: "Latency",
     head: [
       "",
-      "speak at once",
-      "deltas come",
+      "conversations",
+      "deltas",
       "message → model p50",
       "p99",
-      "of it after the commit p50",
+      "after the commit p50",
       "p99",
       "delta → frame p50",
       "p99",
@@ -68,10 +68,10 @@ export async function latency(
     ],
     rows,
     note:
-      "The model is an HTTP server in a third process, which writes 20 deltas, at once or with a pause " +
-      "before each. `bare fetch` asks it without a gateway: the difference is what the gateway adds, " +
-      "two hops of the loopback interface included. With pauses and one speaker all processes sleep " +
-      "most of the time: what is shown then includes how long the processor takes to wake up.",
+      "The model is an HTTP server in a third process that writes 20 deltas, at once or with a pause " +
+      "before each. `bare fetch` calls it without a gateway, so the difference is what the gateway " +
+      "adds, including two hops on the loopback interface. With pauses and a single conversation all " +
+      "processes are mostly asleep, so these figures include the time the processor takes to wake up.",
   };
 }
 

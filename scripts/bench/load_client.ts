@@ -74,7 +74,7 @@ export class LoadClient implements Disposable {
   }
 
   /** Fills a channel's queue with this many long messages. */
-  async pile(channelId: string, count: number): Promise<void> {
+  async fillQueue(channelId: string, count: number): Promise<void> {
     const long = "word ".repeat(200_000);
     // The first runs for the whole measurement, so the others stay queued.
     this.#message(channelId, long);

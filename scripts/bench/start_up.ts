@@ -30,21 +30,21 @@ interface Start {
 
 export async function startUp(
   { runs, program = defaultProgram }: { readonly runs: number; readonly program?: string },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const size = await Deno.stat(program).then(({ size }) => size, () => undefined);
   const rows: string[][] = [];
   if (size !== undefined) {
-    say("start-up of the compiled program");
+    report("start-up of the compiled program");
     rows.push(await row(`compiled (${(size / 1e6).toFixed(1)} MB)`, [program], runs));
   }
-  say("start-up from the source");
+  report("start-up from the source");
   rows.push(await row("deno run", source, runs));
   return {
     title: "Start-up",
     head: ["", "listening", "registered", "idle memory"],
     rows,
-    note: `Medians of ${runs} starts on an empty folder, from the start of the process.`,
+    note: `Medians of ${runs} starts on an empty folder, measured from process start.`,
   };
 }
 

@@ -10,7 +10,7 @@ const looks = 10;
 
 export async function steady(
   { minutes }: { readonly minutes: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   await using gateway = await startGateway();
   const rows: string[][] = [];
@@ -18,7 +18,7 @@ export async function steady(
   rows.push(["0", "0", `${idleMb.toFixed(0)} MB`]);
   let turns = 0;
   for (let look = 1; look <= looks; look++) {
-    say(`load, part ${look} of ${looks}`);
+    report(`load, part ${look} of ${looks}`);
     const seconds = minutes * 60 / looks;
     // New channels and users in each part, as months would bring.
     using fleet = await gatewayFleet({ url: gateway.url, adapters: 20, lanes: 5 });

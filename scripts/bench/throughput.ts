@@ -28,12 +28,15 @@ interface Measured extends FleetResult {
   readonly adapters: number;
 }
 
-export async function throughput(times: FleetTimes, say: (text: string) => void): Promise<Table> {
+export async function throughput(
+  times: FleetTimes,
+  report: (text: string) => void,
+): Promise<Table> {
   const rows: string[][] = [];
   for (const size of sizes) {
     const measured: Measured[] = [];
     const measure = async (what: string, open: () => Promise<Fleet>) => {
-      say(`${what}, ${size.adapters} adapters`);
+      report(`${what}, ${size.adapters} adapters`);
       using fleet = await open();
       measured.push({ what, adapters: size.adapters, ...await fleet.run(times) });
     };
@@ -64,9 +67,9 @@ export async function throughput(times: FleetTimes, say: (text: string) => void)
     ],
     rows,
     note:
-      "100 messages are under way at once (200 with 200 adapters); a reply is 20 chunks in 23 frames. " +
-      "`raw echo` is a bare Deno WebSocket server that sends each frame back; `raw burst` answers each " +
-      "with 23 frames that were made beforehand.",
+      "100 messages are in flight at once (200 with 200 adapters); a reply is 20 chunks in 23 frames. " +
+      "`raw echo` is a bare Deno WebSocket server that echoes each frame; `raw burst` answers each " +
+      "with 23 prepared frames.",
   };
 }
 

@@ -10,8 +10,7 @@ import { readModels } from "../llm/models_file.ts";
 import { logger } from "../logging/log.ts";
 import { SqliteStore } from "../store/sqlite/store.ts";
 import type { Store } from "../store/store.ts";
-import { ToolPolicy } from "../tools/policy.ts";
-import { readToolsFile } from "../tools/tools_file.ts";
+import { readToolsFile, ToolPolicy } from "../tools/policy.ts";
 
 const log = logger("app");
 

@@ -28,7 +28,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 async function parseAndRun(args: readonly string[]): Promise<number> {
   // The compiled program starts itself as the sandbox of run_javascript. Not a command for people.
   if (args[0] === "sandbox") {
-    const { runSandboxChild } = await import("../tools/sandbox/sandbox_child.ts");
+    const { runSandboxChild } = await import("../tools/sandbox/child.ts");
     return await runSandboxChild();
   }
   let line: CommandLine;

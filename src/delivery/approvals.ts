@@ -4,7 +4,7 @@
  */
 
 import { Deadline } from "../lib/deadline.ts";
-import type { ApprovalAnswer, ApprovalQuestion, Approver } from "../tools/approver.ts";
+import type { ApprovalAnswer, ApprovalQuestion, Approver } from "../tools/executor.ts";
 import type { ReplyTransport } from "./port.ts";
 
 /** Options of {@linkcode Approvals}. */

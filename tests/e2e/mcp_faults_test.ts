@@ -64,7 +64,7 @@ Deno.test("servers that do not start do not affect the one that does", async () 
   const errors = Object.fromEntries(list.map(({ name, last_error }) => [name, last_error]));
   assert.match(errors.silent!, /did not answer within 0\.5 seconds/);
   assert.match(errors.unlisted!, /timed out/i);
-  assert.match(errors.crash!, /it ended with code 3; it wrote last:\n +cannot find my own feet/);
+  assert.match(errors.crash!, /it ended with code 3; its last output:\n +cannot find my own feet/);
   assert.match(errors.missing!, /code 127.*no-such-command-anywhere/s);
   assert.match(errors.nowhere!, /no such/i);
   assert.ok(errors.refused);
@@ -77,7 +77,7 @@ Deno.test("a response of 100 MB terminates its server, which restarts, in bounde
   await callTools(gateway, ["bad__pid"]);
   const before = Deno.memoryUsage().rss;
   const { texts } = await callTools(gateway, ["bad__big", { bytes: 100 << 20 }]);
-  assert.match(texts[0]!, /a message of it exceeded 8388608 bytes/);
+  assert.match(texts[0]!, /it was ended because a message exceeded 8388608 bytes/);
   assert.ok(Deno.memoryUsage().rss - before < 80 << 20);
   assert.deepEqual((await callTools(gateway, ["bad__echo", { text: "again" }])).texts, [
     "Echo: again",

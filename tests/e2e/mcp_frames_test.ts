@@ -49,7 +49,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
     assert.equal(installed.server_name, "mine");
     assert.ok(Number(installed.tools_discovered) > 5);
     const taken = await ask(adapter, "mcp_install", { source, name: "mine" });
-    assert.match(String(taken.error), /There is an MCP server "mine" already/);
+    assert.match(String(taken.error), /There is already an MCP server "mine"/);
 
     gateway.llm.reply({ toolCalls: [{ name: "mine__pid", arguments: {} }] });
     await adapter.replyTo(adapter.say("Which one?"));
@@ -116,8 +116,8 @@ Deno.test("an impossible request is answered with the reason and changes nothing
     ["mcp_restart", { server_name: "nobody" }, /no MCP server "nobody"/],
     ["mcp_uninstall", { server_name: "nobody" }, /no MCP server "nobody"/],
     ["mcp_enable", { server_name: "nobody", enabled: true }, /no MCP server "nobody"/],
-    ["mcp_install", { source: "'open" }, /a ' has no end/],
-    ["mcp_install", { source: "   " }, /from nothing/],
+    ["mcp_install", { source: "'open" }, /the quote ' is not closed/],
+    ["mcp_install", { source: "   " }, /the source is empty/],
     [
       "mcp_install",
       { source: "tool --key ${OPENAI_API_KEY}" },

@@ -103,7 +103,10 @@ Deno.test("servers over stdio, streamable HTTP and SSE serve one conversation", 
         ["sse__get-structured-content", { location: "Chicago" }],
         ["everything__get-annotated-message", { messageType: "error", includeImage: true }],
       ]);
-      assert.match(texts[0]!, /\[image: image-\d\.png, \d+ bytes; it goes out with your reply\]/);
+      assert.match(
+        texts[0]!,
+        /\[image: image-\d\.png, \d+ bytes; it will be sent with your reply\]/,
+      );
       assert.match(texts[1]!, /\[resource: .*demo:\/\/resource/);
       assert.match(texts[2]!, /\[resource: demo:\/\/resource\/\S+\]\n.*Resource 1/s);
       assert.deepEqual(JSON.parse(texts[3]!).conditions, "Light rain / drizzle");

@@ -196,8 +196,8 @@ Deno.test("reminders are listed and cancelled in the conversation", async () => 
   assert.equal((await adapter.replyTo(adapter.say("Forget it"))).terminal.content, "It is gone.");
   const [listed, cancelled, empty] = toolResults(gateway.llm.requests.at(-1)!.body);
   assert.match(listed!, new RegExp(`^${id}: 20.* stretch$`));
-  assert.equal(cancelled, `Reminder ${id} is cancelled.`);
-  assert.equal(empty, "No reminder is set.");
+  assert.equal(cancelled, `Reminder ${id} was cancelled.`);
+  assert.equal(empty, "No reminders are set.");
   // A later one arrives; the cancelled one would have come first.
   await requestReminder(adapter, { llm: gateway.llm });
   await adapter.proactive();

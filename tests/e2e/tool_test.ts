@@ -87,7 +87,7 @@ Deno.test("the model finds an earlier message of the channel, and none of anothe
   }, { text: "Rhabarber" });
   await adapter.replyTo(adapter.say("What was it?"));
   const results = toolResults(gateway.llm.requests.at(-1)!);
-  assert.match(results[0]![1], /^Nothing was said here/);
+  assert.match(results[0]![1], /^There are no earlier messages/);
   assert.match(results[1]![1], /^\[20\S+Z\] user-1: The password of the shed is Rhabarber$/);
 });
 

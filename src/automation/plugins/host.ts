@@ -141,7 +141,7 @@ function readPluginTool(definition: PluginTool): Tool {
     ...rest,
     parameters,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    read: (json) => parseWith(schema, json),
+    parse: (json) => parseWith(schema, json),
     describe: () => `Using ${rest.name}`,
     run: async (input, { platform, userId, channelId, requestId, signal }) =>
       toOutput(

@@ -13,7 +13,7 @@ import { readIfPresent } from "../../lib/yaml.ts";
 import { modelsOf } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
 import { McpConfigFile } from "../../tools/mcp/config_file.ts";
-import { readToolsFile } from "../../tools/tools_file.ts";
+import { readToolsFile } from "../../tools/policy.ts";
 import { type CheckContext, error, type Finding, ok, warning, withoutConfig } from "./check.ts";
 
 /** Finds invalid, unknown and unsafe settings. */

@@ -16,7 +16,7 @@ import { UserMemory } from "../../memory/user_memory.ts";
 import { UserEraser } from "../../sessions/user_eraser.ts";
 import { refuseCutOff } from "../../store/sqlite/files/replaced_store.ts";
 import { SqliteStore } from "../../store/sqlite/store.ts";
-import { UserFiles } from "../../tools/files/user_files.ts";
+import { UserFiles } from "../../tools/user_files.ts";
 import { NotRunningError } from "./location.ts";
 
 /** The answers if there is no store. */
