@@ -8,7 +8,7 @@ import { parseOverlapRule } from "../domain/overlap.ts";
 import { parseTimeOfDay } from "../lib/iso_time.ts";
 import { limitSettings } from "./limits.ts";
 import * as kind from "./setting.ts";
-import { parseOrigin } from "./value_forms.ts";
+import { assertHeaderValue, parseOrigin } from "./value_forms.ts";
 import type { SettingTable, ValuesOf } from "./setting.ts";
 
 const MiB = 1024 * 1024;
@@ -66,6 +66,7 @@ export const llmSettings = {
   apiKey: kind.text("OPENAI_API_KEY", {
     fallback: undefined,
     secret: true,
+    check: assertHeaderValue,
     help: "API key of the model provider",
   }),
   baseUrl: kind.text("OPENAI_BASE_URL", {
@@ -149,6 +150,7 @@ export const memorySettings = {
   mem0ApiKey: kind.text("MEM0_API_KEY", {
     fallback: undefined,
     secret: true,
+    check: assertHeaderValue,
     help: "API key of mem0, hosted or self-hosted",
   }),
   mem0BaseUrl: kind.text("MEM0_BASE_URL", {

@@ -38,16 +38,21 @@ export function parsePath(text: string): string {
 /**
  * A secret without the white space that files and shells add around it.
  *
- * @throws {Error} if no HTTP header can carry it.
+ * @throws {Error} if it has a line break or another control character within.
  */
 export function parseSecret(text: string): string {
   const secret = text.trim();
-  if (/[^\x20-\x7e]/.test(secret)) {
-    throw new Error(
-      "it has a character that an HTTP header cannot carry (only ASCII, no line breaks)",
-    );
+  if (/\p{Cc}/u.test(secret)) {
+    throw new Error("it contains a line break or control character, which no header can carry");
   }
   return secret;
+}
+
+/** @throws {Error} if an HTTP header cannot carry a key, such as one with a typographic quote. */
+export function assertHeaderValue(key: string): void {
+  const [odd] = /[^\x21-\x7e]/u.exec(key) ?? [];
+  if (odd === undefined) return;
+  throw new Error(`it contains ${JSON.stringify(odd)}, which an HTTP header cannot carry`);
 }
 
 /** Kubernetes sets NAME_PORT=tcp://… in each pod for a Service called NAME; the operator did not write that. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ReplyConnection } from "../../src/delivery/port.ts";
 import { Replies } from "../../src/delivery/replies.ts";
 import { GatewayError, StoreError } from "../../src/domain/errors.ts";
-import { EventBus, type EventName } from "../../src/domain/events.ts";
+import { EventBus } from "../../src/domain/events.ts";
 import type { Tier, UserMessage } from "../../src/domain/message.ts";
 import type { ReplyFrame } from "../../src/domain/reply.ts";
 import type { QueuedRequest } from "../../src/domain/request.ts";
@@ -281,7 +281,7 @@ Deno.test("on shutdown a turn is put back, its usage is kept, and the next run a
   assert.deepEqual(stage.sent, ["start model-1 mid"]);
   assert.equal((await stage.store.usage.total()).requests, 1);
   const [again] = await stage.store.requests.unfinished();
-  assert.deepEqual([again!.seq, again!.claimed], [queued.seq, false]);
+  assert.deepEqual([again!.seq, again!.claimed], [queued.seq, true]);
   await stage.runner.handle(again!, new AbortController().signal, () => []);
   assert.equal((await stage.outcome(queued))?.type, "reply");
 });
