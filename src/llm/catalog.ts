@@ -3,8 +3,9 @@
  * (`models_file.ts`) or from the environment's settings; used by the client and the budgets.
  */
 
-import type { LlmConfig } from "../config/config_types.ts";
+import type { LlmConfig } from "../config/gateway_config.ts";
 import { type Tier, tiers } from "../domain/message.ts";
+import type { RequestPart } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";
 
 /** How long a model thinks before it answers, in the words of the API. */
@@ -47,6 +48,11 @@ export interface Model {
   readonly maxOutput?: number;
   readonly price?: Price;
   readonly reasoning?: typeof reasoningEfforts[number];
+  readonly temperature?: number;
+  /** Sent as `parallel_tool_calls`. Default: not sent. */
+  readonly parallelToolCalls?: boolean;
+  /** Optional parts of a request that the model does not take. Default: found out by trying. */
+  readonly leaveOut?: readonly RequestPart[];
 }
 
 /** How long a model that failed is left alone, milliseconds. */

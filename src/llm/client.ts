@@ -4,7 +4,7 @@
  */
 
 import type { FinishReason, Usage } from "../domain/reply.ts";
-import type { ToolCall } from "../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall } from "../domain/tool_call.ts";
 import type { Tier } from "../domain/message.ts";
 import type { UsageEntry } from "../store/usage_store.ts";
 
@@ -27,6 +27,7 @@ export type LlmMessage =
     readonly role: "assistant";
     readonly content: string;
     readonly toolCalls?: readonly ToolCall[];
+    readonly origin?: MessageOrigin;
   }
   | { readonly role: "tool"; readonly callId: string; readonly content: string };
 
@@ -43,6 +44,8 @@ export interface LlmRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
   readonly tools: readonly LlmTool[];
+  /** Whether the model must answer without calling a tool. Default: it may call any. */
+  readonly toolChoice?: "none";
   /** The tokens of messages and tools (estimated), where they were counted before. */
   readonly estimatedTokens?: number;
   /** The longest answer, tokens. Default: the model's own. */
@@ -59,20 +62,16 @@ export type LlmEvent =
   | { readonly type: "text"; readonly text: string }
   /** What the model thinks; only where the operator wants to see it. */
   | { readonly type: "reasoning"; readonly text: string }
-  /** A piece of a tool call; pieces with one index belong together. */
-  | {
-    readonly type: "tool_call";
-    readonly index: number;
-    readonly id?: string;
-    readonly name?: string;
-    readonly arguments?: string;
-  }
+  /** A complete call. Its id may be empty, or be used twice. */
+  | { readonly type: "tool_call"; readonly call: ToolCall }
   | {
     readonly type: "finish";
     readonly reason: FinishReason;
     readonly usage: Usage;
     /** The model that answered: it may be a fallback. */
     readonly model: string;
+    /** Fields of the message that its provider wants back unchanged. */
+    readonly fields?: Readonly<Record<string, unknown>>;
   };
 
 /** Who asks, for the usage that is kept: keys of `domain/keys.ts`. */

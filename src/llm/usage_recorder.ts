@@ -3,14 +3,11 @@
  * it could not say. Made by the provider's client for each try.
  */
 
-import type OpenAI from "openai";
 import type { Usage } from "../domain/reply.ts";
 import type { LlmEvent, LlmRequest } from "./client.ts";
+import type { ReportedUsage } from "./openai/chunk.ts";
 import { costNanos, type Model } from "./catalog.ts";
 import { estimateMessage, estimateTokens } from "./tokens.ts";
-
-/** No request has more tokens than this: a figure that is larger is a mistake. */
-const mostTokens = 10_000_000;
 
 interface Tokens {
   readonly inputTokens: number;
@@ -40,24 +37,15 @@ export class UsageRecorder {
     this.#counts = false;
   }
 
-  /** The provider says how much it was; its last word holds, where it can be read. */
-  told(usage: OpenAI.CompletionUsage): void {
-    const input = countOf(usage.prompt_tokens);
-    const output = countOf(usage.completion_tokens);
-    if (input === undefined && output === undefined) return;
-    const inputTokens = input ?? 0;
-    const cached = countOf(usage.prompt_tokens_details?.cached_tokens) ?? 0;
-    this.#told = {
-      inputTokens,
-      cachedTokens: Math.min(cached, inputTokens),
-      outputTokens: output ?? 0,
-    };
+  /** The provider reports what it took; its last word holds. */
+  reported({ inputTokens = 0, cachedTokens = 0, outputTokens = 0 }: ReportedUsage): void {
+    this.#told = { inputTokens, cachedTokens: Math.min(cachedTokens, inputTokens), outputTokens };
   }
 
-  /** Notes what came, for an estimate. */
-  said(event: LlmEvent): void {
+  /** Notes what arrived, for an estimate. */
+  received(event: LlmEvent): void {
     if (event.type === "text" || event.type === "reasoning") this.#output += event.text;
-    if (event.type === "tool_call") this.#output += `${event.name ?? ""}${event.arguments ?? ""}`;
+    if (event.type === "tool_call") this.#output += `${event.call.name}${event.call.arguments}`;
   }
 
   /** What the provider said; zeros where it did not. */
@@ -86,12 +74,6 @@ export class UsageRecorder {
       outputTokens: estimateTokens(this.#output),
     };
   }
-}
-
-/** What servers count is not always a count; the store takes whole numbers only. */
-function countOf(figure: unknown): number | undefined {
-  if (typeof figure !== "number" || !(figure >= 0)) return undefined;
-  return Math.min(Math.round(figure), mostTokens);
 }
 
 /** The tokens of a request, roughly. */

@@ -1,7 +1,7 @@
 /** Stores adapter sessions and the frames they may still ask for, so that a session survives a restart. */
 
 /** A session of an adapter. Its frames are numbered from 1 without gaps. */
-export interface AdapterSession {
+export interface StoredAdapterSession {
   readonly sessionId: string;
   readonly nodeId: string;
   readonly platform: string;
@@ -17,7 +17,7 @@ export interface AdapterSession {
 /** Changes since the last save. */
 export interface SessionChanges {
   /** Changed sessions, each with the frames added since, or not yet saved. */
-  readonly sessions: readonly AdapterSession[];
+  readonly sessions: readonly StoredAdapterSession[];
   /** Ids of ended sessions. They are deleted before `sessions` are saved. */
   readonly ended: readonly string[];
 }
@@ -34,5 +34,5 @@ export interface FrameStore {
    * Returns sessions by id, each with all frames after `before`. Leaves out a session if any of these is
    * missing.
    */
-  sessions(): Promise<readonly AdapterSession[]>;
+  sessions(): Promise<readonly StoredAdapterSession[]>;
 }

@@ -11,7 +11,7 @@ import type {
   RequestSeq,
   RequestState,
 } from "../domain/request.ts";
-import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolResult } from "../domain/tool_call.ts";
 import type { Exchange } from "./exchange_store.ts";
 import type { NewHistoryEntry } from "./history_store.ts";
 import type { UsageEntry } from "./usage_store.ts";
@@ -121,6 +121,7 @@ export interface RequestStore {
       readonly index: number;
       readonly text: string;
       readonly calls: readonly ToolCall[];
+      readonly origin?: MessageOrigin;
       readonly usage?: readonly UsageEntry[];
     },
   ): Promise<boolean>;

@@ -1,5 +1,7 @@
 /** Stores model usage: tokens and cost by user, channel, model, day and purpose. */
 
+import { isoDate } from "../lib/iso_time.ts";
+
 /** Usage of one model request. */
 export interface UsageEntry {
   /** The user: `platform:userId`. */
@@ -71,5 +73,5 @@ export interface UsageStore {
 
 /** Returns the UTC day of a time. */
 export function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
+  return isoDate(at);
 }

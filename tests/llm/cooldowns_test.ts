@@ -13,7 +13,7 @@ const model = (name: string): Model => ({ name, id: name, provider });
 const [a, b] = [model("a"), model("b")];
 
 function failure(kind: FailureKind, fields: Partial<LlmFailure> = {}): LlmFailure {
-  const recoverable = kind === "rest" || kind === "silent";
+  const recoverable = kind === "cooldown" || kind === "silent";
   const error = new GatewayError("llm_unavailable", kind, { recoverable });
   return { kind, error, ...fields };
 }
@@ -23,26 +23,26 @@ Deno.test("a model rests longer with each failure, up to a limit, and an answer 
   const rests: unknown[] = [];
   let now = 0;
   for (let count = 0; count < 5; count++) {
-    rests.push(coolDowns.failed("a", { failure: failure("rest"), startedAt: now, now }));
+    rests.push(coolDowns.failed("a", { failure: failure("cooldown"), startedAt: now, now }));
     now += 10_000;
   }
   assert.deepEqual(rests, [1000, 2000, 4000, 5000, 5000]);
   coolDowns.succeeded("a", { startedAt: now });
-  assert.equal(coolDowns.failed("a", { failure: failure("rest"), startedAt: now, now }), 1000);
+  assert.equal(coolDowns.failed("a", { failure: failure("cooldown"), startedAt: now, now }), 1000);
 });
 
 Deno.test("requests that failed together count as one failure", () => {
   const coolDowns = new Cooldowns(times);
-  coolDowns.failed("a", { failure: failure("rest"), startedAt: 0, now: 100 });
+  coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 0, now: 100 });
   for (let count = 0; count < 50; count++) {
-    coolDowns.failed("a", { failure: failure("rest"), startedAt: 50, now: 110 });
+    coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 50, now: 110 });
   }
   assert.equal(coolDowns.remaining("a", 110).ms, 1000);
 });
 
 Deno.test("an answer to a request from before the outage does not end the rest", () => {
   const coolDowns = new Cooldowns(times);
-  coolDowns.failed("a", { failure: failure("rest"), startedAt: 100, now: 200 });
+  coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 100, now: 200 });
   coolDowns.succeeded("a", { startedAt: 50 });
   assert.equal(coolDowns.remaining("a", 200).ms, 1000);
   assert.equal(coolDowns.remaining("a", 1200).ms, 0);
@@ -50,7 +50,7 @@ Deno.test("an answer to a request from before the outage does not end the rest",
 
 Deno.test("a provider's word on how long to wait is kept, a refused key rests for long", () => {
   const coolDowns = new Cooldowns(times);
-  const busy = failure("rest", { retryAfterMs: 30_000 });
+  const busy = failure("cooldown", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
   assert.deepEqual(coolDowns.remaining("a", 0), { ms: 30_000, askedMs: 30_000 });
   coolDowns.failed("b", { failure: failure("refused"), startedAt: 0, now: 0 });
@@ -78,7 +78,7 @@ Deno.test("Retry-After is read in seconds, as a date and in milliseconds", () =>
 
 Deno.test("the next model is the first that does not rest, and the first one again afterwards", () => {
   const coolDowns = new Cooldowns(times);
-  coolDowns.failed("a", { failure: failure("rest"), startedAt: 0, now: 0 });
+  coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 0, now: 0 });
   const next = (now: number) => new ModelChoice([a, b], coolDowns).next({ now, elapsedMs: 0 });
   assert.deepEqual(next(999), { model: b, waitMs: 0 });
   assert.deepEqual(next(1000), { model: a, waitMs: 0 });
@@ -92,16 +92,16 @@ Deno.test("a model alone is tried in spite of its rest, three times, with growin
     const found = choice.next({ now, elapsedMs: now });
     if (!found) break;
     waits.push(found.waitMs);
-    coolDowns.failed("a", { failure: failure("rest"), startedAt: now, now });
-    choice.failed(a, failure("rest"));
+    coolDowns.failed("a", { failure: failure("cooldown"), startedAt: now, now });
+    choice.failed(a, failure("cooldown"));
   }
   assert.deepEqual(waits, [0, 500, 1000]);
-  assert.equal(choice.error.message, "rest");
+  assert.equal(choice.error.message, "cooldown");
 });
 
 Deno.test("a provider that asked for a long rest is not asked, and the error says for how long", () => {
   const coolDowns = new Cooldowns(times);
-  const busy = failure("rest", { retryAfterMs: 30_000 });
+  const busy = failure("cooldown", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
   const choice = new ModelChoice([a], coolDowns);
   assert.equal(choice.next({ now: 1000, elapsedMs: 0 }), undefined);
@@ -113,18 +113,18 @@ Deno.test("a request that meets a busy provider itself is told for how long, too
   const coolDowns = new Cooldowns(times);
   const choice = new ModelChoice([a], coolDowns);
   assert.ok(choice.next({ now: 0, elapsedMs: 0 }));
-  const busy = failure("rest", { retryAfterMs: 30_000 });
+  const busy = failure("cooldown", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
   choice.failed(a, busy);
   assert.equal(choice.next({ now: 1000, elapsedMs: 1000 }), undefined);
-  assert.equal(choice.error.message, "rest");
+  assert.equal(choice.error.message, "cooldown");
   assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
 });
 
 Deno.test("a rest of our own and one that was asked for do not pass for each other", () => {
   const coolDowns = new Cooldowns(times);
   const fail = (fields: Partial<LlmFailure>, now: number) =>
-    coolDowns.failed("a", { failure: failure("rest", fields), startedAt: now, now });
+    coolDowns.failed("a", { failure: failure("cooldown", fields), startedAt: now, now });
   fail({}, 0);
   fail({ retryAfterMs: 1 }, 0);
   assert.deepEqual(coolDowns.remaining("a", 0), { ms: 1000, askedMs: 1 });
@@ -154,7 +154,7 @@ Deno.test("of several failures the one that may pass is told", () => {
 
 Deno.test("no wait goes past the time that a request has", () => {
   const coolDowns = new Cooldowns(times);
-  const busy = failure("rest", { retryAfterMs: 5000 });
+  const busy = failure("cooldown", { retryAfterMs: 5000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
   const choice = new ModelChoice([a], coolDowns);
   assert.equal(choice.next({ now: 0, elapsedMs: 596_000 }), undefined);

@@ -23,7 +23,10 @@ import type {
 import { filtered, halfWay, type LlmFailure, toFailure } from "../failure.ts";
 import type { Model, ModelCatalog, Provider } from "../catalog.ts";
 import { ModelChoice } from "./model_choice.ts";
+import { meaningOf } from "./failure_rules.ts";
 import { OpenAiProvider } from "./provider.ts";
+import { ProviderError } from "./provider_error.ts";
+import { refusedPart, type RequestPart, RequestShape } from "./request_shape.ts";
 
 const log = logger("llm");
 
@@ -44,6 +47,8 @@ export class OpenAiClient implements LlmClient {
   readonly #clock: () => number;
   readonly #coolDowns: Cooldowns;
   readonly #providers = new Map<Provider, OpenAiProvider>();
+  /** What each model takes, by its name. */
+  readonly #shapes = new Map<string, RequestShape>();
 
   constructor(options: OpenAiClientOptions) {
     this.#options = options;
@@ -77,7 +82,7 @@ export class OpenAiClient implements LlmClient {
         return;
       } catch (error) {
         signal.throwIfAborted();
-        const failure = await toFailure(error, { model, now: Date.now() });
+        const failure = toFailure(error, { model, now: Date.now() });
         this.#note(model, failure, triedAt);
         if (begun) throw halfWay(failure.error);
         if (failure.kind === "fatal") throw failure.error;
@@ -123,21 +128,78 @@ export class OpenAiClient implements LlmClient {
     return next.model;
   }
 
-  #try(
+  /**
+   * One attempt at a model, in the shape it takes. If it refuses a part of the request by name, the request is
+   * sent once more without that part; what worked is remembered for the model.
+   */
+  async *#try(
     model: Model,
     { request, startedAt, signal }: {
       readonly request: LlmRequest;
       readonly startedAt: number;
       readonly signal: AbortSignal;
     },
-  ): AsyncIterable<LlmEvent> {
+  ): AsyncGenerator<LlmEvent> {
+    const provider = this.#providerOf(model);
+    const { showReasoning = false } = this.#options;
+    const left: Adaptation[] = [];
+    for (;;) {
+      const shape = left.reduce((shape, { part }) => shape.without(part), this.#shapeOf(model));
+      const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
+      let parts: ReadonlySet<RequestPart> = new Set();
+      const imageNote = left.find(({ part }) => part === "images")?.note;
+      const onRequest = (sent: { readonly parts: ReadonlySet<RequestPart> }) => parts = sent.parts;
+      const attempt = {
+        model,
+        request,
+        shape,
+        imageNote,
+        leftMs,
+        showReasoning,
+        onRequest,
+        signal,
+      };
+      let begun = false;
+      try {
+        for await (const event of provider.stream(attempt)) {
+          // The answer proves that the request is right without these parts.
+          if (!begun) this.#remember(model, left);
+          begun = true;
+          yield event;
+        }
+        return;
+      } catch (error) {
+        const adaptation = begun ? undefined : adaptationFor(error, parts);
+        if (!adaptation) throw error;
+        left.push(adaptation);
+      }
+    }
+  }
+
+  #providerOf(model: Model): OpenAiProvider {
     let provider = this.#providers.get(model.provider);
     if (!provider) {
       this.#providers.set(model.provider, provider = new OpenAiProvider(model.provider));
     }
-    const { showReasoning = false } = this.#options;
-    const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
-    return provider.stream({ model, request, leftMs, showReasoning, signal });
+    return provider;
+  }
+
+  #shapeOf(model: Model): RequestShape {
+    let shape = this.#shapes.get(model.name);
+    if (!shape) this.#shapes.set(model.name, shape = new RequestShape(model.leaveOut));
+    return shape;
+  }
+
+  #remember(model: Model, adaptations: readonly Adaptation[]): void {
+    for (const { part, once, reason } of adaptations) {
+      if (once) continue;
+      this.#shapeOf(model).leaveOut(part);
+      log.warn(
+        "Model {model} refuses {part} ({reason}): it is left out from now on. To avoid the first " +
+          "refusal, list it under leave_out in models.yaml",
+        { model: model.name, part, reason },
+      );
+    }
   }
 
   /** Has the model rest where it should, and tells the operator. */
@@ -169,4 +231,42 @@ export class OpenAiClient implements LlmClient {
       log.warn("Cannot keep what a question took: {error}", { error: errorText(error) })
     );
   }
+}
+
+/** A part of a request that is left out after it was refused. */
+interface Adaptation {
+  readonly part: RequestPart;
+  /** What the provider said. */
+  readonly reason: string;
+  /** Whether it is about this request alone. */
+  readonly once: boolean;
+  /** Stands for images that are left out. */
+  readonly note?: string;
+}
+
+const unreadableImage = "[An image was attached here. The model's provider could not read it.]";
+
+/** What can be left out after an error; undefined if the error names nothing that was sent. */
+function adaptationFor(
+  error: unknown,
+  parts: ReadonlySet<RequestPart>,
+): Adaptation | undefined {
+  if (!(error instanceof ProviderError)) return undefined;
+  const meaning = meaningOf(error);
+  const reason = error.text.slice(0, 300);
+  if (meaning === "image") {
+    if (!parts.has("images")) return undefined;
+    const part = refusedPart(error, new Set<RequestPart>(["images"]));
+    const once = part === undefined || isAboutOneImage(error.text);
+    return { part: "images", reason, once, ...(once && { note: unreadableImage }) };
+  }
+  if (meaning !== "request" && meaning !== "model" && meaning !== "down") return undefined;
+  const part = refusedPart(error, parts);
+  return part && { part, reason, once: false };
+}
+
+/** Whether an error is about the image, not about a model that sees none. */
+function isAboutOneImage(text: string): boolean {
+  return /(?:invalid|unsupported|corrupt|broken|valid) image|image.{0,40}(?:too large|too small|exceeds|format|could not|cannot|failed|unable|invalid|url)|(?:could not|cannot|failed to|unable to) (?:process|decode|load|read|fetch|download)|dimension/i
+    .test(text);
 }

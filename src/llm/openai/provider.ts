@@ -1,74 +1,84 @@
 /**
- * One OpenAI-compatible API, by the `openai` SDK: one try of one request, within its time and its
- * turn. The SDK is loaded with the first request, so that the port opens without it.
+ * One OpenAI-compatible API: one attempt at one request, within its time and its provider's limits. It reads the
+ * raw bytes of the answer, since only they show that a silent provider is alive.
  */
 
-import type OpenAI from "openai";
 import { GatewayError } from "../../domain/errors.ts";
-import type { FinishReason } from "../../domain/reply.ts";
-import { type ChatParams, toChatParams } from "./chat_params.ts";
-import type { LlmEvent, LlmRequest } from "../client.ts";
-import { brokenOff, ClassifiedError, declined } from "../failure.ts";
 import type { Model, Provider } from "../catalog.ts";
-import { ProviderLimiter } from "./provider_limiter.ts";
+import type { LlmEvent, LlmRequest } from "../client.ts";
+import { ClassifiedError } from "../failure.ts";
 import { UsageRecorder } from "../usage_recorder.ts";
+import { type AnswerDelta, answerLimits, AnswerReader, AnswerTooLargeError } from "./answer.ts";
+import { type ChatRequest, toChatRequest } from "./chat_request.ts";
+import { readChunk } from "./chunk.ts";
+import { readEventStream } from "./event_stream.ts";
+import { ProviderLimiter } from "./provider_limiter.ts";
+import type { RequestShape } from "./request_shape.ts";
+import { ChatTransport } from "./transport.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** What the watchdog and the signal leave to the SDK: nothing. */
-const neverMs = 2 ** 31 - 1;
+/** How long usage may follow the end of an answer, milliseconds. */
+const usageGraceMs = 500;
+/** How long a finished stream may take to close, so that its connection serves the next request. */
+const closeGraceMs = 100;
 
-/** A delta with the fields that servers add to OpenAI's. */
-type Delta = OpenAI.ChatCompletionChunk.Choice.Delta & {
-  readonly reasoning_content?: unknown;
-  readonly reasoning?: unknown;
-};
-
-/** One try. */
-export interface Try {
+/** One attempt. */
+export interface Attempt {
   readonly model: Model;
   readonly request: LlmRequest;
-  /** What earlier tries have left of the total time, milliseconds. */
+  readonly shape: RequestShape;
+  /** Stands for images that the shape leaves out. */
+  readonly imageNote?: string;
+  /** What earlier attempts left of the total time, milliseconds. */
   readonly leftMs: number;
   readonly showReasoning: boolean;
+  /** Called with the request before it is sent. */
+  readonly onRequest?: (request: ChatRequest) => void;
   readonly signal: AbortSignal;
 }
 
 export class OpenAiProvider {
   readonly #provider: Provider;
-  readonly #gate: ProviderLimiter;
-  #sdk?: Promise<OpenAI>;
+  readonly #limiter: ProviderLimiter;
+  readonly #transport: ChatTransport;
 
   constructor(provider: Provider) {
     this.#provider = provider;
-    this.#gate = new ProviderLimiter(provider);
+    this.#limiter = new ProviderLimiter(provider);
+    this.#transport = new ChatTransport(provider);
   }
 
-  /** Streams one answer. Throws what the SDK and the network throw, or an error of the gateway. */
-  async *stream(attempt: Try): AsyncGenerator<LlmEvent> {
+  /**
+   * Streams one answer.
+   *
+   * @throws {ProviderError} the provider's refusal; {@linkcode AnswerFailedError} an answer without its end; what
+   * `fetch` throws; {@linkcode GatewayError} `llm_timeout`.
+   */
+  async *stream(attempt: Attempt): AsyncGenerator<LlmEvent> {
     const { model, request, leftMs, signal } = attempt;
     const { stallMs, totalMs } = this.#provider;
     using watchdog = new Watchdog(signal, { stallMs, totalMs, leftMs });
     const leave = await this.#enter(watchdog, signal);
-    const tally = new UsageRecorder(model, request);
+    const usage = new UsageRecorder(model, request);
     try {
-      yield* this.#answer(attempt, watchdog, tally);
+      yield* this.#answer(attempt, watchdog, usage);
     } catch (error) {
       throw watchdog.timeout ?? error;
     } finally {
       leave();
-      tally.report();
+      usage.report();
     }
   }
 
   async #enter(watchdog: Watchdog, signal: AbortSignal): Promise<() => void> {
     try {
-      return await this.#gate.enter(watchdog.signal);
+      return await this.#limiter.enter(watchdog.signal);
     } catch (error) {
       signal.throwIfAborted();
-      // The line was too long, not the model too slow.
+      // The queue was too long, not the model too slow.
       const busy = new GatewayError(
         "rate_limited",
-        "Too many requests wait for the model's provider. Try again later.",
+        "Too many requests are waiting for the model's provider. Try again later.",
         { recoverable: true, cause: error },
       );
       throw new ClassifiedError({ error: busy, kind: "skip" });
@@ -76,85 +86,171 @@ export class OpenAiProvider {
   }
 
   async *#answer(
-    { model, request, showReasoning }: Try,
+    attempt: Attempt,
     watchdog: Watchdog,
-    tally: UsageRecorder,
+    usage: UsageRecorder,
   ): AsyncGenerator<LlmEvent> {
+    const { model, showReasoning } = attempt;
     const { signal } = watchdog;
-    const sdk = await (this.#sdk ??= connect(this.#provider));
+    const chat = toChatRequest(attempt.request, attempt);
+    attempt.onRequest?.(chat);
     watchdog.begin();
-    const params: ChatParams = toChatParams(request, model);
-    tally.sent();
-    const stream = await sdk.chat.completions.create(params, { signal }).catch((error) => {
-      // One that was cancelled, or took too long, may well be worked on.
-      if (!signal.aborted) tally.refused();
+    usage.sent();
+    const response = await this.#transport.post(chat.body, signal).catch((error) => {
+      // A request that was cancelled, or took too long, may still be worked on.
+      if (!signal.aborted) usage.refused();
       throw error;
     });
-    let reason: FinishReason | undefined;
-    let refusal = "";
-    for await (const chunk of stream) {
-      watchdog.progress();
-      if (chunk.usage) tally.told(chunk.usage);
-      const choice = chunk.choices?.[0];
-      if (!choice) continue;
-      refusal += choice.delta?.refusal ?? "";
-      for (const event of toEvents(choice.delta)) {
-        tally.said(event);
-        if (event.type !== "reasoning" || showReasoning) yield event;
-      }
-      if (choice.finish_reason) reason = toFinishReason(choice.finish_reason);
+    const reader = new AnswerReader();
+    const pieces = isWhole(response)
+      ? readWhole(response, { reader, watchdog })
+      : readStream(response, { reader, watchdog });
+    try {
+      for await (const delta of pieces) yield* toEvents(delta, { usage, showReasoning });
+    } finally {
+      // An answer that fails on the way was paid for too.
+      if (reader.usage) usage.reported(reader.usage);
     }
-    // The SDK ends its iteration quietly when the request is aborted.
     signal.throwIfAborted();
-    if (refusal !== "") throw new ClassifiedError(declined(refusal));
-    if (!reason) throw new ClassifiedError(brokenOff());
-    yield { type: "finish", reason, usage: tally.usage, model: model.name };
+    const end = reader.end();
+    yield* toEvents(end, { usage, showReasoning });
+    for (const call of end.calls) {
+      const event: LlmEvent = { type: "tool_call", call };
+      usage.received(event);
+      yield event;
+    }
+    const fields = Object.keys(end.fields).length > 0 ? end.fields : undefined;
+    yield { type: "finish", reason: end.reason, usage: usage.usage, model: model.name, fields };
   }
 }
 
-async function connect({ apiKey, baseUrl, headers }: Provider): Promise<OpenAI> {
-  const { default: OpenAI } = await import("openai");
-  return new OpenAI({
-    // Local servers take any key, but the SDK wants one.
-    apiKey: apiKey ?? "none",
-    baseURL: baseUrl,
-    defaultHeaders: headers,
-    timeout: neverMs,
-    // The client tries again by itself: it knows the other models, and the one who waits.
-    maxRetries: 0,
-    // It would print pieces of answers past our log.
-    logLevel: "off",
+function* toEvents(
+  { text, reasoning }: AnswerDelta,
+  { usage, showReasoning }: { readonly usage: UsageRecorder; readonly showReasoning: boolean },
+): Generator<LlmEvent> {
+  if (reasoning !== "") {
+    const event = { type: "reasoning", text: reasoning } as const;
+    usage.received(event);
+    if (showReasoning) yield event;
+  }
+  if (text !== "") {
+    const event = { type: "text", text } as const;
+    usage.received(event);
+    yield event;
+  }
+}
+
+interface Reading {
+  readonly reader: AnswerReader;
+  readonly watchdog: Watchdog;
+}
+
+/** Whether a server answers with one JSON object although a stream was requested. */
+function isWhole(response: Response): boolean {
+  return /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+}
+
+async function* readStream(
+  response: Response,
+  { reader, watchdog }: Reading,
+): AsyncGenerator<AnswerDelta> {
+  if (!response.body) return;
+  const grace = new GraceTimer();
+  const events = readEventStream(bytesOf(response.body, grace), {
+    onBytes: () => watchdog.progress(),
+    maxEventChars: answerLimits.eventChars,
   });
-}
-
-/** A delta may be missing or hold what this program does not know: servers differ. */
-function* toEvents(delta: Delta | undefined): Generator<LlmEvent> {
-  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
-  if (typeof reasoning === "string" && reasoning !== "") {
-    yield { type: "reasoning", text: reasoning };
-  }
-  if (delta?.content) yield { type: "text", text: delta.content };
-  for (const call of delta?.tool_calls ?? []) {
-    yield {
-      type: "tool_call",
-      index: call.index ?? 0,
-      id: call.id || undefined,
-      name: call.function?.name || undefined,
-      arguments: call.function?.arguments || undefined,
-    };
+  for await (const batch of events) {
+    for (const data of batch) {
+      yield reader.read(data);
+      if (reader.ended) break;
+    }
+    if (reader.ended) grace.start(closeGraceMs);
+    else if (reader.finished) grace.start(usageGraceMs);
+    // After `[DONE]` the bytes that close the connection are read without anybody waiting for them.
+    if (reader.ended) break;
   }
 }
 
-function toFinishReason(reason: string): FinishReason {
-  switch (reason) {
-    case "stop":
-    case "length":
-    case "tool_calls":
-    case "content_filter":
-      return reason;
-    case "function_call":
-      return "tool_calls";
-    default:
-      return "other";
+async function* readWhole(
+  response: Response,
+  { reader, watchdog }: Reading,
+): AsyncGenerator<AnswerDelta> {
+  if (!response.body) return;
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of response.body) {
+    watchdog.progress();
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > answerLimits.eventChars) {
+      throw new AnswerTooLargeError(`The answer exceeds ${answerLimits.eventChars} characters`);
+    }
+  }
+  text = (text + decoder.decode()).trim();
+  // Some servers call a stream of events JSON.
+  if (/^(?:data|event|id|retry)?:/.test(text)) {
+    const events = readEventStream(new Response(text).body!, {
+      onBytes: () => {},
+      maxEventChars: answerLimits.eventChars,
+    });
+    for await (const batch of events) for (const data of batch) yield reader.read(data);
+    return;
+  }
+  yield reader.take(readChunk(JSON.parse(text)));
+}
+
+/** Ends the reading of a body some time after its answer has ended. */
+class GraceTimer {
+  readonly #over = Promise.withResolvers<void>();
+  #timer?: ReturnType<typeof setTimeout>;
+
+  /** Starts, or starts again with another time. */
+  start(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#over.resolve, ms);
+  }
+
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/**
+ * The bytes of a body until it ends or the grace time is over. If its reader leaves early the rest is read for a
+ * moment behind its back: only a body that was read to its end frees its connection for the next request.
+ */
+async function* bytesOf(
+  body: ReadableStream<Uint8Array>,
+  grace: GraceTimer,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  const over = grace.over.then(() => "over" as const);
+  let ended = false;
+  try {
+    for (;;) {
+      const result = await Promise.race([reader.read(), over]);
+      if (result === "over") return;
+      if (result.done) {
+        ended = true;
+        return;
+      }
+      yield result.value;
+    }
+  } finally {
+    grace.stop();
+    if (!ended) drain(reader).catch(() => {});
+  }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), closeGraceMs);
+  try {
+    while (!(await reader.read()).done);
+  } finally {
+    clearTimeout(timer);
   }
 }

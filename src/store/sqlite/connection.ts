@@ -5,7 +5,7 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
-import type { SyncMode } from "../../config/config_types.ts";
+import type { SyncMode } from "../../config/gateway_config.ts";
 import { StoreError } from "../../domain/errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./files/instance_lock.ts";

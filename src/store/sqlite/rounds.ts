@@ -1,6 +1,6 @@
 /** The rounds of tool calls of requests, within transactions of the SQLite store's requests. */
 
-import type { ToolCall, ToolResult, ToolRound } from "../../domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolResult, ToolRound } from "../../domain/tool_call.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toToolRound } from "./rows.ts";
 
@@ -17,18 +17,20 @@ export function roundsOf(sql: SqliteConnection, seq: number): readonly ToolRound
 export function addRound(
   sql: SqliteConnection,
   seq: number,
-  { index, text, calls }: {
+  { index, text, calls, origin }: {
     readonly index: number;
     readonly text: string;
     readonly calls: readonly ToolCall[];
+    readonly origin?: MessageOrigin;
   },
 ): void {
   sql.run(
-    "INSERT INTO tool_rounds (request_seq, round, text, calls) VALUES (?, ?, ?, ?)",
+    "INSERT INTO tool_rounds (request_seq, round, text, calls, origin) VALUES (?, ?, ?, ?, ?)",
     seq,
     index,
     text,
     JSON.stringify(calls),
+    origin ? JSON.stringify(origin) : null,
   );
 }
 

@@ -58,6 +58,7 @@ export function toToolRound(row: Row, results: readonly Row[]): ToolRound {
   return {
     text: row.text as string,
     calls,
+    ...(row.origin !== null && { origin: JSON.parse(row.origin as string) }),
     results: calls.map((_, index) => {
       const found = ofRound.find(({ position }) => position === index);
       return found && JSON.parse(found.result as string);

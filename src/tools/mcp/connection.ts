@@ -1,38 +1,39 @@
 /**
- * One live connection to an MCP server: the SDK's client on the transport that the configuration asks
- * for. The SDK is loaded with the first one. Made by `mcp_server.ts`.
+ * A connection to an MCP server: the SDK's client on the configured transport. The SDK is loaded on
+ * first use.
  */
 
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { hideFromLog } from "../../logging/log.ts";
-import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../config/redaction.ts";
+import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../logging/redaction.ts";
 import { version } from "../../config/version.ts";
 import { Deadline } from "../../lib/deadline.ts";
 import { expandVariables } from "../../lib/variables.ts";
 import type { McpServerConfig } from "./config_file.ts";
-import type { McpCallResult, McpToolInfo } from "./types.ts";
-import { cappedFetch } from "./capped_fetch.ts";
+import type { McpCallResult } from "./content.ts";
+import { cappedFetch } from "./http_transport.ts";
 import { GuardedStdioTransport } from "./stdio_transport.ts";
+import type { McpToolInfo } from "./tool.ts";
 
-/** Where a connection's surroundings come from. */
+/** Options of an {@linkcode McpConnection}. */
 export interface McpConnectionOptions {
   readonly config: McpServerConfig;
-  /** Looks up `${NAME}`s of the configuration. */
+  /** Looks up the `${NAME}` variables of the configuration. */
   readonly environment: (name: string) => string | undefined;
-  /** What a child inherits of the gateway's environment: no secrets. */
+  /** The environment of child processes, without the gateway's secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** Bytes of one message past which the server is given up. */
+  /** Longest message, bytes; a longer one ends the connection. */
   readonly maxMessageBytes: number;
-  /** Ends a start that is going on. */
+  /** Aborts connecting. */
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
-  /** Is called with why, where that is known. */
+  /** Called with the reason, if known. */
   readonly onClose: (why: string | undefined) => void;
   readonly onToolsChanged: () => void;
 }
 
-/** How a tool is called. */
+/** A call of a tool. */
 export interface McpCall {
   readonly name: string;
   readonly arguments: unknown;
@@ -40,9 +41,9 @@ export interface McpCall {
   readonly timeoutMs: number;
 }
 
-/** More pages of tools than any honest server has. */
+/** Limit on the pages of a list, against endless ones. */
 const maxPages = 100;
-/** Tools that are taken of one server. */
+/** Limit on the tools of one server. */
 const maxTools = 500;
 
 export class McpConnection implements AsyncDisposable {
@@ -50,14 +51,14 @@ export class McpConnection implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #startTimeoutMs: number;
 
-  /** Connects. @throws when the server cannot be started, or does not answer within its time. */
+  /** Connects. @throws if the server cannot be started or does not answer in time. */
   static async open(options: McpConnectionOptions): Promise<McpConnection> {
     const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
     const [first, ...others] = await transportsOf(options);
     const { startTimeoutSeconds } = options.config;
     const timeout = startTimeoutSeconds * 1000;
-    // The SDK's own time-out begins when the transport has started, which over SSE may never be.
-    using deadline = new Deadline(options.signal, timeout);
+    // The SDK's time-out starts only after the transport has, which over SSE may be never.
+    using deadline = new Deadline({ ms: timeout, signal: options.signal });
     const { signal } = deadline;
     let problem: unknown;
     for (const makeTransport of [first!, ...others]) {
@@ -66,11 +67,11 @@ export class McpConnection implements AsyncDisposable {
       const transport = makeTransport();
       transport.onerror = (error: Error) => options.onLog(error.message);
       try {
-        await Promise.race([client.connect(transport, { timeout, signal }), deadline.passed]);
+        await deadline.race(client.connect(transport, { timeout, signal }));
         return new McpConnection(client, transport, options);
       } catch (error) {
         const late = `it did not answer within ${startTimeoutSeconds} seconds`;
-        problem = deadline.timedOut ? new Error(late) : reasoned(error, transport);
+        problem = deadline.timedOut ? new Error(late) : withCloseReason(error, transport);
         await client.close().catch(() => {});
         if (signal.aborted) break;
       }
@@ -83,7 +84,7 @@ export class McpConnection implements AsyncDisposable {
     this.#transport = transport;
     this.#startTimeoutMs = options.config.startTimeoutSeconds * 1000;
     client.onclose = () => options.onClose(closeReasonOf(transport));
-    // The transport's own `onerror` has logged it.
+    // The transport's `onerror` has already logged it.
     client.onerror = (error: Error) => {
       if (isLoss(error)) client.close().catch(() => {});
     };
@@ -94,7 +95,7 @@ export class McpConnection implements AsyncDisposable {
     };
     client.fallbackRequestHandler = ({ method }: { readonly method: string }) => {
       options.onLog(`refused the server's request ${method}`);
-      const refusal = new Error(`The Clara gateway does not serve ${method}`);
+      const refusal = new Error(`The Clara gateway does not support ${method}`);
       return Promise.reject(Object.assign(refusal, { code: methodNotFound }));
     };
   }
@@ -104,12 +105,12 @@ export class McpConnection implements AsyncDisposable {
     return this.#transport instanceof GuardedStdioTransport ? this.#transport.pid : undefined;
   }
 
-  /** What the server says about its use. */
+  /** The server's instructions for the model. */
   get instructions(): string | undefined {
     return this.#client.getInstructions();
   }
 
-  /** All tools of the server, over all pages. */
+  /** Lists all tools of the server, over all pages. */
   async listTools(signal: AbortSignal): Promise<readonly McpToolInfo[]> {
     if (!this.#client.getServerCapabilities()?.tools) return [];
     const tools: McpToolInfo[] = [];
@@ -126,21 +127,21 @@ export class McpConnection implements AsyncDisposable {
     return tools.slice(0, maxTools);
   }
 
-  /** Calls a tool. @throws when it is cancelled, takes too long, or the server is gone. */
+  /** Calls a tool. @throws if it is cancelled, takes too long, or the connection is lost. */
   async callTool({ name, signal, timeoutMs, ...call }: McpCall): Promise<McpCallResult> {
     try {
       return await this.#client.callTool(
         { name, arguments: call.arguments },
         undefined,
-        // Progress of a long call counts as life; the turn's own time still ends it.
+        // Progress extends the SDK's time-out; the executor's still applies.
         { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
       );
     } catch (error) {
-      throw reasoned(error, this.#transport);
+      throw withCloseReason(error, this.#transport);
     }
   }
 
-  /** Asks for a sign of life. @throws when there is none in time. */
+  /** Pings the server. @throws if it does not answer in time. */
   async ping(timeoutMs: number): Promise<void> {
     await this.#client.ping({ timeout: timeoutMs });
   }
@@ -151,29 +152,29 @@ export class McpConnection implements AsyncDisposable {
   }
 }
 
-/** What a call over HTTP ran into when the server, or its session, is gone. */
+/** How a connection over HTTP was lost. */
 export type McpLoss = "refused" | "unreachable";
 
 /**
- * Whether a call's error says that a server over HTTP is there no more (`unreachable`), or knows the
- * session no more and has not run the call (`refused`), as one does that was restarted.
+ * Classifies the error of a call: the server is `unreachable`, or it `refused` the session, as after a
+ * restart. Undefined if the connection is not lost.
  */
 export function lossOf(error: unknown): McpLoss | undefined {
   if (error instanceof TypeError) return "unreachable";
   const { code, message } = error as { readonly code?: unknown; readonly message?: string };
-  // By their texts, since classes have other names in the compiled program.
+  // Recognized by text, since class names change in the compiled program.
   if (!/^(?:Streamable HTTP|SSE) error: /.test(message ?? "")) return undefined;
   return code === 400 || code === 404 ? "refused" : "unreachable";
 }
 
-/** Whether a call's error is the server's own answer, and so a sign of life. */
+/** Whether the error of a call is the server's answer, which proves that it is alive. */
 export function isAnswer(error: unknown): boolean {
   if ((error as Error).name !== "McpError") return false;
-  // The SDK's own: the connection closed, the time is over.
+  // These two are the SDK's: connection closed, request timed out.
   return ![-32000, -32001].includes((error as { readonly code: number }).code);
 }
 
-/** Whether an error of a transport says that nothing will come from the server any more. */
+/** Whether a transport error means that the connection is dead. */
 function isLoss(error: Error): boolean {
   return error.message.startsWith("SSE error: ") ||
     error.message.startsWith("Maximum reconnection attempts");
@@ -183,13 +184,13 @@ function closeReasonOf(transport: Transport): string | undefined {
   return transport instanceof GuardedStdioTransport ? transport.closeReason : undefined;
 }
 
-/** An error with the reason in place of "Connection closed", where there is one. */
-function reasoned(error: unknown, transport: Transport): unknown {
+/** Replaces the SDK's "Connection closed" by the reason, if known. */
+function withCloseReason(error: unknown, transport: Transport): unknown {
   const reason = closeReasonOf(transport);
   return reason === undefined ? error : new Error(reason);
 }
 
-/** JSON-RPC's code for a method that is not served. */
+/** JSON-RPC's code for an unknown method. */
 const methodNotFound = -32601;
 
 interface Notification {
@@ -197,7 +198,7 @@ interface Notification {
   readonly params?: { readonly data?: unknown };
 }
 
-/** The transports to try, in order, each made when its turn comes. */
+/** The transports to try, in order, each created on demand. */
 async function transportsOf(options: McpConnectionOptions): Promise<readonly (() => Transport)[]> {
   const { config, environment, childEnvironment, maxMessageBytes, onLog } = options;
   const expand = (text: string) => expandVariables(text, environment);

@@ -1,10 +1,36 @@
-/** What an MCP tool gives, in words for the model; what is not text goes out with the reply. */
+/** Converts the result of an MCP tool call to text for the model. Files are attached to the reply. */
 
 import { Buffer } from "node:buffer";
 import type { ReplyFile } from "../../domain/reply.ts";
-import type { McpCallResult, McpContent } from "./types.ts";
 
-/** The content as text. Files that it holds are handed to `sendFile`. */
+/** A resource: text, or bytes in base64. */
+export interface McpResource {
+  readonly uri: string;
+  readonly mimeType?: string;
+  readonly text?: string;
+  readonly blob?: string;
+}
+
+/** One content block of a result. */
+export type McpContent =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image" | "audio"; readonly data: string; readonly mimeType: string }
+  | {
+    readonly type: "resource_link";
+    readonly uri: string;
+    readonly name: string;
+    readonly description?: string;
+  }
+  | { readonly type: "resource"; readonly resource: McpResource };
+
+/** The result of a tool call. */
+export interface McpCallResult {
+  readonly content?: readonly McpContent[];
+  readonly structuredContent?: unknown;
+  readonly isError?: boolean;
+}
+
+/** Returns the content as text; files in it are passed to `sendFile`. */
 export function formatContent(
   result: McpCallResult,
   sendFile: (file: ReplyFile) => void,
@@ -12,7 +38,7 @@ export function formatContent(
   const blocks = (result.content ?? []).map((block, index) => format(block, index + 1, sendFile));
   const text = blocks.join("\n");
   if (result.structuredContent === undefined) return text || "(no content)";
-  // A server that gives structure should give the same as text, too; many do.
+  // The specification asks servers to repeat structured content as text; many do.
   const json = JSON.stringify(result.structuredContent);
   return sameJson(text, json) ? text : [text, json].filter(Boolean).join("\n");
 }
@@ -24,9 +50,9 @@ function format(block: McpContent, number: number, sendFile: (file: ReplyFile) =
     case "image":
     case "audio": {
       const { mimeType: mediaType, data: base64 } = block;
-      const filename = `${block.type}-${number}.${endingOf(mediaType)}`;
+      const filename = `${block.type}-${number}.${extensionOf(mediaType)}`;
       sendFile({ filename, mediaType, base64 });
-      return `[${block.type}: ${filename}, ${sizeOf(base64)}; it goes out with your reply]`;
+      return `[${block.type}: ${filename}, ${sizeOf(base64)}; it will be sent with your reply]`;
     }
     case "resource_link": {
       const { name, uri, description } = block;
@@ -39,19 +65,19 @@ function format(block: McpContent, number: number, sendFile: (file: ReplyFile) =
       }
       const mediaType = resource.mimeType ?? "application/octet-stream";
       const last = resource.uri.split("/").pop()?.replace(/[^\w.-]+/g, "_");
-      const filename = last || `resource-${number}.${endingOf(mediaType)}`;
+      const filename = last || `resource-${number}.${extensionOf(mediaType)}`;
       sendFile({ filename, mediaType, base64: resource.blob });
       return `[resource: ${resource.uri}, ${sizeOf(resource.blob)}; ` +
-        `it goes out with your reply as ${filename}]`;
+        `it will be sent with your reply as ${filename}]`;
     }
     default:
-      return `[content of an unknown kind: ${(block as { readonly type: string }).type}]`;
+      return `[unsupported content: ${(block as { readonly type: string }).type}]`;
   }
 }
 
-function endingOf(mediaType: string): string {
-  const ending = mediaType.split("/")[1]?.split(/[;+]/)[0] ?? "bin";
-  return /^\w+$/.test(ending) ? ending : "bin";
+function extensionOf(mediaType: string): string {
+  const extension = mediaType.split("/")[1]?.split(/[;+]/)[0] ?? "bin";
+  return /^\w+$/.test(extension) ? extension : "bin";
 }
 
 function sizeOf(base64: string): string {

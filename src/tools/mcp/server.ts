@@ -1,41 +1,41 @@
 /**
- * One configured MCP server, supervised: started, restarted with growing delays when it dies, its tools
- * kept current. What goes wrong with it stays with it. Owned by the manager.
+ * Supervises one MCP server: starts it, restarts it with growing delays when it fails, and keeps its
+ * tools up to date.
  */
 
+import { Backoff } from "../../lib/backoff.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
 import { pause, waitAtMost } from "../../lib/wait.ts";
 import type { Tool } from "../tool.ts";
 import { matchesGlob } from "../../lib/glob.ts";
+import type { McpCallResult } from "./content.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./connection.ts";
-import { mcpTool } from "./tool.ts";
-import type { McpCallResult, McpToolInfo } from "./types.ts";
+import { mcpTool, type McpToolInfo } from "./tool.ts";
 
 const log = logger("tools", "mcp");
 
-const firstDelayMs = 500;
-const longestDelayMs = 60_000;
-/** How long a server must have run for its next failure to count as the first. */
+const restarts = { firstMs: 500, maxMs: 60_000 };
+/** After running this long, the restart delays begin from the first again, milliseconds. */
 const stableMs = 60_000;
-/** Lines of its log that are shown when it does not start. */
-const keptLines = 8;
-/** How long a server may take to answer a ping. */
+/** Log lines shown if the server does not start. */
+const maxLogLines = 8;
+/** Time limit of a ping, milliseconds. */
 const pingTimeoutMs = 5_000;
-/** How long the result of a call waits for tools that the call has changed. */
+/** How long a call's result waits for tools that the call has changed, milliseconds. */
 const refreshWaitMs = 2_000;
-/** Pause between two listings of tools that keep changing. */
+/** Pause between two listings of tools that keep changing, milliseconds. */
 const refreshPauseMs = 1_000;
 
-/** How a server is. */
+/** The state of a server. */
 export type McpState = "starting" | "running" | "failed" | "stopped" | "disabled";
 
-/** What an {@linkcode McpServer} is given. */
+/** Options of an {@linkcode McpServer}. */
 export interface McpServerOptions
   extends Omit<McpConnectionOptions, "signal" | "onLog" | "onClose" | "onToolsChanged"> {
   readonly name: string;
-  /** Longest time of a call, milliseconds, where the configuration has none. */
+  /** Time limit of a call if the configuration sets none, milliseconds. */
   readonly callTimeoutMs: number;
 }
 
@@ -45,20 +45,20 @@ export class McpServer implements AsyncDisposable {
   #connection?: McpConnection;
   #tools: readonly Tool[] = [];
   #lastError?: string;
-  /** The last that it wrote to its log: mostly why it failed. */
+  /** The last lines of its log, which usually say why it failed. */
   #lastLines: readonly string[] = [];
-  /** The end of a connection that was given up: two at once might get into each other's way. */
+  /** Closes the lost connection; the next one must not overlap it. */
   #closing?: Promise<void>;
   readonly #stop = new AbortController();
   #starting?: Promise<void>;
-  /** The listing of tools that the server has changed. */
+  /** A running update of the tools. */
   #refreshing?: Promise<void>;
-  /** Whether the list of tools has changed since it was asked for. */
+  /** Whether the tools have changed since they were last listed. */
   #stale = false;
-  /** Calls that are going on. */
-  #calls = 0;
+  /** The number of running calls. */
+  #runningCalls = 0;
   #retry?: ReturnType<typeof setTimeout>;
-  #delayMs = firstDelayMs;
+  readonly #backoff = new Backoff(restarts);
   #startedAt = 0;
 
   constructor(options: McpServerOptions) {
@@ -78,12 +78,12 @@ export class McpServer implements AsyncDisposable {
     return this.#state;
   }
 
-  /** Why it does not run, or why it last stopped. */
+  /** Why it is not running. */
   get lastError(): string | undefined {
     return this.#lastError;
   }
 
-  /** Its tools, as far as they are known. */
+  /** Its tools, as last listed. */
   get tools(): readonly Tool[] {
     return this.#tools;
   }
@@ -92,7 +92,7 @@ export class McpServer implements AsyncDisposable {
     return this.#connection?.instructions;
   }
 
-  /** The process id of a stdio server that runs. */
+  /** The process id of a running stdio server. */
   get pid(): number | undefined {
     return this.#connection?.pid;
   }
@@ -102,14 +102,14 @@ export class McpServer implements AsyncDisposable {
     return seconds === undefined ? this.#options.callTimeoutMs : seconds * 1000;
   }
 
-  /** Starts it where it does not run; resolves when it does, or has failed to. Never throws. */
+  /** Starts it if it is not running. Resolves when it is running or has failed. Never throws. */
   start(): Promise<void> {
     if (this.#state === "running" || this.#state === "disabled") return Promise.resolve();
     clearTimeout(this.#retry);
     return this.#starting ??= this.#start().finally(() => this.#starting = undefined);
   }
 
-  /** Calls a tool; a server that is down is started first. @throws with what went wrong. */
+  /** Calls a tool; starts the server first if it is down. @throws if the call fails. */
   async call(
     tool: string,
     input: unknown,
@@ -117,46 +117,45 @@ export class McpServer implements AsyncDisposable {
   ): Promise<McpCallResult> {
     const call = { name: tool, arguments: input, signal, timeoutMs: this.timeoutMs };
     for (let attempt = 0;; attempt++) {
-      await this.#untilStarted(signal);
+      await this.#waitUntilStarted(signal);
       const connection = this.#connection;
       if (!connection) {
         throw new Error(
           `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
         );
       }
-      this.#calls++;
+      this.#runningCalls++;
       try {
         const result = await connection.callTool(call);
-        // Tools that the call has changed are there for the model's next words, if it lists them soon.
+        // The model's next request should include tools that this call has changed.
         if (this.#refreshing) await waitAtMost(this.#refreshing, refreshWaitMs);
         return result;
       } catch (error) {
         const loss = lossOf(error);
         if (loss) await this.#lose(connection, errorText(error));
-        // Whoever gave up on the call: a server that is stuck is found out, and started again. One that
-        // is busy with somebody else's call may be unable to answer, and is left alone.
-        else if (this.#calls === 1 && !isAnswer(error)) this.#examine(connection);
+        // The server may be stuck. If it is busy with another call, it may be unable to answer a ping.
+        else if (this.#runningCalls === 1 && !isAnswer(error)) this.#checkAlive(connection);
         signal.throwIfAborted();
         if (loss === "refused" && attempt === 0) continue;
         throw new Error(`MCP server "${this.name}": ${errorText(error)}`);
       } finally {
-        this.#calls--;
+        this.#runningCalls--;
       }
     }
   }
 
-  /** Restarts a server that does not even answer a ping. */
-  async #examine(connection: McpConnection): Promise<void> {
+  /** Restarts the server if it does not answer a ping. */
+  async #checkAlive(connection: McpConnection): Promise<void> {
     try {
       await connection.ping(pingTimeoutMs);
     } catch (error) {
-      // A refusal is an answer; and somebody may have begun a call that keeps it busy.
-      if (isAnswer(error) || this.#calls > 0) return;
+      // An error answer counts too; a call that has started since may keep the server busy.
+      if (isAnswer(error) || this.#runningCalls > 0) return;
       await this.#lose(connection, `it does not answer: ${errorText(error)}`);
     }
   }
 
-  /** Gives up a connection that leads nowhere. */
+  /** Closes a dead connection. */
   async #lose(connection: McpConnection, why: string): Promise<void> {
     if (this.#connection !== connection) return;
     this.#closing = connection[Symbol.asyncDispose]();
@@ -164,7 +163,7 @@ export class McpServer implements AsyncDisposable {
     await this.#closing;
   }
 
-  /** Stops it for good: the child's whole process group is ended. */
+  /** Stops the server for good, with its whole process group. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#retry);
     this.#state = "disabled";
@@ -186,7 +185,7 @@ export class McpServer implements AsyncDisposable {
         ...this.#options,
         signal: this.#stop.signal,
         onLog: (line) => {
-          this.#lastLines = [...this.#lastLines, line].slice(-keptLines);
+          this.#lastLines = [...this.#lastLines, line].slice(-maxLogLines);
           log.debug("{server}: {line}", { server: this.name, line });
         },
         onClose: (why) => this.#onClose(connection, why),
@@ -194,24 +193,24 @@ export class McpServer implements AsyncDisposable {
           if (connection) this.#requestRefresh(connection);
         },
       });
-      // It may have been stopped while it started.
+      // It may have been stopped in the meantime.
       if (this.#isStopped()) return await connection[Symbol.asyncDispose]();
       this.#connection = connection;
       this.#startedAt = Date.now();
       this.#tools = this.#toTools(await connection.listTools(this.#stop.signal));
-      if (this.#connection !== connection) throw new Error("it ended while it listed its tools");
+      if (this.#connection !== connection) throw new Error("it ended while listing its tools");
       this.#state = "running";
       this.#lastError = undefined;
-      log.info("MCP server {server} runs, with {count} tools", {
+      log.info("MCP server {server} is running with {count} tools", {
         server: this.name,
         count: this.#tools.length,
       });
     } catch (error) {
       await connection?.[Symbol.asyncDispose]();
-      // What is wrong with the configuration does not heal by itself.
+      // Retrying does not fix the configuration.
       if (error instanceof ConfigError) return this.#fail(error.message, { retry: false });
       const lines = this.#lastLines.map((line) => `\n  ${line.slice(0, 300)}`).join("");
-      this.#fail(`${errorText(error)}${lines && `; it wrote last:${lines}`}`);
+      this.#fail(`${errorText(error)}${lines && `; its last output:${lines}`}`);
     }
   }
 
@@ -221,14 +220,14 @@ export class McpServer implements AsyncDisposable {
 
   #onClose(connection: McpConnection | undefined, why = "it ended"): void {
     if (connection === undefined || this.#connection !== connection) return;
-    if (Date.now() - this.#startedAt > stableMs) this.#delayMs = firstDelayMs;
+    if (Date.now() - this.#startedAt > stableMs) this.#backoff.reset();
     if (this.#state === "running") this.#fail(why);
     else this.#connection = undefined;
   }
 
   #fail(why: string, { retry = true } = {}): void {
     this.#connection = undefined;
-    // Its tools stay on offer: a call waits for the restart.
+    // Its tools stay available: a call waits for the restart.
     if (this.#isStopped()) return;
     this.#state = "failed";
     this.#lastError = why;
@@ -236,9 +235,8 @@ export class McpServer implements AsyncDisposable {
       log.error("MCP server {server} cannot start: {error}", { server: this.name, error: why });
       return;
     }
-    const delayMs = this.#delayMs;
-    this.#delayMs = Math.min(delayMs * 2, longestDelayMs);
-    log.warn("MCP server {server} failed: {error}; next try in {delay} ms", {
+    const delayMs = this.#backoff.next();
+    log.warn("MCP server {server} failed: {error}; retrying in {delay} ms", {
       server: this.name,
       error: why,
       delay: delayMs,
@@ -246,7 +244,7 @@ export class McpServer implements AsyncDisposable {
     this.#retry = setTimeout(() => this.start(), delayMs);
   }
 
-  /** Lists the tools anew: one listing at a time, one more for all changes that come meanwhile. */
+  /** Updates the tools. Changes during an update cause one more. */
   #requestRefresh(connection: McpConnection): void {
     this.#stale = true;
     this.#refreshing ??= this.#refreshWhileStale(connection).finally(() =>
@@ -258,7 +256,7 @@ export class McpServer implements AsyncDisposable {
     while (this.#stale && this.#connection === connection) {
       this.#stale = false;
       await this.#refresh(connection);
-      // A server may announce a change at each listing; that must not keep anybody busy.
+      // A server may announce a change with each listing.
       if (this.#stale) await pause(refreshPauseMs, this.#stop.signal);
     }
   }
@@ -268,7 +266,7 @@ export class McpServer implements AsyncDisposable {
       const tools = this.#toTools(await connection.listTools(this.#stop.signal));
       if (this.#connection === connection) this.#tools = tools;
     } catch (error) {
-      log.warn("MCP server {server} does not list its tools: {error}", {
+      log.warn("MCP server {server} cannot list its tools: {error}", {
         server: this.name,
         error: errorText(error),
       });
@@ -282,8 +280,8 @@ export class McpServer implements AsyncDisposable {
       .map((info) => mcpTool(info, this));
   }
 
-  /** Waits for a start that is going on, or begins one where the server has failed. */
-  async #untilStarted(signal: AbortSignal): Promise<void> {
+  /** Waits for the server to start; starts it if it has failed. */
+  async #waitUntilStarted(signal: AbortSignal): Promise<void> {
     if (this.#state !== "failed" && this.#state !== "starting" && this.#state !== "stopped") return;
     const aborted = new Promise<void>((resolve) =>
       signal.addEventListener("abort", () => resolve(), { once: true })

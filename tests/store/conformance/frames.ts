@@ -1,13 +1,13 @@
 /** The promises about adapters' sessions and their frames. Part of the store's conformance suite. */
 
 import assert from "node:assert/strict";
-import type { AdapterSession } from "../../../src/store/frame_store.ts";
+import type { StoredAdapterSession } from "../../../src/store/frame_store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { finished } from "./samples.ts";
 import type { StoreTest } from "./store.ts";
 
 /** A session in which three frames were sent. */
-export function adapterSession(fields: Partial<AdapterSession> = {}): AdapterSession {
+export function adapterSession(fields: Partial<StoredAdapterSession> = {}): StoredAdapterSession {
   return {
     sessionId: "session-1",
     nodeId: "node-1",
@@ -20,7 +20,7 @@ export function adapterSession(fields: Partial<AdapterSession> = {}): AdapterSes
   };
 }
 
-async function save(store: Store, ...sessions: AdapterSession[]): Promise<void> {
+async function save(store: Store, ...sessions: StoredAdapterSession[]): Promise<void> {
   await store.frames.save({ sessions, ended: [] });
 }
 

@@ -1,16 +1,19 @@
-/** What MCP tools give, in words for the model. */
+/** Results of MCP tools as text for the model. */
 
 import assert from "node:assert/strict";
 import type { ReplyFile } from "../../../src/domain/reply.ts";
-import { formatContent } from "../../../src/tools/mcp/content.ts";
-import type { McpCallResult, McpContent } from "../../../src/tools/mcp/types.ts";
+import {
+  formatContent,
+  type McpCallResult,
+  type McpContent,
+} from "../../../src/tools/mcp/content.ts";
 
 function format(result: McpCallResult) {
   const files: ReplyFile[] = [];
   return { text: formatContent(result, (file) => files.push(file)), files };
 }
 
-Deno.test("texts follow one another, and nothing at all is said to be nothing", () => {
+Deno.test("texts are joined, and an empty result is said to be empty", () => {
   const content: readonly McpContent[] = [
     { type: "text", text: "one" },
     { type: "text", text: "two" },
@@ -20,7 +23,7 @@ Deno.test("texts follow one another, and nothing at all is said to be nothing", 
   assert.equal(format({ content: [] }).text, "(no content)");
 });
 
-Deno.test("images, sounds and bytes go out as files, and the model knows their names", () => {
+Deno.test("images, audio and bytes are sent as files, and the model sees their names", () => {
   const { text, files } = format({
     content: [
       { type: "image", data: "AAAA", mimeType: "image/svg+xml" },
@@ -37,11 +40,11 @@ Deno.test("images, sounds and bytes go out as files, and the model knows their n
     "b_c.bin",
     "resource-5.csv",
   ]);
-  assert.match(text, /^\[image: image-1\.svg, 3 bytes; it goes out with your reply\]\n/);
+  assert.match(text, /^\[image: image-1\.svg, 3 bytes; it will be sent with your reply\]\n/);
   for (const { filename } of files) assert.ok(text.includes(filename));
 });
 
-Deno.test("links and embedded texts keep their address", () => {
+Deno.test("links and embedded texts keep their URI", () => {
   const { text } = format({
     content: [
       { type: "resource_link", uri: "a://1", name: "One", description: "the first" },
@@ -55,7 +58,7 @@ Deno.test("links and embedded texts keep their address", () => {
   );
 });
 
-Deno.test("structured content is shown unless the text says the same", () => {
+Deno.test("structured content is shown unless the text repeats it", () => {
   const structuredContent = { a: 1 };
   const text = (text: string) => [{ type: "text" as const, text }];
   assert.equal(format({ content: text('{ "a": 1 }'), structuredContent }).text, '{ "a": 1 }');
@@ -66,7 +69,7 @@ Deno.test("structured content is shown unless the text says the same", () => {
   assert.equal(format({ structuredContent }).text, '{"a":1}');
 });
 
-Deno.test("content of a later protocol is named, not hidden", () => {
+Deno.test("unsupported content is named", () => {
   const later = JSON.parse('{"content":[{"type":"hologram","data":"AAAA"}]}');
-  assert.equal(format(later).text, "[content of an unknown kind: hologram]");
+  assert.equal(format(later).text, "[unsupported content: hologram]");
 });

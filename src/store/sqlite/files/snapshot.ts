@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../../lib/config_error.ts";
 import { errorText } from "../../../lib/error_text.ts";
+import { fileExists } from "../../../lib/file_exists.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
@@ -35,10 +36,10 @@ export async function takeSnapshot(
   { file, force = false }: { readonly file: string; readonly force?: boolean },
 ): Promise<SnapshotFigures> {
   const source = join(folder, "gateway.db");
-  if (!await exists(source)) {
+  if (!fileExists(source)) {
     throw new StoreError(`Cannot back up "${folder}": it holds no store. Name it with --data-dir.`);
   }
-  if (!force && await exists(file)) throw alreadyThere(file);
+  if (!force && fileExists(file)) throw alreadyThere(file);
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
     // SQLite writes into an empty file that is there, and so keeps its mode.
@@ -174,7 +175,7 @@ async function renameIfFree(from: string, to: string): Promise<void> {
   try {
     await Deno.link(from, to);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists || await exists(to)) throw alreadyThere(to);
+    if (error instanceof Deno.errors.AlreadyExists || fileExists(to)) throw alreadyThere(to);
     await Deno.rename(from, to);
   }
 }
@@ -186,16 +187,6 @@ async function flush(path: string): Promise<void> {
     if (Deno.build.os === "windows" && each !== path) continue;
     using opened = await Deno.open(each);
     await opened.sync();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

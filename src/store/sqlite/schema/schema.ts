@@ -68,4 +68,8 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX sessions_summed ON sessions (channel_key, thread_id, user_id, ended_at)
     WHERE summary <> '';
   `,
+  `
+  -- The model that wrote a round, and the fields that its provider wants back (JSON).
+  ALTER TABLE tool_rounds ADD COLUMN origin TEXT;
+  `,
 ];

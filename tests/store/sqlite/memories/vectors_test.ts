@@ -1,4 +1,5 @@
 /** Which facts have no vector yet: found whatever has happened to them, and without a look at all. */
+// Runs alone: it measures time.
 
 import assert from "node:assert/strict";
 import type { SqliteStore } from "../../../../src/store/sqlite/store.ts";

@@ -1,0 +1,294 @@
+/**
+ * A tool's JSON Schema, reduced to what the strictest provider accepts. A provider refuses a whole request over
+ * one schema it does not like, and the limits differ: Google knows no `$ref`, `const` or type lists, Moonshot no
+ * `type` beside `anyOf`, OpenAI and Anthropic no union at the top, llama.cpp few patterns. What is left out is told
+ * in the description where it helps the model; the tool itself still checks its arguments.
+ */
+
+/** A JSON Schema. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Values of an enum that are listed; longer ones become a text. */
+const maxEnumValues = 100;
+/** Characters of all values of an enum. */
+const maxEnumChars = 5_000;
+/** How deep schemas nest; deeper ones accept anything. */
+const maxDepth = 12;
+/** Parts of one schema that are converted; a reference bomb ends here. */
+const maxNodes = 5_000;
+
+/** Keywords with a plain value that every provider takes. */
+const kept = ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"] as const;
+const types = new Set(["string", "number", "integer", "boolean", "object", "array"]);
+
+/** Reduces a schema. Never throws, whatever a server sent; the result is an object schema. */
+export function toolSchema(schema: unknown): Record<string, unknown> {
+  const reducer = new Reducer(isObject(schema) ? schema : {});
+  const { description, ...reduced } = reducer.reduce(schema, 0);
+  const { properties = {}, required } = reduced.anyOf ? mergeVariants(reduced) : reduced;
+  return {
+    type: "object",
+    ...(typeof description === "string" && { description }),
+    properties,
+    ...(Array.isArray(required) && required.length > 0 && { required }),
+  };
+}
+
+/** The variants of a union at the top as one object: what only some of them require is optional. */
+function mergeVariants(schema: Record<string, unknown>): Record<string, unknown> {
+  const variants = (schema.anyOf as Record<string, unknown>[]).filter(({ properties }) =>
+    properties
+  );
+  const requiredIn = (variant: Record<string, unknown>) =>
+    new Set(variant.required as string[] ?? []);
+  const [first, ...others] = variants;
+  const common = first
+    ? [...requiredIn(first)].filter((name) =>
+      others.every((variant) => requiredIn(variant).has(name))
+    )
+    : [];
+  const required = [...new Set([...schema.required as string[] ?? [], ...common])];
+  return {
+    properties: Object.assign(
+      {},
+      ...variants.map(({ properties }) => properties),
+      schema.properties,
+    ),
+    ...(required.length > 0 && { required }),
+  };
+}
+
+/** A union has nothing beside it but a description; one that accepts anything says nothing. */
+function tidy(schema: Record<string, unknown>): Record<string, unknown> {
+  const { anyOf, ...rest } = schema;
+  // Parts of `allOf` can contradict each other; the type decides.
+  if (rest.type !== undefined && rest.type !== "object") {
+    delete rest.properties;
+    delete rest.required;
+  }
+  if (rest.type !== "array") delete rest.items;
+  else rest.items ??= {};
+  if (rest.type !== "string") {
+    delete rest.enum;
+    delete rest.format;
+  }
+  if (!Array.isArray(anyOf)) return rest;
+  if (anyOf.some((variant) => Object.keys(variant).every((key) => key === "description"))) {
+    return rest;
+  }
+  if (rest.properties) return { ...rest, ...mergeVariants({ ...rest, anyOf }), type: "object" };
+  return { ...(rest.description !== undefined && { description: rest.description }), anyOf };
+}
+
+class Reducer {
+  readonly #root: JsonSchema;
+  #nodes = 0;
+
+  constructor(root: JsonSchema) {
+    this.#root = root;
+  }
+
+  reduce(schema: unknown, depth: number, seen: readonly string[] = []): Record<string, unknown> {
+    if (!isObject(schema) || depth > maxDepth || ++this.#nodes > maxNodes) return {};
+    if (typeof schema.$ref === "string") {
+      const { $ref, ...beside } = schema;
+      // A recursive type accepts anything from its second level on.
+      if (seen.includes($ref)) return described(beside, {});
+      const target = this.#resolve($ref);
+      return this.reduce({ ...target, ...beside }, depth, [...seen, $ref]);
+    }
+    if (Array.isArray(schema.allOf)) {
+      const { allOf, ...rest } = schema;
+      return tidy(this.#mergeAll([rest, ...allOf], depth, seen));
+    }
+    const union = [schema.anyOf, schema.oneOf].find(Array.isArray) as unknown[] | undefined;
+    if (union) return tidy(this.#reduceUnion(schema, union, depth, seen));
+    return tidy(this.#reducePlain(schema, depth, seen));
+  }
+
+  #reduceUnion(
+    schema: JsonSchema,
+    union: readonly unknown[],
+    depth: number,
+    seen: readonly string[],
+  ): Record<string, unknown> {
+    const variants = union.filter((variant) => !isNull(variant))
+      .map((variant) => this.reduce(variant, depth + 1, seen));
+    const { anyOf: _, oneOf: __, ...rest } = schema;
+    const beside = this.#reducePlain(rest, depth, seen);
+    if (variants.length === 0) return beside;
+    if (variants.length === 1) return merge(beside, variants[0]!);
+    const { type: ___, ...withoutType } = beside;
+    // Variants that differ in their values alone are one enum.
+    const values = variants.map(({ enum: list, type }) => type === "string" ? list : undefined);
+    if (values.every(Array.isArray)) {
+      return { ...withoutType, ...enumOf(values.flat(), withoutType) };
+    }
+    return { ...beside, anyOf: variants };
+  }
+
+  #reducePlain(
+    schema: JsonSchema,
+    depth: number,
+    seen: readonly string[],
+  ): Record<string, unknown> {
+    const values = schema.const !== undefined ? [schema.const] : schema.enum;
+    if (Array.isArray(values) && values.some((value) => value !== null)) {
+      return described(schema, { type: scalarType(schema), ...enumOf(values, {}) });
+    }
+    const reduced: Record<string, unknown> = {};
+    const listed = [schema.type].flat().filter((type) => types.has(type as string)) as string[];
+    if (listed.length > 1) {
+      const { type: _, description: __, ...rest } = schema;
+      const anyOf = listed.map((type) => this.#reducePlain({ ...rest, type }, depth + 1, seen));
+      return described(schema, { anyOf });
+    }
+    const type = listed[0] ?? typeOf(schema);
+    if (type) reduced.type = type;
+    for (const name of kept) if (typeof schema[name] === "number") reduced[name] = schema[name];
+    if (schema.format === "date-time" && type === "string") reduced.format = "date-time";
+    if (type === "object") Object.assign(reduced, this.#reduceProperties(schema, depth, seen));
+    if (type === "array") {
+      const items = [schema.items, schema.prefixItems].flat().find(isObject);
+      reduced.items = this.reduce(items, depth + 1, seen);
+    }
+    return described(schema, reduced);
+  }
+
+  #reduceProperties(
+    schema: JsonSchema,
+    depth: number,
+    seen: readonly string[],
+  ): Record<string, unknown> {
+    const given = isObject(schema.properties) ? Object.entries(schema.properties) : [];
+    const properties = Object.fromEntries(
+      given.filter(([name]) => name !== "" && name !== "__proto__")
+        .map(([name, property]) => [name, this.reduce(property, depth + 1, seen)]),
+    );
+    const required = Array.isArray(schema.required)
+      ? [...new Set(schema.required)].filter((name) => Object.hasOwn(properties, name as string))
+      : [];
+    return { properties, ...(required.length > 0 && { required }) };
+  }
+
+  #mergeAll(
+    schemas: readonly unknown[],
+    depth: number,
+    seen: readonly string[],
+  ): Record<string, unknown> {
+    return schemas.map((schema) => this.reduce(schema, depth, seen)).reduce(merge, {});
+  }
+
+  /** What a reference within this schema points to; anything else accepts everything. */
+  #resolve(reference: string): JsonSchema {
+    if (!reference.startsWith("#")) return {};
+    let target: unknown = this.#root;
+    for (const step of reference.slice(1).split("/").filter((name) => name !== "")) {
+      const name = decode(step).replaceAll("~1", "/").replaceAll("~0", "~");
+      target = typeof target === "object" && target !== null && Object.hasOwn(target, name)
+        ? (target as Record<string, unknown>)[name]
+        : undefined;
+    }
+    return isObject(target) ? target : {};
+  }
+}
+
+function merge(
+  one: Record<string, unknown>,
+  other: Record<string, unknown>,
+): Record<string, unknown> {
+  const merged = { ...one, ...other };
+  if (one.properties || other.properties) {
+    merged.properties = { ...one.properties as object, ...other.properties as object };
+  }
+  if (one.required || other.required) {
+    const required = [...one.required as string[] ?? [], ...other.required as string[] ?? []];
+    merged.required = [...new Set(required)];
+  }
+  if (one.anyOf && other.anyOf) merged.anyOf = one.anyOf;
+  if (one.description && other.description && one.description !== other.description) {
+    merged.description = `${one.description}\n${other.description}`;
+  }
+  return merged;
+}
+
+/** Only texts may be listed (Google); numbers and long lists are told in the description. */
+function enumOf(
+  values: readonly unknown[],
+  { description = "" }: { readonly description?: unknown },
+): Record<string, unknown> {
+  const some = values.filter((value) => value !== null);
+  const texts = some.filter((value) => typeof value === "string");
+  const chars = texts.reduce((sum, text) => sum + text.length, 0);
+  const allTexts = texts.length === some.length && texts.length > 0;
+  if (allTexts && texts.length <= maxEnumValues && chars <= maxEnumChars) {
+    return { type: "string", enum: [...new Set(texts)] };
+  }
+  if (some.length === 0) return {};
+  const shown = some.slice(0, maxEnumValues).map((value) => JSON.stringify(value)).join(", ");
+  const more = some.length > maxEnumValues || shown.length > maxEnumChars ? ", …" : "";
+  const note = `One of: ${shown.slice(0, maxEnumChars)}${more}`;
+  return {
+    ...(allTexts && { type: "string" }),
+    description: description ? `${description} ${note}` : note,
+  };
+}
+
+/** Adds the description, and what the reduced schema cannot say. */
+function described(
+  schema: JsonSchema,
+  reduced: Record<string, unknown>,
+): Record<string, unknown> {
+  const notes: string[] = [];
+  if (typeof schema.description === "string" && schema.description !== "") {
+    notes.push(schema.description);
+  } else if (typeof schema.title === "string" && schema.title !== "") notes.push(schema.title);
+  if (typeof reduced.description === "string") notes.push(reduced.description);
+  if (schema.default !== undefined && schema.default !== null) {
+    const value = JSON.stringify(schema.default);
+    if (value.length <= 200) notes.push(`Default: ${value}`);
+  }
+  if (typeof schema.pattern === "string" && schema.pattern.length <= 200) {
+    notes.push(`Pattern: ${schema.pattern}`);
+  }
+  if (typeof schema.format === "string" && reduced.format === undefined) {
+    notes.push(`Format: ${schema.format}`);
+  }
+  const description = [...new Set(notes)].join(" ");
+  const entries = Object.entries({ ...reduced, ...(description !== "" && { description }) });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** The type that a schema without one must mean. */
+function typeOf(schema: JsonSchema): string | undefined {
+  if (isObject(schema.properties) || isObject(schema.additionalProperties)) return "object";
+  if (schema.items !== undefined || schema.prefixItems !== undefined) return "array";
+  return undefined;
+}
+
+/** The type of listed values: the schema's own, or that of the values. */
+function scalarType(schema: JsonSchema): string | undefined {
+  const own = [schema.type].flat().find((type) =>
+    type === "number" || type === "integer" || type === "boolean" || type === "string"
+  );
+  if (own) return own as string;
+  const values = (schema.const !== undefined ? [schema.const] : schema.enum) as unknown[];
+  const type = typeof values.find((value) => value !== null);
+  return type === "string" || type === "number" || type === "boolean" ? type : undefined;
+}
+
+function isNull(schema: unknown): boolean {
+  return isObject(schema) && (schema.type === "null" || schema.const === null);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function isObject(value: unknown): value is JsonSchema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
