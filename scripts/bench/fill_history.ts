@@ -1,7 +1,7 @@
 /** Fills a store with past conversations, as the gateway would write them. */
 
 import type { UserMessage } from "../../src/domain/message.ts";
-import type { SqliteStore } from "../../src/store/sqlite/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { message } from "./load.ts";
 
 /** What to write. */
@@ -18,7 +18,7 @@ const atOnce = 500;
 let made = 0;
 
 export async function fillHistory(
-  store: SqliteStore,
+  store: Store,
   { channels, lines, sessions = 1 }: FillOptions,
 ): Promise<void> {
   for (let at = 0; at < channels.length; at += atOnce) {
@@ -37,7 +37,7 @@ export async function fillHistory(
 }
 
 async function writeSession(
-  store: SqliteStore,
+  store: Store,
   { channelId, conversation, lines }: {
     readonly channelId: string;
     readonly conversation: { readonly channelKey: string; readonly threadId: string };

@@ -1,7 +1,8 @@
 /** Whether turns get slower as history, queues, channels and sessions grow. */
 
 import { join } from "node:path";
-import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/store/open_store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { TempFolder } from "../../tests/support/process/temp_folder.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
@@ -14,7 +15,7 @@ interface Scenario {
   readonly name: string;
   readonly sizes: readonly number[];
   /** Creates this much in the store of a stopped gateway. */
-  readonly fill?: (store: SqliteStore, size: number) => Promise<void>;
+  readonly fill?: (store: Store, size: number) => Promise<void>;
   /** Creates this much while the gateway runs; the result is disposed of afterwards. */
   readonly queue?: (url: string, size: number) => Promise<Disposable>;
 }
@@ -64,7 +65,7 @@ export async function growth(
       await using folder = new TempFolder("clara_bench_");
       const dataDir = join(folder.path, "data");
       if (fill) {
-        await using store = SqliteStore.open(dataDir, { sync: "normal" });
+        await using store = await openStore({ dataDir, sync: "normal" });
         await fill(store, size);
       }
       await using gateway = await startGateway({

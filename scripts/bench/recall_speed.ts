@@ -4,7 +4,7 @@
  * scripts/bench/recall_speed.ts`.
  */
 
-import { SqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/store/open_store.ts";
 import { ms, percentile } from "./figures.ts";
 
 const facts = 10_000;
@@ -38,7 +38,7 @@ async function measure(what: string, run: () => Promise<unknown>): Promise<void>
 
 const folder = Deno.makeTempDirSync({ prefix: "clara_recall_" });
 try {
-  await using store = SqliteStore.open(folder);
+  await using store = await openStore({ dataDir: folder });
   const ids: number[] = [];
   await Promise.all(Array.from({ length: facts }, async (_, number) => {
     const { memory } = await store.memories.add({

@@ -1,8 +1,8 @@
 /** Opens the store of a data folder. The only place that chooses an implementation. */
 
 import { join } from "node:path";
-import type { SyncMode } from "../config/config_types.ts";
-import { pathExistsSync } from "../lib/path_exists.ts";
+import type { SyncMode } from "../config/gateway_config.ts";
+import { fileExists } from "../lib/file_exists.ts";
 import { assertNoInterruptedRestore } from "./sqlite/files/replaced_store.ts";
 import { SqliteStore } from "./sqlite/store.ts";
 import type { Store } from "./store.ts";
@@ -30,6 +30,6 @@ export async function openStore({ dataDir, sync }: StoreOptions): Promise<Store>
  */
 export async function openExistingStore(options: StoreOptions): Promise<Store | undefined> {
   assertNoInterruptedRestore(options.dataDir);
-  if (!pathExistsSync(join(options.dataDir, "gateway.db"))) return undefined;
+  if (!fileExists(join(options.dataDir, "gateway.db"))) return undefined;
   return await openStore(options);
 }

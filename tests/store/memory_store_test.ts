@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Memory, MemoryStore, NewMemory } from "../../src/store/memory_store.ts";
-import { SqliteFolder } from "./sqlite/sqlite_place.ts";
+import { SqliteFolder } from "./sqlite/sqlite_folder.ts";
 
 const day = 86_400_000;
 

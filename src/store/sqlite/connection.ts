@@ -9,7 +9,7 @@ import type { SyncMode } from "../../config/gateway_config.ts";
 import { StoreError } from "../../domain/errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./files/instance_lock.ts";
-import { migrate, assertKnownVersion } from "./schema/migrate.ts";
+import { assertKnownVersion, migrate } from "./schema/migrate.ts";
 import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
 import type { Row } from "./rows.ts";
 

@@ -5,7 +5,7 @@ import { ReminderScheduler } from "../../../src/automation/scheduler/reminders.t
 import type { ReminderStore } from "../../../src/store/reminder_store.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { reminderOf } from "../../store/conformance/reminders.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_folder.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 const minute = 60_000;
@@ -22,11 +22,11 @@ class ReminderFixture implements AsyncDisposable {
   failing: (method: keyof ReminderStore) => void = () => {};
 
   static async open(): Promise<ReminderFixture> {
-    const place = new SqlitePlace();
+    const place = new SqliteFolder();
     return new ReminderFixture(place, await place.open());
   }
 
-  private constructor(readonly place: SqlitePlace, readonly store: SqliteStore) {
+  private constructor(readonly place: SqliteFolder, readonly store: SqliteStore) {
     const bus = new EventBus();
     bus.subscribe((event) => this.events.push(event));
     this.reminders = new ReminderScheduler({
@@ -69,7 +69,7 @@ class ReminderFixture implements AsyncDisposable {
       add: (...args) => call("add", () => reminders.add(...args)),
       due: (...args) => call("due", () => reminders.due(...args)),
       nextDueAt: () => call("nextDueAt", () => reminders.nextDueAt()),
-      ofUser: (...args) => call("ofUser", () => reminders.ofUser(...args)),
+      forUser: (...args) => call("forUser", () => reminders.forUser(...args)),
       postpone: (...args) => call("postpone", () => reminders.postpone(...args)),
       remove: (...args) => call("remove", () => reminders.remove(...args)),
     };

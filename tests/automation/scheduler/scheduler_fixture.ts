@@ -11,7 +11,7 @@ import type { TaskStore } from "../../../src/store/run_store.ts";
 import { within } from "../../support/deadline.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
-import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_folder.ts";
 
 /** The source of the tasks. */
 export const source = "scheduler.yaml";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { filesWith } from "../../support/database_text.ts";
 import { accepted, finished, message, request, sessionOf } from "../conformance/samples.ts";
-import { SqliteFolder } from "./sqlite_place.ts";
+import { SqliteFolder } from "./sqlite_folder.ts";
 
 const ada = { platform: "test", userId: "user-1" };
 

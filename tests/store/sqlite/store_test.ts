@@ -5,7 +5,7 @@ import { StoreError } from "../../../src/domain/errors.ts";
 import { migrate } from "../../../src/store/sqlite/schema/migrate.ts";
 import { adapterSession } from "../conformance/frames.ts";
 import { accepted, finished, request } from "../conformance/samples.ts";
-import { SqliteFolder } from "./sqlite_place.ts";
+import { SqliteFolder } from "./sqlite_folder.ts";
 import { testStore } from "../conformance/store.ts";
 
 testStore("SQLite", () => Promise.resolve(new SqliteFolder()));

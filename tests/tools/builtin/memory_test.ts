@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { recall, remember } from "../../../src/tools/builtin/memory.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_folder.ts";
 import { callTool } from "../call_tool.ts";
 
 type Call = (

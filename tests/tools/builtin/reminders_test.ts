@@ -7,7 +7,7 @@ import {
   scheduleReminder,
 } from "../../../src/tools/builtin/reminders.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_folder.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { callTool } from "../call_tool.ts";
 

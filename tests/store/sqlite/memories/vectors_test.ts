@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { SqliteStore } from "../../../../src/store/sqlite/store.ts";
-import { SqliteFolder } from "../sqlite_place.ts";
+import { SqliteFolder } from "../sqlite_folder.ts";
 
 const userKey = "test:user-1";
 
