@@ -87,7 +87,7 @@ Deno.test("the model finds an earlier message of the channel, and none of anothe
   }, { text: "Rhabarber" });
   await adapter.replyTo(adapter.say("What was it?"));
   const results = toolResults(gateway.llm.requests.at(-1)!);
-  assert.match(results[0]![1], /^There are no earlier messages/);
+  assert.match(results[0]![1], /^No message in this channel contains/);
   assert.match(results[1]![1], /^\[20\S+Z\] user-1: The password of the shed is Rhabarber$/);
 });
 
@@ -128,7 +128,7 @@ Deno.test("the model is told of an impossible call, and the turn goes on", async
   const texts = toolResults(gateway.llm.requests[1]!).map(([, text]) => text);
   assert.match(texts[0]!, /no tool "teleport"/);
   assert.match(texts[1]!, /not valid JSON/);
-  assert.match(texts[2]!, /"filename": a name without a folder; "content": /);
+  assert.match(texts[2]!, /"filename": expected a name without a folder; "content": /);
   assert.match(texts[3]!, /Mars\/Olympus/);
   assert.match(texts[4]!, /Cannot call "current_time"/);
 });
