@@ -8,6 +8,7 @@ import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { version } from "../src/config/version.ts";
 import { type Table, toMarkdown } from "./bench/figures.ts";
+import { compare } from "./bench/compare.ts";
 import { growth } from "./bench/growth.ts";
 import { idleAdapters } from "./bench/idle_adapters.ts";
 import { latency } from "./bench/latency.ts";
@@ -27,10 +28,13 @@ Parts:
   start       start-up time and idle memory
   growth      cost of a turn as history, channels, sessions and queues grow
   steady      memory under load over several minutes
+  compare     this checkout against another one, alternating (needs --base)
 
 Options:
   --quick         fewer and shorter measurements
   --minutes N     duration of \`steady\` (default 10, with --quick 1)
+  --base FOLDER   the other checkout to compare with, such as a clone of the commit before
+  --rounds N      rounds of compare (default 5, with --quick 2)
   --program FILE  the compiled program measured by \`start\` (default dist/clara-gateway)
   --help          show this text`;
 
@@ -38,6 +42,8 @@ interface Size {
   readonly quick: boolean;
   readonly minutes: number;
   readonly program?: string;
+  readonly base?: string;
+  readonly rounds: number;
 }
 
 type Part = (size: Size, report: (text: string) => void) => Promise<Table>;
@@ -51,6 +57,8 @@ const parts: Readonly<Record<string, Part>> = {
   growth: ({ quick }, report) =>
     growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, report),
   steady: ({ minutes }, report) => steady({ minutes }, report),
+  compare: ({ quick, base, rounds }, report) =>
+    compare({ base: base!, rounds, seconds: quick ? 3 : 6 }, report),
 };
 
 function fail(problem: string): never {
@@ -66,6 +74,8 @@ function readArguments() {
       options: {
         quick: { type: "boolean", default: false },
         minutes: { type: "string" },
+        base: { type: "string" },
+        rounds: { type: "string" },
         program: { type: "string" },
         help: { type: "boolean", default: false },
       },
@@ -85,7 +95,11 @@ if (unknown.length > 0) fail(`There is no part "${unknown[0]}".`);
 const minutes = Number(values.minutes ?? (values.quick ? 1 : 10));
 if (!(minutes > 0)) fail(`Cannot measure for "${values.minutes}" minutes.`);
 
-const size: Size = { quick: values.quick, minutes, program: values.program };
+const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
+if (!(rounds > 0)) fail(`Cannot measure "${values.rounds}" rounds.`);
+const { quick, program, base } = values;
+if (positionals.includes("compare") && base === undefined) fail("compare needs --base FOLDER.");
+const size: Size = { quick, minutes, program, base, rounds };
 const report = (text: string) => console.error(`… ${text}`);
 console.log(
   `Clara gateway ${version} on Deno ${Deno.version.deno} (V8 ${Deno.version.v8}), ` +
@@ -93,6 +107,7 @@ console.log(
     `${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}\n`,
 );
 for (const [name, measure] of Object.entries(parts)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const wanted = positionals.length > 0 ? positionals.includes(name) : name !== "compare";
+  if (!wanted) continue;
   console.log(toMarkdown(await measure(size, report)));
 }

@@ -117,7 +117,7 @@ async function throughGateway(
   return { times, afterCommit };
 }
 
-async function measure(
+export async function measure(
   url: string,
   { turns, atOnce, makeAsk, arrivals = new Map() }: Load & {
     readonly makeAsk: (lane: number) => Promise<Ask>;
@@ -160,7 +160,7 @@ function fetchAsk(url: string, model: string): Promise<Ask> {
 }
 
 /** An adapter with one message in flight at a time. */
-async function gatewayAsk(url: string, lane: number): Promise<Ask> {
+export async function gatewayAsk(url: string, lane: number): Promise<Ask> {
   const client = await LoadClient.connect(url, `latency-${lane}`);
   let turn = 0;
   return (onDelta) => {

@@ -1,12 +1,12 @@
 /** How a turn ends: its outcome, what is committed with it, and who is told afterwards. */
 
 import { renderAttachments } from "../context/attachments.ts";
-import { toProactive } from "../delivery/proactive.ts";
 import type { Replies } from "../delivery/replies.ts";
 import type { Reply } from "../delivery/reply.ts";
 import { GatewayError, StoreError, toGatewayError } from "../domain/errors.ts";
 import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { platformKey } from "../domain/keys.ts";
+import type { UserMessage } from "../domain/message.ts";
 import type { AbsorbedRequest, ClaimedRequest, Outcome } from "../domain/request.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
@@ -196,5 +196,23 @@ function emitEnd(
     case "proactive":
       // A turn's own outcome is one of the above; only what is stored becomes proactive.
       return;
+  }
+}
+
+/** Converts an outcome if the message came from a task; returns it unchanged otherwise. */
+function toProactive(message: UserMessage, outcome: Outcome): Outcome {
+  const { task, user, channel, priority } = message;
+  if (!task) return outcome;
+  const silent = { type: "proactive", user, channel, priority, text: "", files: [] } as const;
+  switch (outcome.type) {
+    case "reply":
+      return { ...silent, text: outcome.text, files: outcome.files };
+    case "error": {
+      const { type: _, partialText: __, ...error } = outcome;
+      return { ...silent, text: task.fallback ?? "", error };
+    }
+    case "cancelled":
+    case "proactive":
+      return silent;
   }
 }

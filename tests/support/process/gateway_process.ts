@@ -9,6 +9,8 @@ import { within } from "../deadline.ts";
 import { AwaitableList } from "../awaitable_list.ts";
 import { TempFolder } from "./temp_folder.ts";
 
+const checkout = fileURLToPath(new URL("../../../", import.meta.url));
+
 /** Options of a {@linkcode GatewayProcess}. */
 export interface GatewayProcessOptions {
   /**
@@ -20,6 +22,8 @@ export interface GatewayProcessOptions {
   readonly dataDir?: string;
   /** The file to run. Default: main.ts. */
   readonly program?: string;
+  /** The checkout to run. Default: this one. */
+  readonly root?: string;
   /** More arguments after `run`. */
   readonly args?: readonly string[];
   /** Default: the temporary folder. */
@@ -80,9 +84,9 @@ export class GatewayProcess implements AsyncDisposable {
     return new GatewayProcess(options);
   }
 
-  private constructor({ env = {}, dataDir, program, args = [], cwd }: GatewayProcessOptions) {
+  private constructor(options: GatewayProcessOptions) {
+    const { env = {}, dataDir, program, args = [], cwd, root = checkout } = options;
     this.#folder = new TempFolder("clara_gateway_");
-    const root = fileURLToPath(new URL("../../../", import.meta.url));
     const run = ["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")];
     const data = dataDir ?? join(this.#folder.path, "data");
     const serve = ["run", "--port", "0", "--host", "127.0.0.1", "--data-dir", data];
