@@ -279,6 +279,7 @@ function createSummaries(
 function createMcpManager(config: GatewayConfig): McpManager {
   return new McpManager({
     path: config.mcpFile,
+    loginFolder: join(config.dataDir, "mcp_logins"),
     environment: config.environment,
     childEnvironment: config.childEnvironment,
     maxMessageBytes: config.limits.mcpMessageBytes,

@@ -8,8 +8,11 @@ import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import type { Tool } from "../tool.ts";
-import { sourceToEntry } from "./install_source.ts";
 import { McpConfigFile } from "./config_file.ts";
+import { httpEndpoint } from "./http_transport.ts";
+import { sourceToEntry } from "./install_source.ts";
+import { logIn, type LoginOptions } from "./login.ts";
+import { OAuthStore } from "./oauth.ts";
 import { McpServer, type McpServerOptions } from "./server.ts";
 
 const log = logger("tools", "mcp");
@@ -25,6 +28,8 @@ export interface McpManagerOptions extends
   > {
   /** The configuration file. */
   readonly path: string;
+  /** The folder for the logins to servers that are protected by OAuth; created on first use. */
+  readonly loginFolder: string;
   /** How long the first turns wait for the servers to start, milliseconds. Default: 5000. */
   readonly readyWaitMs?: number;
 }
@@ -32,6 +37,7 @@ export interface McpManagerOptions extends
 export class McpManager implements AsyncDisposable {
   readonly #options: McpManagerOptions;
   readonly #file: McpConfigFile;
+  readonly #logins: OAuthStore;
   readonly #servers = new Map<string, McpServer>();
   /** The last change; changes are serialized. */
   #changes: Promise<unknown> = Promise.resolve();
@@ -42,6 +48,7 @@ export class McpManager implements AsyncDisposable {
   constructor(options: McpManagerOptions) {
     this.#options = options;
     this.#file = new McpConfigFile(options.path);
+    this.#logins = new OAuthStore(options.loginFolder);
     for (const name of this.#file.read().keys()) this.#load(name);
   }
 
@@ -105,7 +112,8 @@ export class McpManager implements AsyncDisposable {
       this.#file.write(serverName, entry);
       const server = this.#load(serverName);
       await server.start();
-      if (server.state === "running") return server;
+      // It is added, since only then can somebody log in.
+      if (server.state === "running" || server.state === "login_required") return server;
       await this.#remove(server);
       throw new ConfigError(`MCP server "${serverName}" does not start: ${server.lastError}`);
     });
@@ -138,6 +146,33 @@ export class McpManager implements AsyncDisposable {
     });
   }
 
+  /**
+   * Logs in to a server that is protected by OAuth, and stores the tokens. A running server uses them
+   * after a restart.
+   *
+   * @throws {ConfigError} if there is no such server, or it is not reached over HTTP.
+   * @throws {Error} if the login fails.
+   */
+  async logIn(
+    name: string,
+    options: Pick<LoginOptions, "openPage" | "timeoutMs" | "signal">,
+  ): Promise<void> {
+    const { config } = this.server(name);
+    if (config.url === undefined) {
+      throw new ConfigError(
+        `MCP server "${name}" is a program; a login is only for servers with a URL`,
+      );
+    }
+    const endpoint = httpEndpoint(config, this.#options.environment);
+    const scope = this.#logins.read(name, endpoint.url.href)?.scope;
+    this.#logins.write(name, await logIn({ ...endpoint, ...options, config, scope }));
+  }
+
+  /** Deletes the login to a server; false if there is none. @throws {ConfigError} if there is no such server. */
+  logOut(name: string): boolean {
+    return this.#logins.remove(this.server(name).name);
+  }
+
   /** Stops all servers. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Stopping the servers ends a change that waits for one to start.
@@ -162,6 +197,7 @@ export class McpManager implements AsyncDisposable {
 
   async #remove(server: McpServer): Promise<void> {
     this.#file.write(server.name, undefined);
+    this.#logins.remove(server.name);
     this.#servers.delete(server.name);
     await server[Symbol.asyncDispose]();
   }
@@ -171,7 +207,7 @@ export class McpManager implements AsyncDisposable {
     if (this.#closed) throw new ConfigError("The gateway is stopping");
     const config = this.#file.read().get(name);
     if (!config) throw new ConfigError(`${this.#file.path} no longer has a server "${name}"`);
-    const server = new McpServer({ ...this.#options, name, config });
+    const server = new McpServer({ ...this.#options, logins: this.#logins, name, config });
     this.#servers.set(name, server);
     return server;
   }
