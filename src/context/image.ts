@@ -9,8 +9,11 @@ import { Buffer } from "node:buffer";
 const maxBytes = 10 * 1024 * 1024;
 /** Longest side, pixels (Anthropic). */
 const maxSide = 8_000;
-/** Bytes that are decoded to read type and size: enough for the header of a JPEG with a large preview. */
-const headBytes = 256 * 1024;
+/**
+ * Bytes that are decoded to read type and size: enough for the header of a JPEG with a large preview,
+ * and a multiple of 3, because Deno 2.4 rejects base64 that ends inside a group.
+ */
+const headBytes = 255 * 1024;
 
 /** An image to send, or the reason why it is not sent. */
 export type ReadImage =

@@ -23,7 +23,7 @@ Deno.test("a user without tokens left is told so and until when; others go on", 
   assert.equal(terminal.code, "rate_limited");
   assert.equal(
     terminal.message,
-    "Your budget for today is used up (36 of 36 tokens). It starts anew at midnight UTC.",
+    "Your budget for today is used up (36 of 36 tokens). It starts again at midnight UTC.",
   );
   const { retry_after_ms: left } = terminal.details as { retry_after_ms: number };
   assert.ok(left > 0 && left <= 86_400_000);

@@ -127,7 +127,7 @@ Deno.test("a message that crashes the process three times is set aside, and the 
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   const { terminal } = await adapter.replyTo(poison);
   assert.equal(terminal.code, "internal_error");
-  assert.match(terminal.message!, /set aside: the gateway ended 3 times/);
+  assert.match(terminal.message!, /set aside: the gateway crashed 3 times/);
   assert.equal((await adapter.replyTo(behind)).terminal.content, "behind it");
   assert.equal(llm.requests.filter(({ body }) => lastText(body) === "poison").length, 3);
 });

@@ -54,7 +54,7 @@ Deno.test("fault 13: a locked database refuses new messages, and a running turn 
   gate.open();
   await refused(adapter, "Refused");
   assert.equal((await gateway.health()).status, "ok");
-  await gateway.waitForLog(/database is locked.*trying again/);
+  await gateway.waitForLog(/database is locked.*retrying/);
   assert.equal(adapter.framesOf(running).some(({ type }) => type === "response_end"), false);
   other.exec("ROLLBACK");
   other.close();
