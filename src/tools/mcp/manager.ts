@@ -3,6 +3,8 @@
  * tools, and saves changes made at run time to the file.
  */
 
+import { join } from "node:path";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
@@ -43,6 +45,18 @@ export class McpManager implements AsyncDisposable {
   #changes: Promise<unknown> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
   #closed = false;
+
+  /** Creates the manager of a gateway. @throws {ConfigError} if the file is invalid. */
+  static fromConfig(config: GatewayConfig): McpManager {
+    return new McpManager({
+      path: config.mcpFile,
+      loginFolder: join(config.dataDir, "mcp_logins"),
+      environment: config.environment,
+      childEnvironment: config.childEnvironment,
+      maxMessageBytes: config.limits.mcpMessageBytes,
+      callTimeoutMs: config.toolTimeoutMs,
+    });
+  }
 
   /** @throws {ConfigError} if the file is invalid. */
   constructor(options: McpManagerOptions) {
