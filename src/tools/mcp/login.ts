@@ -19,7 +19,8 @@ import {
 
 /** Options of {@linkcode logIn}. */
 export interface LoginOptions extends HttpEndpoint {
-  readonly config: Pick<McpServerConfig, "oauth">;
+  /** A client that was registered by hand. */
+  readonly oauth?: McpServerConfig["oauth"];
   /** The scope that the server asked for earlier. */
   readonly scope?: string;
   /** Shows the page on which the user agrees. */
@@ -35,7 +36,7 @@ export interface LoginOptions extends HttpEndpoint {
  * @throws {Error} if the server does not support OAuth or refuses, or nobody agrees in time.
  */
 export async function logIn(options: LoginOptions): Promise<OAuthRecord> {
-  const { url, config: { oauth }, timeoutMs = 600_000 } = options;
+  const { url, oauth, timeoutMs = 600_000 } = options;
   using deadline = new Deadline({
     ms: timeoutMs,
     signal: options.signal,
@@ -85,8 +86,8 @@ class LoginFlow {
   #codeVerifier = "";
   readonly provider: OAuthClientProvider;
 
-  constructor({ url, config, openPage }: LoginOptions, callback: CallbackServer) {
-    const { clientId, clientSecret } = config.oauth ?? {};
+  constructor({ url, oauth, openPage }: LoginOptions, callback: CallbackServer) {
+    const { clientId, clientSecret, scope } = oauth ?? {};
     const client = clientId === undefined
       ? undefined
       : { client_id: clientId, ...(clientSecret !== undefined && { client_secret: clientSecret }) };
@@ -95,7 +96,7 @@ class LoginFlow {
       redirectUrl: callback.url,
       clientMetadata: {
         ...clientMetadata(callback.url),
-        ...(config.oauth?.scope !== undefined && { scope: config.oauth.scope }),
+        ...(scope !== undefined && { scope }),
       },
       state: () => callback.state,
       clientInformation: () => this.#record.client,

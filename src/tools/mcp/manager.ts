@@ -8,6 +8,7 @@ import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
+import { expandVariables } from "../../lib/variables.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import type { Tool } from "../tool.ts";
 import { McpConfigFile } from "./config_file.ts";
@@ -177,9 +178,15 @@ export class McpManager implements AsyncDisposable {
         `MCP server "${name}" is a program; a login is only for servers with a URL`,
       );
     }
-    const endpoint = httpEndpoint(config, this.#options.environment);
+    const { environment } = this.#options;
+    const endpoint = httpEndpoint(config, environment);
+    const { clientSecret } = config.oauth ?? {};
+    const secret = clientSecret === undefined ? {} : {
+      clientSecret: expandVariables(clientSecret, environment),
+    };
+    const oauth = config.oauth && { ...config.oauth, ...secret };
     const scope = this.#logins.read(name, endpoint.url.href)?.scope;
-    this.#logins.write(name, await logIn({ ...endpoint, ...options, config, scope }));
+    this.#logins.write(name, await logIn({ ...endpoint, ...options, oauth, scope }));
   }
 
   /** Deletes the login to a server; false if there is none. @throws {ConfigError} if there is no such server. */

@@ -13,9 +13,8 @@ import type { Tool } from "../tool.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./connection.ts";
 import type { McpCallResult } from "./content.ts";
 import { transportErrorText } from "./http_transport.ts";
-import { isObject } from "./json_rpc.ts";
 import { LoginRequiredError } from "./oauth.ts";
-import { mcpTool, type McpToolInfo, readToolInfo } from "./tool.ts";
+import { mcpTool, readToolList } from "./tool.ts";
 
 const log = logger("tools", "mcp");
 
@@ -362,22 +361,12 @@ export class McpServer implements AsyncDisposable {
   /** Converts the listed tools; skips those that are unusable or not allowed. */
   #toTools(list: readonly unknown[]): readonly Tool[] {
     const allowed = this.config.allowedTools;
-    const infos = new Map<string, McpToolInfo>();
-    for (const [index, entry] of list.entries()) {
-      const info = readToolInfo(entry);
-      if (!info) this.#logSkipped(entry, index, "it has no name");
-      else if (infos.has(info.name)) this.#logSkipped(entry, index, "it is listed twice");
-      else infos.set(info.name, info);
-    }
-    return [...infos.values()]
+    return readToolList(list, (tool, reason) => this.#logSkipped(tool, reason))
       .filter(({ name }) => allowed?.some((pattern) => matchesGlob(pattern, name)) ?? true)
       .map((info) => mcpTool(info, this));
   }
 
-  #logSkipped(entry: unknown, index: number, reason: string): void {
-    const { name, title } = isObject(entry) ? entry : {};
-    const tool = [name, title].find((text) => typeof text === "string" && text.trim() !== "") ??
-      `number ${index + 1}`;
+  #logSkipped(tool: string, reason: string): void {
     const key = `${tool}: ${reason}`;
     if (this.#skipped.has(key)) return;
     this.#skipped.add(key);

@@ -58,6 +58,25 @@ export function readToolInfo(json: unknown): McpToolInfo | undefined {
   };
 }
 
+/** Reads the entries of `tools/list`; reports those that are skipped. */
+export function readToolList(
+  list: readonly unknown[],
+  onSkipped: (tool: string, reason: string) => void,
+): readonly McpToolInfo[] {
+  const infos = new Map<string, McpToolInfo>();
+  for (const [index, entry] of list.entries()) {
+    const info = readToolInfo(entry);
+    if (info && !infos.has(info.name)) {
+      infos.set(info.name, info);
+      continue;
+    }
+    const { name, title } = isObject(entry) ? entry : {};
+    const label = optionalText(name) ?? optionalText(title) ?? `number ${index + 1}`;
+    onSkipped(label, info ? "it is listed twice" : "it has no name");
+  }
+  return [...infos.values()];
+}
+
 function optionalText(value: unknown): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value : undefined;
 }
