@@ -104,6 +104,7 @@ export class Gateway implements AsyncDisposable {
       store,
       router: this.#pipeline.router,
       events,
+      listening: () => this.#listener.listening,
       silenceMs: otherWorkMs + longestSilenceMs({ ...config, ...config.limits, models }),
     });
     this.#listener = this.#listen();

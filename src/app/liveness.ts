@@ -16,6 +16,8 @@ export interface LivenessOptions {
     figures(): { readonly active: number; readonly queued: number; readonly held: number };
   };
   readonly events: EventBus;
+  /** Whether the port is open. Default: it is. */
+  readonly listening?: () => boolean;
   /**
    * Longest time without an event of a running turn, milliseconds. It does not count while a tool runs,
    * since each tool has its own time limit.
@@ -48,6 +50,7 @@ export class Liveness {
 
   /** Describes what is stuck; undefined if nothing is. */
   async standstill(): Promise<string | undefined> {
+    if (this.#options.listening?.() === false) return "the port is closed";
     return await this.#storeStandstill() ?? this.#queueStandstill();
   }
 

@@ -9,7 +9,9 @@ import { homedir, userInfo } from "node:os";
 import { ConfigError } from "../lib/config_error.ts";
 import type { Supervision } from "../platform/service_manager.ts";
 import { type GatewayConfig, toGatewayConfig } from "./gateway_config.ts";
+import { readTextFileSync } from "../lib/text_file.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
+import { isServiceLink, quoteHashes } from "./value_forms.ts";
 import { settings, type Values } from "./settings.ts";
 
 /** The flags of the command line, by their name without dashes. */
@@ -40,6 +42,8 @@ export interface ChatConfig {
   readonly url: string;
   /** Whether the URL was given, as opposed to derived from the gateway's own settings. */
   readonly named: boolean;
+  /** The data folder, if one was given: then the gateway of that folder is meant, and no other. */
+  readonly dataDir?: string;
   readonly secret?: string;
   readonly userName: string;
 }
@@ -47,7 +51,12 @@ export interface ChatConfig {
 /** Reads the configuration of the terminal adapter. @throws {ConfigError} as `readConfig`. */
 export function readChatConfig(flags: Flags): ChatConfig {
   const sources = readConfigSources(flags);
-  const { host, port, secret } = readSettings(sources, ["host", "port", "secret"]);
+  const { host, port, secret, dataDir } = readSettings(sources, [
+    "host",
+    "port",
+    "secret",
+    "dataDir",
+  ]);
   const name = "CLARA_GATEWAY_URL";
   const url = flags.url ? String(flags.url) : Deno.env.get(name) || sources.dotEnv[name];
   if (url && !/^wss?:\/\//.test(url)) {
@@ -57,6 +66,7 @@ export function readChatConfig(flags: Flags): ChatConfig {
     url: url || `ws://${addressOf(host, port)}/ws`,
     named: Boolean(url || flags.host || flags.port),
     secret,
+    dataDir,
     userName: userName(),
   };
 }
@@ -139,9 +149,13 @@ export function findSetting(setting: Setting<unknown>, sources: ConfigSources): 
     ...(setting.flag
       ? [{ from: `--${setting.flag}`, value: flags[setting.flag]?.toString() }]
       : []),
-    { from: setting.env, value: env[setting.env] },
+    { from: setting.env, value: ownValue(env[setting.env]) },
     { from: `${setting.env} (in .env)`, value: dotEnv[setting.env] },
   ];
+}
+
+function ownValue(value: string | undefined): string | undefined {
+  return value !== undefined && isServiceLink(value) ? undefined : value;
 }
 
 /** Reads these settings. @throws {ConfigError} with a line for each that is invalid. */
@@ -165,11 +179,9 @@ function readSettings<Name extends keyof Values>(
 function readDotEnv(): Pick<ConfigSources, "dotEnv" | "dotEnvPath"> {
   const nextToProgram = Deno.build.standalone ? [join(dirname(Deno.execPath()), ".env")] : [];
   for (const path of [".env", ...nextToProgram]) {
-    try {
-      return { dotEnv: parseDotEnv(Deno.readTextFileSync(path)), dotEnvPath: resolve(path) };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      throw new ConfigError(`Cannot read "${path}": ${(error as Error).message}`);
+    const text = readTextFileSync(path);
+    if (text !== undefined) {
+      return { dotEnv: parseDotEnv(quoteHashes(text)), dotEnvPath: resolve(path) };
     }
   }
   return { dotEnv: {} };
@@ -179,11 +191,18 @@ function readDotEnv(): Pick<ConfigSources, "dotEnv" | "dotEnvPath"> {
 const inherited = [
   "HOME",
   "LANG",
+  "LANGUAGE",
+  "LC_ALL",
+  "LC_CTYPE",
+  "LC_MESSAGES",
+  "LC_NUMERIC",
+  "LC_TIME",
   "LOGNAME",
   "PATH",
   "SHELL",
   "TERM",
   "TMPDIR",
+  "TZ",
   "USER",
   "APPDATA",
   "LOCALAPPDATA",

@@ -1,9 +1,13 @@
 /** The configuration as people see it: the value of each setting, and where it came from. */
 
+import { join } from "node:path";
 import { closestWord } from "../lib/closest_word.ts";
 import { type ConfigSources, findSetting, readDaemonConfig } from "./config.ts";
+import { fileExists } from "../lib/file_exists.ts";
+import type { GatewayConfig } from "./gateway_config.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
+import { serviceLinkNames } from "./value_forms.ts";
 
 /** Where a value came from. */
 export type Origin = "flag" | "environment" | ".env" | "default";
@@ -51,13 +55,37 @@ export function unknownNames({ env, dotEnv }: ConfigSources): readonly string[] 
     return `${name}${where} is not a setting${meant ? `; did you mean ${meant}?` : ""}`;
   };
   const unknown = (name: string) =>
-    name.startsWith("CLARA_") && !known.includes(name) && !otherNames.test(name);
+    name.startsWith("CLARA_") && !known.includes(name) && !otherNames.test(name) &&
+    !serviceLinkNames.test(name);
   return [
     ...Object.keys(env).filter(unknown).map(describe("")),
     ...Object.keys(dotEnv).filter((name) => unknown(name) && !(name in env)).map(
       describe(" (in .env)"),
     ),
   ];
+}
+
+/**
+ * Files that look like the gateway's but are not read, such as `hooks.yml` for `hooks.yaml`: for tools.yaml that would
+ * mean a policy that is not applied.
+ */
+export function misnamedFiles(config: GatewayConfig): readonly string[] {
+  const { hooksDir, schedulerDir, modelsFile, toolsFile, secretsFile, mcpFile } = config;
+  const read = [
+    join(hooksDir, "hooks.yaml"),
+    join(schedulerDir, "scheduler.yaml"),
+    modelsFile,
+    toolsFile,
+    secretsFile,
+    mcpFile,
+  ];
+  return read.flatMap((path) => {
+    const stem = path.replace(/\.\w+$/, "");
+    return ["yml", "yaml", "json", "json5", "jsonc", "yaml.txt", "yml.txt", "json.txt"]
+      .map((ending) => `${stem}.${ending}`)
+      .filter((other) => other !== path && fileExists(other) && !read.includes(other))
+      .map((other) => `${other} is not read; the gateway reads ${path}. Rename it`);
+  });
 }
 
 /** Names with another use: the terminal adapter's, those passed to hooks and tasks, those of tests. */

@@ -1,6 +1,7 @@
 /** One setting: its names, its type and how its text is parsed. The table in `settings.ts` is made of these. */
 
 import { maxTimerSeconds } from "../lib/wait.ts";
+import { parsePath, parseSecret } from "./value_forms.ts";
 
 /** A setting of type `T`. */
 export interface Setting<T> {
@@ -88,10 +89,19 @@ export function text<T extends string | undefined>(
 ): Setting<T | string> {
   const { secret = false, check } = options;
   const parse = (value: string) => {
-    check?.(value);
-    return value;
+    const text = secret ? parseSecret(value) : value;
+    check?.(text);
+    return text;
   };
   return { ...setting<T | string>(env, options, parse), secret };
+}
+
+/** A path; `~` and `${HOME}` are expanded. */
+export function path<T extends string | undefined>(
+  env: string,
+  options: Common<T>,
+): Setting<T | string> {
+  return setting<T | string>(env, options, parsePath);
 }
 
 /** One of several words. */
@@ -123,12 +133,14 @@ export function list(
   options: Omit<Common<readonly string[]>, "fallback"> & {
     /** Checks one word. @throws {Error} that says what is allowed. */
     readonly check?: (word: string) => void;
+    /** Puts one word into its usual form. @throws {Error} that says what is allowed. */
+    readonly parseWord?: (word: string) => string;
   },
 ): Setting<readonly string[]> {
   const parse = (value: string) => {
     const words = value.split(",").map((word) => word.trim()).filter(Boolean);
     words.forEach((word) => options.check?.(word));
-    return words;
+    return options.parseWord ? words.map(options.parseWord) : words;
   };
   return setting(env, { ...options, fallback: [], shown: "(none)" }, parse);
 }
@@ -155,7 +167,9 @@ export function readSetting<T>(setting: Setting<T>, sources: readonly Found[]): 
   const found = sources.find(({ value }) => value !== undefined && value !== "");
   if (!found) return { value: setting.fallback };
   try {
-    return { value: setting.parse(found.value!), found };
+    const value = found.value!.trim();
+    if (value === "") throw new Error("it is only white space");
+    return { value: setting.parse(value), found };
   } catch (error) {
     const shown = setting.secret ? "(secret)" : JSON.stringify(found.value);
     const why = `Cannot use ${found.from}=${shown}: ${(error as Error).message}`;

@@ -8,6 +8,7 @@ import { parseOverlapRule } from "../domain/overlap.ts";
 import { parseTimeOfDay } from "../lib/iso_time.ts";
 import { limitSettings } from "./limits.ts";
 import * as kind from "./setting.ts";
+import { assertHeaderValue, parseOrigin } from "./value_forms.ts";
 import type { SettingTable, ValuesOf } from "./setting.ts";
 
 const MiB = 1024 * 1024;
@@ -31,7 +32,7 @@ export const accessSettings = {
     secret: true,
     help: "Secret that adapters must send; required unless the gateway listens on loopback",
   }),
-  secretsFile: kind.text("CLARA_SECRETS_CONFIG", {
+  secretsFile: kind.path("CLARA_SECRETS_CONFIG", {
     flag: "secrets-config",
     fallback: "./secrets.yaml",
     help: "More secrets, with names and scopes (SECURITY.md); the file may be missing",
@@ -41,13 +42,14 @@ export const accessSettings = {
     help: "Listen on a non-loopback address without a secret",
   }),
   allowedOrigins: kind.list("CLARA_ALLOWED_ORIGINS", {
+    parseWord: parseOrigin,
     help: "Web origins whose pages may connect, separated by commas",
   }),
 };
 
 /** Where data is stored. */
 export const storeSettings = {
-  dataDir: kind.text("CLARA_DATA_DIR", {
+  dataDir: kind.path("CLARA_DATA_DIR", {
     flag: "data-dir",
     fallback: undefined,
     shown: "$XDG_DATA_HOME/clara-gateway",
@@ -64,6 +66,7 @@ export const llmSettings = {
   apiKey: kind.text("OPENAI_API_KEY", {
     fallback: undefined,
     secret: true,
+    check: assertHeaderValue,
     help: "API key of the model provider",
   }),
   baseUrl: kind.text("OPENAI_BASE_URL", {
@@ -94,7 +97,7 @@ export const llmSettings = {
   fallbacks: kind.list("CLARA_MODEL_FALLBACKS", {
     help: "Models to try when one fails, in this order, separated by commas",
   }),
-  modelsFile: kind.text("CLARA_MODELS_CONFIG", {
+  modelsFile: kind.path("CLARA_MODELS_CONFIG", {
     flag: "models-config",
     fallback: "./models.yaml",
     help:
@@ -147,6 +150,7 @@ export const memorySettings = {
   mem0ApiKey: kind.text("MEM0_API_KEY", {
     fallback: undefined,
     secret: true,
+    check: assertHeaderValue,
     help: "API key of mem0, hosted or self-hosted",
   }),
   mem0BaseUrl: kind.text("MEM0_BASE_URL", {
@@ -167,7 +171,7 @@ export const memorySettings = {
 
 /** How conversations run. */
 export const conversationSettings = {
-  personaFile: kind.text("CLARA_PERSONA_FILE", {
+  personaFile: kind.path("CLARA_PERSONA_FILE", {
     fallback: undefined,
     help: "File with the system prompt: who the assistant is",
   }),
@@ -216,22 +220,22 @@ export const toolSettings = {
     whole: false,
     help: "Longest time for one tool call",
   }),
-  toolsFile: kind.text("CLARA_TOOLS_CONFIG", {
+  toolsFile: kind.path("CLARA_TOOLS_CONFIG", {
     flag: "tools-config",
     fallback: "./tools.yaml",
     help: "Who may use which tools (docs/tools.md); the file may be missing",
   }),
-  mcpFile: kind.text("CLARA_MCP_CONFIG", {
+  mcpFile: kind.path("CLARA_MCP_CONFIG", {
     flag: "mcp-config",
     fallback: "./mcp.json",
     help: "MCP servers, in the usual mcpServers format; the file may be missing",
   }),
-  hooksDir: kind.text("CLARA_HOOKS_DIR", {
+  hooksDir: kind.path("CLARA_HOOKS_DIR", {
     flag: "hooks-dir",
     fallback: "./hooks",
     help: "Folder of hooks.yaml and the plugins (docs/hooks.md); it may be missing",
   }),
-  schedulerDir: kind.text("CLARA_SCHEDULER_DIR", {
+  schedulerDir: kind.path("CLARA_SCHEDULER_DIR", {
     flag: "scheduler-dir",
     fallback: ".",
     help: "Folder of scheduler.yaml (docs/scheduler.md); the file may be missing",
@@ -277,13 +281,13 @@ export const connectionSettings = {
 
 /** The log and the files of the process. */
 export const logSettings = {
-  logFile: kind.text("CLARA_LOG_FILE", {
+  logFile: kind.path("CLARA_LOG_FILE", {
     flag: "logfile",
     fallback: undefined,
     shown: "(start: gateway.log in the data folder; run: none)",
     help: "Log file",
   }),
-  pidFile: kind.text("CLARA_PID_FILE", {
+  pidFile: kind.path("CLARA_PID_FILE", {
     flag: "pidfile",
     fallback: undefined,
     shown: "(gateway.pid in the data folder)",

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Attachment, UserMessage } from "../domain/message.ts";
+import { decodeText } from "../lib/text_file.ts";
 import { type ReadImage, readImage } from "./image.ts";
 
 /** Characters of a text attachment that the model is shown. */
@@ -57,9 +58,12 @@ function render(attachment: Attachment): string {
   return `<attachment filename="${filename}">\n${framed}\n</attachment>`;
 }
 
+/** The text of a text file, decoded by its mark or charset; undefined if it is something else. */
 function textOf({ type, text, base64, mediaType }: Attachment): string | undefined {
   if (text !== undefined) return text;
   if (!base64) return undefined;
   if (type !== "text" && !(mediaType && textual.test(mediaType))) return undefined;
-  return Buffer.from(base64, "base64").toString("utf8");
+  const [, urlType, data = base64] = /^data:([^,]{0,200}),([^]*)$/.exec(base64) ?? [];
+  const charset = /charset=["']?([\w.:-]+)/i.exec(mediaType ?? urlType ?? "")?.[1];
+  return decodeText(Buffer.from(data, "base64"), { charset });
 }

@@ -5,7 +5,7 @@
 
 import { basename, dirname, resolve } from "node:path";
 import { errorText } from "./error_text.ts";
-import { readIfPresent } from "./yaml.ts";
+import { readTextFile } from "./text_file.ts";
 
 /** Where a {@linkcode WatchedFile} logs changes and problems. */
 export interface WatchedFileLog {
@@ -22,8 +22,11 @@ export interface WatchedFileOptions {
   readonly apply: (text: string | undefined) => Promise<void>;
   /** Debounce time, since editors write files in several steps, milliseconds. Default: 100. */
   readonly settleMs?: number;
-  /** How often to check for a missing folder, milliseconds. Default: 2000. */
-  readonly missingMs?: number;
+  /**
+   * How often to look without being notified, milliseconds: for a folder that is missing, a link that was swapped, and
+   * network mounts, which send no notifications. Default: 2000.
+   */
+  readonly pollMs?: number;
 }
 
 export class WatchedFile implements AsyncDisposable {
@@ -34,6 +37,9 @@ export class WatchedFile implements AsyncDisposable {
   #problem?: string;
   #watcher?: Deno.FsWatcher;
   #timer?: ReturnType<typeof setTimeout>;
+  #pollTimer?: ReturnType<typeof setTimeout>;
+  /** What identifies the file's content, links followed. */
+  #stamp = "";
   #reading: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -44,13 +50,15 @@ export class WatchedFile implements AsyncDisposable {
 
   /** Reads the file for the first time. @throws {ConfigError} if it is invalid. */
   async load(): Promise<void> {
-    this.#text = await readIfPresent(this.#options.path);
+    this.#text = await readTextFile(this.#options.path);
     await this.#options.apply(this.#text);
   }
 
   /** Reads the file again whenever it changes. */
   watch(): void {
+    this.#stamp = stampOf(this.#path);
     this.#openWatcher();
+    this.#pollTimer = setInterval(() => this.#poll(), this.#options.pollMs ?? 2_000);
   }
 
   /** Reads the file now. Resolves with what is wrong with it, if anything; then nothing changes. */
@@ -63,6 +71,7 @@ export class WatchedFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#pollTimer);
     this.#closeWatcher();
     await this.#reading;
   }
@@ -72,7 +81,7 @@ export class WatchedFile implements AsyncDisposable {
     const before = this.#problem;
     let changed = false;
     try {
-      const text = await readIfPresent(path);
+      const text = await readTextFile(path);
       changed = text !== this.#text;
       // A text that failed may succeed now: the cause need not be in the file.
       if (this.#disposed || !changed && before === undefined) return before;
@@ -99,7 +108,7 @@ export class WatchedFile implements AsyncDisposable {
     try {
       this.#watcher = Deno.watchFs(dirname(this.#path), { recursive: false });
     } catch {
-      this.#retryLater();
+      // The folder is missing, or cannot be watched.
       return;
     }
     this.#follow(this.#watcher).catch((error) => {
@@ -124,7 +133,7 @@ export class WatchedFile implements AsyncDisposable {
       const removed = kind === "remove" || kind === "rename";
       if (removed && paths.includes(dirname(this.#path))) {
         this.#closeWatcher();
-        this.#retryLater();
+        this.#debounce();
         return;
       }
       if (paths.some((path) => basename(path) === basename(this.#path))) this.#debounce();
@@ -136,12 +145,21 @@ export class WatchedFile implements AsyncDisposable {
     this.#timer = setTimeout(() => this.reload(), this.#options.settleMs ?? 100);
   }
 
-  #retryLater(): void {
-    if (this.#disposed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(async () => {
-      await this.reload();
-      this.#openWatcher();
-    }, this.#options.missingMs ?? 2_000);
+  #poll(): void {
+    if (!this.#watcher) this.#openWatcher();
+    const stamp = stampOf(this.#path);
+    if (stamp === this.#stamp) return;
+    this.#stamp = stamp;
+    this.#debounce();
+  }
+}
+
+/** Identity, size and time of a file, with links followed; "" if there is none. */
+function stampOf(path: string): string {
+  try {
+    const { dev, ino, mtime, size } = Deno.statSync(path);
+    return `${dev}:${ino}:${mtime?.getTime()}:${size}`;
+  } catch {
+    return "";
   }
 }

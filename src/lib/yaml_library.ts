@@ -3,4 +3,4 @@
  * the compiled program finds only statically imported names in a CommonJS package.
  */
 
-export { isMap, LineCounter, parseDocument } from "yaml";
+export { isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";

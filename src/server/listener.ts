@@ -5,8 +5,9 @@
 import { type Authenticator, bearerOf } from "../access/authenticator.ts";
 import { originAllowed } from "../access/origin_policy.ts";
 import { ListenError } from "../domain/errors.ts";
+import { Backoff } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
-import { waitAtMost } from "../lib/wait.ts";
+import { pause, waitAtMost } from "../lib/wait.ts";
 import { logger } from "../logging/log.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import { AdapterConversation, type ConversationOptions } from "./conversation.ts";
@@ -16,6 +17,8 @@ const log = logger("server");
 
 /** How long adapters are asked to wait before reconnecting after a restart, milliseconds. */
 const reconnectAfterMs = 1_000;
+/** Delays before the port is opened again after it was lost. */
+const reopenDelays = { firstMs: 100, maxMs: 2_000 };
 
 /** Options of a {@linkcode Listener}. */
 export interface ListenerOptions {
@@ -33,7 +36,9 @@ export interface ListenerOptions {
 
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  #stopping = false;
+  #listening = true;
   readonly #open = new Map<Connection, AdapterConversation>();
   readonly #unregistered: UnregisteredConnectionLimit;
   readonly #serving = Promise.withResolvers<void>();
@@ -59,9 +64,21 @@ export class Listener {
   private constructor(options: ListenerOptions) {
     this.#options = options;
     this.#unregistered = new UnregisteredConnectionLimit(options);
-    this.#server = Deno.serve({
-      hostname: options.host,
-      port: options.port,
+    this.#server = this.#openPort(options.port);
+    this.#stuckTimer = setInterval(() => {
+      for (const connection of this.#open.keys()) connection.closeIfStuck();
+    }, options.conversation.heartbeatMs);
+  }
+
+  /** Whether the port is open: a failed accept closes it until it could be opened again. */
+  get listening(): boolean {
+    return this.#listening;
+  }
+
+  #openPort(port: number): Deno.HttpServer<Deno.NetAddr> {
+    const server = Deno.serve({
+      hostname: this.#options.host,
+      port,
       onListen: () => {},
       onError: (error) => {
         log.error("Cannot answer HTTP request: {error}", { error: errorText(error) });
@@ -71,9 +88,26 @@ export class Listener {
       await this.#serving.promise;
       return await this.#respond(request, info.remoteAddr.hostname);
     });
-    this.#stuckTimer = setInterval(() => {
-      for (const connection of this.#open.keys()) connection.closeIfStuck();
-    }, options.conversation.heartbeatMs);
+    server.finished.catch((error) => this.#reopen(server.addr.port, error));
+    return server;
+  }
+
+  /** Opens the port again after an accept failed, as it does when the process has no file descriptor left. */
+  async #reopen(port: number, cause: unknown): Promise<void> {
+    if (this.#stopping) return;
+    this.#listening = false;
+    log.error("The port was closed: {error}; opening it again", { error: errorText(cause) });
+    const never = new AbortController().signal;
+    for (const backoff = new Backoff(reopenDelays); !this.#stopping;) {
+      await pause(backoff.next(), never);
+      try {
+        this.#server = this.#openPort(port);
+        this.#listening = true;
+        return log.info("The port is open again");
+      } catch (error) {
+        log.error("Cannot open the port again: {error}", { error: errorText(error) });
+      }
+    }
   }
 
   /** The address it listens on, such as `127.0.0.1:18789`. */
@@ -98,6 +132,7 @@ export class Listener {
 
   /** Closes all sockets and the port. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.serve();
     clearInterval(this.#stuckTimer);
     for (const connection of this.#open.keys()) {

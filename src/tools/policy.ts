@@ -2,7 +2,8 @@
 
 import * as z from "zod";
 import { matchesGlob } from "../lib/glob.ts";
-import { parseYaml, readIfPresent } from "../lib/yaml.ts";
+import { readTextFile } from "../lib/text_file.ts";
+import { parseYaml } from "../lib/yaml.ts";
 import { type Tool, type ToolContext, type ToolRisk, toolRisks } from "./tool.ts";
 
 /** `ask` runs the tool if a person approves; a denied tool is not offered to the model. */
@@ -87,7 +88,7 @@ export async function parseToolsFile(
 
 /** Reads the file at `path`; no file means no rules. @throws {ConfigError} if it is invalid. */
 export async function readToolsFile(path: string): Promise<readonly PolicyRule[]> {
-  const text = await readIfPresent(path);
+  const text = await readTextFile(path);
   return text === undefined ? [] : await parseToolsFile(text, path);
 }
 

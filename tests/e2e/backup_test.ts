@@ -20,10 +20,10 @@ async function clara(...args: readonly string[]) {
 }
 
 /** Sends messages on several channels until disposed of, and counts the replies. */
-function keepTalking(adapter: AdapterClient, channels: number) {
+function keepSending(adapter: AdapterClient, channels: number) {
   let going = true;
   let replies = 0;
-  const talking = Array.from({ length: channels }, async (_, channel) => {
+  const sending = Array.from({ length: channels }, async (_, channel) => {
     for (let turn = 0; going; turn++) {
       const channelId = `channel-${channel}`;
       await adapter.replyTo(adapter.say(`message ${turn} of ${channel}`, { channelId }));
@@ -34,7 +34,7 @@ function keepTalking(adapter: AdapterClient, channels: number) {
     replies: () => replies,
     [Symbol.asyncDispose]: async () => {
       going = false;
-      await Promise.all(talking);
+      await Promise.all(sending);
     },
   };
 }
@@ -66,14 +66,14 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
     await using gateway = await GatewayProcess.start({ dataDir: data });
     await using adapter = await AdapterClient.connect({ url: gateway.url });
     {
-      await using talk = keepTalking(adapter, 5);
+      await using load = keepSending(adapter, 5);
       await adapter.replyTo(adapter.say("the first message of all"));
-      const before = talk.replies();
+      const before = load.replies();
       const taken = await clara("backup", file, "--data-dir", data);
       assert.equal(taken.code, 0, taken.errors);
       assert.match(taken.out, /^Backed up .*: \d sessions, \d+ lines of history/);
       // The gateway kept working meanwhile.
-      assert.ok(talk.replies() > before);
+      assert.ok(load.replies() > before);
       await adapter.replyTo(adapter.say("the last message of all"));
     }
     assert.equal((await gateway.kill("SIGTERM")).code, 0);

@@ -8,7 +8,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 const message = messageFrame("Hello", { dialect: "clara-1", requestId: "r-1" });
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
-interface Wrong {
+interface InvalidFrame {
   readonly name: string;
   /** A frame, or its text. */
   readonly frame: object | string;
@@ -17,7 +17,7 @@ interface Wrong {
   readonly requestId?: string;
 }
 
-const wrongs: readonly Wrong[] = [
+const invalidFrames: readonly InvalidFrame[] = [
   { name: "no JSON", frame: "{hello", code: "invalid_json", says: /^Cannot read frame: / },
   { name: "nothing", frame: "", code: "invalid_json", says: /^Cannot read frame: / },
   { name: "an array", frame: "[]", code: "invalid_message", says: /JSON object, found an array/ },
@@ -136,7 +136,7 @@ const wrongs: readonly Wrong[] = [
   },
 ];
 
-for (const { name, frame, code, says, requestId = null } of wrongs) {
+for (const { name, frame, code, says, requestId = null } of invalidFrames) {
   Deno.test(`${name} is answered with ${code}, and the socket stays open`, async () => {
     await using gateway = await TestGateway.start();
     await using adapter = await gateway.connect({ nodeId: "node-1" });
@@ -153,7 +153,7 @@ for (const { name, frame, code, says, requestId = null } of wrongs) {
 }
 
 /** The gateway must accept the frame or report what is wrong, and not with an internal error. */
-async function takesOrRefuses(adapter: AdapterClient, text: string): Promise<void> {
+async function acceptOrRefuse(adapter: AdapterClient, text: string): Promise<void> {
   const from = adapter.frames.length;
   adapter.sendText(text);
   const { terminal } = await adapter.replyTo("r-1", { from });
@@ -164,7 +164,7 @@ Deno.test("metadata nested a hundred thousand levels deep is accepted or refused
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const text = JSON.stringify({ ...message, metadata: { deep: 0 } });
-  await takesOrRefuses(adapter, text.replace('"deep":0', `"deep":${nested(100_000)}`));
+  await acceptOrRefuse(adapter, text.replace('"deep":0', `"deep":${nested(100_000)}`));
   assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
 });
 
@@ -172,7 +172,7 @@ Deno.test("a __proto__ in a message is plain data", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const text = JSON.stringify({ ...message, metadata: { key: {} } });
-  await takesOrRefuses(adapter, text.replace('"key":{}', '"__proto__":{"polluted":true}'));
+  await acceptOrRefuse(adapter, text.replace('"key":{}', '"__proto__":{"polluted":true}'));
   assert.equal(Object.hasOwn(Object.prototype, "polluted"), false);
 });
 

@@ -13,7 +13,7 @@ const nodeId = "adapter-1";
 const words = ["one", "two", "three", "four", "five"];
 
 /** Sends all messages in one channel and waits until all are accepted and the first streams. */
-async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
+async function sendAll(adapter: AdapterClient): Promise<readonly string[]> {
   const ids = words.map((word) => adapter.say(word));
   for (const id of ids.slice(1)) {
     await adapter.waitFor(({ type, request_id }) => type === "status" && request_id === id);
@@ -28,7 +28,7 @@ Deno.test("five accepted messages survive a kill during the first reply", async 
   llm.reply({ text: ["half", "of it"], hang: "mid-stream" });
   await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
-  const ids = await sayAll(before);
+  const ids = await sendAll(before);
   await killed.kill();
   await before.close();
 
@@ -58,7 +58,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const gate = new Gate();
   llm.reply({ text: ["a", "b"], gateAfter: { chunks: 1, until: gate.opened } });
-  const ids = await sayAll(before);
+  const ids = await sendAll(before);
   await before.close();
   await killed.waitForLog(/disconnected/);
   // The first two are done and wait for the adapter; the third is running.
@@ -108,14 +108,14 @@ Deno.test("a tool that ran before a kill does not run again, and its result is k
 Deno.test("a message that crashes the process three times is set aside, and the channel goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
-  llm.when((request) => lastText(request) === "poison", { hang: "before-headers" });
-  let poison = "";
+  llm.when((request) => lastText(request) === "crashing", { hang: "before-headers" });
+  let crashing = "";
   let behind = "";
   for (let attempt = 0; attempt < 3; attempt++) {
     await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
     if (attempt === 0) {
       const before = await AdapterClient.connect({ url: gateway.url, nodeId });
-      poison = before.say("poison");
+      crashing = before.say("crashing");
       behind = before.say("behind it");
       await before.waitFor(({ type, request_id }) => type === "status" && request_id === behind);
       await before.close();
@@ -125,11 +125,11 @@ Deno.test("a message that crashes the process three times is set aside, and the 
   }
   await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
-  const { terminal } = await adapter.replyTo(poison);
+  const { terminal } = await adapter.replyTo(crashing);
   assert.equal(terminal.code, "internal_error");
   assert.match(terminal.message!, /set aside: the gateway crashed 3 times/);
   assert.equal((await adapter.replyTo(behind)).terminal.content, "behind it");
-  assert.equal(llm.requests.filter(({ body }) => lastText(body) === "poison").length, 3);
+  assert.equal(llm.requests.filter(({ body }) => lastText(body) === "crashing").length, 3);
 });
 
 Deno.test("a second gateway on the same data folder is refused; the first goes on", async () => {

@@ -77,7 +77,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     ]);
     const secondStart = events.findLastIndex(({ type }) => type === "gateway:startup");
     const error = events.findIndex(({ type }) => type === "tool:error");
-    assert.ok(secondStart < error, "the next run tells of the call");
+    assert.ok(secondStart < error, "the next run reports the call");
     assert.equal(events[error]!.data.tool_name, "bad__hang");
     assert.equal(events.filter(({ type }) => type === "session:start").length, 1);
     const sent = events.find(({ type }) => type === "message:sent");

@@ -23,7 +23,7 @@ const tasks: readonly Entry[] = [
 ];
 
 /** Variables of a command's environment besides those of the event. */
-const surroundings = new Set([
+const otherVariables = new Set([
   ...["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "NODE_EXTRA_CA_CERTS"],
   ...["SSL_CERT_FILE", "PWD", "OLDPWD", "SHLVL", "_", "CLARA_DATA_DIR"],
 ]);
@@ -43,7 +43,7 @@ function checkEnvironment({ env, ...event }: RecordedEvent): void {
     if (typeof value !== "object") expected[`CLARA_${name.toUpperCase()}`] = String(value);
   }
   const { CLARA_EVENT_DATA, ...others } = env;
-  const found = Object.entries(others).filter(([name]) => !surroundings.has(name));
+  const found = Object.entries(others).filter(([name]) => !otherVariables.has(name));
   assert.deepEqual(Object.fromEntries(found), expected);
   assert.deepEqual(JSON.parse(CLARA_EVENT_DATA!), event);
   assert.match(timestamp, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -139,18 +139,22 @@ Deno.test("all events of a conversation arrive once, in order, with the right va
   const of = (type: string) => events.filter((event) => event.type === type);
   const data = (type: string) => of(type).map((event) => event.data);
   const who = { node_id: "adapter-1", platform: "discord", user_id: "user-1" };
-  const whoOf = ({ node_id, platform, user_id }: RecordedEvent) => ({ node_id, platform, user_id });
+  const originOf = ({ node_id, platform, user_id }: RecordedEvent) => ({
+    node_id,
+    platform,
+    user_id,
+  });
 
   assert.deepEqual(data("gateway:startup").map(({ address }) => address), [
     gateway.url.replace("ws://", ""),
   ]);
   assert.deepEqual(data("gateway:shutdown"), [{ reason: "SIGTERM" }]);
   for (const event of of("adapter:connected")) {
-    assert.deepEqual(whoOf(event), { ...who, user_id: null });
+    assert.deepEqual(originOf(event), { ...who, user_id: null });
     assert.deepEqual(event.data, { capabilities: ["streaming"], resumed: false });
   }
   const conversation = events.filter(({ type }) => /^(message|session|tool):/.test(type));
-  for (const event of conversation) assert.deepEqual(whoOf(event), who, event.type);
+  for (const event of conversation) assert.deepEqual(originOf(event), who, event.type);
   const requests = (type: string) => of(type).map(({ request_id }) => request_id);
   assert.deepEqual(requests("message:received"), [
     "r-plain",

@@ -21,7 +21,7 @@ function erase(gateway: TestGateway, user: string): Promise<Response> {
 }
 
 /** A gateway with all kinds of data about Ada, and some about Bob. */
-async function livedIn(gateway: TestGateway): Promise<void> {
+async function fillWithData(gateway: TestGateway): Promise<void> {
   const { llm } = gateway;
   llm.when(isSummary, { text: "Ada plays the Xylophon." });
   await using adapter = await gateway.connect({ nodeId: "main" });
@@ -61,7 +61,7 @@ Deno.test("all data of a user is deleted, and the data of others stays", async (
   const toolsFile = `${folder.path}/tools.yaml`;
   await Deno.writeTextFile(toolsFile, "rules:\n  - action: allow\n    tools: [save_file]\n");
   await using gateway = await TestGateway.start({ config: { toolsFile } });
-  await livedIn(gateway);
+  await fillWithData(gateway);
   const before = tablesWith(gateway.dataDir, traces);
   for (const table of ["requests", "sessions", "history", "memories", "reminders"]) {
     assert.ok(before.includes(table), `${table} of ${before}`);

@@ -179,14 +179,18 @@ Deno.test("variables are expanded, secrets redacted, and unknown keys of the fil
   );
 });
 
-const wrongs: readonly (readonly [name: string, json: string, says: RegExp])[] = [
-  ["no JSON", "{", /Cannot read .*mcp\.json: /],
-  ["a wrong name", '{"mcpServers":{"a b":{"command":"x"}}}', /"mcpServers\.a b": expected letters/],
+const invalidFiles: readonly (readonly [name: string, json: string, says: RegExp])[] = [
+  ["invalid JSON", "{", /Cannot read .*mcp\.json: /],
+  [
+    "an invalid name",
+    '{"mcpServers":{"a b":{"command":"x"}}}',
+    /"mcpServers\.a b": expected letters/,
+  ],
   ["neither command nor URL", '{"mcpServers":{"a":{}}}', /"mcpServers\.a": expected either/],
-  ["wrong args", '{"mcpServers":{"a":{"command":"x","args":[7]}}}', /"mcpServers\.a\.args\.0": /],
+  ["invalid args", '{"mcpServers":{"a":{"command":"x","args":[7]}}}', /"mcpServers\.a\.args\.0": /],
 ];
 
-for (const [name, json, says] of wrongs) {
+for (const [name, json, says] of invalidFiles) {
   Deno.test(`an mcp.json with ${name} prevents the start, and the error says where`, async () => {
     await using folder = new McpFolder();
     Deno.writeTextFileSync(folder.mcpFile, json);

@@ -12,12 +12,12 @@ import { proactiveFrames } from "./reminder_script.ts";
 const question = "What was talked about?";
 
 /** A gateway whose scheduler.yaml is written at run time. */
-class TaskScene implements AsyncDisposable {
+class TaskSetup implements AsyncDisposable {
   readonly #folder: TempFolder;
 
-  static async open(): Promise<TaskScene> {
+  static async open(): Promise<TaskSetup> {
     const folder = new TempFolder("clara_scheduler_");
-    return new TaskScene(
+    return new TaskSetup(
       folder,
       await TestGateway.start({ config: { schedulerDir: folder.path } }),
     );
@@ -52,11 +52,11 @@ class TaskScene implements AsyncDisposable {
 }
 
 Deno.test("a prompt's reply goes to the platform's only adapter and is stored in history", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
   await using adapter = await gateway.connect();
   await using elsewhere = await gateway.connect({ platform: "elsewhere" });
-  await scene.prompt();
+  await setup.prompt();
   const { at: _, seq: __, request_id, ...frame } = await adapter.proactive();
   assert.match(String(request_id), /^task-digest-20/);
   assert.deepEqual(frame, {
@@ -81,34 +81,34 @@ Deno.test("a prompt's reply goes to the platform's only adapter and is stored in
 });
 
 Deno.test("a prompt's reply goes to the node and user that it names", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect({ nodeId: "one" });
-  await using two = await scene.gateway.connect({ nodeId: "two" });
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect({ nodeId: "one" });
+  await using two = await setup.gateway.connect({ nodeId: "two" });
   await one.replyTo(one.say("Hello", { channelId: "news" }));
-  await scene.prompt({ node: "two", user: "ada" });
+  await setup.prompt({ node: "two", user: "ada" });
   assert.equal((await two.proactive()).user_id, "ada");
   await one.ping();
   assert.deepEqual(proactiveFrames(one), []);
 });
 
 Deno.test("a prompt's reply goes to the node of the channel's newest session", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect({ nodeId: "one" });
-  await using two = await scene.gateway.connect({ nodeId: "two" });
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect({ nodeId: "one" });
+  await using two = await setup.gateway.connect({ nodeId: "two" });
   await one.replyTo(one.say("Hello", { channelId: "news" }));
   await two.replyTo(two.say("Hello", { channelId: "news", userId: "user-2" }));
   await one.replyTo(one.say("Hello", { channelId: "other" }));
-  await scene.prompt();
+  await setup.prompt();
   await two.proactive();
   await one.ping();
   assert.deepEqual(proactiveFrames(one), []);
 });
 
 Deno.test("a prompt for an adapter that is away arrives when it returns", async () => {
-  await using scene = await TaskScene.open();
-  await scene.prompt({ node: "away" });
-  await scene.gateway.waitFor("message:sent");
-  await using adapter = await scene.gateway.connect({ nodeId: "away", dialect: "clara-py" });
+  await using setup = await TaskSetup.open();
+  await setup.prompt({ node: "away" });
+  await setup.gateway.waitFor("message:sent");
+  await using adapter = await setup.gateway.connect({ nodeId: "away", dialect: "clara-py" });
   const { at: _, ...frame } = await adapter.proactive();
   assert.deepEqual(frame, {
     type: "proactive_message",
@@ -125,9 +125,9 @@ Deno.test("a prompt for an adapter that is away arrives when it returns", async 
 });
 
 Deno.test("a prompt without an adapter fails and is retried until there is one", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
-  await scene.prompt();
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
+  await setup.prompt();
   const { data } = await gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
   assert.match(data.error, /no adapter of platform "test" is connected.*Set "node"/);
@@ -139,11 +139,11 @@ Deno.test("a prompt without an adapter fails and is retried until there is one",
 });
 
 Deno.test("a prompt that two adapters could deliver must name one", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect();
-  await using two = await scene.gateway.connect();
-  await scene.prompt();
-  const { data } = await scene.gateway.waitFor("scheduler:task_error");
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect();
+  await using two = await setup.gateway.connect();
+  await setup.prompt();
+  const { data } = await setup.gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
   assert.match(data.error, /2 adapters of platform "test" are connected.*Set "node"/);
   for (const adapter of [one, two]) await adapter.ping();
@@ -151,8 +151,8 @@ Deno.test("a prompt that two adapters could deliver must name one", async () => 
 });
 
 Deno.test("a prompt is queued in its channel and does not affect others", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
   const gate = new Gate();
   gateway.llm.when((request) => lastText(request).endsWith("slow"), {
     text: "slowly",
@@ -161,7 +161,7 @@ Deno.test("a prompt is queued in its channel and does not affect others", async 
   await using adapter = await gateway.connect();
   const slow = adapter.say("slow", { channelId: "news" });
   await gateway.llm.request(0);
-  await scene.prompt();
+  await setup.prompt();
   await gateway.waitFor("scheduler:task_run");
   const behind = adapter.say("behind", { channelId: "news" });
   assert.equal((await adapter.replyTo(adapter.say("quick", { channelId: "b" }))).text, "quick");

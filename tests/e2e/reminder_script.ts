@@ -17,14 +17,14 @@ export function scriptReminders(llm: LlmServer, { seconds }: { readonly seconds:
   llm.when((request) => isReminder(request) && request.messages.at(-1)!.role === "user", {
     text: ["Time to ", "stretch!"],
   });
-  const wish = (request: ChatRequest) => lastText(request).includes("remind me");
-  llm.when((request) => wish(request) && request.messages.at(-1)!.role === "user", {
+  const isRequest = (request: ChatRequest) => lastText(request).includes("remind me");
+  llm.when((request) => isRequest(request) && request.messages.at(-1)!.role === "user", {
     toolCalls: [{
       name: "schedule_reminder",
       arguments: { text: "stretch", in_seconds: seconds },
     }],
   });
-  llm.when(wish, { text: "I will." });
+  llm.when(isRequest, { text: "I will." });
 }
 
 /** Sends "remind me …" and waits for the promise; returns the tool's result as the model saw it. */

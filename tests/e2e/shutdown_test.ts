@@ -26,8 +26,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await adapter.waitFor(({ type }) => type === "response_chunk");
     await adapter.waitFor(({ type, request_id }) => type === "status" && request_id === waiting);
     const ended = gateway.kill(signal);
-    const farewell = await adapter.waitFor(({ type }) => type === "going_away");
-    assert.equal(farewell.reason, signal);
+    const goingAway = await adapter.waitFor(({ type }) => type === "going_away");
+    assert.equal(goingAway.reason, signal);
     const refused = await adapter.replyTo(adapter.say("too late"));
     assert.equal(refused.terminal.code, "shutting_down");
     assert.equal(refused.terminal.recoverable, true);

@@ -30,7 +30,7 @@ async function converse(adapter: AdapterClient, words: readonly string[]): Promi
 }
 
 /** The words of the lines to be summarized. */
-function summedUp(request: ChatRequest): readonly string[] {
+function summarizedWords(request: ChatRequest): readonly string[] {
   const [, lines] = lastText(request).split("# Lines\n");
   return [...lines!.matchAll(/^user-1: (\S+)/gm)].map((match) => match[1]!);
 }
@@ -72,7 +72,7 @@ Deno.test("a summary interrupted by a crash is made again, without repeated or m
   const seen: string[] = [];
   llm.when((request) => isSummary(request) && !healthy, { hang: "before-headers" });
   llm.when(isSummary, (request) => {
-    seen.push(...summedUp(request));
+    seen.push(...summarizedWords(request));
     return { text: "The notes." };
   });
   llm.when(() => true, { text: "Yes." });
@@ -117,21 +117,21 @@ Deno.test("neither one long message nor one turn of a small model causes a summa
   await using adapter = await gateway.connect();
   const short = " and so on".repeat(30);
   for (const word of words.slice(0, 8)) await adapter.replyTo(adapter.say(word + short));
-  const asides = [`Read this${" and this".repeat(1_750)}`, "!low Hello"];
-  for (const aside of asides) {
-    const { terminal } = await adapter.replyTo(adapter.say(aside));
+  const exceptions = [`Read this${" and this".repeat(1_750)}`, "!low Hello"];
+  for (const exception of exceptions) {
+    const { terminal } = await adapter.replyTo(adapter.say(exception));
     assert.equal(terminal.type, "response_end");
     // Jobs run after their turn; the following turns give them time.
     for (const word of ["So", "and", "so"]) await adapter.replyTo(adapter.say(word));
   }
   const asked = [...llm.requests, ...small.requests].filter(({ body }) => isSummary(body));
-  assert.deepEqual(asked.map(({ body }) => summedUp(body)), []);
+  assert.deepEqual(asked.map(({ body }) => summarizedWords(body)), []);
   assert.match(llm.requests.at(-1)!.body.messages.map(textOf).join("\n"), /^word-0 and so on/m);
 });
 
 Deno.test("an ended session leaves a summary to the same user's next session there, and to nobody else", async () => {
   await using llm = await LlmServer.start();
-  llm.when(isSummary, (request) => ({ text: `About ${summedUp(request).join(" and ")}.` }));
+  llm.when(isSummary, (request) => ({ text: `About ${summarizedWords(request).join(" and ")}.` }));
   llm.when(() => true, { text: "Yes." });
   await using gateway = await TestGateway.start({ llm });
   await using adapter = await gateway.connect();

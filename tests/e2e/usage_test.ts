@@ -61,10 +61,10 @@ function reported({ estimated, ...row }: Row): Sums {
 }
 
 /** A provider that answers as the message asks and keeps its own records. */
-function bookkeeper() {
+function recordingProvider() {
   const ledger = new Ledger();
   let count = 0;
-  const book = (request: ChatRequest, reply: Reply): Reply => {
+  const record = (request: ChatRequest, reply: Reply): Reply => {
     const n = ++count;
     const [, user, channel] = words(request);
     const model = request.model as ModelName;
@@ -89,7 +89,7 @@ function bookkeeper() {
     }
     return { ...reply, usage };
   };
-  return { ledger, book };
+  return { ledger, record };
 }
 
 /** "kind user channel", as in the test's messages. */
@@ -112,38 +112,38 @@ const kinds = [
 ] as const;
 
 /** How the models answer a kind of message; only recorded usage was reported. */
-function script(book: (request: ChatRequest, reply: Reply) => Reply) {
+function script(record: (request: ChatRequest, reply: Reply) => Reply) {
   const busy = new Set<string>();
   return (request: ChatRequest): Reply => {
     const [kind, user, channel] = words(request);
     const { model, messages } = request;
-    if (model === "small") return book(request, { text: "mid" });
+    if (model === "small") return record(request, { text: "mid" });
     const last = messages.at(-1)!;
     switch (kind) {
       case "tool":
         return last.role === "tool"
-          ? book(request, { text: "It is late" })
-          : book(request, { toolCalls: [{ name: "current_time", arguments: {} }] });
+          ? record(request, { text: "It is late" })
+          : record(request, { toolCalls: [{ name: "current_time", arguments: {} }] });
       case "long":
         return textOf(last).startsWith("Your last message was cut off")
-          ? book(request, { text: " and the rest" })
-          : book(request, { text: "The first part", finish: "length" });
+          ? record(request, { text: " and the rest" })
+          : record(request, { text: "The first part", finish: "length" });
       case "refused":
-        return book(request, { refusal: "No." });
+        return record(request, { refusal: "No." });
       case "other":
-        return model === "main" ? { status: 422 } : book(request, { text: "From the backup" });
+        return model === "main" ? { status: 422 } : record(request, { text: "From the backup" });
       case "cut":
         return { text: "Half an ans", cut: true };
       case "cancel":
         return { text: "Going on and on", hang: "mid-stream" };
       case "busy": {
         const key = `${user} ${channel} ${messages.length} ${textOf(last)}`;
-        if (busy.has(key)) return book(request, { text: "Now" });
+        if (busy.has(key)) return record(request, { text: "Now" });
         busy.add(key);
         return { status: 429, headers: { "retry-after-ms": "1" } };
       }
       default:
-        return book(request, { text: "Sure" });
+        return record(request, { text: "Sure" });
     }
   };
 }
@@ -172,8 +172,8 @@ async function talk(adapter: AdapterClient, channel: number, turns: number): Pro
 }
 
 Deno.test("after a thousand mixed turns the sums are what the provider reported", async () => {
-  const { ledger, book } = bookkeeper();
-  await using server = LlmServer.start({ script: script(book) });
+  const { ledger, record } = recordingProvider();
+  await using server = LlmServer.start({ script: script(record) });
   const of = (model: ModelName) => ({ server, model: { price: prices[model] } });
   await using folder = new ModelsFolder(
     { main: of("main"), backup: of("backup"), small: of("small") },
@@ -243,7 +243,7 @@ Deno.test("invalid usage figures neither end a turn nor spoil a sum", async () =
   const { total } = await (await fetch(`${gateway.httpUrl}/admin/usage`)).json();
   const { requests, input_tokens, output_tokens } = reported(total);
   assert.deepEqual([requests, input_tokens, output_tokens], [4, ...expected]);
-  assert.equal(total.estimated.requests, 2, "what says nothing is estimated");
+  assert.equal(total.estimated.requests, 2, "answers without usage are estimated");
 });
 
 Deno.test("turns cancelled or given up before the first word are estimated, including images", async () => {

@@ -101,7 +101,7 @@ Deno.test("fault 26: six hundred adapters that reconnect at once all get in, alt
   });
   const { hostname, port } = new URL(gateway.url);
   let refusals = 0;
-  const comeBack = async (nodeId: string): Promise<IdleSocket> => {
+  const reconnect = async (nodeId: string): Promise<IdleSocket> => {
     for (;;) {
       try {
         return await IdleSocket.open({ hostname, port: Number(port), nodeId });
@@ -113,7 +113,7 @@ Deno.test("fault 26: six hundred adapters that reconnect at once all get in, alt
   };
   const startedAt = performance.now();
   const sockets = await Promise.all(
-    Array.from({ length: 600 }, (_, index) => comeBack(`adapter-${index}`)),
+    Array.from({ length: 600 }, (_, index) => reconnect(`adapter-${index}`)),
   );
   console.log(
     `600 adapters: ${Math.round(performance.now() - startedAt)} ms, ${refusals} refusals`,
@@ -143,7 +143,7 @@ Deno.test({
 });
 
 /** Unusual frames at the limits of a parser. */
-const odd: readonly (readonly [string, string])[] = [
+const unusualFrames: readonly (readonly [string, string])[] = [
   ["nesting of 10,000", `{"type":"message","metadata":${"[".repeat(10_000)}${"]".repeat(10_000)}}`],
   ["nesting of 10,000 in the type", `{"type":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`],
   ["__proto__", '{"__proto__":{"type":"message"},"constructor":{"prototype":{"polluted":1}}}'],
@@ -161,7 +161,7 @@ const odd: readonly (readonly [string, string])[] = [
 Deno.test("fault 27: unusual and binary frames get an error each, and the socket goes on", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using adapter = await gateway.connect();
-  for (const [name, text] of odd) {
+  for (const [name, text] of unusualFrames) {
     const from = adapter.frames.length;
     adapter.sendText(text);
     const { type, code } = await adapter.waitFor(() => true, { from });

@@ -18,7 +18,7 @@ const endings: readonly ((adapter: AdapterClient) => void)[] = [
 ];
 
 /** Answered with an error; the socket goes on. */
-const odd: readonly (string | Uint8Array<ArrayBuffer>)[] = [
+const unusualFrames: readonly (string | Uint8Array<ArrayBuffer>)[] = [
   `{"type":"message","metadata":${"[".repeat(10_000)}${"]".repeat(10_000)}}`,
   '{"__proto__":{"type":"message"},"type":"message","request_id":"\\ud800","user_id":7}',
   `{${Array.from({ length: 1e5 }, (_, n) => `"${n}":0`).join(",")}}`,
@@ -31,7 +31,7 @@ for (const send of endings) {
   await adapter.closed;
 }
 const adapter = await AdapterClient.connect({ url });
-for (const frame of odd) {
+for (const frame of unusualFrames) {
   const from = adapter.frames.length;
   adapter.sendText(frame);
   await adapter.waitFor(({ type }) => type === "error", { from });

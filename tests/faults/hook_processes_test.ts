@@ -11,7 +11,7 @@ import { exited, isAlive } from "../support/process/processes.ts";
 import { writtenText } from "../support/process/temp_folder.ts";
 
 /** Starts a process tree that ignores TERM, writes its process ids to `pids`, and never exits. */
-const family = (pids: string) =>
+const processTree = (pids: string) =>
   `trap "" TERM
 sleep 600 & echo $! >> ${pids}
 (sleep 600 & echo $! >> ${pids}; sh -c 'echo $$ >> ${pids}; while :; do sleep 600; done') &
@@ -20,7 +20,7 @@ until [ "$(wc -l < ${pids})" -ge 4 ]; do sleep 0.02; done; echo ready > ${pids}.
 while :; do sleep 600; done`;
 
 const bad: readonly Entry[] = [
-  { name: "forks", command: family("forks") },
+  { name: "forks", command: processTree("forks") },
   { name: "floods", command: "echo $$ >> floods; yes 'a gigabyte of this' & yes >&2" },
   { name: "hangs", command: "echo $$ >> hangs; exec sleep 600" },
   {
@@ -87,7 +87,7 @@ Deno.test("a killed gateway leaves no hook processes behind", async () => {
   await using folder = new HooksFolder([{
     name: "forks",
     event: "gateway:startup",
-    command: family("pids"),
+    command: processTree("pids"),
     timeout: 600,
   }]);
   await using gateway = await folder.start();
@@ -100,7 +100,7 @@ Deno.test("a killed gateway leaves no hook processes behind", async () => {
 
 Deno.test("a stopping gateway terminates hanging hooks and runs its shutdown hooks", async () => {
   await using folder = new HooksFolder([
-    { name: "forks", event: "gateway:startup", command: family("pids"), timeout: 600 },
+    { name: "forks", event: "gateway:startup", command: processTree("pids"), timeout: 600 },
     { name: "last", event: "gateway:shutdown", command: "sleep 0.5; echo last > last" },
   ]);
   await using gateway = await folder.start();
@@ -114,7 +114,7 @@ Deno.test("a stopping gateway terminates hanging hooks and runs its shutdown hoo
 
 Deno.test("a hanging test run of a hook does not block the shutdown", async () => {
   await using folder = new HooksFolder([
-    { name: "forks", event: "tool:error", command: family("pids"), timeout: 600 },
+    { name: "forks", event: "tool:error", command: processTree("pids"), timeout: 600 },
   ]);
   await using gateway = await folder.start();
   await using _adapter = await AdapterClient.connect({ url: gateway.url });

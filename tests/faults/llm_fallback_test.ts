@@ -41,22 +41,25 @@ const sse = (data: unknown) => `data: ${JSON.stringify(data)}\n\n`;
 
 /** Ways to fail before the first word. */
 const failures: readonly (readonly [name: string, reply: Reply, provider?: object])[] = [
-  ["refuses the key", { status: 401 }],
-  ["forbids it", { status: 403, body: { error: { message: "Your API key lacks permission" } } }],
+  ["rejects the key", { status: 401 }],
+  ["denies permission", {
+    status: 403,
+    body: { error: { message: "Your API key lacks permission" } },
+  }],
   ["knows no such model", { status: 404, body: { error: { code: "model_not_found" } } }],
-  ["is too busy", { status: 429, headers: { "retry-after": "60" } }],
-  ["is out of money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
-  ["wants to be paid", { status: 402 }],
-  ["breaks inside", { status: 500 }],
+  ["is overloaded", { status: 429, headers: { "retry-after": "60" } }],
+  ["has no quota left", { status: 429, body: { error: { code: "insufficient_quota" } } }],
+  ["requires payment", { status: 402 }],
+  ["has an internal error", { status: 500 }],
   ["is down for maintenance", { status: 503 }],
-  ["cannot take such a request", { status: 422 }],
+  ["cannot process the request", { status: 422 }],
   ["closes its stream at once", { cut: true }],
   ["resets the connection", { cut: "reset" }],
-  ["sends what is no JSON", { raw: ["data: {broken\n\n"] }],
+  ["sends invalid JSON", { raw: ["data: {broken\n\n"] }],
   ["sends a web page", { raw: ["<html><body>Wi-Fi</body></html>"] }],
   ["reports an error in its stream", { raw: [sse({ error: { message: "overloaded" } })] }],
   ["never answers", { hang: "before-headers" }, { stall_seconds: 0.2 }],
-  ["says no word", { hang: "after-headers" }, { stall_seconds: 0.2 }],
+  ["sends headers only", { hang: "after-headers" }, { stall_seconds: 0.2 }],
 ];
 
 for (const [name, reply, provider] of failures) {
@@ -79,13 +82,13 @@ for (const [name, reply, provider] of failures) {
     // The next message skips it, unless the failure said nothing about the model.
     const again = await adapter.replyTo(adapter.say("And again"));
     assert.equal(again.terminal.model, "backup");
-    assert.equal(main.requests.length, name === "cannot take such a request" ? 2 : 1);
+    assert.equal(main.requests.length, name === "cannot process the request" ? 2 : 1);
   });
 }
 
 Deno.test("a recovered provider is asked again after its cooldown, and not before", async () => {
-  const restMs = 400;
-  await using setup = await twoProviders({ coolDown: { first_seconds: restMs / 1000 } });
+  const cooldownMs = 400;
+  await using setup = await twoProviders({ coolDown: { first_seconds: cooldownMs / 1000 } });
   const { main, adapter } = setup;
   let down = false;
   main.when(() => down, { status: 503 });
@@ -97,9 +100,9 @@ Deno.test("a recovered provider is asked again after its cooldown, and not befor
   down = false;
   let asked = 0;
   while (await ask() !== "main") asked++;
-  assert.ok(asked > 0, "the backup answered during the rest");
+  assert.ok(asked > 0, "the backup answered during the cooldown");
   assert.equal(main.requests.length, 3);
-  assert.ok(main.requests[2]!.startedAt - failedAt >= restMs - 1);
+  assert.ok(main.requests[2]!.startedAt - failedAt >= cooldownMs - 1);
 });
 
 Deno.test("a provider's Retry-After is respected", async () => {

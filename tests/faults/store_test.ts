@@ -15,7 +15,7 @@ import { canMount, Tmpfs } from "../support/process/tmpfs.ts";
 const nodeId = "adapter-1";
 
 /** Sends a message until the store accepts it. */
-async function sayUntilTaken(adapter: AdapterClient, content: string): Promise<string> {
+async function sendUntilAccepted(adapter: AdapterClient, content: string): Promise<string> {
   for (;;) {
     const { terminal, text } = await adapter.replyTo(adapter.say(content));
     if (terminal.type === "response_end") return text;
@@ -85,7 +85,7 @@ Deno.test({
     await refused(adapter, large);
     await Deno.remove(filler);
     assert.equal((await adapter.replyTo(running)).text, "one two");
-    assert.equal(await sayUntilTaken(adapter, "Taken"), "Taken");
+    assert.equal(await sendUntilAccepted(adapter, "Taken"), "Taken");
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
     assert.equal(integrity(disk.path), "ok");
   },

@@ -23,7 +23,7 @@ class WatchedFixture implements AsyncDisposable {
       log: logger("watched_file"),
       path: this.path,
       settleMs: 20,
-      missingMs: 50,
+      pollMs: 50,
       apply: (text) => {
         const problem = this.problem ??
           (text?.includes("wrong") ? new ConfigError(`Cannot use ${text}`) : undefined);

@@ -80,10 +80,13 @@ export function parseCron(expression: string, timezone?: string): Cron {
       throw new Error(`expected an IANA time zone such as "Europe/Berlin", found "${timezone}"`);
     }
   }
+  let cron: Cron;
   try {
-    return new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
+    cron = new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
   } catch (error) {
     const why = (error as Error).message.replace(/^CronPattern: /, "");
     throw new Error(`expected a cron expression of 5 or 6 fields: ${why}`);
   }
+  if (!cron.nextRun()) throw new Error(`"${expression}" never fires: there is no such date`);
+  return cron;
 }

@@ -6,10 +6,10 @@ import { assertSecretForPublicHost } from "../../app/preflight.ts";
 import { parseHooksFile } from "../../automation/hooks/file.ts";
 import { parseSchedulerFile } from "../../automation/scheduler/file.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
-import { reportSettings, unknownNames } from "../../config/report.ts";
+import { misnamedFiles, reportSettings, unknownNames } from "../../config/report.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { fileExists } from "../../lib/file_exists.ts";
-import { readIfPresent } from "../../lib/yaml.ts";
+import { readTextFile } from "../../lib/text_file.ts";
 import { modelsOf } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
 import { McpConfigFile } from "../../tools/mcp/config_file.ts";
@@ -57,6 +57,7 @@ export async function checkFiles({ config }: CheckContext): Promise<readonly Fin
   const hooksFile = join(config.hooksDir, "hooks.yaml");
   const schedulerFile = join(config.schedulerDir, "scheduler.yaml");
   return [
+    ...misnamedFiles(config).flatMap(warning),
     ...await checkFile(secretsFile, async () => {
       const text = await readOrEmpty(secretsFile);
       return `${(await parseSecretsFile(text, { path: secretsFile, environment })).length} secrets`;
@@ -94,5 +95,5 @@ async function checkFile(
 }
 
 async function readOrEmpty(path: string): Promise<string> {
-  return await readIfPresent(path) ?? "";
+  return await readTextFile(path) ?? "";
 }

@@ -77,9 +77,10 @@ export class AdminClient {
 
   async #send(request: AdminRequest): Promise<string> {
     const { url, secret } = this.#gateway;
+    if (this.#gateway.absent) throw unreachable(this.#gateway);
     let response: Response;
     try {
-      response = await fetch(new URL(`/admin${request.path}`, url.replace(/^ws/, "http")), {
+      response = await fetch(adminUrl(url, request.path), {
         ...requestInit(request),
         headers: {
           ...(secret && { authorization: `Bearer ${toByteString(secret)}` }),
@@ -92,6 +93,12 @@ export class AdminClient {
     }
     return await readAnswer(response);
   }
+}
+
+/** The address of an admin route, behind the same path prefix as the WebSocket. */
+function adminUrl(url: string, path: string): URL {
+  const { origin, pathname } = new URL(url.replace(/^ws/, "http"));
+  return new URL(`${origin}${pathname.replace(/\/(?:ws\/?)?$/, "")}/admin${path}`);
 }
 
 /** The method and the body of a request. */

@@ -14,9 +14,11 @@ import { readPidFile } from "../daemon/pid_file.ts";
 import { connectAddress } from "./health.ts";
 
 /** Everything that a command needs to reach a gateway, or to do without one. */
-export interface GatewayLocation extends Omit<ChatConfig, "named"> {
+export interface GatewayLocation extends Omit<ChatConfig, "named" | "dataDir"> {
   /** Whether a gateway must be there: its address was given, or its PID file says that it is running. */
   readonly expected: boolean;
+  /** Why no gateway may be asked: that of the given data folder is not running, and any other is not meant. */
+  readonly absent?: string;
   /**
    * Reads the settings that a gateway started here would have, for commands that can do without one.
    *
@@ -42,35 +44,37 @@ export class UnreachableError extends CommandError {
  * @throws {ConfigError} as `readChatConfig`.
  */
 export async function locateGateway(flags: Flags): Promise<GatewayLocation> {
-  const { named, ...config } = readChatConfig(flags);
-  const running = named ? undefined : await runningAddress(flags);
+  const { named, dataDir, ...config } = readChatConfig(flags);
+  // A PID file that cannot be read belongs to another user, whose gateway may be at the usual address.
+  const state = named
+    ? undefined
+    : await readPidFile(readDaemonConfig(flags).pidFile).catch(() => undefined);
+  const running = state?.type === "running" ? connectAddress(state.gateway.address) : undefined;
+  const absent = state && !running && dataDir !== undefined
+    ? `No gateway is running on the data folder ${dataDir}`
+    : undefined;
   const url = named ? config.url : running ? `ws://${running}/ws` : withConnectAddress(config.url);
   bypassProxy(new URL(url));
   return {
     ...config,
     url,
     expected: named || running !== undefined,
+    absent,
     localConfig: () => readConfig(flags),
   };
 }
 
 /** The error to throw if nothing responds at a location. */
 export function unreachable(
-  { url, expected }: Pick<GatewayLocation, "url" | "expected">,
+  { url, expected, absent }: Pick<GatewayLocation, "url" | "expected" | "absent">,
   { why, cause }: { readonly why?: string; readonly cause?: unknown } = {},
 ): NotRunningError | UnreachableError {
+  if (absent) return new NotRunningError(absent, { cause });
   const { host } = new URL(url);
   const reason = why ? ` (${why})` : "";
   return expected
     ? new UnreachableError(`Cannot reach the gateway at ${host}${reason}`, { cause })
     : new NotRunningError(`No gateway is running at ${host}${reason}`, { cause });
-}
-
-/** Where the gateway of the PID file listens; its port may have been picked at random. */
-async function runningAddress(flags: Flags): Promise<string | undefined> {
-  // A PID file that cannot be read belongs to another user, whose gateway may be at the usual address.
-  const state = await readPidFile(readDaemonConfig(flags).pidFile).catch(() => undefined);
-  return state?.type === "running" ? connectAddress(state.gateway.address) : undefined;
 }
 
 function withConnectAddress(url: string): string {

@@ -11,7 +11,8 @@ const closeTimeoutMs = 1_000;
 type Frame = Readonly<Record<string, unknown>>;
 
 /** Options of {@linkcode exchange}. */
-export interface ExchangeOptions extends Pick<GatewayLocation, "url" | "secret" | "expected"> {
+export interface ExchangeOptions
+  extends Pick<GatewayLocation, "url" | "secret" | "expected" | "absent"> {
   /** The time limit for connection and answer, milliseconds. */
   readonly timeoutMs: number;
 }
@@ -23,6 +24,7 @@ export interface ExchangeOptions extends Pick<GatewayLocation, "url" | "secret" 
  * @throws {GatewayError} if the gateway refuses.
  */
 export async function exchange(frame: Frame, options: ExchangeOptions): Promise<Frame> {
+  if (options.absent) throw unreachable(options);
   const socket = new WebSocket(options.url);
   const { promise, resolve, reject } = Promise.withResolvers<Frame>();
   using deadline = new Deadline({

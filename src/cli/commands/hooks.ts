@@ -13,7 +13,7 @@ import { hookView } from "../../http/admin/hooks.ts";
 import { resultView } from "../../http/admin/runs.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { readIfPresent } from "../../lib/yaml.ts";
+import { readTextFile } from "../../lib/text_file.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
 import { formatRun, jsonText, printRows, printRuns } from "../output.ts";
@@ -109,6 +109,6 @@ function sampleFor(hook: Hook, name: string | undefined): GatewayEvent {
 
 async function readHooks({ hooksDir }: GatewayConfig): Promise<readonly Hook[]> {
   const path = join(hooksDir, "hooks.yaml");
-  const text = await readIfPresent(path);
+  const text = await readTextFile(path);
   return text === undefined ? [] : await parseHooksFile(text, path);
 }

@@ -10,7 +10,7 @@ import {
   readSupervision,
 } from "../../config/config.ts";
 import type { GatewayConfig } from "../../config/gateway_config.ts";
-import { unknownNames } from "../../config/report.ts";
+import { misnamedFiles, unknownNames } from "../../config/report.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { configureLog, logger } from "../../logging/log.ts";
 import { ServiceManager } from "../../platform/service_manager.ts";
@@ -38,7 +38,9 @@ export async function run(flags: Flags): Promise<number> {
   const daemon = readDaemonConfig(flags);
   await configureLog({ ...config.log, fileOnly: Boolean(flags.background) });
   installCrashHandlers();
-  for (const warning of unknownNames(readConfigSources(flags))) log.warn("{warning}", { warning });
+  for (const warning of [...unknownNames(readConfigSources(flags)), ...misnamedFiles(config)]) {
+    log.warn("{warning}", { warning });
+  }
   await assertPidFileIsFree(daemon);
   // Listens from the beginning: a stop during the start must be as orderly as a later one.
   const signals = listenToStopSignals();

@@ -8,7 +8,7 @@ import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { taskView } from "../../http/admin/tasks.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { isoTime } from "../../lib/iso_time.ts";
-import { readIfPresent } from "../../lib/yaml.ts";
+import { readTextFile } from "../../lib/text_file.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
 import { formatRun, jsonText, printRows, printRuns, table } from "../output.ts";
@@ -88,7 +88,7 @@ async function next(
 /** The tasks of the file, as a gateway that sees them for the first time now. */
 async function readTasks({ schedulerDir }: GatewayConfig): Promise<readonly ScheduledTask[]> {
   const path = join(schedulerDir, "scheduler.yaml");
-  const text = await readIfPresent(path);
+  const text = await readTextFile(path);
   const found = text === undefined ? [] : await parseSchedulerFile(text, path);
   return found.map((task) =>
     new ScheduledTask({

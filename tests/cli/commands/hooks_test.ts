@@ -220,5 +220,5 @@ Deno.test("an invalid file is reported with its line; help is printed", async ()
   }
   const reload = await folder.hooks(["reload"]);
   assert.equal(reload.code, 1);
-  assert.match(reload.err, /^No gateway is running at 127\.0\.0\.1:9 [^\n]*$/);
+  assert.match(reload.err, /^No gateway is running on the data folder [^\n]*$/);
 });

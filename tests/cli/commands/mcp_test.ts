@@ -61,7 +61,7 @@ Deno.test("without a gateway, servers are listed, added, enabled, disabled and r
   assert.deepEqual([shown.name, shown.enabled], ["mine", true]);
   const restart = await mcp(folder, ["restart", "mine"]);
   assert.equal(restart.code, 2);
-  assert.match(restart.err, /No gateway is running at .*: nothing to restart/);
+  assert.match(restart.err, /No gateway is running on .*: nothing to restart/);
   assert.equal((await mcp(folder, ["remove", "mine"])).out, "mine: removed");
   assert.deepEqual(folder.read().mcpServers, {});
 });

@@ -145,21 +145,21 @@ function orderProblems(
   frames: readonly ReceivedFrame[],
   requests: readonly LoadRequest[],
 ): readonly string[] {
-  const places = new Map(requests.map(({ requestId, channelId }, place) => [
+  const positions = new Map(requests.map(({ requestId, channelId }, position) => [
     requestId,
-    { place, channelId },
+    { position, channelId },
   ]));
   const last = new Map<string, number>();
   const seen = new Set<string>();
   const problems: string[] = [];
   for (const { type, request_id: id } of frames) {
-    const known = type === "response_end" && id && !seen.has(id) && places.get(id);
+    const known = type === "response_end" && id && !seen.has(id) && positions.get(id);
     if (!known) continue;
     seen.add(id);
-    if (known.place < (last.get(known.channelId) ?? -1)) {
+    if (known.position < (last.get(known.channelId) ?? -1)) {
       problems.push(`${id} was answered after a later one of ${known.channelId}`);
     }
-    last.set(known.channelId, known.place);
+    last.set(known.channelId, known.position);
   }
   return problems;
 }
@@ -189,7 +189,7 @@ function endProblems(request: LoadRequest, ends: readonly ReceivedFrame[]): read
   const { requestId, kind } = request;
   if (ends.length === 0) return [`${requestId} has no end`];
   const problems: string[] = [];
-  const different = ends.filter((end) => !isDeepStrictEqual(essence(end), essence(ends[0]!)));
+  const different = ends.filter((end) => !isDeepStrictEqual(contentOf(end), contentOf(ends[0]!)));
   if (different.length > 0) {
     problems.push(`${requestId} has two ends: ${JSON.stringify([ends[0], different[0]])}`);
   }
@@ -207,7 +207,9 @@ function endProblems(request: LoadRequest, ends: readonly ReceivedFrame[]): read
 }
 
 /** The fields that must be equal whenever an end is repeated. */
-function essence({ type, content, full_text, code, files, file_data, tool_count }: ReceivedFrame) {
+function contentOf(
+  { type, content, full_text, code, files, file_data, tool_count }: ReceivedFrame,
+) {
   return { type, content, full_text, code, files, file_data, tool_count };
 }
 
