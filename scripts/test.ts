@@ -1,9 +1,9 @@
 /**
- * Runs the tests: files in parallel, then one by one those that measure time or memory and say so in
- * a comment ("Runs alone"). Prints the number of tests and the usual duration first, and at the end
- * what was skipped and why.
+ * Runs the tests: files in parallel, then one by one those that measure time or memory, which say
+ * "Runs alone" in a comment. First prints the number of tests and the usual duration; at the end, what
+ * was skipped and why.
  *
- * `deno task test [unit | faults] [--jobs 4] [paths…] [--filter text] [-- arguments of the tests]`
+ * `deno task test [unit | faults] [paths…] [--jobs 4] [--filter text] [--kills 200] [--seed 7]`
  */
 
 import { dirname, join, relative } from "node:path";
@@ -27,8 +27,10 @@ interface Options {
   readonly jobs: number;
   /** Only these files or folders. */
   readonly paths: readonly string[];
-  /** Passed on to `deno test`, and after `--` to the tests. */
+  /** Passed on to `deno test`. */
   readonly flags: readonly string[];
+  /** Passed on to the tests. */
+  readonly forTests: readonly string[];
 }
 
 interface TestFile {
@@ -36,11 +38,11 @@ interface TestFile {
   readonly text: string;
   /** Whether the file starts processes, itself or through a helper in tests/. */
   readonly startsProcesses: boolean;
-  /** Whether nothing else may run beside it. */
+  /** Whether it must not run in parallel with others. */
   readonly runsAlone: boolean;
 }
 
-/** What importing the test files shows: how many tests there are, and which are ignored. */
+/** How many tests there are, and which are ignored. */
 interface Census {
   readonly tests: number;
   readonly ignored: readonly { readonly name: string; readonly why: string }[];
@@ -57,18 +59,21 @@ function parseArgs(args: readonly string[]): Options {
   const own = end < 0 ? [...args] : args.slice(0, end);
   const paths: string[] = [];
   const flags: string[] = [];
+  const forTests = end < 0 ? [] : args.slice(end + 1);
   let suite: SuiteName = "all";
-  let jobs = 2 * navigator.hardwareConcurrency;
+  // Most tests wait for processes and sockets half of the time.
+  let jobs = Math.min(8, 2 * navigator.hardwareConcurrency);
   for (let index = 0; index < own.length; index++) {
     const arg = own[index]!;
     if (arg === "unit" || arg === "faults") suite = arg;
     else if (arg === "--jobs") jobs = Number(own[++index]);
+    else if (arg === "--kills" || arg === "--seed") forTests.push(arg, own[++index] ?? "");
     else if (arg === "--filter") flags.push(arg, own[++index] ?? "");
     else if (arg.startsWith("-")) flags.push(arg);
     else paths.push(relative(root, join(Deno.cwd(), arg)));
   }
   if (!(jobs >= 1)) throw new Error("Cannot run the tests: --jobs must be 1 or more");
-  return { suite, jobs, paths, flags: [...flags, ...(end < 0 ? [] : args.slice(end))] };
+  return { suite, jobs, paths, flags, forTests };
 }
 
 /** All test files under tests/, in the order of their paths. */
@@ -130,7 +135,7 @@ async function takeCensus(files: readonly TestFile[]): Promise<Census> {
   Reflect.set(Deno, "test", Object.assign(count, { ignore: count, only: count }));
   for (const { path } of files) {
     missing.clear();
-    // What cannot be imported fails in the run that follows.
+    // A file that cannot be imported fails in the run that follows.
     await import(new URL(`../${path}`, import.meta.url).href).catch(() => {});
     const why = missing.size > 0 ? `needs ${[...missing].join(", ")}` : "not on this system";
     for (const name of names.splice(0)) ignored.push({ name, why });
@@ -142,29 +147,24 @@ async function takeCensus(files: readonly TestFile[]): Promise<Census> {
 /** Runs files in one `deno test` and adds its closing line to the counts; returns its exit code. */
 async function runFiles(
   files: readonly TestFile[],
-  { jobs, flags, counts }: Options & { readonly counts: Counts },
+  { jobs, flags, forTests, counts }: Options & { readonly counts: Counts },
 ): Promise<number> {
   if (files.length === 0) return 0;
-  const own = flags.indexOf("--");
-  const forDeno = own < 0 ? flags : flags.slice(0, own);
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["test", "--allow-all", "--no-check", ...(jobs > 1 ? ["--parallel"] : []), ...forDeno],
+      ...["test", "--allow-all", "--no-check", ...(jobs > 1 ? ["--parallel"] : []), ...flags],
       ...files.map(({ path }) => path),
-      ...(own < 0 ? [] : flags.slice(own)),
+      ...(forTests.length > 0 ? ["--", ...forTests] : []),
     ],
     cwd: root,
-    env: {
-      DENO_JOBS: String(jobs),
-      ...(Deno.stdout.isTerminal() && !Deno.noColor && { FORCE_COLOR: "1" }),
-    },
+    env: { DENO_JOBS: String(jobs) },
     stdin: "null",
     stdout: "piped",
   }).spawn();
   let line = "";
   const decoder = new TextDecoder();
   for await (const bytes of child.stdout) {
-    Deno.stdout.writeSync(bytes);
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
     const lines = (line + decoder.decode(bytes, { stream: true })).split("\n");
     line = lines.pop()!;
     for (const text of lines) addClosingLine(text, counts);
@@ -182,7 +182,7 @@ function addClosingLine(line: string, counts: Counts): void {
   }
 }
 
-/** The files that write and read the durations of earlier runs: what is missing or broken is none. */
+/** Reads the durations of the last runs; a missing or broken file counts as none. */
 function readTimes(): Partial<Record<SuiteName, number>> {
   try {
     return JSON.parse(Deno.readTextFileSync(timesFile));
@@ -191,7 +191,7 @@ function readTimes(): Partial<Record<SuiteName, number>> {
   }
 }
 
-function noteTime(suite: SuiteName, seconds: number): void {
+function recordTime(suite: SuiteName, seconds: number): void {
   Deno.mkdirSync(dirname(timesFile), { recursive: true });
   Deno.writeTextFileSync(timesFile, JSON.stringify({ ...readTimes(), [suite]: seconds }));
 }
@@ -204,27 +204,26 @@ function duration(seconds: number): string {
 }
 
 async function main(options: Options): Promise<number> {
-  const { suite, paths, flags } = options;
+  const { suite, paths, flags, forTests } = options;
   const startedAt = performance.now();
   const files = select(findTestFiles(), options);
   if (files.length === 0) throw new Error("Cannot run the tests: no test file matches");
   const { tests, ignored } = await takeCensus(files);
-  const isWhole = paths.length === 0 && flags.length === 0;
+  const isWhole = paths.length === 0 && flags.length + forTests.length === 0;
   const last = readTimes()[suite];
   const usual = last
     ? `${duration(last)} the last time`
     : `${duration(usualSeconds[suite])} on two idle cores`;
   console.log(`${tests} tests in ${files.length} files${isWhole ? `; ${usual}` : ""}`);
   const useNpm = files.some(({ text }) => text.includes("everything_server.ts"));
-  if (useNpm && !lacks("npx")) await installNpmServers();
+  if (useNpm && !lacks("npx")) {
+    // If it fails, the tests that need them fail and say why.
+    await installNpmServers().catch(() => {});
+  }
   const counts: Counts = { passed: 0, failed: 0, ignored: 0 };
-  // The slow ones first, so that no worker is left with one at the end.
-  const together = files.filter(({ runsAlone }) => !runsAlone)
-    .sort((a, b) => Number(b.startsProcesses) - Number(a.startsProcesses));
-  const alone = files.filter(({ runsAlone }) => runsAlone);
   const codes = [
-    await runFiles(together, { ...options, counts }),
-    await runFiles(alone, { ...options, jobs: 1, counts }),
+    await runFiles(files.filter(({ runsAlone }) => !runsAlone), { ...options, counts }),
+    await runFiles(files.filter(({ runsAlone }) => runsAlone), { ...options, jobs: 1, counts }),
   ];
   const seconds = (performance.now() - startedAt) / 1000;
   for (const [why, skipped] of Map.groupBy(ignored, ({ why }) => why)) {
@@ -236,10 +235,10 @@ async function main(options: Options): Promise<number> {
     `${passed} passed, ${failed} failed, ${counts.ignored} skipped in ${duration(seconds)}`,
   );
   const code = codes.find((code) => code !== 0) ?? 0;
-  if (code === 0 && isWhole) noteTime(suite, seconds);
+  if (code === 0 && isWhole) recordTime(suite, seconds);
   return code;
 }
 
-// Ctrl-C reaches the tests as well; the runner ends after them.
+// Ctrl-C reaches the tests as well; exit after them.
 Deno.addSignalListener("SIGINT", () => {});
 Deno.exit(await main(parseArgs(Deno.args)));

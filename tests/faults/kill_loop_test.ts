@@ -1,7 +1,7 @@
 /**
  * The gateway is killed repeatedly at random moments under load; nothing may be lost or repeated.
  *
- * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `-- --kills 200 --seed 7`)
+ * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `--kills 200 --seed 7`)
  * makes a long run and replays a seed's choices: when to kill, and what adapters send.
  */
 
