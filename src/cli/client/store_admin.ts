@@ -10,7 +10,6 @@ import { sessionRoutes } from "../../http/admin/sessions.ts";
 import { usageRoutes } from "../../http/admin/usage.ts";
 import { userRoutes } from "../../http/admin/users.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { fileExists } from "../../lib/file_exists.ts";
 import { MemoryError } from "../../memory/port.ts";
 import { UserMemory } from "../../memory/user_memory.ts";
 import { UserEraser } from "../../sessions/user_eraser.ts";
