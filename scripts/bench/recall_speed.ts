@@ -52,7 +52,7 @@ try {
   }));
   while (ids.length > 0) {
     const some = ids.splice(0, 500).map((id) => ({ id, vector: vector() }));
-    await store.vectors.keep(model, some);
+    await store.vectors.save(model, some);
   }
   console.log(`${facts} facts of one user`);
   await measure("by words", () =>
@@ -60,7 +60,7 @@ try {
       ...view,
       query: `What was it again that I said about ${pick(topics)} and ${pick(topics)}?`,
     }));
-  await measure("by meaning", () => store.vectors.closest({ ...view, model, vector: vector() }));
+  await measure("by meaning", () => store.vectors.nearest({ ...view, model, vector: vector() }));
   await measure("the newest", () => store.memories.recent({ ...view, kind: "fact" }));
 } finally {
   Deno.removeSync(folder, { recursive: true });

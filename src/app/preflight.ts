@@ -8,7 +8,7 @@ import { ConfigError } from "../lib/config_error.ts";
 import type { ModelCatalog } from "../llm/catalog.ts";
 import { readModels } from "../llm/models_file.ts";
 import { logger } from "../logging/log.ts";
-import { SqliteStore } from "../store/sqlite/store.ts";
+import { openStore } from "../store/open_store.ts";
 import type { Store } from "../store/store.ts";
 import { readToolsFile, ToolPolicy } from "../tools/policy.ts";
 
@@ -39,7 +39,7 @@ export async function loadFoundations(config: GatewayConfig): Promise<Foundation
   }
   const policy = new ToolPolicy(rules);
   const models = await readModels(config);
-  const store = SqliteStore.open(config.dataDir, { sync: config.storeSync });
+  const store = await openStore({ dataDir: config.dataDir, sync: config.storeSync });
   return { secrets, persona, policy, models, store };
 }
 

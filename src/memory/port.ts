@@ -3,7 +3,7 @@
  * implement it; {@linkcode MemoryRecall} and {@linkcode MemoryWorker} keep it from delaying turns.
  */
 
-import type { WaitingExchange } from "../store/exchange_store.ts";
+import type { PendingExchange } from "../store/exchange_store.ts";
 import type { MemoryView } from "../store/memory_store.ts";
 
 /** Something remembered about a user. */
@@ -40,7 +40,7 @@ export interface MemoryBackend {
   /** Returns what helps to answer, most relevant first. */
   search(query: MemoryQuery): Promise<readonly Memory[]>;
   /** Learns from an exchange. */
-  add(exchange: WaitingExchange, options: AddOptions): Promise<void>;
+  add(exchange: PendingExchange, options: AddOptions): Promise<void>;
   /** Returns all memories of a user, newest first. */
   list(
     userKey: string,

@@ -6,7 +6,7 @@
 import { errorText } from "../lib/error_text.ts";
 import { isoDate } from "../lib/iso_time.ts";
 import { logger } from "../logging/log.ts";
-import { type Place, viewFrom } from "../store/memory_scope.ts";
+import { type MemoryContext, viewFrom } from "../store/memory_store.ts";
 import { type Memory, type MemoryBackend, MemoryError } from "./port.ts";
 import { Deadline } from "../lib/deadline.ts";
 
@@ -33,7 +33,7 @@ export interface MemoryRecallOptions {
 }
 
 /** A turn that is about to start. */
-export interface RecallRequest extends Place {
+export interface RecallRequest extends MemoryContext {
   readonly userKey: string;
   /** The user's message. */
   readonly query: string;

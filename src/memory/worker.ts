@@ -6,7 +6,7 @@
 import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
-import type { ExchangeStore, WaitingExchange } from "../store/exchange_store.ts";
+import type { ExchangeStore, PendingExchange } from "../store/exchange_store.ts";
 import { pause, waitAtMost } from "../lib/wait.ts";
 import { type MemoryBackend, MemoryError } from "./port.ts";
 
@@ -128,7 +128,7 @@ export class MemoryWorker implements AsyncDisposable {
     const limit = concurrency - this.#active.size;
     if (limit <= 0 || this.#stopping) return false;
     const busyUsers = [...this.#active.values()].map(({ userKey }) => userKey);
-    const waiting = await this.#options.exchanges.waiting({ limit, without: busyUsers });
+    const waiting = await this.#options.exchanges.pending({ limit, without: busyUsers });
     for (const exchange of waiting) {
       const { seq, userKey } = exchange;
       const done = this.#add(exchange).finally(() => {
@@ -140,13 +140,13 @@ export class MemoryWorker implements AsyncDisposable {
     return waiting.length > 0;
   }
 
-  async #add(exchange: WaitingExchange): Promise<void> {
+  async #add(exchange: PendingExchange): Promise<void> {
     const { backend, exchanges } = this.#options;
     const { seq, attempts } = exchange;
     try {
-      if (!await exchanges.begin(seq)) return;
+      if (!await exchanges.recordAttempt(seq)) return;
       await backend.add(exchange, { isRetry: attempts > 0, signal: this.#stop.signal });
-      await exchanges.done(seq);
+      await exchanges.remove(seq);
       if (this.#failures > 0) log.info("The memory accepts exchanges again");
       this.#onSuccess();
     } catch (error) {
@@ -156,20 +156,20 @@ export class MemoryWorker implements AsyncDisposable {
     }
   }
 
-  #isHopeless({ attempts: before, at }: WaitingExchange, error: unknown): boolean {
+  #isHopeless({ attempts: before, at }: PendingExchange, error: unknown): boolean {
     const attempts = before + 1;
     const rejected = error instanceof MemoryError && !error.transient;
     return (rejected && attempts >= maxRejections) ||
       (attempts >= maxAttempts && this.#now() - at > maxAgeMs);
   }
 
-  async #drop({ seq, key }: WaitingExchange, error: unknown): Promise<void> {
+  async #drop({ seq, key }: PendingExchange, error: unknown): Promise<void> {
     this.#dropped++;
     log.warn("Cannot learn from request {request}, dropped: {error}", {
       request: key,
       error: errorText(error),
     });
-    await this.#options.exchanges.done(seq).catch((error) => this.#onFailure(error));
+    await this.#options.exchanges.remove(seq).catch((error) => this.#onFailure(error));
   }
 
   #onSuccess(): void {

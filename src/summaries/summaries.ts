@@ -38,7 +38,7 @@ const lineOverhead = 4;
 /** Options of {@linkcode Summaries}. */
 export interface SummariesOptions {
   readonly store: SummaryStore;
-  readonly history: Pick<HistoryStore, "oldest" | "ofSession">;
+  readonly history: Pick<HistoryStore, "oldest" | "forSession">;
   readonly llm: Pick<LlmClient, "complete">;
   /** Returns the tokens (estimated) that fit into a request to the low tier. */
   readonly inputTokens: () => number;
@@ -127,7 +127,7 @@ export class Summaries implements AsyncDisposable {
   async #scan(): Promise<void> {
     const { store } = this.#options;
     await store.giveUp({ endedBefore: this.#now() - maxSessionAgeMs });
-    for (const session of await store.unsummed({ limit: sessionBatch })) {
+    for (const session of await store.unsummarized({ limit: sessionBatch })) {
       this.#jobs.run(`session ${session.id}`, (signal) => this.#summarizeSession(session, signal));
     }
   }
@@ -136,9 +136,9 @@ export class Summaries implements AsyncDisposable {
     const { store } = this.#options;
     const { id: sessionId, channelKey, threadId, userId } = session;
     // A scan during an earlier job for this session queues it again.
-    if (!await store.isUnsummed(sessionId)) return;
+    if (!await store.isUnsummarized(sessionId)) return;
     const conversation = { channelKey, threadId };
-    const rolling = await store.rollingOf(sessionId);
+    const rolling = await store.rollingForSession(sessionId);
     const requestTokens = this.#requestTokens();
     const lines = await this.#newestLinesOf(sessionId, {
       after: rolling?.coversTo ?? 0,
@@ -164,7 +164,7 @@ export class Summaries implements AsyncDisposable {
   ): Promise<readonly HistoryEntry[]> {
     let lines: readonly HistoryEntry[] = [];
     for (let last = after;;) {
-      const page = await this.#options.history.ofSession({
+      const page = await this.#options.history.forSession({
         sessionId,
         after: last,
         limit: pageLines,

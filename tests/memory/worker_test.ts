@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { MemoryError } from "../../src/memory/port.ts";
 import { MemoryWorker, type MemoryWorkerOptions } from "../../src/memory/worker.ts";
-import type { WaitingExchange } from "../../src/store/exchange_store.ts";
+import type { PendingExchange } from "../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
 import { AwaitableList } from "../support/awaitable_list.ts";
 
@@ -27,18 +27,18 @@ function testWorker(
   test: (
     context: {
       readonly store: SqliteStore;
-      readonly attempted: AwaitableList<WaitingExchange>;
+      readonly attempted: AwaitableList<PendingExchange>;
       readonly run: (
-        add: (exchange: WaitingExchange) => Promise<void>,
+        add: (exchange: PendingExchange) => Promise<void>,
         options?: Partial<MemoryWorkerOptions>,
       ) => MemoryWorker;
     },
   ) => Promise<void>,
 ): void {
   Deno.test(name, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
-    const attempted = new AwaitableList<WaitingExchange>();
+    const attempted = new AwaitableList<PendingExchange>();
     await test({
       store,
       attempted,

@@ -7,7 +7,7 @@ import { Intake, type IntakeOptions } from "../../src/queue/intake.ts";
 import { Router, type RouterOptions } from "../../src/queue/router.ts";
 import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { ending, message } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const sender = { nodeId: "node-1", platform: "test" };
 const claimAt = (now: number) => ({ owner: "me", now, idleBefore: 0 });
@@ -28,9 +28,9 @@ class Stage implements AsyncDisposable {
     string,
     { readonly request: QueuedRequest; readonly end: () => void }
   >();
-  readonly #place: SqlitePlace;
+  readonly #place: SqliteFolder;
 
-  private constructor(place: SqlitePlace, store: SqliteStore, options: StageOptions) {
+  private constructor(place: SqliteFolder, store: SqliteStore, options: StageOptions) {
     const { requests = store.requests, overlap = "queue", ...limits } = options;
     this.#place = place;
     this.store = store;
@@ -59,7 +59,7 @@ class Stage implements AsyncDisposable {
   }
 
   static async open(options: StageOptions = {}): Promise<Stage> {
-    const place = new SqlitePlace();
+    const place = new SqliteFolder();
     return new Stage(place, await place.open(), options);
   }
 

@@ -13,7 +13,7 @@ import type {
   StoredAdapterSession,
 } from "../../src/store/frame_store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const identity = {
   nodeId: "node-1",
@@ -197,7 +197,7 @@ Deno.test("whatever happens to gateway, disk and network, each frame number arri
     { weight: 3, arbitrary: fc.constantFrom("break" as const, "stop" as const, "kill" as const) },
     { weight: 1, arbitrary: fc.constantFrom("cut" as const, "forget" as const) },
   );
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const property = fc.asyncProperty(
     fc.array(step, { maxLength: 60, size: "max" }),
@@ -216,7 +216,7 @@ Deno.test("whatever happens to gateway, disk and network, each frame number arri
 });
 
 Deno.test("changes are batched into one write, and sessions without resume are not saved", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const saves: SessionChanges[] = [];
   const written = Promise.withResolvers<void>();

@@ -3,7 +3,7 @@ import { EventBus, type EventName } from "../../src/domain/events.ts";
 import { parseTimeOfDay } from "../../src/lib/iso_time.ts";
 import { DailyReset, Sessions } from "../../src/sessions/sessions.ts";
 import { conversation } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const time = (iso: string) => Date.parse(iso);
 
@@ -29,7 +29,7 @@ for (const wrong of ["", "4", "24:00", "04:60", "04:00:00", "four"]) {
 }
 
 Deno.test("sessions end at the daily reset without session:timeout, and when idle with it", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const events = new EventBus();
   const emitted: string[] = [];

@@ -16,12 +16,12 @@ import {
   trimSummary,
 } from "../../src/summaries/summaries.ts";
 import { conversation, finished, sessionOf } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 import { Gate } from "../support/gate.ts";
 import { LlmServer } from "../support/llm/server.ts";
 
 /** Returns a store with an ended session that is long enough for a summary. */
-async function endedSession(place: SqlitePlace): Promise<SqliteStore> {
+async function endedSession(place: SqliteFolder): Promise<SqliteStore> {
   const store = await place.open();
   await store.sessions.open(sessionOf("s-1"));
   const lines = [`I have a cat${" and so on".repeat(100)}`, "I see."] as const;
@@ -62,7 +62,7 @@ Deno.test("a scan during a session's summary does not summarize it again", async
   await using llm = LlmServer.start();
   const gate = new Gate();
   llm.when(() => true, { text: "The notes.", gate: gate.opened });
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await endedSession(place);
   const jobs = new BackgroundJobs();
   await using summaries = summariesOf({ store, llm, jobs, historyTokens: 4_000 });
@@ -79,7 +79,7 @@ Deno.test("a scan during a session's summary does not summarize it again", async
 Deno.test("without room for history nothing is summarized; with little room the summary is short", async () => {
   await using llm = LlmServer.start();
   llm.when(() => true, { text: "The notes, which are as short as can be." });
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await endedSession(place);
   const cases = [[0, undefined], [8, "The notes, which are as short as can be."]] as const;
   for (const [historyTokens, text] of cases) {

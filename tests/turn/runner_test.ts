@@ -12,7 +12,7 @@ import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { TurnRunner, type TurnRunnerOptions } from "../../src/turn/runner.ts";
 import type { Turn, TurnResult } from "../../src/turn/tool_loop.ts";
 import { claimed, message, request, toolResult } from "../store/conformance/samples.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 import { callOf } from "./loop_parts.ts";
 
 const answered: TurnResult = {
@@ -61,10 +61,10 @@ class Stage implements AsyncDisposable {
   readonly summarized: number[] = [];
   wakes = 0;
   readonly replies: Replies;
-  readonly #place: SqlitePlace;
+  readonly #place: SqliteFolder;
   #now = 5_000;
 
-  private constructor(place: SqlitePlace, store: SqliteStore, options: StageOptions) {
+  private constructor(place: SqliteFolder, store: SqliteStore, options: StageOptions) {
     const { run = sayHi, override = {}, tier = "mid", ...fields } = options;
     this.#place = place;
     this.store = store;
@@ -115,7 +115,7 @@ class Stage implements AsyncDisposable {
   }
 
   static async open(options: StageOptions = {}): Promise<Stage> {
-    const place = new SqlitePlace();
+    const place = new SqliteFolder();
     return new Stage(place, await place.open(), options);
   }
 

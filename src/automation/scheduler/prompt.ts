@@ -39,7 +39,7 @@ export interface PromptPort {
 /** Options of {@linkcode PromptSubmitter}. */
 export interface PromptSubmitterOptions {
   readonly intake: Pick<Intake, "submit">;
-  readonly sessions: Pick<SessionStore, "nodeOf">;
+  readonly sessions: Pick<SessionStore, "nodeForChannel">;
   /** Returns the connected nodes of a platform. */
   readonly connected: (platform: string) => readonly string[];
 }
@@ -80,7 +80,7 @@ export class PromptSubmitter implements PromptPort {
   }
 
   async #resolve({ platform, channel, user, node }: PromptTarget): Promise<PromptAddress> {
-    const nodeId = node ?? await this.#nodeOf(platform, channel);
+    const nodeId = node ?? await this.#nodeForChannel(platform, channel);
     return {
       nodeId,
       platform,
@@ -90,9 +90,9 @@ export class PromptSubmitter implements PromptPort {
   }
 
   /** Returns the node that carried the channel's last session, or the platform's only one. */
-  async #nodeOf(platform: string, channel: string): Promise<string> {
+  async #nodeForChannel(platform: string, channel: string): Promise<string> {
     const connected = this.#options.connected(platform);
-    const known = await this.#options.sessions.nodeOf(platformKey(platform, channel));
+    const known = await this.#options.sessions.nodeForChannel(platformKey(platform, channel));
     if (known !== undefined) return known;
     const [only, ...others] = connected;
     if (only !== undefined && others.length === 0) return only;

@@ -51,8 +51,8 @@ export class ReminderScheduler {
   }
 
   /** Returns a user's reminders, earliest first. */
-  ofUser(userKey: string): Promise<readonly Reminder[]> {
-    return this.#options.store.ofUser(userKey);
+  forUser(userKey: string): Promise<readonly Reminder[]> {
+    return this.#options.store.forUser(userKey);
   }
 
   /** Deletes one of a user's reminders; returns false if there is none with this id. */

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { Backoff } from "../../lib/backoff.ts";
-import type { TaskKey, TaskState } from "../../store/task_store.ts";
+import type { TaskKey, TaskState } from "../../store/run_store.ts";
 import { FireTimes } from "./fire_times.ts";
 import type { Schedule, Task } from "./task.ts";
 import { TaskRunQueue, type TaskRunQueueOptions } from "./run_queue.ts";

@@ -10,7 +10,7 @@ import { errorText } from "../../lib/error_text.ts";
 import type { EventBus } from "../../domain/events.ts";
 import { logger } from "../../logging/log.ts";
 import type { Run, RunResult, RunStore } from "../../store/run_store.ts";
-import type { TaskKey, TaskState, TaskStore } from "../../store/task_store.ts";
+import type { TaskKey, TaskState, TaskStore } from "../../store/run_store.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
 import type { PromptPort } from "./prompt.ts";
@@ -157,7 +157,7 @@ export class Scheduler {
       old.find(({ key }) => isSameKey(key, ScheduledTask.keyOf(task)));
     const added = tasks.filter((task) => !existing(task));
     const keys = added.map(ScheduledTask.keyOf);
-    const states = keys.length > 0 ? await this.#options.tasks.open(keys, { now }) : [];
+    const states = keys.length > 0 ? await this.#options.tasks.register(keys, { now }) : [];
     const entries = added.map((task, index) => this.#createEntry(task, source, states[index]!));
     // Nothing fails from here on, so either all tasks are replaced or none.
     const own = tasks.map((task) => {

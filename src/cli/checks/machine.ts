@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { version } from "../../config/version.ts";
 import { fileExists } from "../../lib/file_exists.ts";
-import { refuseNewer } from "../../store/sqlite/schema/migrate.ts";
+import { assertKnownVersion } from "../../store/sqlite/schema/migrate.ts";
 import { fetchHealth } from "../client/health.ts";
 import { readPidFile } from "../daemon/pid_file.ts";
 import { type CheckContext, error, type Finding, ok, warning, withoutConfig } from "./check.ts";
@@ -94,7 +94,7 @@ export function checkStore({ daemon: { dataDir } }: CheckContext): readonly Find
 function findProblems(path: string): readonly string[] {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
-    refuseNewer(database, path);
+    assertKnownVersion(database, path);
     const rows = database.prepare(`PRAGMA integrity_check(${maxProblems})`).all();
     return rows.map((row) => String(row.integrity_check)).filter((text) => text !== "ok");
   } finally {

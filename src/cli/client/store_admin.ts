@@ -10,12 +10,11 @@ import { sessionRoutes } from "../../http/admin/sessions.ts";
 import { usageRoutes } from "../../http/admin/usage.ts";
 import { userRoutes } from "../../http/admin/users.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { fileExists } from "../../lib/file_exists.ts";
 import { MemoryError } from "../../memory/port.ts";
 import { UserMemory } from "../../memory/user_memory.ts";
 import { UserEraser } from "../../sessions/user_eraser.ts";
-import { refuseCutOff } from "../../store/sqlite/files/replaced_store.ts";
-import { SqliteStore } from "../../store/sqlite/store.ts";
+import { openExistingStore, openStore } from "../../store/open_store.ts";
+import type { Store } from "../../store/store.ts";
 import { UserFiles } from "../../tools/user_files.ts";
 import { NotRunningError } from "./location.ts";
 
@@ -39,8 +38,8 @@ export async function answerFromStore(
   const { dataDir, memory } = config;
   const { pathname } = new URL(request.url);
   const usesMem0 = memory.kind === "mem0" && pathname.startsWith("/memory");
-  await using store = openExistingStore(dataDir) ??
-    (usesMem0 ? SqliteStore.open(dataDir) : undefined);
+  await using store = await openExistingStore({ dataDir }) ??
+    (usesMem0 ? await openStore({ dataDir }) : undefined);
   if (!store) {
     const empty = emptyAnswers.find(([path]) => path.test(pathname));
     if (empty) return Response.json(empty[1]);
@@ -53,14 +52,8 @@ export async function answerFromStore(
   return new Response(await response.text(), response);
 }
 
-/** Opens the store of a data folder, if there is one. */
-function openExistingStore(dataDir: string): SqliteStore | undefined {
-  refuseCutOff(dataDir);
-  return fileExists(join(dataDir, "gateway.db")) ? SqliteStore.open(dataDir) : undefined;
-}
-
 function adminApp(
-  store: SqliteStore,
+  store: Store,
   { memory, dataDir }: { readonly memory: UserMemory; readonly dataDir: string },
 ): Hono {
   const app = new Hono();
@@ -80,7 +73,7 @@ function adminApp(
 }
 
 function userEraser(
-  store: SqliteStore,
+  store: Store,
   { memory, dataDir }: { readonly memory: UserMemory; readonly dataDir: string },
 ): UserEraser {
   const files = new UserFiles({ root: join(dataDir, "files") });

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { type Flags, readDataDir } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import {
-  putSnapshot,
+  restoreSnapshot,
   type SnapshotFigures,
   takeSnapshot,
 } from "../../store/sqlite/files/snapshot.ts";
@@ -22,7 +22,7 @@ export async function backup(flags: Flags, words: readonly string[]): Promise<nu
 export async function restore(flags: Flags, words: readonly string[]): Promise<number> {
   const file = fileOf("restore", words);
   const folder = readDataDir(flags);
-  const { kept, ...figures } = await putSnapshot(file, { folder });
+  const { kept, ...figures } = await restoreSnapshot(file, { folder });
   console.log(`Restored ${file} to ${folder}: ${summary(figures)}`);
   if (kept) console.log(`The previous store was renamed to ${kept}`);
   return 0;

@@ -10,7 +10,7 @@ import type { Session, SessionRecord, SessionStore } from "../../store/session_s
 /** Options of {@linkcode sessionRoutes}. */
 export interface SessionRoutesOptions {
   readonly sessions: Pick<SessionStore, "list" | "get">;
-  readonly history: Pick<HistoryStore, "ofSession">;
+  readonly history: Pick<HistoryStore, "forSession">;
   /** Ends a session; undefined if it is not open. */
   readonly endSession: (id: string) => Promise<Session | undefined>;
 }
@@ -90,13 +90,13 @@ function sessionView(session: SessionRecord) {
 async function* exportSession(
   session: SessionRecord,
   { history, format }: {
-    readonly history: Pick<HistoryStore, "ofSession">;
+    readonly history: Pick<HistoryStore, "forSession">;
     readonly format: ExportFormat;
   },
 ): AsyncGenerator<string> {
   if (format === "markdown") yield markdownHead(session);
   for (let after = 0;;) {
-    const page = await history.ofSession({ sessionId: session.id, after, limit: pageSize });
+    const page = await history.forSession({ sessionId: session.id, after, limit: pageSize });
     yield page.map(format === "jsonl" ? jsonLine : markdownLine).join("");
     if (page.length < pageSize) return;
     after = page.at(-1)!.id;

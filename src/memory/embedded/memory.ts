@@ -6,10 +6,10 @@
 
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
-import type { Exchange, WaitingExchange } from "../../store/exchange_store.ts";
+import type { Exchange, PendingExchange } from "../../store/exchange_store.ts";
 import type { Memory as StoredMemory, MemoryStore, NewMemory } from "../../store/memory_store.ts";
-import { isPrivate, viewFrom } from "../../store/memory_scope.ts";
-import type { VectorStore } from "../../store/vector_store.ts";
+import { isPrivate, viewFrom } from "../../store/memory_store.ts";
+import type { VectorStore } from "../../store/memory_store.ts";
 import type { Embedder } from "./embedder.ts";
 import {
   asMemoryError,
@@ -88,7 +88,7 @@ export class EmbeddedMemory implements MemoryBackend {
   }
 
   /** Learns at most once per exchange: the same commit removes it from the outbox. */
-  async add(exchange: WaitingExchange, { signal }: AddOptions): Promise<void> {
+  async add(exchange: PendingExchange, { signal }: AddOptions): Promise<void> {
     const { memories, ask, cap } = this.#options;
     const { seq, userKey } = exchange;
     const facts = ask
@@ -112,7 +112,7 @@ export class EmbeddedMemory implements MemoryBackend {
     return this.#options.memories.removeAll(userKey);
   }
 
-  async #extractFacts(exchange: WaitingExchange, ask: AskModel, signal: AbortSignal) {
+  async #extractFacts(exchange: PendingExchange, ask: AskModel, signal: AbortSignal) {
     const { userKey, question, channelKey } = exchange;
     const inPrivate = isPrivate(exchange);
     const similar = await this.#options.memories.search({
@@ -147,7 +147,7 @@ export class EmbeddedMemory implements MemoryBackend {
     using deadline = new Deadline({ ms: embedMs, signal });
     try {
       const [vector] = await embedder.embed([query], deadline.signal);
-      return await vectors.closest({ ...view, model: embedder.model, vector: vector! });
+      return await vectors.nearest({ ...view, model: embedder.model, vector: vector! });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
       log.debug("Searching memories by words only: {error}", { error: errorText(error) });
@@ -220,7 +220,7 @@ export class EmbeddedMemory implements MemoryBackend {
       });
       return await vectors.skip(model, id);
     }
-    await vectors.keep(model, memories.map(({ id }, index) => ({ id, vector: found[index]! })));
+    await vectors.save(model, memories.map(({ id }, index) => ({ id, vector: found[index]! })));
   }
 }
 

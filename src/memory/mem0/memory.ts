@@ -3,7 +3,7 @@
  * returns results of both.
  */
 
-import type { Exchange, WaitingExchange } from "../../store/exchange_store.ts";
+import type { Exchange, PendingExchange } from "../../store/exchange_store.ts";
 import type { MemoryView } from "../../store/memory_store.ts";
 import type { Mem0Api, Mem0Memory as FoundMemory } from "./api.ts";
 import {
@@ -63,7 +63,7 @@ export class Mem0Memory implements MemoryBackend {
    * Sends an exchange. mem0 has no idempotency keys, so a retry first looks for memories with the
    * request's id.
    */
-  async add(exchange: WaitingExchange, { isRetry, signal }: AddOptions): Promise<void> {
+  async add(exchange: PendingExchange, { isRetry, signal }: AddOptions): Promise<void> {
     if (isRetry && await this.#has(exchange, signal)) return;
     const { key, userKey, channelKey, channelType } = exchange;
     const scope = scopeFor(exchange);
@@ -112,7 +112,7 @@ export class Mem0Memory implements MemoryBackend {
     }
   }
 
-  async #has(exchange: WaitingExchange, signal: AbortSignal): Promise<boolean> {
+  async #has(exchange: PendingExchange, signal: AbortSignal): Promise<boolean> {
     const target = { userId: exchange.userKey, scopes: [scopeFor(exchange)] };
     const found = await this.#api.list(target, { limit: maxChecked, signal });
     return found.some(({ metadata }) => metadata?.request === exchange.key);

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { isoDate } from "../../lib/iso_time.ts";
-import { isPrivate, viewFrom } from "../../store/memory_scope.ts";
+import { isPrivate, viewFrom } from "../../store/memory_store.ts";
 import type { Memory, MemoryStore } from "../../store/memory_store.ts";
 import { defineTool, shorten, type Tool, userKeyOf } from "../tool.ts";
 

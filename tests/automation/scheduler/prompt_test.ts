@@ -25,7 +25,7 @@ function submitterWith({ answer = () => ({ type: "running" }), known, connected 
         return Promise.resolve().then(answer);
       },
     },
-    sessions: { nodeOf: () => Promise.resolve(known) },
+    sessions: { nodeForChannel: () => Promise.resolve(known) },
     connected: () => connected,
   });
   return { submitter, submitted };

@@ -5,7 +5,7 @@ import { ReminderScheduler } from "../../../src/automation/scheduler/reminders.t
 import type { ReminderStore } from "../../../src/store/reminder_store.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { reminderOf } from "../../store/conformance/reminders.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 const minute = 60_000;
@@ -22,11 +22,11 @@ class ReminderFixture implements AsyncDisposable {
   failing: (method: keyof ReminderStore) => void = () => {};
 
   static async open(): Promise<ReminderFixture> {
-    const place = new SqlitePlace();
+    const place = new SqliteFolder();
     return new ReminderFixture(place, await place.open());
   }
 
-  private constructor(readonly place: SqlitePlace, readonly store: SqliteStore) {
+  private constructor(readonly place: SqliteFolder, readonly store: SqliteStore) {
     const bus = new EventBus();
     bus.subscribe((event) => this.events.push(event));
     this.reminders = new ReminderScheduler({
@@ -69,7 +69,7 @@ class ReminderFixture implements AsyncDisposable {
       add: (...args) => call("add", () => reminders.add(...args)),
       due: (...args) => call("due", () => reminders.due(...args)),
       nextDueAt: () => call("nextDueAt", () => reminders.nextDueAt()),
-      ofUser: (...args) => call("ofUser", () => reminders.ofUser(...args)),
+      forUser: (...args) => call("forUser", () => reminders.forUser(...args)),
       postpone: (...args) => call("postpone", () => reminders.postpone(...args)),
       remove: (...args) => call("remove", () => reminders.remove(...args)),
     };
@@ -146,7 +146,7 @@ Deno.test("a reminder that its channel rejects is retried and does not block oth
   await fixture.clock.advance(2000);
   assert.deepEqual(fixture.ids, ["reminder-b"]);
   const dueAt = Date.parse(noon) + 1000;
-  const [waiting] = await fixture.reminders.ofUser("test:user-1");
+  const [waiting] = await fixture.reminders.forUser("test:user-1");
   assert.equal(waiting!.dueAt, dueAt);
   await fixture.clock.advance(minute);
   assert.deepEqual(fixture.ids, ["reminder-b", "reminder-a"]);
@@ -181,7 +181,7 @@ Deno.test("a cancelled reminder does not arrive, and only its user can cancel it
   await using fixture = await ReminderFixture.open();
   await fixture.add("a", minute);
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-2" }), false);
-  assert.equal((await fixture.reminders.ofUser("test:user-1")).length, 1);
+  assert.equal((await fixture.reminders.forUser("test:user-1")).length, 1);
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-1" }), true);
   await fixture.clock.advance(5 * minute);
   assert.deepEqual(fixture.said, []);

@@ -7,11 +7,11 @@ import type { Prompt } from "../../../src/automation/scheduler/prompt.ts";
 import { Scheduler } from "../../../src/automation/scheduler/scheduler.ts";
 import type { Task, TaskRun } from "../../../src/automation/scheduler/task.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
-import type { TaskStore } from "../../../src/store/task_store.ts";
+import type { TaskStore } from "../../../src/store/run_store.ts";
 import { within } from "../../support/deadline.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 
 /** The source of the tasks. */
 export const source = "scheduler.yaml";
@@ -36,7 +36,7 @@ export class SchedulerFixture implements AsyncDisposable {
   /** Called during each run of {@linkcode task}. */
   during: (run: TaskRun) => unknown = () => {};
   store!: SqliteStore;
-  readonly #place = new SqlitePlace();
+  readonly #place = new SqliteFolder();
   readonly #folder = new TempFolder("clara_tasks_");
   readonly #schedulers: Scheduler[] = [];
 
@@ -165,7 +165,7 @@ export class SchedulerFixture implements AsyncDisposable {
     const unlessDown = <T>(call: () => Promise<T>) =>
       this.storeDown ? Promise.reject(this.storeDown) : call();
     return {
-      open: (keys, options) => unlessDown(() => tasks.open(keys, options)),
+      register: (keys, options) => unlessDown(() => tasks.register(keys, options)),
       claim: (key, options) => unlessDown(() => tasks.claim(key, options)),
       skip: (key, options) => unlessDown(() => tasks.skip(key, options)),
       reanchor: (key, options) => unlessDown(() => tasks.reanchor(key, options)),

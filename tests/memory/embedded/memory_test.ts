@@ -11,7 +11,7 @@ import { MemoryError } from "../../../src/memory/port.ts";
 import type { Exchange } from "../../../src/store/exchange_store.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { accepted, claimed, ending, request } from "../../store/conformance/samples.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { Gate } from "../../support/gate.ts";
 import type { Reply } from "../../support/llm/reply.ts";
 import { LlmServer } from "../../support/llm/server.ts";
@@ -42,7 +42,7 @@ async function addExchange(store: SqliteStore, given: Exchange): Promise<void> {
 
 async function learnAll(memory: EmbeddedMemory, store: SqliteStore): Promise<void> {
   while (await store.exchanges.count() > 0) {
-    for (const waiting of await store.exchanges.waiting({ limit: 100 })) {
+    for (const waiting of await store.exchanges.pending({ limit: 100 })) {
       await memory.add(waiting, { isRetry: false, signal });
     }
   }
@@ -67,7 +67,7 @@ function pick({ memories, vectors }: SqliteStore) {
 
 Deno.test("memories are found by meaning without a common word, including those added by tools", async () => {
   await using embeddings = new EmbeddingServer();
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -94,7 +94,7 @@ Deno.test("memories are found by meaning without a common word, including those 
 
 Deno.test("without vectors memories are found by words, and are embedded later", async () => {
   await using embeddings = new EmbeddingServer();
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -113,7 +113,7 @@ Deno.test("without vectors memories are found by words, and are embedded later",
 Deno.test("a text that the embedding model rejects blocks no other and is not sent again", async () => {
   await using embeddings = new EmbeddingServer();
   embeddings.refused = "unspeakable";
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -138,7 +138,7 @@ Deno.test("a text that the embedding model rejects blocks no other and is not se
 Deno.test("if the embedding model rejects everything, all texts are retried later", async () => {
   await using embeddings = new EmbeddingServer();
   embeddings.broken = 400;
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
@@ -155,14 +155,14 @@ Deno.test("exchanges learned concurrently request no vector twice", async () => 
   await using embeddings = new EmbeddingServer();
   const gate = new Gate();
   embeddings.gate = gate.opened;
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const embedder = new Embedder({ model: "m", baseUrl: embeddings.url });
   const memory = memoryOf(store, { embedder });
   for (const text of ["has a cat", "has a boat", "has tea"]) {
     await addExchange(store, exchange(text, { userKey: `test:${text}` }));
   }
-  const waiting = await store.exchanges.waiting({ limit: 9 });
+  const waiting = await store.exchanges.pending({ limit: 9 });
   const learned = waiting.map((one) => memory.add(one, { isRetry: false, signal }));
   while (await store.exchanges.count() > 0) await store.probe();
   gate.open();
@@ -197,18 +197,18 @@ Deno.test("an endless response is cut off, from the embedder and from mem0", asy
 });
 
 Deno.test("an exchange is learned once, and not at all after its user was forgotten", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const memory = memoryOf(store);
   await addExchange(store, exchange("has a cat"));
-  const [waiting] = await store.exchanges.waiting({ limit: 1 });
+  const [waiting] = await store.exchanges.pending({ limit: 1 });
   await memory.add(waiting!, { isRetry: false, signal });
   await memory.remove("test:user-1", (await memory.list("test:user-1", { limit: 9 }))[0]!.id);
   await memory.add(waiting!, { isRetry: true, signal });
   assert.deepEqual(await memory.list("test:user-1", { limit: 9 }), []);
 
   await addExchange(store, exchange("has a dog"));
-  const [forgotten] = await store.exchanges.waiting({ limit: 1 });
+  const [forgotten] = await store.exchanges.pending({ limit: 1 });
   await memory.removeAll("test:user-1");
   assert.equal(await store.exchanges.count(), 0);
   await memory.add(forgotten!, { isRetry: false, signal });
@@ -216,7 +216,7 @@ Deno.test("an exchange is learned once, and not at all after its user was forgot
 });
 
 Deno.test("a fact from a turn does not replace what a tool was asked to remember", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const { memory: kept } = await store.memories.add({
     userKey: "test:user-1",
@@ -262,7 +262,7 @@ for (const [name, reply, transient] of answers) {
       totalMs: transient ? 400 : 60_000,
     });
     const client = new OpenAiClient({ catalog: catalog! });
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const memory = memoryOf(store, {
       ask: async ({ text }, { signal }) => {

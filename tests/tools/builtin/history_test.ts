@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { getHistory } from "../../../src/tools/builtin/history.ts";
 import { finished, sessionOf } from "../../store/conformance/samples.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { callTool } from "../call_tool.ts";
 
 const channelKey = "channel-1";
 
 Deno.test("the history comes in pages with ids, newest message first", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const { session } = await store.sessions.open(sessionOf("session-1"));
   await finished(store, { sessionId: session.id, lines: ["one", "two"] });
@@ -29,7 +29,7 @@ Deno.test("the history comes in pages with ids, newest message first", async () 
 });
 
 Deno.test("the history of another channel is not shown", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const { session } = await store.sessions.open(sessionOf("session-1"));
   await finished(store, { sessionId: session.id });
@@ -41,7 +41,7 @@ Deno.test("the history of another channel is not shown", async () => {
 });
 
 Deno.test("a limit over 100 is refused", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   await assert.rejects(callTool(getHistory(store.history), { limit: 101 }), /limit/);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { recall, remember } from "../../../src/tools/builtin/memory.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { callTool } from "../call_tool.ts";
 
 type Call = (
@@ -12,7 +12,7 @@ type Call = (
 
 function testMemoryTools(sentence: string, test: (call: Call) => Promise<void>): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const tools = {
       remember: remember(store.memories, { now: () => 1000 }),

@@ -7,7 +7,7 @@ import {
   scheduleReminder,
 } from "../../../src/tools/builtin/reminders.ts";
 import type { ToolOutput, ToolRun } from "../../../src/tools/tool.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { callTool } from "../call_tool.ts";
 
@@ -20,7 +20,7 @@ type Call = (
 /** The time is noon, the reminders are named r1, r2, …, and a user may have three. */
 function testReminderTools(sentence: string, test: (call: Call) => Promise<void>): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     const clock = new FakeClock({ at: "2026-05-01T12:00:00Z" });
     const service = new ReminderScheduler({

@@ -12,7 +12,7 @@ const besides = ["-wal", "-shm"];
 const mark = ".replaced-";
 
 /** A store that is out of the way. */
-export interface PutAside {
+export interface ReplacedStore {
   /** Its name now, if there was one. */
   readonly kept?: string;
   /** Gives it its old name back. */
@@ -20,7 +20,7 @@ export interface PutAside {
 }
 
 /** Gives a store another name, with its log. Where that fails it is as it was. */
-export async function putAside(path: string, now: Date): Promise<PutAside> {
+export async function setAside(path: string, now: Date): Promise<ReplacedStore> {
   const name = `${path}${mark}${now.toISOString().replace(/[:.]/g, "-")}`;
   const moved: { readonly from: string; readonly to: string }[] = [];
   const undo = async () => {
@@ -53,7 +53,7 @@ export async function putAside(path: string, now: Date): Promise<PutAside> {
  *
  * @throws {StoreError} with what to do.
  */
-export function refuseCutOff(folder: string): void {
+export function assertNoInterruptedRestore(folder: string): void {
   const name = "gateway.db";
   if (fileExists(join(folder, name))) return;
   const kept = replacedIn(folder, name).at(-1);

@@ -11,8 +11,8 @@ import { fileExists } from "../../../lib/file_exists.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { refuseNewer } from "../schema/migrate.ts";
-import { putAside } from "./replaced_store.ts";
+import { assertKnownVersion } from "../schema/migrate.ts";
+import { setAside } from "./replaced_store.ts";
 
 /** What a copy holds. */
 export interface SnapshotFigures {
@@ -69,9 +69,9 @@ export async function takeSnapshot(
 export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
   try {
     const { size } = await Deno.stat(file);
-    using database = new Reading(file);
+    using database = new ReadOnlyDatabase(file);
     const { sql } = database;
-    refuseNewer(sql, file);
+    assertKnownVersion(sql, file);
     const check = sql.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
     const [first] = check;
     if (first?.integrity_check !== "ok") {
@@ -98,7 +98,7 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
  * be written; then the folder is as it was. Where the process dies in between, the folder may have no store
  * but the one that was put aside: no gateway starts on it.
  */
-export async function putSnapshot(
+export async function restoreSnapshot(
   file: string,
   { folder, now = new Date() }: { readonly folder: string; readonly now?: Date },
 ): Promise<SnapshotFigures & { readonly kept?: string }> {
@@ -114,7 +114,7 @@ export async function putSnapshot(
       await Deno.copyFile(file, temporary);
       await giveTo(folder, temporary);
       await flush(temporary);
-      const { kept, undo } = await putAside(target, now);
+      const { kept, undo } = await setAside(target, now);
       try {
         await Deno.rename(temporary, target);
       } catch (error) {
@@ -135,8 +135,8 @@ export async function putSnapshot(
 }
 
 function copyStore(from: string, to: string): void {
-  using source = new Reading(from);
-  refuseNewer(source.sql, from);
+  using source = new ReadOnlyDatabase(from);
+  assertKnownVersion(source.sql, from);
   const target = new DatabaseSync(to);
   try {
     // Nobody sees the copy before it is whole and on the disk.
@@ -148,7 +148,7 @@ function copyStore(from: string, to: string): void {
 }
 
 /** A database that is only read. */
-class Reading implements Disposable {
+class ReadOnlyDatabase implements Disposable {
   readonly sql: DatabaseSync;
 
   constructor(path: string) {

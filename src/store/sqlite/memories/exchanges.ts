@@ -1,8 +1,8 @@
 /** The memory's outbox on SQLite. See exchange_store.ts for what each method promises. */
 
-import type { Exchange, ExchangeStore, WaitingExchange } from "../exchange_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import type { Row } from "./rows.ts";
+import type { Exchange, ExchangeStore, PendingExchange } from "../../exchange_store.ts";
+import type { SqliteConnection } from "../connection.ts";
+import type { Row } from "../rows.ts";
 
 /** The table `memory_outbox`. */
 export class SqliteExchanges implements ExchangeStore {
@@ -12,9 +12,9 @@ export class SqliteExchanges implements ExchangeStore {
     this.#sql = sql;
   }
 
-  waiting(
-    { limit, without = [] }: Parameters<ExchangeStore["waiting"]>[0],
-  ): Promise<readonly WaitingExchange[]> {
+  pending(
+    { limit, without = [] }: Parameters<ExchangeStore["pending"]>[0],
+  ): Promise<readonly PendingExchange[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT * FROM memory_outbox AS one WHERE NOT EXISTS (
@@ -27,14 +27,14 @@ export class SqliteExchanges implements ExchangeStore {
     );
   }
 
-  begin(seq: number): Promise<boolean> {
+  recordAttempt(seq: number): Promise<boolean> {
     return this.#sql.write(() =>
       this.#sql.run("UPDATE memory_outbox SET attempts = attempts + 1 WHERE seq = ?", seq)
         .changes > 0
     );
   }
 
-  async done(seq: number): Promise<void> {
+  async remove(seq: number): Promise<void> {
     // What was learned in this store left the outbox with that: no commit for nothing.
     const waits = await this.#sql.read(() =>
       this.#sql.get("SELECT 1 FROM memory_outbox WHERE seq = ?", seq)
@@ -78,7 +78,7 @@ export function addExchange(
   );
 }
 
-function toWaitingExchange(row: Row): WaitingExchange {
+function toWaitingExchange(row: Row): PendingExchange {
   return {
     ...JSON.parse(row.exchange as string) as Exchange,
     seq: row.seq as number,
