@@ -97,7 +97,7 @@ export class Pipeline {
     this.#unsubscribe = events.subscribe(({ name }) => {
       if (name === "session:end") this.#summaries?.scan();
     });
-    this.mcp = createMcpManager(config);
+    this.mcp = McpManager.fromConfig(config);
     this.#files = new UserFiles({
       root: join(config.dataDir, "files"),
       quotaBytes: config.limits.userFileBytes,
@@ -273,16 +273,6 @@ function createSummaries(
     llm,
     inputTokens: () => promptTokens(config, { llm, tier: "low" }),
     historyTokens: historyTokens(config, llm),
-  });
-}
-
-function createMcpManager(config: GatewayConfig): McpManager {
-  return new McpManager({
-    path: config.mcpFile,
-    environment: config.environment,
-    childEnvironment: config.childEnvironment,
-    maxMessageBytes: config.limits.mcpMessageBytes,
-    callTimeoutMs: config.toolTimeoutMs,
   });
 }
 

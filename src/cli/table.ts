@@ -109,6 +109,8 @@ export const commands: readonly Command[] = [
   enable NAME
   disable NAME
   restart NAME
+  login NAME                 log in to a server that is protected by OAuth
+  logout NAME                delete the login
   tools [NAME]               list the tools of one server, or of all
   call NAME TOOL [JSON]      call a tool and print its result
 
@@ -121,7 +123,10 @@ are also options of this program, put -- before it: mcp add -- npx -y some-serve
       { flag: "name", value: "NAME", help: "Name of the server to add" },
     ],
     settings: [...locationSettings, "mcpFile", "toolsFile"],
-    actions: ["list", "add", "remove", "enable", "disable", "restart", "tools", "call"],
+    actions: [
+      ...["list", "add", "remove", "enable", "disable", "restart"],
+      ...["login", "logout", "tools", "call"],
+    ],
     foreignAction: "add",
     load: async () => (await import("./commands/mcp.ts")).mcp,
   },

@@ -76,12 +76,21 @@ async function answerTo(manager: McpManager, frame: McpRequest): Promise<McpResp
   }
 }
 
+const statuses = {
+  starting: "starting",
+  running: "running",
+  failed: "error",
+  login_required: "error",
+  stopped: "stopped",
+  disabled: "stopped",
+} as const satisfies Record<McpServer["state"], McpServerInfo["status"]>;
+
 /** A server as shown to adapters. */
 export function infoOf(server: McpServer): McpServerInfo {
   const { name, config, state, tools, lastError } = server;
   return {
     name,
-    status: state === "disabled" ? "stopped" : state === "failed" ? "error" : state,
+    status: statuses[state],
     enabled: config.enabled,
     connected: state === "running",
     tool_count: tools.length,

@@ -106,6 +106,7 @@ class Stage implements AsyncDisposable {
     });
     this.#mcp = new McpManager({
       path: join(this.#folder.path, "mcp.json"),
+      loginFolder: join(this.#folder.path, "mcp_logins"),
       environment: () => undefined,
       childEnvironment: {},
       maxMessageBytes: 1_000,

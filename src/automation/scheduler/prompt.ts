@@ -80,7 +80,7 @@ export class PromptSubmitter implements PromptPort {
   }
 
   async #resolve({ platform, channel, user, node }: PromptTarget): Promise<PromptAddress> {
-    const nodeId = node ?? await this.#nodeOf(platform, channel);
+    const nodeId = node ?? await this.#nodeForChannel(platform, channel);
     return {
       nodeId,
       platform,
@@ -90,7 +90,7 @@ export class PromptSubmitter implements PromptPort {
   }
 
   /** Returns the node that carried the channel's last session, or the platform's only one. */
-  async #nodeOf(platform: string, channel: string): Promise<string> {
+  async #nodeForChannel(platform: string, channel: string): Promise<string> {
     const connected = this.#options.connected(platform);
     const known = await this.#options.sessions.nodeForChannel(platformKey(platform, channel));
     if (known !== undefined) return known;

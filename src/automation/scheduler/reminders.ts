@@ -51,7 +51,7 @@ export class ReminderScheduler {
   }
 
   /** Returns a user's reminders, earliest first. */
-  ofUser(userKey: string): Promise<readonly Reminder[]> {
+  forUser(userKey: string): Promise<readonly Reminder[]> {
     return this.#options.store.forUser(userKey);
   }
 

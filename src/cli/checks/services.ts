@@ -128,13 +128,7 @@ function checkClock({ headers }: Response): readonly Finding[] {
 /** Starts each MCP server, in a process of its own, and stops it again. */
 export async function checkMcp({ config }: CheckContext): Promise<readonly Finding[]> {
   if (!config) return withoutConfig;
-  await using manager = new McpManager({
-    path: config.mcpFile,
-    environment: config.environment,
-    childEnvironment: config.childEnvironment,
-    maxMessageBytes: config.limits.mcpMessageBytes,
-    callTimeoutMs: config.toolTimeoutMs,
-  });
+  await using manager = McpManager.fromConfig(config);
   const servers = manager.servers();
   await Promise.all(servers.map((server) => server.start()));
   if (servers.length === 0) return ok("no servers are configured");
@@ -142,6 +136,7 @@ export async function checkMcp({ config }: CheckContext): Promise<readonly Findi
     const { name, enabled, status, tool_count, last_error } = infoOf(server);
     if (!enabled) return ok(`${name} is disabled`);
     if (status === "running") return ok(`${name} starts, with ${tool_count} tools`);
+    if (server.state === "login_required") return error(`${name}: ${last_error}`);
     return error(`${name} does not start: ${last_error ?? status}`);
   });
 }

@@ -34,6 +34,16 @@ export async function mcp(flags: Flags, words: readonly string[]): Promise<numbe
           (manager) => callTool(manager, { name, tool, json: third }),
         );
       }
+      case "login":
+      case "logout": {
+        const name = required(first, "the server's name");
+        await withManager(readConfig(flags), async (manager) => {
+          if (action === "login") await manager.logIn(name, { openPage });
+          else if (!manager.logOut(name)) throw new ConfigError(`${name}: there is no login`);
+        });
+        console.log(`${name}: logged ${action === "login" ? "in" : "out"}`);
+        return await restartIfRunning(flags, name);
+      }
       case "list":
         return await list(await locateGateway(flags), { json: Boolean(flags.json) });
       default: {
@@ -118,17 +128,39 @@ async function change(gateway: GatewayLocation, frame: McpRequest): Promise<numb
   return 0;
 }
 
+/** Makes a running gateway use the new login. */
+async function restartIfRunning(flags: Flags, server_name: string): Promise<number> {
+  const frame = { type: "mcp_restart", request_id: crypto.randomUUID(), server_name } as const;
+  try {
+    const { success, error } = await exchange(frame, { ...await locateGateway(flags), timeoutMs });
+    // Without a login, the server cannot start.
+    if (!success && !String(error).startsWith("login required")) console.error(String(error));
+  } catch (error) {
+    if (!(error instanceof NotRunningError)) throw error;
+  }
+  return 0;
+}
+
+/** Shows the page on which the user agrees, in a browser if there is one. */
+function openPage({ href }: URL): void {
+  console.log(`Open this page to log in:\n\n  ${href}\n`);
+  console.log("If the browser is on another machine, fetch the address it ends up at here (curl).");
+  if (!Deno.stdout.isTerminal()) return;
+  const commands = { darwin: ["open"], windows: ["rundll32", "url.dll,FileProtocolHandler"] };
+  const [program = "", ...args] = commands[Deno.build.os as keyof typeof commands] ?? ["xdg-open"];
+  try {
+    new Deno.Command(program, { args: [...args, href], stdout: "null", stderr: "null" })
+      .spawn().unref();
+  } catch {
+    // There is no browser; the address was printed.
+  }
+}
+
 async function withManager<T>(
   config: GatewayConfig,
   use: (manager: McpManager) => Promise<T>,
 ): Promise<T> {
-  await using manager = new McpManager({
-    path: config.mcpFile,
-    environment: config.environment,
-    childEnvironment: config.childEnvironment,
-    maxMessageBytes: config.limits.mcpMessageBytes,
-    callTimeoutMs: config.toolTimeoutMs,
-  });
+  await using manager = McpManager.fromConfig(config);
   return await use(manager);
 }
 
@@ -184,6 +216,9 @@ async function callTool(
 function describe(
   { name, status, enabled, tool_count, transport, last_error }: McpServerInfo,
 ): string {
+  if (enabled && last_error?.startsWith("login required")) {
+    return `${name}: ${last_error} (${transport})`;
+  }
   const state = enabled ? status : "disabled";
   const tools = status === "running" ? `, ${tool_count} tools` : "";
   return `${name}: ${state}${tools} (${transport})${last_error ? `: ${last_error}` : ""}`;

@@ -54,20 +54,20 @@ export class SqliteForget implements ForgetStore {
         platform,
         userId,
       );
-      const ofUser = (table: string) =>
+      const forUser = (table: string) =>
         this.#delete(`FROM ${table} WHERE platform = ? AND user_id = ?`, platform, userId);
       const ofKey = (table: string) =>
         this.#delete(`FROM ${table} WHERE user_key = ?`, platformKey(platform, userId));
       // Summaries first, sessions last: they tell what belongs to whom.
       const summaries = this.#summaries({ platform, userId });
-      const requests = ofUser("requests");
+      const requests = forUser("requests");
       this.#cache.clear();
       const history = this.#delete(
         "FROM history WHERE session_id IN (SELECT id FROM sessions WHERE platform = ? AND user_id = ?)",
         platform,
         userId,
       );
-      const sessions = ofUser("sessions");
+      const sessions = forUser("sessions");
       const memories = ofKey("memories");
       const reminders = ofKey("reminders");
       const usage = ofKey("usage");

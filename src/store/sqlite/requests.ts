@@ -1,14 +1,21 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
 import type { UserMessage } from "../../domain/message.ts";
-import { claimOne } from "./claims.ts";
+import {
+  absorbedBy,
+  absorbOne,
+  addResult,
+  addRound,
+  claimOne,
+  dropAbsorbed,
+  dropRounds,
+  roundsOf,
+} from "./request_journal.ts";
 import type { HistoryCache } from "./history_cache.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { absorbedBy, absorbOne, dropAbsorbed } from "./absorbed.ts";
-import { addExchange } from "./exchanges.ts";
+import { addExchange } from "./memories/exchanges.ts";
 import { addLine } from "./history.ts";
 import * as rows from "./rows.ts";
-import { addResult, addRound, dropRounds, roundsOf } from "./rounds.ts";
 import { addUsage } from "./usage.ts";
 import type { TextIndex } from "./text_index.ts";
 import type * as request from "../../domain/request.ts";

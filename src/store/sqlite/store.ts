@@ -2,17 +2,16 @@
 
 import { HistoryCache } from "./history_cache.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
-import { SqliteExchanges } from "./exchanges.ts";
+import { SqliteExchanges } from "./memories/exchanges.ts";
 import { SqliteForget } from "./forget.ts";
 import { SqliteFrames } from "./frames.ts";
 import { SqliteHistory } from "./history.ts";
 import { SqliteMemories } from "./memories/memories.ts";
 import { SqliteReminders } from "./reminders.ts";
 import { SqliteRequests } from "./requests.ts";
-import { SqliteRuns } from "./runs.ts";
 import { SqliteSessions } from "./sessions.ts";
 import { SqliteSummaries } from "./summaries.ts";
-import { SqliteTasks } from "./tasks.ts";
+import { SqliteRuns, SqliteTasks } from "./tasks.ts";
 import { SqliteUsage } from "./usage.ts";
 import { SqliteVectors } from "./memories/vectors.ts";
 import type { Store, StoreFigures } from "../store.ts";

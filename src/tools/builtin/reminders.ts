@@ -13,7 +13,7 @@ export interface ReminderService {
   /** Stores a reminder; false if its user has reached the limit. */
   add(reminder: Omit<Reminder, "createdAt">): Promise<boolean>;
   /** A user's reminders, earliest first. */
-  ofUser(userKey: string): Promise<readonly Reminder[]>;
+  forUser(userKey: string): Promise<readonly Reminder[]>;
   /** Deletes a user's reminder; false if there is none with this id. */
   cancel(id: string, options: { readonly userKey: string }): Promise<boolean>;
 }
@@ -65,7 +65,7 @@ export function scheduleReminder(
 }
 
 /** Lists the user's reminders: all of them in a direct message, else those of the channel. */
-export function listReminders(service: Pick<ReminderService, "ofUser">): Tool {
+export function listReminders(service: Pick<ReminderService, "forUser">): Tool {
   return defineTool({
     name: "list_reminders",
     description: "Lists the current user's reminders that are not due yet.",
@@ -74,7 +74,7 @@ export function listReminders(service: Pick<ReminderService, "ofUser">): Tool {
     emoji: "📋",
     describe: () => "Listing reminders",
     run: async (_, run) => {
-      const all = await service.ofUser(userKeyOf(run));
+      const all = await service.forUser(userKeyOf(run));
       // Reminders set in private must not show up in front of others.
       const shown = run.channelType === "dm"
         ? all

@@ -23,6 +23,15 @@ const entry = z.looseObject({
   /** The transport for `url`. Default: streamable HTTP, with SSE as the fallback. */
   type: z.enum(["stdio", "http", "streamable-http", "streamableHttp", "sse"]).optional(),
   headers: z.record(z.string(), z.string()).default({}),
+  /** For servers with OAuth that do not register clients themselves. */
+  oauth: z.looseObject({
+    clientId: z.string().min(1).optional(),
+    clientSecret: z.string().min(1).optional(),
+    /** Default: the scopes that the server asks for. */
+    scope: z.string().optional(),
+    /** The port of the redirect, if it had to be registered. Default: any free port. */
+    redirectPort: z.number().int().min(1).max(65_535).optional(),
+  }).optional(),
   enabled: z.boolean().default(true),
   /** Other programs write this instead of `enabled`. */
   disabled: z.boolean().default(false),

@@ -1,23 +1,33 @@
 /**
  * A connection to an MCP server: the SDK's client on the configured transport. The SDK is loaded on
- * first use.
+ * first use. Lists and results are requested without the SDK's schemas, so that one invalid part does
+ * not make the rest unusable.
  */
 
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { hideFromLog } from "../../logging/log.ts";
-import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../logging/redaction.ts";
+import * as z from "zod";
 import { version } from "../../config/version.ts";
 import { Deadline } from "../../lib/deadline.ts";
+import { errorText } from "../../lib/error_text.ts";
 import { expandVariables } from "../../lib/variables.ts";
 import type { McpServerConfig } from "./config_file.ts";
-import type { McpCallResult } from "./content.ts";
-import { cappedFetch } from "./http_transport.ts";
+import { type McpCallResult, readCallResult } from "./content.ts";
+import {
+  allowsSseFallback,
+  httpEndpoint,
+  httpStatusOf,
+  httpTransports,
+  transportErrorText,
+} from "./http_transport.ts";
+import { isObject } from "./json_rpc.ts";
+import { OAuthSession, type OAuthStore } from "./oauth.ts";
 import { GuardedStdioTransport } from "./stdio_transport.ts";
-import type { McpToolInfo } from "./tool.ts";
 
 /** Options of an {@linkcode McpConnection}. */
 export interface McpConnectionOptions {
+  /** The name of the server. */
+  readonly name: string;
   readonly config: McpServerConfig;
   /** Looks up the `${NAME}` variables of the configuration. */
   readonly environment: (name: string) => string | undefined;
@@ -25,6 +35,8 @@ export interface McpConnectionOptions {
   readonly childEnvironment: Readonly<Record<string, string>>;
   /** Longest message, bytes; a longer one ends the connection. */
   readonly maxMessageBytes: number;
+  /** The logins to servers that are protected by OAuth. */
+  readonly logins: OAuthStore;
   /** Aborts connecting. */
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
@@ -45,43 +57,95 @@ export interface McpCall {
 const maxPages = 100;
 /** Limit on the tools of one server. */
 const maxTools = 500;
+/** How long a server that declares no tools may take to list them, milliseconds. */
+const undeclaredTimeoutMs = 3_000;
+
+/** Accepts any result. */
+const anyResult = z.unknown();
+/** JSON-RPC's code for an unknown method. */
+const methodNotFound = -32601;
+
+interface Transports {
+  /** The transports to try, in order, each created on demand. */
+  readonly candidates: readonly (() => Transport)[];
+  readonly oauth?: OAuthSession;
+}
+
+interface Notification {
+  readonly method: string;
+  readonly params?: { readonly data?: unknown };
+}
 
 export class McpConnection implements AsyncDisposable {
   readonly #client: Client;
   readonly #transport: Transport;
+  readonly #oauth?: OAuthSession;
   readonly #startTimeoutMs: number;
 
-  /** Connects. @throws if the server cannot be started or does not answer in time. */
+  /**
+   * Connects.
+   *
+   * @throws {LoginRequiredError} if the server requires a login.
+   * @throws {Error} if it cannot be started or does not answer in time.
+   */
   static async open(options: McpConnectionOptions): Promise<McpConnection> {
-    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-    const [first, ...others] = await transportsOf(options);
+    const { candidates, oauth } = await transportsOf(options);
     const { startTimeoutSeconds } = options.config;
-    const timeout = startTimeoutSeconds * 1000;
     // The SDK's time-out starts only after the transport has, which over SSE may be never.
-    using deadline = new Deadline({ ms: timeout, signal: options.signal });
-    const { signal } = deadline;
-    let problem: unknown;
-    for (const makeTransport of [first!, ...others]) {
-      // No capabilities: a server's requests for sampling or elicitation are refused.
-      const client = new Client({ name: "clara-gateway", version }, { capabilities: {} });
-      const transport = makeTransport();
-      transport.onerror = (error: Error) => options.onLog(error.message);
+    using deadline = new Deadline({
+      ms: startTimeoutSeconds * 1000,
+      signal: options.signal,
+      reason: new Error(`it did not answer within ${startTimeoutSeconds} seconds`),
+    });
+    const problems: string[] = [];
+    for (const [index, createTransport] of candidates.entries()) {
+      const transport = createTransport();
       try {
-        await deadline.race(client.connect(transport, { timeout, signal }));
-        return new McpConnection(client, transport, options);
+        return await McpConnection.#connect(transport, { ...options, deadline, oauth });
       } catch (error) {
-        const late = `it did not answer within ${startTimeoutSeconds} seconds`;
-        problem = deadline.timedOut ? new Error(late) : withCloseReason(error, transport);
-        await client.close().catch(() => {});
-        if (signal.aborted) break;
+        if (oauth?.loginRequired) throw oauth.loginRequired;
+        deadline.signal.throwIfAborted();
+        const isLast = index === candidates.length - 1;
+        if (isLast && problems.length === 0) throw withReason(error, transport);
+        problems.push(`${index > 0 ? "over SSE: " : ""}${transportErrorText(error)}`);
+        if (isLast || !allowsSseFallback(error)) break;
       }
     }
-    throw problem;
+    throw new Error(problems.join("; "));
   }
 
-  private constructor(client: Client, transport: Transport, options: McpConnectionOptions) {
+  static async #connect(
+    transport: Transport,
+    options: McpConnectionOptions & {
+      readonly deadline: Deadline;
+      readonly oauth: OAuthSession | undefined;
+    },
+  ): Promise<McpConnection> {
+    const { deadline, oauth } = options;
+    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+    // No capabilities: a server's requests for sampling or elicitation are refused.
+    const client = new Client({ name: "clara-gateway", version }, { capabilities: {} });
+    transport.onerror = (error: Error) => options.onLog(transportErrorText(error));
+    const timeout = options.config.startTimeoutSeconds * 1000;
+    const { signal } = deadline;
+    try {
+      await deadline.race(client.connect(transport, { timeout, signal }));
+      return new McpConnection(client, transport, options, oauth);
+    } catch (error) {
+      await client.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  private constructor(
+    client: Client,
+    transport: Transport,
+    options: McpConnectionOptions,
+    oauth: OAuthSession | undefined,
+  ) {
     this.#client = client;
     this.#transport = transport;
+    this.#oauth = oauth;
     this.#startTimeoutMs = options.config.startTimeoutSeconds * 1000;
     client.onclose = () => options.onClose(closeReasonOf(transport));
     // The transport's `onerror` has already logged it.
@@ -110,61 +174,76 @@ export class McpConnection implements AsyncDisposable {
     return this.#client.getInstructions();
   }
 
-  /** Lists all tools of the server, over all pages. */
-  async listTools(signal: AbortSignal): Promise<readonly McpToolInfo[]> {
-    if (!this.#client.getServerCapabilities()?.tools) return [];
-    const tools: McpToolInfo[] = [];
+  /** Lists all tools of the server, over all pages, as the server returned them. */
+  async listTools(signal: AbortSignal): Promise<readonly unknown[]> {
+    if (this.#client.getServerCapabilities()?.tools) {
+      return await this.#listPages(signal, this.#startTimeoutMs);
+    }
+    // Some servers have tools without declaring them.
+    const timeoutMs = Math.min(undeclaredTimeoutMs, this.#startTimeoutMs);
+    return await this.#listPages(signal, timeoutMs).catch(() => []);
+  }
+
+  async #listPages(signal: AbortSignal, timeout: number): Promise<readonly unknown[]> {
+    const tools: unknown[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < maxPages && tools.length < maxTools; page++) {
-      const result = await this.#client.listTools(
-        { cursor },
-        { signal, timeout: this.#startTimeoutMs },
-      );
-      tools.push(...result.tools as readonly McpToolInfo[]);
-      cursor = result.nextCursor;
-      if (!cursor) break;
+      const params = cursor === undefined ? {} : { cursor };
+      const result = await this.#request("tools/list", params, { signal, timeout });
+      const { tools: list, nextCursor } = isObject(result) ? result : {};
+      if (Array.isArray(list)) tools.push(...list);
+      // A server that repeats its cursor would be asked for ever.
+      if (typeof nextCursor !== "string" || nextCursor === "" || nextCursor === cursor) break;
+      cursor = nextCursor;
     }
     return tools.slice(0, maxTools);
   }
 
-  /** Calls a tool. @throws if it is cancelled, takes too long, or the connection is lost. */
-  async callTool({ name, signal, timeoutMs, ...call }: McpCall): Promise<McpCallResult> {
-    try {
-      return await this.#client.callTool(
-        { name, arguments: call.arguments },
-        undefined,
-        // Progress extends the SDK's time-out; the executor's still applies.
-        { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
-      );
-    } catch (error) {
-      throw withCloseReason(error, this.#transport);
-    }
+  /**
+   * Calls a tool.
+   *
+   * @throws {LoginRequiredError} if the server requires a login.
+   * @throws if the call is cancelled, takes too long or is refused, or the connection is lost.
+   */
+  async callTool(call: McpCall): Promise<McpCallResult> {
+    const params = { name: call.name, arguments: call.arguments };
+    // Progress extends the SDK's time-out; the executor's still applies.
+    const progress = { resetTimeoutOnProgress: true, onprogress: () => {} };
+    const { signal, timeoutMs: timeout } = call;
+    return readCallResult(
+      await this.#request("tools/call", params, { signal, timeout, ...progress }),
+    );
   }
 
   /** Pings the server. @throws if it does not answer in time. */
   async ping(timeoutMs: number): Promise<void> {
-    await this.#client.ping({ timeout: timeoutMs });
+    await this.#request("ping", undefined, { timeout: timeoutMs });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.onclose = undefined;
     await this.#client.close().catch(() => {});
   }
+
+  async #request(method: string, params: object | undefined, options: object): Promise<unknown> {
+    try {
+      return await this.#client.request({ method, params }, anyResult, options);
+    } catch (error) {
+      throw this.#oauth?.loginRequired ?? withReason(error, this.#transport);
+    }
+  }
 }
 
-/** How a connection over HTTP was lost. */
-export type McpLoss = "refused" | "unreachable";
+/** How a connection over HTTP was lost: the server has forgotten the session, or is unreachable. */
+export type McpLoss = "session" | "unreachable";
 
-/**
- * Classifies the error of a call: the server is `unreachable`, or it `refused` the session, as after a
- * restart. Undefined if the connection is not lost.
- */
+/** Classifies the error of a request; undefined if the connection is not lost. */
 export function lossOf(error: unknown): McpLoss | undefined {
   if (error instanceof TypeError) return "unreachable";
-  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
-  // Recognized by text, since class names change in the compiled program.
-  if (!/^(?:Streamable HTTP|SSE) error: /.test(message ?? "")) return undefined;
-  return code === 400 || code === 404 ? "refused" : "unreachable";
+  const message = errorText(error);
+  const status = httpStatusOf(error);
+  if (status === 404 || status === 400 && /session/i.test(message)) return "session";
+  return message.startsWith("SSE error: ") ? "unreachable" : undefined;
 }
 
 /** Whether the error of a call is the server's answer, which proves that it is alive. */
@@ -185,50 +264,45 @@ function closeReasonOf(transport: Transport): string | undefined {
 }
 
 /** Replaces the SDK's "Connection closed" by the reason, if known. */
-function withCloseReason(error: unknown, transport: Transport): unknown {
+function withReason(error: unknown, transport: Transport): unknown {
   const reason = closeReasonOf(transport);
   return reason === undefined ? error : new Error(reason);
 }
 
-/** JSON-RPC's code for an unknown method. */
-const methodNotFound = -32601;
-
-interface Notification {
-  readonly method: string;
-  readonly params?: { readonly data?: unknown };
+async function transportsOf(options: McpConnectionOptions): Promise<Transports> {
+  const { name, config, environment, maxMessageBytes, logins } = options;
+  if (config.command !== undefined) {
+    const transport = stdioTransport(config.command, options);
+    return { candidates: [() => transport] };
+  }
+  const endpoint = httpEndpoint(config, environment);
+  // A configured Authorization header takes precedence over a login.
+  const oauth = new Headers(endpoint.headers).has("authorization")
+    ? undefined
+    : new OAuthSession({ server: name, url: endpoint.url, store: logins });
+  const candidates = await httpTransports({
+    ...endpoint,
+    type: config.type,
+    maxBytes: maxMessageBytes,
+    authorize: (fetch) => oauth?.authorize(fetch) ?? fetch,
+  });
+  return { candidates, oauth };
 }
 
-/** The transports to try, in order, each created on demand. */
-async function transportsOf(options: McpConnectionOptions): Promise<readonly (() => Transport)[]> {
-  const { config, environment, childEnvironment, maxMessageBytes, onLog } = options;
+function stdioTransport(
+  command: string,
+  { config, environment, childEnvironment, maxMessageBytes, onLog }: McpConnectionOptions,
+): Transport {
   const expand = (text: string) => expandVariables(text, environment);
-  const expandAll = (record: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, expand(value)]));
-  if (config.command !== undefined) {
-    const stdio = {
-      command: expand(config.command),
-      args: config.args.map(expand),
-      env: { ...childEnvironment, ...expandAll(config.env) },
-      cwd: config.cwd === undefined ? undefined : expand(config.cwd),
-      maxMessageBytes,
-      onLog,
-    };
-    return [() => new GuardedStdioTransport(stdio)];
-  }
-  const url = new URL(expand(config.url!));
-  const { href } = url;
-  const headers = expandAll(config.headers);
-  hideFromLog([...secretsOfUrl(href), ...secretsOfQuery(href), ...secretsOfHeaders(headers)]);
-  const http = {
-    requestInit: { headers },
-    fetch: cappedFetch(maxMessageBytes),
-  };
-  const [{ StreamableHTTPClientTransport }, { SSEClientTransport }] = await Promise.all([
-    import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
-    import("@modelcontextprotocol/sdk/client/sse.js"),
-  ]);
-  const streamable = () => new StreamableHTTPClientTransport(url, http);
-  const sse = () => new SSEClientTransport(url, http);
-  if (config.type === "sse") return [sse];
-  return config.type === undefined ? [streamable, sse] : [streamable];
+  const env = Object.fromEntries(
+    Object.entries(config.env).map(([name, value]) => [name, expand(value)]),
+  );
+  return new GuardedStdioTransport({
+    command: expand(command),
+    args: config.args.map(expand),
+    env: { ...childEnvironment, ...env },
+    cwd: config.cwd === undefined ? undefined : expand(config.cwd),
+    maxMessageBytes,
+    onLog,
+  });
 }

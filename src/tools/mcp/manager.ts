@@ -3,13 +3,19 @@
  * tools, and saves changes made at run time to the file.
  */
 
+import { join } from "node:path";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
+import { expandVariables } from "../../lib/variables.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import type { Tool } from "../tool.ts";
-import { sourceToEntry } from "./install_source.ts";
 import { McpConfigFile } from "./config_file.ts";
+import { httpEndpoint } from "./http_transport.ts";
+import { sourceToEntry } from "./install_source.ts";
+import { logIn, type LoginOptions } from "./login.ts";
+import { OAuthStore } from "./oauth.ts";
 import { McpServer, type McpServerOptions } from "./server.ts";
 
 const log = logger("tools", "mcp");
@@ -25,6 +31,8 @@ export interface McpManagerOptions extends
   > {
   /** The configuration file. */
   readonly path: string;
+  /** The folder for the logins to servers that are protected by OAuth; created on first use. */
+  readonly loginFolder: string;
   /** How long the first turns wait for the servers to start, milliseconds. Default: 5000. */
   readonly readyWaitMs?: number;
 }
@@ -32,16 +40,30 @@ export interface McpManagerOptions extends
 export class McpManager implements AsyncDisposable {
   readonly #options: McpManagerOptions;
   readonly #file: McpConfigFile;
+  readonly #logins: OAuthStore;
   readonly #servers = new Map<string, McpServer>();
   /** The last change; changes are serialized. */
   #changes: Promise<unknown> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
   #closed = false;
 
+  /** Creates the manager of a gateway. @throws {ConfigError} if the file is invalid. */
+  static fromConfig(config: GatewayConfig): McpManager {
+    return new McpManager({
+      path: config.mcpFile,
+      loginFolder: join(config.dataDir, "mcp_logins"),
+      environment: config.environment,
+      childEnvironment: config.childEnvironment,
+      maxMessageBytes: config.limits.mcpMessageBytes,
+      callTimeoutMs: config.toolTimeoutMs,
+    });
+  }
+
   /** @throws {ConfigError} if the file is invalid. */
   constructor(options: McpManagerOptions) {
     this.#options = options;
     this.#file = new McpConfigFile(options.path);
+    this.#logins = new OAuthStore(options.loginFolder);
     for (const name of this.#file.read().keys()) this.#load(name);
   }
 
@@ -105,7 +127,8 @@ export class McpManager implements AsyncDisposable {
       this.#file.write(serverName, entry);
       const server = this.#load(serverName);
       await server.start();
-      if (server.state === "running") return server;
+      // It is added, since only then can somebody log in.
+      if (server.state === "running" || server.state === "login_required") return server;
       await this.#remove(server);
       throw new ConfigError(`MCP server "${serverName}" does not start: ${server.lastError}`);
     });
@@ -138,6 +161,39 @@ export class McpManager implements AsyncDisposable {
     });
   }
 
+  /**
+   * Logs in to a server that is protected by OAuth, and stores the tokens. A running server uses them
+   * after a restart.
+   *
+   * @throws {ConfigError} if there is no such server, or it is not reached over HTTP.
+   * @throws {Error} if the login fails.
+   */
+  async logIn(
+    name: string,
+    options: Pick<LoginOptions, "openPage" | "timeoutMs" | "signal">,
+  ): Promise<void> {
+    const { config } = this.server(name);
+    if (config.url === undefined) {
+      throw new ConfigError(
+        `MCP server "${name}" is a program; a login is only for servers with a URL`,
+      );
+    }
+    const { environment } = this.#options;
+    const endpoint = httpEndpoint(config, environment);
+    const { clientSecret } = config.oauth ?? {};
+    const secret = clientSecret === undefined ? {} : {
+      clientSecret: expandVariables(clientSecret, environment),
+    };
+    const oauth = config.oauth && { ...config.oauth, ...secret };
+    const scope = this.#logins.read(name, endpoint.url.href)?.scope;
+    this.#logins.write(name, await logIn({ ...endpoint, ...options, oauth, scope }));
+  }
+
+  /** Deletes the login to a server; false if there is none. @throws {ConfigError} if there is no such server. */
+  logOut(name: string): boolean {
+    return this.#logins.remove(this.server(name).name);
+  }
+
   /** Stops all servers. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Stopping the servers ends a change that waits for one to start.
@@ -162,6 +218,7 @@ export class McpManager implements AsyncDisposable {
 
   async #remove(server: McpServer): Promise<void> {
     this.#file.write(server.name, undefined);
+    this.#logins.remove(server.name);
     this.#servers.delete(server.name);
     await server[Symbol.asyncDispose]();
   }
@@ -171,7 +228,7 @@ export class McpManager implements AsyncDisposable {
     if (this.#closed) throw new ConfigError("The gateway is stopping");
     const config = this.#file.read().get(name);
     if (!config) throw new ConfigError(`${this.#file.path} no longer has a server "${name}"`);
-    const server = new McpServer({ ...this.#options, name, config });
+    const server = new McpServer({ ...this.#options, logins: this.#logins, name, config });
     this.#servers.set(name, server);
     return server;
   }

@@ -6,6 +6,9 @@
 
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ProcessGroup, type ProcessGroupOptions } from "../../platform/process_group.ts";
+import { repairMessage } from "./json_rpc.ts";
+
+type McpMessage = Parameters<NonNullable<Transport["onmessage"]>>[0];
 
 /** Options of a {@linkcode GuardedStdioTransport}. */
 export interface StdioOptions extends ProcessGroupOptions {
@@ -105,12 +108,20 @@ export class GuardedStdioTransport implements Transport {
 
   #receive(line: string): void {
     if (line.trim() === "") return;
+    let messages: readonly unknown[];
     try {
-      this.onmessage?.(JSON.parse(line));
+      messages = [JSON.parse(line)].flat();
     } catch (error) {
-      this.onerror?.(
-        new Error(`the server wrote invalid JSON: ${line.slice(0, 200)}`, { cause: error }),
-      );
+      const problem = `the server wrote invalid JSON: ${line.slice(0, 200)}`;
+      this.onerror?.(new Error(problem, { cause: error }));
+      return;
+    }
+    for (const message of messages) {
+      try {
+        this.onmessage?.(repairMessage(message) as McpMessage);
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
     }
   }
 

@@ -1,20 +1,24 @@
-/** Turns a tool of an MCP server into a tool for the executor. */
+/** Turns the tools of an MCP server into tools for the executor. */
 
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { parseWith } from "../../lib/schema.ts";
 import type { Tool, ToolOutput, ToolRisk, ToolRun } from "../tool.ts";
 import { formatContent, type McpCallResult } from "./content.ts";
+import { isObject } from "./json_rpc.ts";
+
+type Json = Readonly<Record<string, unknown>>;
 
 /** A tool as listed by a server. The hints are not to be trusted. */
 export interface McpToolInfo {
   readonly name: string;
   readonly title?: string;
   readonly description?: string;
-  readonly inputSchema: Readonly<Record<string, unknown>>;
+  readonly inputSchema: Json;
   readonly annotations?: {
     readonly title?: string;
     readonly readOnlyHint?: boolean;
+    readonly idempotentHint?: boolean;
     readonly openWorldHint?: boolean;
   };
 }
@@ -31,30 +35,82 @@ export interface McpToolHost {
   call(
     tool: string,
     input: unknown,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly repeatable?: boolean },
   ): Promise<McpCallResult>;
+}
+
+/** Reads one entry of `tools/list`; undefined if it is unusable. Fields of a wrong type are ignored. */
+export function readToolInfo(json: unknown): McpToolInfo | undefined {
+  if (!isObject(json) || typeof json.name !== "string" || json.name.trim() === "") return undefined;
+  const annotations = isObject(json.annotations) ? json.annotations : {};
+  const title = optionalText(json.title) ?? optionalText(annotations.title);
+  const description = optionalText(json.description);
+  return {
+    name: json.name,
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    inputSchema: isObject(json.inputSchema) ? withoutNulls(json.inputSchema) as Json : {},
+    annotations: {
+      readOnlyHint: annotations.readOnlyHint === true,
+      idempotentHint: annotations.idempotentHint === true,
+      openWorldHint: annotations.openWorldHint === true,
+    },
+  };
+}
+
+/** Reads the entries of `tools/list`; reports those that are skipped. */
+export function readToolList(
+  list: readonly unknown[],
+  onSkipped: (tool: string, reason: string) => void,
+): readonly McpToolInfo[] {
+  const infos = new Map<string, McpToolInfo>();
+  for (const [index, entry] of list.entries()) {
+    const info = readToolInfo(entry);
+    if (info && !infos.has(info.name)) {
+      infos.set(info.name, info);
+      continue;
+    }
+    const { name, title } = isObject(entry) ? entry : {};
+    const label = optionalText(name) ?? optionalText(title) ?? `number ${index + 1}`;
+    onSkipped(label, info ? "it is listed twice" : "it has no name");
+  }
+  return [...infos.values()];
+}
+
+function optionalText(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
+}
+
+/** Serializers of optional fields write null for an absent keyword; it is a value only in lists. */
+function withoutNulls(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutNulls);
+  if (!isObject(node)) return node;
+  return Object.fromEntries(
+    Object.entries(node)
+      .filter(([key, value]) => value !== null || key === "const" || key === "default")
+      .map(([key, value]) => [key, withoutNulls(value)]),
+  );
 }
 
 /** Creates a tool named `server__tool`. */
 export function mcpTool(info: McpToolInfo, host: McpToolHost): Tool {
   const name = toolName(host.name, info.name);
-  const title = info.title ?? info.annotations?.title ?? info.name;
+  const title = info.title ?? info.name;
   const schema = argumentsSchema(info.inputSchema);
   return {
     name,
     description: (info.description ?? title).slice(0, maxDescriptionChars),
-    parameters: schemaForModel(info.inputSchema),
+    parameters: info.inputSchema,
     risk: riskOf(info),
     emoji: "🔌",
     timeoutMs: host.timeoutMs,
     parse: (json) => {
-      // If zod cannot read the schema, only the server validates the arguments.
-      const parsed = schema ? parseWith(schema, json) : { value: json };
+      const problem = schema && problemOf(schema, json);
       // The server receives what the model wrote, without defaults or coercions.
-      return "problem" in parsed ? parsed : { value: json };
+      return problem === undefined ? { value: json } : { problem };
     },
     describe: () => `Using ${title} (${host.name})`,
-    run: (input, run) => runTool(info.name, input, { host, run }),
+    run: (input, run) => runTool(info, input, { host, run }),
   };
 }
 
@@ -71,11 +127,12 @@ export function toolName(server: string, tool: string): string {
 }
 
 async function runTool(
-  name: string,
+  { name, annotations }: McpToolInfo,
   input: unknown,
   { host, run }: { readonly host: McpToolHost; readonly run: ToolRun },
 ): Promise<ToolOutput> {
-  const result = await host.call(name, input, { signal: run.signal });
+  const repeatable = annotations?.readOnlyHint === true || annotations?.idempotentHint === true;
+  const result = await host.call(name, input, { signal: run.signal, repeatable });
   const content = formatContent(result, run.sendFile);
   return { content, isError: result.isError === true };
 }
@@ -86,58 +143,49 @@ function riskOf({ annotations }: McpToolInfo): ToolRisk {
   return annotations?.readOnlyHint === true ? "read" : "write";
 }
 
-function argumentsSchema(json: McpToolInfo["inputSchema"]): z.ZodType | undefined {
-  try {
-    return z.fromJSONSchema(schemaForValidation(json) as Parameters<typeof z.fromJSONSchema>[0]);
-  } catch {
-    return undefined;
-  }
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** Keywords that providers refuse at the top of a schema. The server still checks them. */
-const refusedAtTop = ["$schema", "anyOf", "oneOf", "allOf", "not", "enum"];
-
 /** Keywords that only the server checks: patterns may be slow, formats differ, defaults are its own. */
 const serverKeywords = new Set(["pattern", "patternProperties", "format", "default"]);
 
 /** Keywords whose value maps names to schemas. */
 const maps = new Set(["properties", "$defs", "definitions", "dependentSchemas"]);
 
-/** The schema in the form that providers accept. */
-function schemaForModel(schema: Json): Json {
-  const top = Object.fromEntries(
-    Object.entries(schema).filter(([keyword]) => !refusedAtTop.includes(keyword)),
-  );
-  return withItems({ properties: {}, ...top, type: "object" }) as Json;
+/** A schema that validates arguments before the call; undefined leaves that to the server. */
+function argumentsSchema(json: Json): z.ZodType | undefined {
+  // Arguments are always an object; a schema that says otherwise is wrong.
+  if (json.type !== undefined && json.type !== "object") return undefined;
+  try {
+    const schema = withoutServerKeywords(json, { names: false });
+    return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  } catch {
+    return undefined;
+  }
 }
 
-/** The schema for validating arguments before the call. */
-function schemaForValidation(schema: Json): Json {
-  return withoutServerKeywords(schema, { names: false }) as Json;
-}
-
-/** Adds the `items` schema that some providers require for arrays. */
-function withItems(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(withItems);
-  if (typeof node !== "object" || node === null) return node;
-  const copy = Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, withItems(value)]),
-  );
-  const bare = copy.type === "array" && copy.items === undefined && copy.prefixItems === undefined;
-  return bare ? { ...copy, items: {} } : copy;
+function problemOf(schema: z.ZodType, json: unknown): string | undefined {
+  try {
+    const parsed = parseWith(schema, json);
+    return "problem" in parsed ? parsed.problem : undefined;
+  } catch {
+    // A reference in the schema leads nowhere.
+    return undefined;
+  }
 }
 
 /** @param names whether the object's keys are property names, not keywords. */
 function withoutServerKeywords(node: unknown, { names }: { readonly names: boolean }): unknown {
   if (Array.isArray(node)) return node.map((item) => withoutServerKeywords(item, { names: false }));
-  if (typeof node !== "object" || node === null) return node;
+  if (!isObject(node)) return node;
   return Object.fromEntries(
     Object.entries(node)
-      .filter(([key]) => names || !serverKeywords.has(key))
-      .map((
-        [key, value],
-      ) => [key, withoutServerKeywords(value, { names: !names && maps.has(key) })]),
+      .filter(([key, value]) => names || !serverKeywords.has(key) && !isDraft4Bound(key, value))
+      .map(([key, value]) => [
+        key,
+        withoutServerKeywords(value, { names: !names && maps.has(key) }),
+      ]),
   );
+}
+
+/** In draft 4 these keywords are booleans, which say how to read `minimum` and `maximum`. */
+function isDraft4Bound(keyword: string, value: unknown): boolean {
+  return /^exclusiveM(?:in|ax)imum$/.test(keyword) && typeof value === "boolean";
 }

@@ -11,7 +11,7 @@ export type WorkerMessage =
   | { readonly type: "end"; readonly value?: string; readonly error?: string };
 
 /** The source of the worker's module. */
-export const workerSource = `(${sandboxWorker})(${compileProgram});`;
+export const workerSource = `(${sandboxWorker})(${compileProgram}, ${createFormat});`;
 
 /** Compiled code; resolves with the value of its last expression. */
 type Program = () => Promise<unknown>;
@@ -48,8 +48,33 @@ export function compileProgram(code: string): Program {
   return new AsyncFunction(code);
 }
 
+/** Creates the functions that show values and errors to people. */
+export function createFormat(inspect: typeof Deno.inspect) {
+  const show = (value: unknown): string => {
+    if (typeof value === "string") return value;
+    try {
+      return inspect(value, { depth: 6, iterableLimit: 200, strAbbreviateSize: 10_000 });
+    } catch {
+      return "(cannot be shown)";
+    }
+  };
+  const showError = (error: unknown): string => {
+    if (!(error instanceof Error)) return `Thrown: ${show(error)}`;
+    // Deno's hint how to grant the permission is of no use here.
+    const message = error.message.replace(/, (?:run again with|specify the required).*/, "");
+    const text = `${error.name}: ${message}`;
+    // The function's head takes two lines.
+    const line = Number(/<anonymous>:(\d+):\d+/.exec(error.stack ?? "")?.[1]) - 2;
+    return line > 0 ? `${text} (line ${line})` : text;
+  };
+  return { show, showError };
+}
+
 /** Waits for the code, runs it once, and sends its output and its result. */
-export function sandboxWorker(compile: typeof compileProgram): void {
+export function sandboxWorker(
+  compile: typeof compileProgram,
+  format: typeof createFormat,
+): void {
   interface Scope {
     postMessage?: (message: WorkerMessage) => void;
     addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
@@ -61,32 +86,15 @@ export function sandboxWorker(compile: typeof compileProgram): void {
   }
   const scope = globalThis as unknown as Scope;
   const send = scope.postMessage!.bind(scope);
-  const inspect = Deno.inspect;
+  const { show, showError } = format(Deno.inspect);
   let remainingChars = 0;
 
-  const show = (value: unknown): string => {
-    if (typeof value === "string") return value;
-    try {
-      return inspect(value, { depth: 6, iterableLimit: 200, strAbbreviateSize: 10_000 });
-    } catch {
-      return "(cannot be shown)";
-    }
-  };
   const print = (...values: unknown[]): void => {
     if (remainingChars <= 0) return;
     // One character more than fits shows that something was cut off.
     const text = values.map((value) => show(value).slice(0, remainingChars + 1)).join(" ");
     send({ type: "log", text: text.slice(0, remainingChars + 1) });
     remainingChars -= text.length + 1;
-  };
-  const showError = (error: unknown): string => {
-    if (!(error instanceof Error)) return `Thrown: ${show(error)}`;
-    // Deno's hint how to grant the permission is of no use here.
-    const message = error.message.replace(/, (?:run again with|specify the required).*/, "");
-    const text = `${error.name}: ${message}`;
-    // The function's head takes two lines.
-    const line = Number(/<anonymous>:(\d+):\d+/.exec(error.stack ?? "")?.[1]) - 2;
-    return line > 0 ? `${text} (line ${line})` : text;
   };
   const end = (make: () => { readonly value?: string; readonly error?: string }): void => {
     try {

@@ -146,7 +146,7 @@ Deno.test("a reminder that its channel rejects is retried and does not block oth
   await fixture.clock.advance(2000);
   assert.deepEqual(fixture.ids, ["reminder-b"]);
   const dueAt = Date.parse(noon) + 1000;
-  const [waiting] = await fixture.reminders.ofUser("test:user-1");
+  const [waiting] = await fixture.reminders.forUser("test:user-1");
   assert.equal(waiting!.dueAt, dueAt);
   await fixture.clock.advance(minute);
   assert.deepEqual(fixture.ids, ["reminder-b", "reminder-a"]);
@@ -181,7 +181,7 @@ Deno.test("a cancelled reminder does not arrive, and only its user can cancel it
   await using fixture = await ReminderFixture.open();
   await fixture.add("a", minute);
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-2" }), false);
-  assert.equal((await fixture.reminders.ofUser("test:user-1")).length, 1);
+  assert.equal((await fixture.reminders.forUser("test:user-1")).length, 1);
   assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-1" }), true);
   await fixture.clock.advance(5 * minute);
   assert.deepEqual(fixture.said, []);

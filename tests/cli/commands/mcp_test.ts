@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import {
   type CommandOptions,
   type CommandResult,
+  program,
   runCommand,
 } from "../../support/process/command_process.ts";
 import { installNpmServers, npmServer, packageOf } from "../../support/mcp/everything_server.ts";
 import { badServer, McpFolder } from "../../support/mcp/mcp_folder.ts";
+import { OAuthMcpServer } from "../../support/mcp/oauth_server.ts";
 import { exited } from "../../support/process/processes.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 import { lacks } from "../../support/process/programs.ts";
@@ -110,6 +112,46 @@ Deno.test("a failing tool is exit code 1, and no server is left behind", async (
   const { code, out } = await mcp(folder, ["call", "bad", "pid"]);
   assert.equal(code, 0);
   await exited(Number(out), 2_000);
+});
+
+/** Runs `mcp login` as a user whose browser follows the redirects; returns the output. */
+async function logIn(folder: McpFolder, env: Readonly<Record<string, string>>): Promise<string> {
+  const [command = "", ...args] = program;
+  const child = new Deno.Command(command, {
+    args: [...args, "mcp", "--mcp-config", folder.mcpFile, "login", "s"],
+    cwd: folder.path,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let [output, opened] = ["", false];
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    const page = /^ +(http\S+)\n/m.exec(output)?.[1];
+    if (!page || opened) continue;
+    opened = true;
+    await (await fetch(page)).body?.cancel();
+  }
+  assert.equal((await child.status).code, 0, output);
+  return output;
+}
+
+Deno.test("a running gateway uses a login at once, and tells when one is missing", async () => {
+  await using oauth = OAuthMcpServer.start();
+  await using folder = new McpFolder({ s: { url: oauth.url } });
+  await using gateway = await TestGateway.start({ config: folder.config });
+  const env = { CLARA_DATA_DIR: gateway.dataDir, CLARA_GATEWAY_URL: gateway.url };
+  const required = /^s: login required \(HTTP 401.*\): run "clara-gateway mcp login s" \(http\)$/;
+  assert.match((await mcp(folder, ["list"], { url: gateway.url, env })).out, required);
+  assert.match(await logIn(folder, env), /^s: logged in$/m);
+  const running = { url: gateway.url, env };
+  assert.equal((await mcp(folder, ["list"], running)).out, "s: running, 1 tools (http)");
+  assert.equal((await mcp(folder, ["call", "s", "echo"], { env })).out, "echoed");
+  assert.equal((await mcp(folder, ["logout", "s"], running)).out, "s: logged out");
+  assert.match((await mcp(folder, ["list"], running)).out, required);
+  const again = await mcp(folder, ["logout", "s"], running);
+  assert.deepEqual([again.code, again.err], [2, "s: there is no login"]);
 });
 
 const misuses: readonly (readonly [words: readonly string[], says: RegExp])[] = [

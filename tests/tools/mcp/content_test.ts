@@ -6,6 +6,7 @@ import {
   formatContent,
   type McpCallResult,
   type McpContent,
+  readCallResult,
 } from "../../../src/tools/mcp/content.ts";
 
 function format(result: McpCallResult) {
@@ -69,7 +70,52 @@ Deno.test("structured content is shown unless the text repeats it", () => {
   assert.equal(format({ structuredContent }).text, '{"a":1}');
 });
 
-Deno.test("unsupported content is named", () => {
-  const later = JSON.parse('{"content":[{"type":"hologram","data":"AAAA"}]}');
-  assert.equal(format(later).text, "[unsupported content: hologram]");
+const results: readonly (readonly [name: string, json: unknown, text: string])[] = [
+  ["nothing", {}, "(no content)"],
+  ["null", null, "(no content)"],
+  ["content of null", { content: null, structuredContent: null, isError: null }, "(no content)"],
+  ["an empty error", { content: [], isError: true }, "(an error without a message)"],
+  ["a text instead of blocks", { content: "done" }, "done"],
+  ["one block instead of a list", { content: { type: "text", text: "done" } }, "done"],
+  ["a text as a block", { content: ["one", null, { type: "text", text: "two" }] }, "one\ntwo"],
+  ["a text of null", { content: [{ type: "text", text: null }] }, "(no content)"],
+  ["a text that is an object", { content: [{ type: "text", text: { a: 1 } }] }, '{"a":1}'],
+  ["a block without a type", { content: [{ text: "done" }] }, "done"],
+  ["a block without anything known", { content: [{ a: 1 }] }, '{"a":1}'],
+  ["an unknown block with text", { content: [{ type: "markdown", text: "# Hi" }] }, "# Hi"],
+  ["an unknown block", { content: [{ type: "hologram" }] }, "[unsupported content: hologram]"],
+  [
+    "an image without data",
+    { content: [{ type: "image", url: "x" }] },
+    "[unsupported content: image]",
+  ],
+  [
+    "a link without a name",
+    { content: [{ type: "resource_link", uri: "a://1", name: null }] },
+    "[resource: a://1, a://1]",
+  ],
+  ["a resource with nulls", {
+    content: [{
+      type: "resource",
+      resource: { uri: "a://1", text: "x", blob: null, mimeType: null },
+    }],
+  }, "[resource: a://1]\nx"],
+  ["structured content alone", { structuredContent: [1, 2] }, "[1,2]"],
+  ["the field of older servers", { toolResult: { a: 1 } }, '{"toolResult":{"a":1}}'],
+  ["a bare value", { temperature: 21, _meta: {} }, '{"temperature":21}'],
+];
+
+for (const [name, json, text] of results) {
+  Deno.test(`an invalid or unusual result is shown: ${name}`, () => {
+    assert.equal(format(readCallResult(json)).text, text);
+  });
+}
+
+Deno.test("base64 is cleaned, and a missing media type comes from its data URL", () => {
+  const image = { type: "image", data: "data:image/png;base64,AA\nAA", mimeType: null };
+  const { files } = format(readCallResult({ content: [image, { ...image, data: "AAAA" }] }));
+  assert.deepEqual(files, [
+    { filename: "image-1.png", mediaType: "image/png", base64: "AAAA" },
+    { filename: "image-2.bin", mediaType: "application/octet-stream", base64: "AAAA" },
+  ]);
 });

@@ -1,27 +1,81 @@
 /** Tools of MCP servers: their names, schemas and arguments. */
 
 import assert from "node:assert/strict";
-import { mcpTool, type McpToolInfo, toolName } from "../../../src/tools/mcp/tool.ts";
+import {
+  mcpTool,
+  type McpToolHost,
+  type McpToolInfo,
+  readToolInfo,
+  toolName,
+} from "../../../src/tools/mcp/tool.ts";
+import { callTool } from "../call_tool.ts";
 
 const host = { name: "s", timeoutMs: 1000, call: () => Promise.resolve({}) };
 const toolWith = (inputSchema: McpToolInfo["inputSchema"]) =>
   mcpTool({ name: "t", inputSchema }, host);
 
-Deno.test("keywords that providers refuse are removed from a schema", () => {
-  const { parameters } = toolWith({
-    $schema: "http://json-schema.org/draft-07/schema#",
-    type: "object",
-    anyOf: [{ required: ["a"] }],
-    properties: { list: { type: "array" }, anyOf: { type: "string" } },
-  });
-  assert.deepEqual(parameters, {
-    type: "object",
-    properties: { list: { type: "array", items: {} }, anyOf: { type: "string" } },
-  });
+Deno.test("a listed tool is read, and fields of a wrong type are ignored", () => {
+  assert.deepEqual(
+    readToolInfo({
+      name: "t",
+      title: null,
+      description: ["no"],
+      inputSchema: { type: "object", required: null, properties: { a: { enum: ["x", null] } } },
+      outputSchema: { $ref: "#/nowhere" },
+      annotations: { readOnlyHint: true, idempotentHint: "yes", title: "Title" },
+    }),
+    {
+      name: "t",
+      title: "Title",
+      inputSchema: { type: "object", properties: { a: { enum: ["x", null] } } },
+      annotations: { readOnlyHint: true, idempotentHint: false, openWorldHint: false },
+    },
+  );
+  for (const entry of [null, 7, "t", [], {}, { name: "" }, { name: " " }, { name: { a: 1 } }]) {
+    assert.equal(readToolInfo(entry), undefined, JSON.stringify(entry));
+  }
 });
 
-Deno.test("an empty schema becomes an object without properties", () => {
-  assert.deepEqual(toolWith({}).parameters, { type: "object", properties: {} });
+Deno.test("a schema that cannot be read leaves the check to the server", () => {
+  const schemas: readonly McpToolInfo["inputSchema"][] = [
+    {},
+    { type: "string" },
+    { type: "object", properties: { a: { $ref: "#/$defs/nowhere" } } },
+    { type: "object", properties: { a: { $ref: "https://example.com/a.json" } } },
+    { $schema: "https://example.com/own", type: "object", properties: { a: { type: "number" } } },
+    { type: "object", properties: { a: { type: "any" } } },
+    { type: "object", properties: { a: { type: "number" }, required: ["a"] } },
+    {
+      $schema: "http://json-schema.org/draft-04/schema#",
+      type: "object",
+      properties: { a: { type: "number", minimum: 0, exclusiveMinimum: true } },
+    },
+  ];
+  for (const schema of schemas) {
+    const tool = toolWith(schema);
+    assert.deepEqual(tool.parse({ a: 1 }), { value: { a: 1 } }, JSON.stringify(schema));
+    assert.deepEqual(tool.parameters, schema);
+  }
+});
+
+Deno.test("only read-only and idempotent tools may be called twice", async () => {
+  for (
+    const [annotations, expected] of [
+      [{ readOnlyHint: true }, true],
+      [{ idempotentHint: true }, true],
+      [{ openWorldHint: true }, false],
+      [undefined, false],
+    ] as const
+  ) {
+    let repeatable: boolean | undefined;
+    const call: McpToolHost["call"] = (_tool, _input, options) => {
+      repeatable = options.repeatable;
+      return Promise.resolve({});
+    };
+    const tool = mcpTool({ name: "t", inputSchema: {}, annotations }, { ...host, call });
+    await callTool(tool, {});
+    assert.equal(repeatable, expected, JSON.stringify(annotations));
+  }
 });
 
 Deno.test("arguments are validated, and sent as the model wrote them", () => {

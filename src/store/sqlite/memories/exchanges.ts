@@ -1,8 +1,8 @@
 /** The memory's outbox on SQLite. See exchange_store.ts for what each method promises. */
 
-import type { Exchange, ExchangeStore, PendingExchange } from "../exchange_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import type { Row } from "./rows.ts";
+import type { Exchange, ExchangeStore, PendingExchange } from "../../exchange_store.ts";
+import type { SqliteConnection } from "../connection.ts";
+import type { Row } from "../rows.ts";
 
 /** The table `memory_outbox`. */
 export class SqliteExchanges implements ExchangeStore {
