@@ -68,7 +68,7 @@ export const failureRules: readonly FailureRule[] = [
     providers: ["Groq", "llama.cpp", "vLLM", "Ollama", "Bedrock"],
     status: mayBeRequest,
     text:
-      /failed to call a function|tool call validation failed|failed to parse (?:the )?(?:tool|function|model|json|input at pos)|error parsing tool call|xml syntax error|invalid diff: now finding|(?:model|generation) (?:produced|generated) (?:an )?(?:invalid|output that)/i,
+      /failed to call a function|tool call validation failed|failed to parse (?:the )?(?:tool|function|model|json|input at pos)|error parsing tool call|malformed.?function.?call|xml syntax error|invalid character '.{1,4}' (?:looking|after|in)|invalid diff: now finding|(?:model|generation) (?:produced|generated) (?:an )?(?:invalid|output that)/i,
   },
   // The request is too long.
   {
@@ -90,14 +90,14 @@ export const failureRules: readonly FailureRule[] = [
     providers: ["Anthropic", "Bedrock", "xAI", "Moonshot", "Ollama", "llama.cpp"],
     status: mayBeRequest,
     text:
-      /(?:prompt|input|message|messages|request|conversation|content|text) (?:is|are|was|were) too (?:long|large|big)|too many (?:input tokens|total text bytes)|too long for (?:the|this) model|exceed(?:s|ed)? (?:the )?(?:model(?:'s)? )?(?:maximum )?(?:prompt|input) (?:length|size|token)|longer than the (?:model|context|maximum)/i,
+      /(?:prompt|input|message|messages|request|conversation|content|text) (?:is|are|was|were) too (?:long|large|big)|too many (?:input )?tokens(?!, please wait)|too many total text bytes|too long for (?:the|this) model|exceed(?:s|ed)? (?:the )?(?:model(?:'s)? )?(?:maximum )?(?:prompt|input) (?:length|size|token)|longer than the (?:model|context|maximum)|input length \d+ exceeds/i,
   },
   {
     meaning: "too_long",
     providers: ["Google", "GitHub Models", "Copilot", "DashScope", "Zhipu", "Moonshot"],
     status: mayBeRequest,
     text:
-      /(?:input|prompt) token count|token count (?:of \d+ )?exceeds|prompt exceeds|exceeds? the (?:maximum|max|limit|available)(?: number| amount)? ?(?:of)? ?(?:\d+ )?(?:input )?(?:tokens|context)|range of input length|max(?:imum)? size: \d+ tokens|token limit|reduce (?:the length|your (?:message|prompt|input))|(?:prompt|输入).{0,20}(?:超长|过长|超出)/i,
+      /(?:input|prompt) token count|token count (?:of \d+ )?exceeds|prompt exceeds|exceeds? the (?:maximum|max|limit|available)(?: number| amount)? ?(?:of)? ?(?:\d+ )?(?:input )?(?:tokens|context)|range of input length|max(?:imum)? size: \d+ tokens|max (?:message )?tokens allowed|exceeds? max message tokens|`?inputs`? (?:tokens|must have less)|token limit|reduce (?:the length|your (?:message|prompt|input))|(?:prompt|输入).{0,20}(?:超长|过长|超出)/i,
   },
   // A single request larger than the whole budget of a minute will never fit.
   {
@@ -116,14 +116,14 @@ export const failureRules: readonly FailureRule[] = [
     meaning: "filtered",
     providers: ["OpenAI", "Azure", "Google", "xAI", "Zhipu", "DashScope", "Bedrock", "Mistral"],
     code:
-      /content_?filter|content_?policy|responsibleai|responsible_ai|data_?inspection|guardrail|moderation|safety|prohibited_content|^1301$/,
+      /content_?filter|content_?policy|responsibleai|responsible_ai|data_?inspection|guardrail|moderation|safety|prohibited_content|sensitive|^1301$/,
   },
   {
     meaning: "filtered",
     providers: ["OpenRouter", "Azure", "DashScope", "xAI", "Moonshot", "DeepSeek", "LiteLLM"],
     status: isNotServerError,
     text:
-      /content.?(?:management.)?(?:policy|filter|policies)|\bflagged\b|requires moderation|inappropriate content|content exists risk|high risk|usage (?:guidelines|policy|policies)|safety (?:system|filter|check|reasons)|violat(?:e|es|ed|ing|ion) .{0,40}(?:polic|guideline|terms)|sensitive (?:content|information|words)|不安全|敏感/i,
+      /content.?(?:management.)?(?:policy|filter|policies)|\bflagged\b|requires moderation|inappropriate content|content exists risk|high risk|usage (?:guidelines|policy|policies)|safety (?:system|filter|check|reasons)|violat(?:e|es|ed|ing|ion) .{0,40}(?:polic|guideline|terms)|sensitive (?:content|information|words)|content (?:was |is )?blocked|prohibited.?content|new_sensitive|不安全|敏感/i,
   },
   // Images. Names of models contain "vision", so the word alone says nothing.
   {
@@ -140,10 +140,10 @@ export const failureRules: readonly FailureRule[] = [
   },
   {
     meaning: "image",
-    providers: ["vLLM", "llama.cpp", "Ollama", "Copilot"],
+    providers: ["vLLM", "llama.cpp", "Ollama", "Copilot", "Zhipu"],
     status: mayBeRequest,
     text:
-      /not a (?:multimodal|vision)|at most \d+ image|mmproj|vision (?:request|input|is not)|multimodal (?:input|data)/i,
+      /not a (?:multimodal|vision)|multi-?modal messages are not|only supports text|allowed values: \['text'\]|图片|at most \d+ image|mmproj|vision (?:request|input|is not)|multimodal (?:input|data)/i,
   },
   // The account.
   {
@@ -170,7 +170,7 @@ export const failureRules: readonly FailureRule[] = [
     providers: ["OpenAI", "xAI", "DashScope", "Moonshot"],
     status: is(402, 403, 429),
     text:
-      /credit balance|insufficient (?:balance|credit|funds|quota)|exceeded your current quota|(?:no|any|out of|used all(?: available)?) credits|billing|spending limit|account.{0,60}(?:suspended|arrears|overdue)|free (?:tier|quota).{0,60}exhausted|余额不足|欠费/i,
+      /credit balance|insufficient (?:balance|credit|funds|quota)|exceeded your current quota|(?:no|any|out of|used all(?: available)?) credits|billing|spending limit|key limit exceeded|account.{0,60}(?:suspended|arrears|overdue)|free (?:tier|quota).{0,60}exhausted|余额不足|欠费/i,
   },
   {
     meaning: "quota",
@@ -184,9 +184,9 @@ export const failureRules: readonly FailureRule[] = [
   {
     meaning: "model",
     providers: ["OpenAI", "Azure", "Groq", "Mistral", "Copilot", "GitHub Models", "Zhipu"],
-    status: is(400, 403, 404, 422),
+    status: is(400, 403, 404, 410, 422),
     code:
-      /model_not_found|deploymentnotfound|invalid_model|unknown_model|model_not_supported|model_not_available|model_decommissioned|model_terms_required|model_permission|^1211$/,
+      /model_not_found|deploymentnotfound|invalid_model|unknown_model|model_not_supported|model_not_available|model_decommissioned|model_terms_required|model_permission|unsupported_api_for_model|^1211$/,
   },
   {
     meaning: "model",
@@ -203,9 +203,9 @@ export const failureRules: readonly FailureRule[] = [
   {
     meaning: "model",
     providers: ["OpenAI", "Ollama", "vLLM", "DeepSeek", "xAI", "LM Studio", "Moonshot", "Bedrock"],
-    status: is(400, 403, 404, 422),
+    status: is(400, 403, 404, 410, 422),
     text:
-      /models?\b.{0,100}(?:not found|does not exist|not exist|doesn't exist|is not available|identifier is invalid|decommissioned|has been (?:deprecated|removed|retired|shut down))|(?:no such|unknown|invalid|unsupported) model|not a valid model|(?:no|not|n't have) (?:permission|access|authorized).{0,40}model|not found the model|pull(?:ing)? it first|no models? loaded|failed to load model|模型不存在/i,
+      /models?\b(?:(?!tool|message|param|argument|input).){0,100}(?:not found|does not exist|not exist|doesn't exist|is not available|identifier is invalid|decommissioned|no longer (?:available|supported)|not accessible|has been (?:deprecated|removed|retired|shut down))|(?:no such|unknown|invalid|unsupported) model|not a valid model|(?:no|not|n't have) (?:permission|access|authorized).{0,40}model|not found the model|could not find model|not a chat model|only supported in v1\/responses|(?:the|requested|['"`]) model is not supported|pull(?:ing)? it first|no models? loaded|failed to load model|模型不存在/i,
   },
   // The key.
   { meaning: "key", providers: ["all"], status: is(401) },
@@ -233,10 +233,10 @@ export const failureRules: readonly FailureRule[] = [
   // With 400 only sentences that nothing else begins with.
   {
     meaning: "key",
-    providers: ["Google", "xAI"],
+    providers: ["Google", "xAI", "Groq"],
     status: is(400),
     text:
-      /^(?:api key (?:not valid|not found|expired|is)|(?:incorrect|invalid) api key|please pass a valid api key|missing or invalid authorization|user location is not supported)/im,
+      /^(?:api key (?:not valid|not found|expired|is)|(?:incorrect|invalid) api key|please pass a valid api key|missing or invalid authorization|user location is not supported|organization has been restricted)/im,
   },
   // Load and outages.
   {
