@@ -273,15 +273,15 @@ function adaptationFor(error: unknown, sent: SentRequest): Adaptation | undefine
   if (!(error instanceof ProviderError)) return undefined;
   const reason = error.text.slice(0, 300);
   const part = refusedPart(error, sent);
-  if (meaningOf(error) === "image" && part !== "message_fields") {
+  const isImage = meaningOf(error) === "image" && part !== "message_fields";
+  if (part === "images" || isImage) {
     if (!sent.parts.has("images")) return undefined;
     // Only a model that says it sees no images is spared them from now on: one user's broken image must not
     // take away everybody's.
-    return part === "images" && !isAboutOneImage(error.text)
-      ? { part, reason, once: false }
-      : { part: "images", reason, once: true, note: unreadableImage };
+    const once = part !== "images" || isAboutOneImage(error.text);
+    return { part: "images", reason, once, ...(once && { note: unreadableImage }) };
   }
-  if (part !== undefined) return { part, reason, once: part === "images" };
+  if (part !== undefined) return { part, reason, once: false };
   const tool = refusedTool(error, sent);
   return tool === undefined ? undefined : { tool, reason, once: false };
 }

@@ -252,7 +252,7 @@ export const failureRules: readonly FailureRule[] = [
     providers: ["llama.cpp", "LM Studio", "vLLM", "Ollama", "LiteLLM"],
     status: isLate,
     text:
-      /roles? must alternate|jinja|chat template|template error|invalid role|unsupported role|does not support|not supported|unsupported|tool call id was|invalid (?:argument|parameter|request\b|grammar|json schema)|badrequesterror|invalid_request/i,
+      /roles? must alternate|only user and assistant|jinja|chat template|template error|invalid role|unsupported role|does not support|not supported|unsupported|tool call id was|invalid (?:argument|parameter|request\b|grammar|json schema)|badrequesterror|invalid_request/i,
   },
   {
     meaning: "down",

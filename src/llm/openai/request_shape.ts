@@ -110,7 +110,8 @@ export function refusedPart(
     return /message|tools?[\[.]/i.test(param) ? false : refusals[part].named.test(param);
   });
   if (byParam) return byParam;
-  const saysWhy = codes.some((code) => /^(?:unsupported|unknown)_|extra_forbidden/.test(code));
+  const saysWhy = param === "" &&
+    codes.some((code) => /^(?:unsupported|unknown)_|extra_forbidden/.test(code));
   for (const sentence of sentencesOf(text)) {
     const part = candidates.find((part) => {
       const { named, refused } = refusals[part];
