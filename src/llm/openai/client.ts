@@ -252,6 +252,8 @@ const maxAdaptations = 8;
 /** What is left out after it was refused: a part of the request, or one tool. */
 interface Adaptation {
   readonly part?: RequestPart;
+  /** Another part that would be refused for the same reason. */
+  readonly twin?: RequestPart;
   readonly tool?: string;
   /** What the provider said. */
   readonly reason: string;
@@ -263,8 +265,9 @@ interface Adaptation {
 
 const unreadableImage = "[An image was attached here. The model's provider could not read it.]";
 
-function applyTo(shape: RequestShape, { part, tool }: Adaptation): void {
+function applyTo(shape: RequestShape, { part, twin, tool }: Adaptation): void {
   if (part !== undefined) shape.leaveOut(part);
+  if (twin !== undefined) shape.leaveOut(twin);
   if (tool !== undefined) shape.leaveOutTool(tool);
 }
 
@@ -281,9 +284,21 @@ function adaptationFor(error: unknown, sent: SentRequest): Adaptation | undefine
     const once = part !== "images" || isAboutOneImage(error.text);
     return { part: "images", reason, once, ...(once && { note: unreadableImage }) };
   }
-  if (part !== undefined) return { part, reason, once: false };
+  if (part !== undefined) return { part, twin: twinOf(part, error.text), reason, once: false };
   const tool = refusedTool(error, sent);
   return tool === undefined ? undefined : { tool, reason, once: false };
+}
+
+/** The other name of a limit whose value is refused; a name that is refused is replaced by the other one. */
+function twinOf(part: RequestPart, text: string): RequestPart | undefined {
+  const twins = {
+    max_tokens: "max_completion_tokens",
+    max_completion_tokens: "max_tokens",
+  } as const;
+  if (part !== "max_tokens" && part !== "max_completion_tokens") return undefined;
+  return /too (?:large|high|big)|less than|at most|range|must be|非法/i.test(text)
+    ? twins[part]
+    : undefined;
 }
 
 /** Whether an error is about the image, not about a model that sees none. */

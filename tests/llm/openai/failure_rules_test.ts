@@ -5,48 +5,20 @@ import { Cooldowns } from "../../../src/llm/cooldowns.ts";
 import { defaultCooldown, type Model } from "../../../src/llm/catalog.ts";
 import { toFailure } from "../../../src/llm/failure.ts";
 import { failureRules, type Meaning, meaningOf } from "../../../src/llm/openai/failure_rules.ts";
-import { readChunk } from "../../../src/llm/openai/chunk.ts";
-import {
-  errorInStream,
-  errorOfResponse,
-  type ProviderError,
-} from "../../../src/llm/openai/provider_error.ts";
+import { errorInStream } from "../../../src/llm/openai/provider_error.ts";
+import { type KnownError, providerErrors, readError } from "../../support/llm/providers/errors.ts";
 
 const provider = { name: "p", headers: {}, stallMs: 1000, totalMs: 1000 };
 const model: Model = { name: "m", id: "m-1", provider };
 
-/** What an error means, its HTTP status (undefined: inside a stream), and its body. */
-type KnownError = readonly [meaning: Meaning, status: number | undefined, body: string];
-
-/** The errors of provider_errors.txt by provider. */
-function readKnownErrors(): Readonly<Record<string, readonly KnownError[]>> {
-  const known: Record<string, KnownError[]> = {};
-  let errors: KnownError[] = [];
-  const text = Deno.readTextFileSync(new URL("provider_errors.txt", import.meta.url));
-  for (const line of text.trim().split("\n").slice(2)) {
-    if (line.startsWith("# ")) known[line.slice(2)] = errors = [];
-    const parts = /^(\w+) (\d{3}|stream) (.+)$/.exec(line);
-    if (!parts) continue;
-    const [, meaning, status, body] = parts;
-    errors.push([meaning as Meaning, status === "stream" ? undefined : Number(status), body!]);
-  }
-  return known;
-}
-
-/** An error as the client reads it: by its status, or inside a stream where there is none. */
-async function errorOf(status: number | undefined, body: unknown): Promise<ProviderError> {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  if (status === undefined) return errorInStream(readChunk(JSON.parse(`{"error":${text}}`)).error);
-  return await errorOfResponse(new Response(text, { status }));
-}
-
-const providerErrors = readKnownErrors();
-
 for (const [name, errors] of Object.entries(providerErrors)) {
   Deno.test(`what the errors of ${name} mean`, async () => {
-    for (const [meaning, status, body] of errors) {
-      const error = await errorOf(status, body);
-      assert.equal(meaningOf(error), meaning, `${status} ${JSON.stringify(body)}`);
+    for (const known of errors) {
+      assert.equal(
+        meaningOf(await readError(known)),
+        known.meaning,
+        `${known.status} ${known.body}`,
+      );
     }
   });
 }
@@ -60,30 +32,29 @@ const ofOneRequest: ReadonlySet<Meaning> = new Set([
   "request",
 ]);
 
-Deno.test("nothing about one request puts a model into cooldown", async () => {
+/** How long a model cools down after an error, milliseconds. */
+async function cooldownAfter(known: KnownError): Promise<number> {
+  const cooldowns = new Cooldowns(defaultCooldown);
+  const failure = toFailure(await readError(known), { model, now: 0 });
+  cooldowns.failed(model.name, { failure, startedAt: 0, now: 0 });
+  return cooldowns.remaining(model.name, 0).ms;
+}
+
+Deno.test("nothing about one request puts a model into cooldown, all else does", async () => {
   const all = Object.values(providerErrors).flat();
-  const own = all.filter(([meaning]) => ofOneRequest.has(meaning));
-  assert.ok(own.length > 60);
-  for (const [, status, body] of own) {
-    const cooldowns = new Cooldowns(defaultCooldown);
-    const failure = toFailure(await errorOf(status, body), { model, now: 0 });
-    cooldowns.failed(model.name, { failure, startedAt: 0, now: 0 });
-    assert.equal(cooldowns.remaining(model.name, 0).ms, 0, JSON.stringify(body));
-  }
-  for (const [meaning, status, body] of all.filter(([meaning]) => !ofOneRequest.has(meaning))) {
-    const cooldowns = new Cooldowns(defaultCooldown);
-    const failure = toFailure(await errorOf(status, body), { model, now: 0 });
-    cooldowns.failed(model.name, { failure, startedAt: 0, now: 0 });
-    assert.ok(cooldowns.remaining(model.name, 0).ms > 0, `${meaning} ${JSON.stringify(body)}`);
+  assert.ok(all.filter(({ meaning }) => ofOneRequest.has(meaning)).length > 60);
+  for (const known of all) {
+    const cools = await cooldownAfter(known) > 0;
+    assert.equal(cools, !ofOneRequest.has(known.meaning), `${known.meaning} ${known.body}`);
   }
 });
 
 Deno.test("every class of failure is known of every provider that has it", () => {
   const hosted = Object.entries(providerErrors).filter(([name]) =>
-    !["Ollama", "vLLM", "llama.cpp", "LM Studio"].includes(name)
+    !/^(?:Ollama|vLLM|llama\.cpp|LM Studio|Others.*)$/.test(name)
   );
   for (const [name, errors] of hosted) {
-    const known = new Set(errors.map(([meaning]) => meaning));
+    const known = new Set(errors.map(({ meaning }) => meaning));
     for (const meaning of ["too_long", "key", "model", "busy", "down"] as const) {
       assert.ok(known.has(meaning), `${name}: ${meaning}`);
     }
@@ -137,15 +108,16 @@ Deno.test("what users and models write does not decide what an error means", asy
       }],
     ];
     for (const [meaning, status, body] of echoes) {
-      assert.equal(meaningOf(await errorOf(status, body)), meaning, JSON.stringify(body));
+      const text = JSON.stringify(body);
+      assert.equal(meaningOf(await readError({ status, body: text })), meaning, text);
     }
   }
 });
 
 Deno.test("every rule decides at least one known error", async () => {
   const deciding = new Set<number>();
-  for (const [, status, body] of Object.values(providerErrors).flat()) {
-    const error = await errorOf(status, body);
+  for (const known of Object.values(providerErrors).flat()) {
+    const error = await readError(known);
     const { codes, text, page } = error;
     deciding.add(failureRules.findIndex((rule) =>
       (!rule.status || rule.status(error.status)) &&

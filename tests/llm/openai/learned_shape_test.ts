@@ -113,6 +113,14 @@ Deno.test("several refused parameters are left out one after the other", async (
   assert.equal(scene.bodies.length, 5);
 });
 
+Deno.test("a limit whose value is refused is left out under both of its names", async () => {
+  await using scene = new Scene({ max_output: 500_000 });
+  scene.llm.when(({ max_tokens }) => max_tokens !== undefined, refusing("max_tokens is too large"));
+  await scene.ask();
+  assert.equal(scene.bodies.length, 2);
+  assert.equal(scene.bodies[1]!.max_completion_tokens, undefined);
+});
+
 Deno.test("what did not help is not remembered", async () => {
   await using scene = new Scene();
   const refusal = refusing("Unsupported parameter: 'tools' is not supported with this model.");
