@@ -8,6 +8,7 @@ import type { Meaning } from "../../src/llm/openai/failure_rules.ts";
 import type { RequestPart } from "../../src/llm/openai/request_shape.ts";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { providerErrors } from "../support/llm/providers/errors.ts";
+import { gatewayProviders } from "../support/llm/providers/gateways.ts";
 import { hostedProviders } from "../support/llm/providers/hosted.ts";
 import { localProviders } from "../support/llm/providers/local.ts";
 import type { ModelAnswer, ProviderProfile, Refusal } from "../support/llm/providers/profile.ts";
@@ -80,7 +81,9 @@ function refusedParts(server: ProviderServer): readonly string[] {
     .map(({ refusal }) => JSON.stringify(refusal!.body));
 }
 
-for (const profile of [...hostedProviders, ...localProviders]) {
+const profiles = [...hostedProviders, ...gatewayProviders, ...localProviders];
+
+for (const profile of profiles) {
   const { name, learns = [], reportsUsage = true } = profile;
 
   Deno.test(`${name}: a conversation with two rounds of tools`, async () => {
@@ -191,11 +194,10 @@ const all = [
   "reasoning_effort",
 ];
 
-/** The provider's errors with an HTTP status. */
+/** The provider's errors of one meaning; status 200 stands for an error inside a stream. */
 function errorsOf(name: string, meaning: Meaning): readonly Refusal[] {
-  return providerErrors[name]!
-    .filter((known) => known.meaning === meaning && known.status !== undefined)
-    .map(({ status, body }) => ({ status: status!, body }));
+  return providerErrors[name]!.filter((known) => known.meaning === meaning)
+    .map(({ status = 200, body }) => ({ status, body }));
 }
 
 /** Whether a request has none of these parts. */
@@ -206,9 +208,34 @@ function leavesOut(
   return parts.every((part) => body[part] === undefined);
 }
 
+for (const name of ["Moonshot", "Google", "DeepSeek"]) {
+  Deno.test(`${name} takes over in the middle of a turn that another model began`, async () => {
+    const profile = profiles.find((profile) => profile.name === name)!;
+    await using first = new ProviderServer(profiles.find(({ name }) => name === "OpenAI")!);
+    await using second = new ProviderServer(profile);
+    const provider = { api_key: "test-key" };
+    await using folder = new ModelsFolder({
+      first: { server: first, provider },
+      second: { server: second, provider },
+    });
+    await using gateway = await TestGateway.start({ llm: "echo", config: folder.config });
+    await using adapter = await gateway.connect();
+    const odd = { status: 400, body: { error: { message: "Something is odd" } } };
+    first.next(turn[0]!, odd, odd);
+    second.next(turn[1]!, turn[2]!);
+    const { terminal } = await adapter.replyTo(adapter.say("What time is it?"));
+    assert.equal(terminal.content, "Let me look.\n\nTokyo is ahead.", JSON.stringify(terminal));
+    assert.equal(terminal.model, "second");
+    const { body } = second.requests.at(-1)!;
+    assert.match(JSON.stringify(body.messages), /Called current_time/, "what the other one did");
+    assert.equal(body.messages.filter(({ tool_calls }) => tool_calls).length, 1);
+    assert.ok(!JSON.stringify(second.requests).includes("STRICT"));
+  });
+}
+
 for (const name of ["Moonshot", "Google", "OpenRouter"]) {
   Deno.test(`${name}: its fields are sent back also by a gateway that was killed and restarted`, async () => {
-    const profile = hostedProviders.find((profile) => profile.name === name)!;
+    const profile = profiles.find((profile) => profile.name === name)!;
     await using scene = new Scene(profile);
     const { server } = scene;
     await using data = new TempFolder();

@@ -4,17 +4,17 @@
  */
 
 import type { ChatRequest } from "../chat_request.ts";
-import { type ModelAnswer, openAiRefusal, type ProviderProfile, type Refusal } from "./profile.ts";
+import {
+  bearer,
+  type ModelAnswer,
+  openAiRefusal,
+  type ProviderProfile,
+  type Refusal,
+  signature,
+  unsupported,
+} from "./profile.ts";
 import { pieces, spoken, tagged, wholeCalls } from "./stream.ts";
 
-const bearer = { authorization: "Bearer test-key" };
-
-/** OpenAI's refusal of a parameter. */
-const unsupported = (name: string) =>
-  openAiRefusal(`Unsupported parameter: '${name}' is not supported with this model.`, {
-    param: name,
-    code: "unsupported_parameter",
-  });
 const unrecognized = (name: string) =>
   openAiRefusal(`Unrecognized request argument supplied: ${name}`);
 /** Pydantic's refusal of a field (Mistral). */
@@ -43,7 +43,6 @@ const assistants = ({ messages }: ChatRequest) =>
     .filter(({ message: { role } }) => role === "assistant");
 
 const filters = { content_filter_offsets: { check_offset: 0 } };
-const signature = (answerIndex: number) => `EjQKMgEMOdbH${answerIndex}+/==`;
 const xaiRefusal = (error: string): Refusal => ({
   status: 400,
   body: { code: "Client specified an invalid argument", error },
@@ -309,90 +308,6 @@ const dashScope: ProviderProfile = {
   },
 };
 
-const thought = (text: string) => ({
-  type: "reasoning.text",
-  text,
-  format: "anthropic-claude-v1",
-  index: 0,
-});
-
-const openRouter: ProviderProfile = {
-  name: "OpenRouter",
-  path: "/api/v1",
-  headers: { ...bearer, "http-referer": "https://example.org" },
-  parameters: ["stream_options", "max_tokens", "tool_choice", "parallel_tool_calls"],
-  unknownParameter: () => ({
-    status: 404,
-    body: {
-      error: { message: "No endpoints found that can handle the requested parameters.", code: 404 },
-    },
-  }),
-  sentBack: ({ reasoning = "" }, answer) => ({
-    message: {
-      reasoning,
-      reasoning_details: [{ ...thought(reasoning), signature: signature(answer) }],
-    },
-  }),
-  callId: (answer, position) => `tool_0_current_time_${answer}${position}`,
-  style: {
-    preamble: ": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n",
-    keepAlive: ": OPENROUTER PROCESSING\n\n",
-    chunkFields: { provider: "Acme" },
-    speech: ({ reasoning = "", text = "" }, answer) => [
-      ...pieces(reasoning).map((piece) => ({
-        content: "",
-        reasoning: piece,
-        reasoning_details: [thought(piece)],
-      })),
-      {
-        content: "",
-        reasoning: null,
-        reasoning_details: [{ ...thought(""), text: undefined, signature: signature(answer) }],
-      },
-      ...pieces(text).map((content) => ({ content })),
-    ],
-    usage: "finish",
-  },
-};
-
-const gitHubModels: ProviderProfile = {
-  name: "GitHub Models",
-  path: "/inference",
-  headers: { ...bearer, accept: "text/event-stream, application/json" },
-  parameters: ["stream_options", "max_tokens", "tool_choice"],
-  unknownParameter: (name) => ({
-    status: 400,
-    body: {
-      error: {
-        code: "unknown_parameter",
-        message: `Unrecognized request argument supplied: ${name}`,
-      },
-    },
-  }),
-  style: { opening: "filter", chunkFields: filters, space: false },
-};
-
-const copilot: ProviderProfile = {
-  name: "Copilot",
-  path: "",
-  headers: { ...bearer, "copilot-integration-id": "vscode-chat", "editor-version": "x/1" },
-  parameters: ["stream_options", "max_tokens", "tool_choice"],
-  unknownParameter: unsupported,
-  sentBack: ({ reasoning }, answer) => ({
-    message: { reasoning_text: reasoning, reasoning_opaque: signature(answer) },
-  }),
-  callId: (answer, position) => `tooluse_${answer}_${position}abcdefghijklmnop`,
-  style: {
-    opening: "filter",
-    speech: (answer, index) => [
-      ...spoken("reasoning_text")({ ...answer, text: "" }),
-      { content: null, reasoning_opaque: signature(index) },
-      ...spoken()(answer),
-    ],
-    usage: "finish",
-  },
-};
-
 export const hostedProviders: readonly ProviderProfile[] = [
   openAi,
   azure,
@@ -406,7 +321,4 @@ export const hostedProviders: readonly ProviderProfile[] = [
   moonshot,
   zhipu,
   dashScope,
-  openRouter,
-  gitHubModels,
-  copilot,
 ];

@@ -84,47 +84,9 @@ const lmStudio: ProviderProfile = {
   style: { speech: tagged("think"), done: false, newline: "\r\n" },
 };
 
-const liteLlm: ProviderProfile = {
-  name: "LiteLLM",
-  path: "",
-  headers: { authorization: "Bearer test-key" },
-  model: { model: "gemini-via-litellm", parallel_tool_calls: true },
-  parameters: usual,
-  unknownParameter: (name) =>
-    openAiRefusal(
-      `litellm.UnsupportedParamsError: vertex does not support parameters: ['${name}'], for ` +
-        "model=x. To drop these, set `litellm.drop_params=True`. Received Model Group=x\n" +
-        "Available Model Group Fallbacks=None",
-      { type: "None", code: "400" },
-    ),
-  sentBack: ({ reasoning, calls = [] }) => ({
-    message: { reasoning_content: reasoning },
-    calls: calls.map((_, position) => ({
-      provider_specific_fields: { thought_signature: `sig${position}` },
-      function: { provider_specific_fields: { thought_signature: `sig${position}` } },
-    })),
-  }),
-  // LiteLLM hides a signature in the id, too.
-  callId: (answer, position) =>
-    `call_${answer}${position}__thought__EjQKMgEMOdbH+/JChLX75QUCJjyYlm==`,
-  style: {
-    speech: spoken("reasoning_content"),
-    calls: (calls) =>
-      calls.map(({ id, name, arguments: given }, index) => {
-        const provider_specific_fields = { thought_signature: `sig${index}` };
-        const called = { name, arguments: JSON.stringify(given), provider_specific_fields };
-        return {
-          tool_calls: [{ index, id, type: "function", function: called, provider_specific_fields }],
-        };
-      }),
-  },
-  learns: ["parallel_tool_calls"],
-};
-
 export const localProviders: readonly ProviderProfile[] = [
   ollama,
   vllm,
   llamaCpp,
   lmStudio,
-  liteLlm,
 ];

@@ -113,3 +113,16 @@ export function openAiRefusal(
 export function hasImage({ content }: ChatMessage): boolean {
   return Array.isArray(content) && content.some(({ type }) => type === "image_url");
 }
+
+/** The header that most providers want. */
+export const bearer = { authorization: "Bearer test-key" };
+
+/** OpenAI's refusal of a parameter. */
+export const unsupported = (name: string) =>
+  openAiRefusal(`Unsupported parameter: '${name}' is not supported with this model.`, {
+    param: name,
+    code: "unsupported_parameter",
+  });
+
+/** The signature of a thought. */
+export const signature = (answerIndex: number) => `EjQKMgEMOdbH${answerIndex}+/==`;

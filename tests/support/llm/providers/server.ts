@@ -82,7 +82,7 @@ export class ProviderServer implements AsyncDisposable {
         exchange.left.addEventListener("abort", () => resolve())
       );
     }
-    if ("status" in answer) return await sendJson(exchange, answer);
+    if ("status" in answer) return await sendError(exchange, answer);
     const answerIndex = this.#answers.length;
     this.#answers.push(answer);
     exchange.start(200, { "content-type": "text/event-stream" });
@@ -101,6 +101,14 @@ export class ProviderServer implements AsyncDisposable {
     if (missing) return { status: 401, body: { error: { message: `wrong ${missing[0]}` } } };
     return refusalOf(this.#profile, { body, answers: this.#answers });
   }
+}
+
+/** Sends an error; with status 200 as the first event of a stream. */
+async function sendError(exchange: HttpExchange, { status, body }: Refusal): Promise<void> {
+  if (status !== 200) return await sendJson(exchange, { status, body });
+  exchange.start(200, { "content-type": "text/event-stream" });
+  exchange.write(`event: error\ndata: {"error":${body}}\n\n`);
+  await exchange.end();
 }
 
 function close(connection: Deno.TcpConn): void {

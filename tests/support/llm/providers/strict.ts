@@ -91,10 +91,11 @@ function fieldsRefusal(
   answers: readonly ModelAnswer[],
 ): Refusal | undefined {
   const callers = messages.filter(({ tool_calls }) => tool_calls?.length);
-  const own = callers.slice(-answers.length || callers.length);
-  for (const [index, message] of own.entries()) {
-    const answer = answers[index];
-    if (!answer) return openAiRefusal("STRICT: a call that nobody made");
+  const foreign = callers.length - answers.length;
+  // Calls of another model, after a fallback, have no fields of this provider's.
+  if (foreign > 0 && missingFields) return missingFields(messages.indexOf(callers[0]!));
+  for (const [index, message] of callers.slice(foreign).entries()) {
+    const answer = answers[index]!;
     const { message: expected = {}, content = answer.text ?? null, calls } = sentBack(
       answer,
       index,
