@@ -1,4 +1,4 @@
-/** The entry of the program: the only place that ends the process. */
+/** The entry point: the only place that exits the process. */
 
 import { runCommandLine } from "./src/cli/main.ts";
 
@@ -6,7 +6,7 @@ if (import.meta.main) {
   try {
     Deno.exit(await runCommandLine(Deno.args));
   } catch (error) {
-    // Nothing may end without saying so: a rejection that nobody hears would end with exit code 0.
+    // Without this, an unhandled rejection could exit with code 0 and no message.
     console.error(error);
     Deno.exit(1);
   }

@@ -1,6 +1,6 @@
-"""The smallest adapter: registers, sends one message, prints the reply as it grows.
+"""A minimal adapter: registers, sends one message and prints the reply as it arrives.
 
-Needs `pip install websockets`. Run a gateway first: `npx -y deno@2.9.6 task start`.
+Requires `pip install websockets`. Start the gateway first: `npx -y deno@2.9.6 task start`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 /**
- * The smallest adapter: registers, sends one message, prints the reply as it grows.
- * Run a gateway first, then `deno run --allow-net examples/adapter.ts Hello`.
+ * A minimal adapter: registers, sends one message and prints the reply as it arrives.
+ * Start the gateway first, then run `deno run --allow-net examples/adapter.ts Hello`.
  */
 
 const content = Deno.args.join(" ") || "Hello Clara";

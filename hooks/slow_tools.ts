@@ -1,4 +1,4 @@
-/** A plugin: warns of tools that keep people waiting. See docs/plugins.md. */
+/** A plugin that warns about slow tools. See docs/plugins.md. */
 
 import type { Gateway } from "../src/automation/plugins/plugin.ts";
 

@@ -1,12 +1,14 @@
 /**
- * `deno task bench`: how fast the gateway is, in tables of Markdown, beside what the machine can do at
- * all. Nothing here is a test: the figures are for people. docs/performance.md has the last ones.
+ * `deno task bench`: how fast the gateway is, as Markdown tables, compared with what the machine
+ * can do at best. The figures are for people, not pass or fail; docs/performance.md has the latest
+ * ones.
  */
 
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { version } from "../src/config/version.ts";
 import { type Table, toMarkdown } from "./bench/figures.ts";
+import { compare } from "./bench/compare.ts";
 import { growth } from "./bench/growth.ts";
 import { idleAdapters } from "./bench/idle_adapters.ts";
 import { latency } from "./bench/latency.ts";
@@ -16,40 +18,47 @@ import { throughput } from "./bench/throughput.ts";
 
 const usage = `Usage: deno task bench [PART…] [--quick] [--minutes N] [--program FILE]
 
-Measures the gateway and prints tables of Markdown. Without a PART all are measured,
-which takes about a quarter of an hour; leave the machine alone meanwhile.
+Measures the gateway and prints Markdown tables. Without a PART it measures all,
+which takes about 15 minutes. Leave the machine idle meanwhile.
 
 Parts:
-  throughput  turns and frames a second, over 1, 20 and 200 adapters
-  latency     from a message to the model's request, from a delta to its frame
-  idle        memory of 1,000 and 10,000 adapters that say nothing
-  start       start-up and idle memory
-  growth      the cost of a turn against history, channels, sessions, queues
-  steady      memory under load over some minutes
+  throughput  turns and frames per second with 1, 20 and 200 adapters
+  latency     from a message to the model request, and from a delta to its frame
+  idle        memory of 1,000 and 10,000 silent adapters
+  start       start-up time and idle memory
+  growth      cost of a turn as history, channels, sessions and queues grow
+  steady      memory under load over several minutes
+  compare     this checkout against another one, alternating (needs --base)
 
 Options:
-  --quick         less of everything, for a first look
-  --minutes N     how long \`steady\` takes (10, with --quick 1)
-  --program FILE  the compiled program that \`start\` measures (dist/clara-gateway)
-  --help          this text`;
+  --quick         fewer and shorter measurements
+  --minutes N     duration of \`steady\` (default 10, with --quick 1)
+  --base FOLDER   the other checkout to compare with, such as a clone of the commit before
+  --rounds N      rounds of compare (default 5, with --quick 2)
+  --program FILE  the compiled program measured by \`start\` (default dist/clara-gateway)
+  --help          show this text`;
 
 interface Size {
   readonly quick: boolean;
   readonly minutes: number;
   readonly program?: string;
+  readonly base?: string;
+  readonly rounds: number;
 }
 
-type Part = (size: Size, say: (text: string) => void) => Promise<Table>;
+type Part = (size: Size, report: (text: string) => void) => Promise<Table>;
 
 const parts: Readonly<Record<string, Part>> = {
-  throughput: ({ quick }, say) =>
-    throughput(quick ? { warmUp: 1, seconds: 3 } : { warmUp: 3, seconds: 10 }, say),
-  latency: ({ quick }, say) => latency({ turns: quick ? 100 : 500 }, say),
-  idle: ({ quick }, say) => idleAdapters({ counts: quick ? [1_000] : [1_000, 10_000] }, say),
-  start: ({ quick, program }, say) => startUp({ runs: quick ? 3 : 10, program }, say),
-  growth: ({ quick }, say) =>
-    growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, say),
-  steady: ({ minutes }, say) => steady({ minutes }, say),
+  throughput: ({ quick }, report) =>
+    throughput(quick ? { warmUp: 1, seconds: 3 } : { warmUp: 3, seconds: 10 }, report),
+  latency: ({ quick }, report) => latency({ turns: quick ? 100 : 500 }, report),
+  idle: ({ quick }, report) => idleAdapters({ counts: quick ? [1_000] : [1_000, 10_000] }, report),
+  start: ({ quick, program }, report) => startUp({ runs: quick ? 3 : 10, program }, report),
+  growth: ({ quick }, report) =>
+    growth(quick ? { turns: 50, limit: 1_000 } : { turns: 200, limit: 100_000 }, report),
+  steady: ({ minutes }, report) => steady({ minutes }, report),
+  compare: ({ quick, base, rounds }, report) =>
+    compare({ base: base!, rounds, seconds: quick ? 3 : 6 }, report),
 };
 
 function fail(problem: string): never {
@@ -65,6 +74,8 @@ function readArguments() {
       options: {
         quick: { type: "boolean", default: false },
         minutes: { type: "string" },
+        base: { type: "string" },
+        rounds: { type: "string" },
         program: { type: "string" },
         help: { type: "boolean", default: false },
       },
@@ -84,14 +95,19 @@ if (unknown.length > 0) fail(`There is no part "${unknown[0]}".`);
 const minutes = Number(values.minutes ?? (values.quick ? 1 : 10));
 if (!(minutes > 0)) fail(`Cannot measure for "${values.minutes}" minutes.`);
 
-const size: Size = { quick: values.quick, minutes, program: values.program };
-const say = (text: string) => console.error(`… ${text}`);
+const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
+if (!(rounds > 0)) fail(`Cannot measure "${values.rounds}" rounds.`);
+const { quick, program, base } = values;
+if (positionals.includes("compare") && base === undefined) fail("compare needs --base FOLDER.");
+const size: Size = { quick, minutes, program, base, rounds };
+const report = (text: string) => console.error(`… ${text}`);
 console.log(
   `Clara gateway ${version} on Deno ${Deno.version.deno} (V8 ${Deno.version.v8}), ` +
     `${Deno.build.os} ${Deno.osRelease()}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ` +
     `${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${new Date().toISOString().slice(0, 10)}\n`,
 );
 for (const [name, measure] of Object.entries(parts)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
-  console.log(toMarkdown(await measure(size, say)));
+  const wanted = positionals.length > 0 ? positionals.includes(name) : name !== "compare";
+  if (!wanted) continue;
+  console.log(toMarkdown(await measure(size, report)));
 }

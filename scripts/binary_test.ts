@@ -1,8 +1,6 @@
 /**
- * Drives the compiled program from an empty folder, with no Deno on the PATH: a conversation, a
- * kill -9 in the middle of a turn and the reply after the restart, MCP servers, hooks, tasks and plugins in
- * both languages, systemd's protocol, backup and restore, an orderly end. `.ci/run` calls it with the
- * program's path in CLARA_TEST_BINARY.
+ * Tests the compiled program from an empty folder, without Deno on the PATH. `.ci/run` sets
+ * CLARA_TEST_BINARY to the path of the program.
  */
 
 import assert from "node:assert/strict";
@@ -12,7 +10,7 @@ import { lastText, textOf } from "../tests/support/llm/chat_request.ts";
 import { CommandFolder } from "../tests/support/process/command_folder.ts";
 import { EverythingServer } from "../tests/support/mcp/everything_server.ts";
 import { LlmServer } from "../tests/support/llm/server.ts";
-import { badServer, offered, toolTexts } from "../tests/support/mcp/mcp_folder.ts";
+import { badServer, offeredTools, toolResults } from "../tests/support/mcp/mcp_folder.ts";
 import { NotifyListener } from "../tests/support/process/notify_listener.ts";
 
 if (!Deno.env.has("CLARA_TEST_BINARY")) {
@@ -20,9 +18,8 @@ if (!Deno.env.has("CLARA_TEST_BINARY")) {
 }
 
 /**
- * An empty folder to run the program in; a shell and its tools are on the PATH, no Deno. Without a
- * memory by default: it would ask the model behind the turns, and take the replies that a test has
- * queued.
+ * Creates an empty folder to run the program in. The memory is off by default, because it would call the
+ * model in the background and consume replies that a test has queued.
  */
 function emptyFolder(): CommandFolder {
   return new CommandFolder({
@@ -32,12 +29,12 @@ function emptyFolder(): CommandFolder {
   });
 }
 
-/** Starts the gateway; resolves when it has logged its address. */
+/** Starts the gateway; resolves once it has logged its address. */
 async function start(folder: CommandFolder, env: Readonly<Record<string, string>> = {}) {
   const gateway = folder.spawn([], { env });
   try {
     const address = /"address":"([^"]+)"/;
-    const url = `ws://${address.exec(await gateway.shows(address))![1]}`;
+    const url = `ws://${address.exec(await gateway.waitForLine(address))![1]}`;
     return Object.assign(gateway, { url });
   } catch (error) {
     await gateway[Symbol.asyncDispose]();
@@ -45,7 +42,7 @@ async function start(folder: CommandFolder, env: Readonly<Record<string, string>
   }
 }
 
-/** Runs a command of the program to its end; gives what it printed. */
+/** Runs a command; returns its output. */
 async function command(
   folder: CommandFolder,
   words: readonly string[],
@@ -56,7 +53,7 @@ async function command(
   return out;
 }
 
-Deno.test("the binary holds a conversation on the echo model and ends in order", async () => {
+Deno.test("the binary holds a conversation with the echo model and stops cleanly", async () => {
   await using folder = emptyFolder();
   await using running = await start(folder);
   await using adapter = await AdapterClient.connect({ url: running.url });
@@ -68,7 +65,7 @@ Deno.test("the binary holds a conversation on the echo model and ends in order",
   assert.equal((await running.kill("SIGTERM")).code, 0);
 });
 
-Deno.test("the binary calls tools of a real HTTP model, and finishes a turn after kill -9", async () => {
+Deno.test("the binary calls tools for a model over HTTP, and finishes a turn after kill -9", async () => {
   await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   llm.reply(
@@ -98,7 +95,7 @@ Deno.test("the binary calls tools of a real HTTP model, and finishes a turn afte
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("the binary learns behind a turn, and knows it in the next one", async () => {
+Deno.test("the binary remembers a fact from one turn in the next", async () => {
   await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   const fact = "The user has a cat called Byron.";
@@ -119,7 +116,7 @@ Deno.test("the binary learns behind a turn, and knows it in the next one", async
   assert.ok(textOf(turn.body.messages[0]!).includes(fact));
 });
 
-Deno.test("the binary uses MCP servers over all transports, also one that was started anew", async () => {
+Deno.test("the binary uses MCP servers over all transports, and reconnects to a restarted one", async () => {
   await using folder = emptyFolder();
   await using llm = await LlmServer.start();
   await using sse = await EverythingServer.start("sse");
@@ -135,7 +132,7 @@ Deno.test("the binary uses MCP servers over all transports, also one that was st
     llm.reply({ toolCalls }, { text: "done" });
     const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
     assert.equal(terminal.content, "done");
-    return toolTexts(llm.requests[from + 1]!.body);
+    return toolResults(llm.requests[from + 1]!.body);
   };
   const texts = await call("stdio__garbage", "http__echo", "sse__echo");
   assert.deepEqual(texts, ["said", "Echo: hi", "Echo: hi"]);
@@ -144,7 +141,7 @@ Deno.test("the binary uses MCP servers over all transports, also one that was st
   assert.match((await call("http__echo"))[0]!, /hi/);
 });
 
-Deno.test("the binary tells systemd how it is, and backs up and restores its store", async () => {
+Deno.test("the binary notifies systemd, and backs up and restores its store", async () => {
   await using folder = emptyFolder();
   await using manager = new NotifyListener(`${folder.path}/notify`);
   const at = (name: string) => `${folder.path}/${name}`;
@@ -169,7 +166,7 @@ Deno.test("the binary tells systemd how it is, and backs up and restores its sto
   assert.deepEqual(lines.map(({ content }) => content), ["Keep this", "Keep this"]);
 });
 
-/** All that TypeScript has and JavaScript has not, as far as one file goes. */
+/** TypeScript syntax of all kinds in one file. */
 const typed = `
 import type { Gateway, HookEvent } from "../src/automation/plugins/plugin.ts";
 import { Plugin } from "../src/automation/plugins/plugin.ts";
@@ -232,7 +229,7 @@ tasks:
   - { name: tick, type: interval, interval: 1, command: 'echo "$CLARA_TASK_NAME at $CLARA_FIRE_AT"' }`,
 };
 
-Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tells how they went", async () => {
+Deno.test("the binary runs hooks, tasks and plugins, also in TypeScript, and shows their results", async () => {
   await using folder = emptyFolder();
   for (const [name, text] of Object.entries(files)) {
     await Deno.mkdir(`${folder.path}/hooks/lib`, { recursive: true });
@@ -241,19 +238,21 @@ Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tell
   await using llm = await LlmServer.start();
   llm.reply({ toolCalls: [{ name: "count_up", arguments: { by: 41 } }] }, { text: "Counted." });
   await using running = await start(folder, { OPENAI_BASE_URL: llm.url });
-  const logged = (pattern: RegExp) => running.shows(pattern);
-  await logged(/broken\.ts.*left out/);
-  // Told by its name, not by its whole text.
-  await logged(/relative\.ts.*left out.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/);
-  await logged(/throws\.ts.*left out.*on its line/);
+  const logged = (pattern: RegExp) => running.waitForLine(pattern);
+  await logged(/Cannot load plugin .*broken\.ts/);
+  // The error names the file instead of quoting the whole module.
+  await logged(
+    /Cannot load plugin .*relative\.ts.*"\.\/lib\/word\.js\\".* from .*\/hooks\/relative\.ts/,
+  );
+  await logged(/Cannot load plugin .*throws\.ts.*on its line/);
   await using adapter = await AdapterClient.connect({ url: running.url });
   await adapter.replyTo(adapter.say("Count", { userId: "Ada" }));
-  assert.ok(offered(llm.requests[0]!.body).includes("count_up"));
-  assert.deepEqual(toolTexts(llm.requests[1]!.body), ["counted 42 b.c"]);
+  assert.ok(offeredTools(llm.requests[0]!.body).includes("count_up"));
+  assert.deepEqual(toolResults(llm.requests[1]!.body), ["counted 42 b.c"]);
   await logged(/plain hello Ada/);
   await logged(/typed good 2 Counted\. false/);
   await logged(/"text":"ticks"/);
-  await logged(/Task \\"tick\\" ran/);
+  await logged(/Task \\"tick\\" finished/);
 
   const at = ["--url", running.url];
   const list = await command(folder, ["hooks", "list", ...at]);
@@ -266,6 +265,6 @@ Deno.test("the binary runs hooks, tasks and plugins, in TypeScript too, and tell
   const ticks = await command(folder, ["tasks", "results", "tick", ...at]);
   assert.match(ticks, /^(\S+Z {2}tick {2}for (\S+Z) {2}ok .*\n {4}tick at \2\n)+$/);
   assert.equal((await running.kill("SIGTERM")).code, 0);
-  // No gateway runs: what was kept is shown.
+  // Without a gateway the stored results are shown.
   assert.equal(await command(folder, results, { CLARA_GATEWAY_PORT: "9" }), shown);
 });

@@ -1,12 +1,12 @@
 /**
- * Makes the one executable: bundles the program into a few small files, so that only what is used of the
- * packages gets in, then puts them on Deno's base binary. `deno task compile` makes the one for this
- * machine, `deno task release` the archives of all platforms with their checksums, in `dist/`.
+ * Builds the executable: bundles the program, so that only the used parts of packages are included, and
+ * appends it to Deno's base binary. `deno task compile` builds it for this machine, `deno task release`
+ * builds archives for all platforms with checksums, in `dist/`.
  *
  *     deno task compile [--output FILE] [--deno "COMMAND"]
  *     deno task release [--target linux-x64]… [--deno "COMMAND"]
  *
- * `--deno` names another Deno that compiles; the one that runs this script always bundles.
+ * `--deno` compiles with another Deno; the one that runs this script always bundles.
  */
 
 import { basename, dirname, join } from "node:path";
@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const dist = join(root, "dist");
 
-/** The platforms of a release, by the names of its files. */
+/** Targets of a release, by the name in their archives. */
 const targets: Readonly<Record<string, string>> = {
   "linux-x64": "x86_64-unknown-linux-gnu",
   "linux-arm64": "aarch64-unknown-linux-gnu",
@@ -26,9 +26,9 @@ const targets: Readonly<Record<string, string>> = {
 };
 
 /**
- * What the program may do. It runs what its operator configures (MCP servers, hooks, plugins), and files
- * and addresses are settings, so none of these can be narrowed; docs/deploy.md says what they are for.
- * Importing code from the network is not among them, nor what only `--allow-all` gives.
+ * The permissions of the program. MCP servers, hooks, plugins, files and addresses are all configured by
+ * the operator, so none of these can be narrowed; docs/deploy.md says what they are for. Importing code
+ * from the network is not allowed, nor anything that only `--allow-all` grants.
  */
 const permissions = ["net", "read", "write", "env", "run", "sys", "ffi"]
   .map((name) => `--allow-${name}`);
@@ -41,32 +41,32 @@ const compileFlags = [
   "--deny-import",
   "--no-prompt",
   "--unstable-worker-options",
-  // Plugins may use packages of a node_modules folder beside them.
+  // Plugins may use packages from a node_modules folder next to them.
   "--node-modules-dir=manual",
-  // The cache would be a file of a known name in the shared temporary folder, which anybody on the
-  // machine could put there first: code that the program then runs.
+  // The cache would be a file with a known name in the shared temporary folder. Any user of the machine
+  // could create it first, with code that the program would then run.
   "--no-code-cache",
 ];
 
 class CompileError extends Error {}
 
-/** Runs a program in a folder. @throws {CompileError} with what it said when it fails. */
+/** Runs a program in a folder. @throws {CompileError} with its output if it fails. */
 async function run(command: readonly string[], folder: string): Promise<void> {
   const [program = "", ...args] = command;
   const { success, stdout, stderr } = await new Deno.Command(program, { args, cwd: folder })
     .output();
   if (success) return;
-  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  const text = said.split("Stack backtrace:")[0]!.trim();
+  const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+  const text = output.split("Stack backtrace:")[0]!.trim();
   throw new CompileError(`Cannot run "${basename(program)} ${args[0]}":\n${text}`);
 }
 
-/** The oldest Deno whose `bundle` can do it: 2.4 stumbles over JSON in packages. */
+/** The oldest Deno whose `bundle` works: 2.4 fails on JSON files in packages. */
 const bundlesFrom = "2.9";
 
 /**
- * Bundles the program; what it imports lazily stays in files of its own, read when needed. Not minified:
- * that would save 5 ms of the start and 2 % of the size, and people's stack traces would say nothing.
+ * Bundles the program; lazy imports stay in separate files. It is not minified: that would save 5 ms of
+ * start-up time and 2 % of the size, but make stack traces useless.
  */
 async function bundle(folder: string): Promise<string> {
   const { deno } = Deno.version;
@@ -81,7 +81,7 @@ async function bundle(folder: string): Promise<string> {
   return join(folder, "main.js");
 }
 
-/** Compiles the bundle. @throws {CompileError} that says what to do about a missing base binary. */
+/** Compiles the bundle. @throws {CompileError} that says what to do if the base binary is missing. */
 async function compile(
   entry: string,
   options: { readonly deno: readonly string[]; readonly target?: string; readonly output: string },
@@ -91,32 +91,32 @@ async function compile(
   const platform = target ? ["--target", target] : [];
   try {
     const command = [...deno, "compile", ...compileFlags, ...platform, "--output", output, entry];
-    // Where the bundle lies there is no node_modules folder that would be packed in.
+    // Runs next to the bundle, where there is no node_modules folder that would be included.
     await run(command, dirname(entry));
   } catch (error) {
     const text = (error as Error).message;
     if (!/denort|base binary/i.test(text)) throw error;
     throw new CompileError(
       `Cannot compile for ${target ?? "this platform"}: Deno's base binary (denort) could not be ` +
-        "downloaded. Let this machine reach the host named below, or set DENORT_BIN to a denort " +
-        `of the very same Deno version and platform.\n${text}`,
+        "downloaded. Allow access to the host named below, or set DENORT_BIN to a denort " +
+        `of exactly the same Deno version and platform.\n${text}`,
     );
   }
 }
 
-/** Starts the new program once: a base binary of another Deno version gives one that cannot start. */
-async function proveStart(program: string): Promise<void> {
+/** Starts the new program once: with a base binary of another Deno version it would not start. */
+async function verifyStart(program: string): Promise<void> {
   try {
     await run([program, "--version"], dirname(program));
   } catch (error) {
     const base = Deno.env.get("DENORT_BIN");
-    const advice = base ? ` Is DENORT_BIN="${base}" of the very same Deno version?` : "";
+    const advice = base ? ` Does DENORT_BIN="${base}" have exactly the same Deno version?` : "";
     await Deno.remove(program);
     throw new CompileError(`The compiled program does not start.${advice}\n${errorText(error)}`);
   }
 }
 
-/** Makes a platform's archive; gives its name. */
+/** Creates a platform's archive and returns its name. */
 async function pack(name: string, folder: string, program: string): Promise<string> {
   const archive = `clara-gateway-${name}.tar.gz`;
   for (const file of ["LICENSE", "README.md", "CHANGELOG.md"]) {
@@ -138,8 +138,8 @@ async function release(
 ): Promise<void> {
   if (Deno.env.get("DENORT_BIN") && names.length > 1) {
     throw new CompileError(
-      "Cannot release for several platforms with DENORT_BIN set: it is the base binary of one. " +
-        "Unset it, or name that platform with --target.",
+      "Cannot release for several platforms with DENORT_BIN: it is the base binary of one. " +
+        "Unset it, or name its platform with --target.",
     );
   }
   await Deno.mkdir(dist, { recursive: true });
@@ -182,7 +182,7 @@ async function main(): Promise<void> {
   const unknown = names.find((name) => !(name in targets));
   if (unknown) {
     const known = Object.keys(targets).join(", ");
-    throw new CompileError(`Cannot compile for "${unknown}": there are ${known}`);
+    throw new CompileError(`Cannot compile for "${unknown}": expected one of ${known}`);
   }
   const folder = await Deno.makeTempDir({ prefix: "clara_bundle_" });
   try {
@@ -191,7 +191,7 @@ async function main(): Promise<void> {
     const suffix = Deno.build.os === "windows" ? ".exe" : "";
     const output = values.output ?? join(dist, `clara-gateway${suffix}`);
     await compile(entry, { deno, output });
-    await proveStart(output);
+    await verifyStart(output);
     console.log(`${output}: ${await megabytes(output)}`);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,29 +1,45 @@
 /**
- * Writes what is made from the code: the table of settings in README.md, and the JSON Schema and
- * AsyncAPI documents of the protocol under docs/. With `--check` it writes nothing and fails where
- * a file is not current.
+ * Writes the files under docs/ that are generated from the code: docs/settings.md, and the JSON Schema
+ * and AsyncAPI documents of the protocol. With `--check` it writes nothing and fails if a file is stale.
  */
 
 import * as z from "zod";
 import * as clara1 from "../src/protocol/clara1.ts";
 import * as claraPy from "../src/protocol/clara_py.ts";
 import { mcpRequests, mcpResponses } from "../src/protocol/mcp_frames.ts";
-import type { Setting } from "../src/config/setting.ts";
-import { settings } from "../src/config/settings.ts";
+import type { SettingTable } from "../src/config/setting.ts";
+import { settingGroups } from "../src/config/settings.ts";
 import { version } from "../src/config/version.ts";
 
 const check = Deno.args.includes("--check");
 let stale = 0;
 
-function settingsTable(): string {
-  const rows = (Object.values(settings) as Setting<unknown>[]).map(({ env, flag, shown, help }) => {
-    const name = flag ? `\`${env}\` (\`--${flag}\`)` : `\`${env}\``;
+const settingsIntro = `# Settings
+
+<!-- Generated from src/config/settings.ts by \`deno task generate\`. Do not edit. -->
+
+Set these in the environment or in a \`.env\` file. A command-line flag overrides the environment, and the
+environment overrides \`.env\`. If settings are invalid, the gateway lists them all, with the allowed
+values, and does not start. \`clara-gateway config\` shows the effective values and where they come from.
+`;
+
+/** docs/settings.md: a table for each group of settings. */
+function settingsPage(): string {
+  const sections = Object.entries(settingGroups).map(([title, group]) =>
+    `## ${title}\n\n${settingsTable(group)}\n`
+  );
+  return [settingsIntro, ...sections].join("\n");
+}
+
+function settingsTable(group: SettingTable): string {
+  const rows = Object.values(group).map(({ env, flag, shown, help }) => {
+    const name = flag ? `\`${env}\`<br>\`--${flag}\`` : `\`${env}\``;
     return [name, shown.includes("(") ? shown : `\`${shown}\``, help];
   });
   return markdownTable([["Setting", "Default", "Meaning"], ...rows]);
 }
 
-/** A table with its columns aligned, as the formatter wants it. The first row is the head. */
+/** A Markdown table with aligned columns, as `deno fmt` writes it. The first row is the header. */
 function markdownTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -42,7 +58,7 @@ function jsonSchemas(schemas: Schemas, io: "input" | "output") {
   );
 }
 
-/** By direction and dialect, then by frame type. */
+/** JSON Schemas by direction, dialect and frame type. */
 const definitions = {
   adapterToGateway: {
     "clara-1": jsonSchemas({ ...clara1.adapterFrames, ...mcpRequests }, "input"),
@@ -98,7 +114,7 @@ function write(path: string, text: string): void {
   }
   if (found === text) return;
   if (check) {
-    console.error(`${path} is not current: run deno task generate`);
+    console.error(`${path} is stale: run deno task generate`);
     stale++;
   } else {
     Deno.writeTextFileSync(url, text);
@@ -106,18 +122,7 @@ function write(path: string, text: string): void {
   }
 }
 
-/** Replaces what stands between a file's two markers. */
-function writeBetween(path: string, marker: string, text: string): void {
-  const old = Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
-  const [begin, end] = [`<!-- ${marker} -->`, `<!-- /${marker} -->`];
-  const [from, to] = [old.indexOf(begin) + begin.length, old.indexOf(end)];
-  if (from < begin.length || to < from) {
-    throw new Error(`${path} lacks the markers ${begin} ${end}`);
-  }
-  write(path, `${old.slice(0, from)}\n\n${text}\n\n${old.slice(to)}`);
-}
-
-writeBetween("README.md", "settings", settingsTable());
+write("docs/settings.md", settingsPage());
 write("docs/protocol.schema.json", `${JSON.stringify(definitions, null, 2)}\n`);
 write("docs/asyncapi.json", `${JSON.stringify(asyncApi(), null, 2)}\n`);
 if (stale > 0) Deno.exit(1);

@@ -1,4 +1,4 @@
-/** A server in a process of its own, as the gateway is one: it says its port in its first line. */
+/** A server in its own process, as the gateway is: it prints its port on its first line. */
 
 import { fileURLToPath } from "node:url";
 
@@ -6,7 +6,7 @@ export class ChildServer implements AsyncDisposable {
   readonly port: number;
   readonly #child: Deno.ChildProcess;
 
-  /** Starts a file of this folder; resolves when it has said its port. */
+  /** Starts a file of this folder; resolves when it has printed its port. */
   static async start(file: string): Promise<ChildServer> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--allow-net", fileURLToPath(new URL(file, import.meta.url))],

@@ -1,36 +1,36 @@
-/** What is made of measured numbers, and how they are written. The parts of the bench use it. */
+/** Statistics of measured values, and their format. */
 
-/** The value below which this part (0 to 1) of all values lies; NaN where there are none. */
+/** The value at this quantile (0 to 1), or NaN if there are none. */
 export function percentile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
 }
 
-/** A number of things: whole, in groups of three digits. */
+/** A count: an integer with thousands separators. */
 export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** Milliseconds, as exact as it makes sense. */
+/** Milliseconds with sensible precision. */
 export function ms(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
 }
 
-/** A part of a whole, as a percentage. */
+/** A fraction as a percentage. */
 export function percent(part: number, whole: number): string {
   return `${(100 * part / whole).toFixed(0)} %`;
 }
 
-/** One table of the report, in Markdown. */
+/** A table of the report. */
 export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** What one must know to read it. */
+  /** What readers need to know to interpret it. */
   readonly note?: string;
 }
 
-/** The table as Markdown, its columns aligned. */
+/** The table as Markdown with aligned columns. */
 export function toMarkdown({ title, head, rows, note }: Table): string {
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column]!.length))

@@ -1,19 +1,19 @@
 /**
- * Many adapters in one process that keep a gateway busy: each lane has one message under way and sends
- * the next when the last is answered. As light as can be, so that the gateway is what is measured: of
- * most frames only the beginning is looked at.
+ * Many adapters in one process that keep a gateway busy: each lane has one message in flight and
+ * sends the next when it is answered. As cheap as possible, so that the gateway is what is
+ * measured: of most frames only the beginning is read.
  */
 
-/** What a {@linkcode Fleet} is given. */
+/** Options of a {@linkcode Fleet}. */
 export interface FleetOptions {
   readonly url: string;
   readonly adapters: number;
-  /** Messages of one adapter that are under way at once, each in a channel of its own. */
+  /** Messages of one adapter in flight at once, each in its own channel. */
   readonly lanes: number;
-  /** The frame to send; its answer ends with a frame for which `ends` is true. */
+  /** Builds a message; the last frame of its answer is one that `ends` accepts. */
   readonly frame: (lane: Lane, turn: number) => string;
   readonly ends: (text: string) => boolean;
-  /** Sent first, and answered by one frame. */
+  /** Sent first; answered by one frame. */
   readonly register?: (adapter: number) => string;
 }
 
@@ -23,16 +23,16 @@ export interface Lane {
   readonly lane: number;
 }
 
-/** What was counted within the measured time. */
+/** What was counted during the measured time. */
 export interface FleetResult {
   readonly turnsPerSecond: number;
-  /** Frames that came. */
+  /** Frames received. */
   readonly framesPerSecond: number;
-  /** From a message to its terminal frame, milliseconds. */
+  /** Milliseconds from each message to its terminal frame. */
   readonly latencies: readonly number[];
 }
 
-/** How long it is measured, seconds. */
+/** Duration of the measurement, seconds. */
 export interface FleetTimes {
   readonly warmUp: number;
   readonly seconds: number;
@@ -51,7 +51,7 @@ export class Fleet implements Disposable {
   #underWay = 0;
   #whenIdle?: () => void;
 
-  /** Opens all sockets and registers. */
+  /** Opens and registers all sockets. */
   static async open(options: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(options);
     try {
@@ -67,7 +67,7 @@ export class Fleet implements Disposable {
     this.#options = options;
   }
 
-  /** Keeps all lanes busy, counts for a while, and waits until all is answered. */
+  /** Keeps all lanes busy, counts for a while, and waits until all are answered. */
   async run({ warmUp, seconds }: FleetTimes): Promise<FleetResult> {
     this.#stopping = false;
     this.#sockets.forEach((socket, adapter) => this.#drive(socket, adapter));

@@ -1,11 +1,11 @@
-/** A gateway in a process of its own, as an operator runs it, but for the limits of rates. */
+/** A gateway process with an operator's settings, but without rate limits. */
 
 import {
   GatewayProcess,
   type GatewayProcessOptions,
 } from "../../tests/support/process/gateway_process.ts";
 
-/** Everything else is as it comes: the echo model, the embedded memory, each commit on the disk. */
+/** Everything else is the default: the echo model, embedded memory, every commit synced to disk. */
 const env = {
   CLARA_MEMORY: "auto",
   CLARA_MAX_ADAPTER_MESSAGES_PER_MINUTE: "1000000000",

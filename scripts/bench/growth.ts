@@ -1,4 +1,4 @@
-/** Whether a turn costs more the more there is: history, queues, channels, sessions. */
+/** Whether turns get slower as history, queues, channels and sessions grow. */
 
 import { join } from "node:path";
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
@@ -6,22 +6,22 @@ import { TempFolder } from "../../tests/support/process/temp_folder.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { message } from "./load.ts";
-import { fillHistory } from "./past.ts";
-import { Talker } from "./load_client.ts";
+import { fillHistory } from "./fill_history.ts";
+import { LoadClient } from "./load_client.ts";
 
-/** What there is already when the turns are measured. */
-interface Past {
+/** What exists before the turns are measured. */
+interface Scenario {
   readonly name: string;
   readonly sizes: readonly number[];
-  /** Makes so much of it, in the store of a gateway that does not run. */
+  /** Creates this much in the store of a stopped gateway. */
   readonly fill?: (store: SqliteStore, size: number) => Promise<void>;
-  /** Makes so much of it while the gateway runs; what it gives is disposed of afterwards. */
+  /** Creates this much while the gateway runs; the result is disposed of afterwards. */
   readonly queue?: (url: string, size: number) => Promise<Disposable>;
 }
 
 const measuredChannel = "measured";
 
-const pasts: readonly Past[] = [
+const scenarios: readonly Scenario[] = [
   {
     name: "lines of history in the channel",
     sizes: [0, 100, 1_000, 10_000, 100_000],
@@ -43,24 +43,24 @@ const pasts: readonly Past[] = [
       fillHistory(store, { channels: [measuredChannel], lines: 2, sessions: size }),
   },
   {
-    name: "messages that wait in another channel",
+    name: "messages queued in another channel",
     sizes: [0, 1_000, 10_000],
     queue: async (url, size) => {
-      const talker = await Talker.connect(url, "queue");
-      await talker.pile("busy", size);
-      return talker;
+      const client = await LoadClient.connect(url, "queue");
+      await client.fillQueue("busy", size);
+      return client;
     },
   },
 ];
 
 export async function growth(
   { turns, limit }: { readonly turns: number; readonly limit: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
-  for (const { name, sizes, fill, queue } of pasts) {
+  for (const { name, sizes, fill, queue } of scenarios) {
     for (const size of sizes.filter((size) => size <= limit)) {
-      say(`${size} ${name}`);
+      report(`${size} ${name}`);
       await using folder = new TempFolder("clara_bench_");
       const dataDir = join(folder.path, "data");
       if (fill) {
@@ -72,16 +72,16 @@ export async function growth(
         env: { CLARA_MAX_QUEUED_PER_CHANNEL: "1000000" },
       });
       using _queued = await queue?.(gateway.url, size);
-      using talker = await Talker.connect(gateway.url, "measured");
-      const times = await talker.turns(measuredChannel, turns, message);
+      using client = await LoadClient.connect(gateway.url, "measured");
+      const times = await client.turns(measuredChannel, turns, message);
       rows.push([name, count(size), ms(percentile(times, 0.5)), ms(percentile(times, 0.99))]);
     }
   }
   return {
-    title: "Cost of a turn against what there is",
-    head: ["", "so many", "turn p50", "turn p99"],
+    title: "Cost of a turn as data grows",
+    head: ["", "count", "turn p50", "turn p99"],
     rows,
     note:
-      "One message at a time on the echo model, from sending it to its terminal frame, 20 chunks.",
+      "One message at a time on the echo model, from sending it to its terminal frame, with 20 chunks.",
   };
 }

@@ -1,20 +1,20 @@
-/** What adapters cost that are connected and say nothing. */
+/** The cost of connected but silent adapters. */
 
 import { IdleSocket } from "../../tests/support/adapter/idle_socket.ts";
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 
-/** Sockets that are opened at once. */
+/** Sockets opened at once. */
 const atOnce = 50;
 
 export async function idleAdapters(
   { counts }: { readonly counts: readonly number[] },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
   for (const adapters of counts) {
-    say(`${adapters} idle adapters`);
+    report(`${adapters} idle adapters`);
     await using gateway = await startGateway();
     const before = await settledMb(gateway.pid);
     const startedAt = performance.now();
@@ -36,7 +36,7 @@ export async function idleAdapters(
     title: "Idle adapters",
     head: ["adapters", "each", "memory without", "memory with", "registrations/s"],
     rows,
-    note: "Resident memory of the gateway's process, registered adapters over real sockets.",
+    note: "Resident memory of the gateway's process, with registered adapters on real sockets.",
   };
 }
 
@@ -55,7 +55,7 @@ async function open({ hostname, port }: URL, adapters: number): Promise<readonly
   return sockets;
 }
 
-/** The memory once it has stopped to move: some is given back a moment after it was used. */
+/** Waits until memory is stable, because some is freed shortly after use. */
 async function settledMb(pid: number): Promise<number> {
   let last = await residentMb(pid);
   for (let look = 0; look < 10; look++) {

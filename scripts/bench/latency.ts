@@ -1,4 +1,6 @@
-/** What the gateway adds on the way: from a message to the model's request, from a delta to its frame. */
+/**
+ * The latency the gateway adds: from a message to the model request, and from a delta to its frame.
+ */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,36 +9,36 @@ import { ChildServer } from "./child_server.ts";
 import { count, ms, percentile, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
 import { now } from "./load.ts";
-import { Talker } from "./load_client.ts";
+import { LoadClient } from "./load_client.ts";
 
 interface Load {
   readonly turns: number;
   readonly atOnce: number;
-  /** What the model is called, which says how it answers. */
+  /** The model name, which tells the server how to answer. */
   readonly model: string;
 }
 
-/** What came of one way of asking. */
+/** The measurements of one way to reach the model. */
 interface Times {
-  /** From the sending of a message to the arrival of its request at the model. */
+  /** From sending a message to the arrival of its request at the model. */
   readonly toModel: readonly number[];
-  /** From the writing of a delta to its arrival. */
+  /** From writing a delta to its arrival. */
   readonly toReader: readonly number[];
   readonly turnsPerSecond: number;
 }
 
-/** Asks the model and reads its answer; tells of the age of each delta. */
+/** Sends a message and reads the reply; reports the age of each delta. */
 type Ask = (onDelta: (ageMs: number) => void) => Promise<void>;
 
-/** Turns of one conversation. */
+/** Holds turns of one conversation. */
 const turnsPerChannel = 10;
-/** How many speak at once, and how long the model pauses before each delta, milliseconds. */
+/** How many conversations run at once, and the model's pause before each delta, milliseconds. */
 const loads = [{ atOnce: 1, pauseMs: 0 }, { atOnce: 1, pauseMs: 5 }, { atOnce: 50, pauseMs: 5 }];
 const program = fileURLToPath(new URL("timed_gateway.ts", import.meta.url));
 
 export async function latency(
   { turns }: { readonly turns: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const rows: string[][] = [];
   await using model = await ChildServer.start("./sse_server.ts");
@@ -44,9 +46,9 @@ export async function latency(
   for (const { atOnce, pauseMs } of loads) {
     const load = { turns, atOnce, model: `stream-${pauseMs}` };
     const what = [String(atOnce), pauseMs === 0 ? "at once" : `every ${pauseMs} ms`];
-    say(`bare fetch, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    report(`bare fetch, ${atOnce} at once, ${pauseMs} ms between deltas`);
     const bare = await measure(url, { ...load, makeAsk: () => fetchAsk(url, load.model) });
-    say(`gateway, ${atOnce} at once, ${pauseMs} ms between deltas`);
+    report(`gateway, ${atOnce} at once, ${pauseMs} ms between deltas`);
     const { times, afterCommit } = await throughGateway(url, load);
     rows.push(row(["bare fetch", ...what], bare), row(["gateway", ...what], times, afterCommit));
   }
@@ -54,11 +56,11 @@ export async function latency(
     title: "Latency",
     head: [
       "",
-      "speak at once",
-      "deltas come",
+      "conversations",
+      "deltas",
       "message → model p50",
       "p99",
-      "of it after the commit p50",
+      "after the commit p50",
       "p99",
       "delta → frame p50",
       "p99",
@@ -66,10 +68,10 @@ export async function latency(
     ],
     rows,
     note:
-      "The model is an HTTP server in a third process, which writes 20 deltas, at once or with a pause " +
-      "before each. `bare fetch` asks it without a gateway: the difference is what the gateway adds, " +
-      "two hops of the loopback interface included. With pauses and one speaker all processes sleep " +
-      "most of the time: what is shown then includes how long the processor takes to wake up.",
+      "The model is an HTTP server in a third process that writes 20 deltas, at once or with a pause " +
+      "before each. `bare fetch` calls it without a gateway, so the difference is what the gateway " +
+      "adds, including two hops on the loopback interface. With pauses and a single conversation all " +
+      "processes are mostly asleep, so these figures include the time the processor takes to wake up.",
   };
 }
 
@@ -100,7 +102,7 @@ async function throughGateway(
     env: {
       OPENAI_BASE_URL: url,
       CLARA_MODEL: load.model,
-      // It would ask the model after each turn.
+      // The memory would query the model after each turn.
       CLARA_MEMORY: "off",
       CLARA_BENCH_TIMES: commitsFile,
     },
@@ -115,11 +117,11 @@ async function throughGateway(
   return { times, afterCommit };
 }
 
-async function measure(
+export async function measure(
   url: string,
   { turns, atOnce, makeAsk, arrivals = new Map() }: Load & {
     readonly makeAsk: (lane: number) => Promise<Ask>;
-    /** Is filled: when the request of a message arrived, by when the message was sent. */
+    /** Filled with the time from sending a message to the arrival of its request. */
     readonly arrivals?: Map<number, number>;
   },
 ): Promise<Times> {
@@ -157,13 +159,13 @@ function fetchAsk(url: string, model: string): Promise<Ask> {
   });
 }
 
-/** A socket of its own, with one message under way at a time. */
-async function gatewayAsk(url: string, lane: number): Promise<Ask> {
-  const talker = await Talker.connect(url, `latency-${lane}`);
+/** An adapter with one message in flight at a time. */
+export async function gatewayAsk(url: string, lane: number): Promise<Ask> {
+  const client = await LoadClient.connect(url, `latency-${lane}`);
   let turn = 0;
   return (onDelta) => {
-    // A new conversation now and then: the request does not grow much.
+    // A new conversation now and then, so that requests do not grow much.
     const channelId = `channel-${lane}-${Math.floor(turn++ / turnsPerChannel)}`;
-    return talker.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
+    return client.say(channelId, String(now()), (text, at) => onDelta(at - Number(text)));
   };
 }

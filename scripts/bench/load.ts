@@ -1,4 +1,4 @@
-/** What is said in the bench. The measured side and the measuring one share it. */
+/** Messages of the bench, shared by the measuring and the measured processes. */
 
 /** Chunks of one reply. */
 export const chunksPerReply = 20;
@@ -7,7 +7,7 @@ export const chunksPerReply = 20;
 export const message = Array.from({ length: chunksPerReply }, (_, number) => `word-${number}`)
   .join(" ");
 
-/** Milliseconds since the epoch, with fractions: processes of one machine compare their clocks. */
+/** Milliseconds since the epoch, with fractions, comparable between processes of one machine. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }

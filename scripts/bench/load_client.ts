@@ -1,31 +1,31 @@
-/** One adapter that says one thing after the other, and takes the time of each turn. */
+/** An adapter that sends one message after the other and times each turn. */
 
 import { now } from "./load.ts";
 
 type Frame = Readonly<Record<string, unknown>>;
 
-export class Talker implements Disposable {
+export class LoadClient implements Disposable {
   readonly #socket: WebSocket;
   readonly #name: string;
   #turn = 0;
   #onFrame: (frame: Frame, arrivedAt: number) => void = () => {};
   #onClose: (error: Error) => void = () => {};
 
-  static async connect(url: string, name: string): Promise<Talker> {
+  static async connect(url: string, name: string): Promise<LoadClient> {
     const socket = new WebSocket(url);
-    const talker = new Talker(socket, name);
+    const client = new LoadClient(socket, name);
     await new Promise<void>((resolve, reject) => {
-      talker.#onClose = reject;
-      talker.#onFrame = () => resolve();
+      client.#onClose = reject;
+      client.#onFrame = () => resolve();
       socket.onopen = () =>
-        talker.#send({
+        client.#send({
           type: "register",
           platform: "bench",
           node_id: name,
           capabilities: ["streaming"],
         });
     });
-    return talker;
+    return client;
   }
 
   private constructor(socket: WebSocket, name: string) {
@@ -39,7 +39,9 @@ export class Talker implements Disposable {
       this.#onClose(new Error(`The gateway closed a socket with ${code}`));
   }
 
-  /** Says something; resolves with the end of the reply, of whose text each piece is told before. */
+  /**
+   * Sends a message and resolves with the end of the reply; each piece of text is reported before.
+   */
   say(
     channelId: string,
     content: string,
@@ -56,7 +58,10 @@ export class Talker implements Disposable {
     });
   }
 
-  /** Says the same so many times in a channel; gives the milliseconds of each turn but the first ones. */
+  /**
+   * Sends the same message several times in a channel; returns the milliseconds of each turn but
+   * the first ones.
+   */
   async turns(channelId: string, count: number, content: string): Promise<readonly number[]> {
     const times: number[] = [];
     const warmUp = Math.ceil(count / 5);
@@ -68,10 +73,10 @@ export class Talker implements Disposable {
     return times;
   }
 
-  /** Puts so many messages into a channel's queue, each a long one, so that they wait there. */
-  async pile(channelId: string, count: number): Promise<void> {
+  /** Fills a channel's queue with this many long messages. */
+  async fillQueue(channelId: string, count: number): Promise<void> {
     const long = "word ".repeat(200_000);
-    // It runs for as long as the measurement takes: the others wait behind it.
+    // The first runs for the whole measurement, so the others stay queued.
     this.#message(channelId, long);
     let queued = 0;
     await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What Deno can do with nothing of ours: a WebSocket that sends every frame back (`/echo`), or answers
- * each with the frames of one reply, made once (`/burst`). The bench measures the gateway against it.
+ * What Deno can do without the gateway: a WebSocket that echoes every frame (`/echo`), or answers
+ * each with the prepared frames of one reply (`/burst`). The baseline of the bench.
  */
 
 import { chunksPerReply } from "./load.ts";

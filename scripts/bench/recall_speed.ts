@@ -1,6 +1,7 @@
 /**
- * Prints how long the store looks for what it remembers of a user with 10,000 facts: by words, and by
- * meaning (vectors of 1536 numbers). Run it with `deno run --allow-all scripts/bench/recall_speed.ts`.
+ * Prints how long the store takes to find memories of a user with 10,000 facts: by words, and by
+ * meaning (vectors of 1536 numbers). Run it with `deno run --allow-all
+ * scripts/bench/recall_speed.ts`.
  */
 
 import { SqliteStore } from "../../src/store/sqlite/store.ts";
@@ -14,7 +15,7 @@ const view = { userKey: "test:user-1", includePrivate: true, limit: 24 };
 const topics = "tea cats rowing Rome chess bread piano rain maps glass wool salt".split(" ");
 const verbs = "likes avoids collects paints studies sells repairs remembers".split(" ");
 
-/** Numbers that look random and are the same in each run. */
+/** Pseudo-random numbers, the same in each run. */
 function* numbers(): Generator<number> {
   for (let state = 1;;) yield (state = state * 48271 % 2147483647) / 2147483647;
 }
@@ -51,7 +52,7 @@ try {
   }));
   while (ids.length > 0) {
     const some = ids.splice(0, 500).map((id) => ({ id, vector: vector() }));
-    await store.vectors.keep(model, some);
+    await store.vectors.save(model, some);
   }
   console.log(`${facts} facts of one user`);
   await measure("by words", () =>
@@ -59,7 +60,7 @@ try {
       ...view,
       query: `What was it again that I said about ${pick(topics)} and ${pick(topics)}?`,
     }));
-  await measure("by meaning", () => store.vectors.closest({ ...view, model, vector: vector() }));
+  await measure("by meaning", () => store.vectors.nearest({ ...view, model, vector: vector() }));
   await measure("the newest", () => store.memories.recent({ ...view, kind: "fact" }));
 } finally {
   Deno.removeSync(folder, { recursive: true });

@@ -1,7 +1,7 @@
 /**
- * A model behind HTTP, as OpenAI's API streams it: twenty deltas, with a pause between them where the
- * request's `model` says so (`stream-5` waits 5 ms). Each delta is the time at which it was written; a
- * message that is a time is answered with how long it took to get here, by GET /arrivals.
+ * An HTTP model that streams like OpenAI's API: twenty deltas, with pauses if the request's `model`
+ * says so (`stream-5` pauses 5 ms). Each delta is the time at which it was written. A message that
+ * is a time counts as sent then; GET /arrivals returns how long such messages took to arrive.
  */
 
 import { chunksPerReply, now } from "./load.ts";

@@ -1,17 +1,16 @@
 /**
- * How quickly the gateway starts (from the start of its process to `registered` on a WebSocket) and how
- * much memory it takes while nothing happens: from the source, and as the compiled program where there
- * is one.
+ * How fast the gateway starts (from process start to `registered` on a WebSocket) and how much
+ * memory it uses when idle: from source, and as the compiled program if there is one.
  */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../../tests/support/adapter/client.ts";
 import { TempFolder } from "../../tests/support/process/temp_folder.ts";
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { ms, percentile, type Table } from "./figures.ts";
 
-/** How long the process is left alone before its memory is read, milliseconds. */
+/** How long the process idles before its memory is read, milliseconds. */
 const idleMs = 2_000;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -31,26 +30,26 @@ interface Start {
 
 export async function startUp(
   { runs, program = defaultProgram }: { readonly runs: number; readonly program?: string },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   const size = await Deno.stat(program).then(({ size }) => size, () => undefined);
   const rows: string[][] = [];
   if (size !== undefined) {
-    say("start-up of the compiled program");
+    report("start-up of the compiled program");
     rows.push(await row(`compiled (${(size / 1e6).toFixed(1)} MB)`, [program], runs));
   }
-  say("start-up from the source");
+  report("start-up from the source");
   rows.push(await row("deno run", source, runs));
   return {
     title: "Start-up",
     head: ["", "listening", "registered", "idle memory"],
     rows,
-    note: `Medians of ${runs} starts on an empty folder, from the start of the process.`,
+    note: `Medians of ${runs} starts on an empty folder, measured from process start.`,
   };
 }
 
 async function row(name: string, command: readonly string[], runs: number): Promise<string[]> {
-  // The first start fills caches: the system's, and Deno's of compiled code.
+  // The first start fills the system's caches and Deno's code cache.
   await start(command, false);
   const starts: Start[] = [];
   for (let run = 0; run < runs; run++) starts.push(await start(command, run === runs - 1));
@@ -62,7 +61,7 @@ async function row(name: string, command: readonly string[], runs: number): Prom
   ];
 }
 
-/** Starts a gateway on a folder of its own, registers, and ends it. */
+/** Starts a gateway on a new folder, registers, and stops it. */
 async function start(command: readonly string[], measureMemory: boolean): Promise<Start> {
   await using folder = new TempFolder("clara_start_");
   const startedAt = performance.now();
@@ -88,7 +87,7 @@ async function start(command: readonly string[], measureMemory: boolean): Promis
   }
 }
 
-/** Reads the log until it says the address; the rest of it is read away. */
+/** Reads the log until it contains the address, and discards the rest. */
 async function addressOf(log: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   const [head, rest] = log.tee();
   rest.pipeTo(new WritableStream());

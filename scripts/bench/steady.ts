@@ -1,16 +1,16 @@
 /** Whether memory stays flat under load. */
 
-import { residentMb } from "../../tests/support/process/resident_memory.ts";
+import { residentMb } from "../../tests/support/process/processes.ts";
 import { count, type Table } from "./figures.ts";
 import { startGateway } from "./gateway.ts";
-import { gatewayFleet } from "./talk.ts";
+import { gatewayFleet } from "./fleets.ts";
 
-/** How many looks there are, whatever the time. */
+/** Number of samples, whatever the duration. */
 const looks = 10;
 
 export async function steady(
   { minutes }: { readonly minutes: number },
-  say: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<Table> {
   await using gateway = await startGateway();
   const rows: string[][] = [];
@@ -18,9 +18,9 @@ export async function steady(
   rows.push(["0", "0", `${idleMb.toFixed(0)} MB`]);
   let turns = 0;
   for (let look = 1; look <= looks; look++) {
-    say(`load, part ${look} of ${looks}`);
+    report(`load, part ${look} of ${looks}`);
     const seconds = minutes * 60 / looks;
-    // New channels and users in each part, as months would bring them.
+    // New channels and users in each part, as months would bring.
     using fleet = await gatewayFleet({ url: gateway.url, adapters: 20, lanes: 5 });
     const { turnsPerSecond } = await fleet.run({ warmUp: 0, seconds });
     turns += turnsPerSecond * seconds;

@@ -1,19 +1,22 @@
-/** Turns and frames a second with the echo model, beside what Deno's WebSockets can do at all. */
+/**
+ * Turns and frames per second with the echo model, compared with what Deno's WebSockets can do at
+ * best.
+ */
 
 import { ChildServer } from "./child_server.ts";
 import { count, ms, percent, percentile, type Table } from "./figures.ts";
 import type { Fleet, FleetResult, FleetTimes } from "./fleet.ts";
 import { startGateway } from "./gateway.ts";
-import { burstFleet, echoFleet, gatewayFleet } from "./talk.ts";
+import { burstFleet, echoFleet, gatewayFleet } from "./fleets.ts";
 
-/** Adapters, and the channels of each in which a message is always under way. */
+/** Adapters, and the channels of each with a message in flight. */
 const sizes = [
   { adapters: 1, lanes: 100 },
   { adapters: 20, lanes: 5 },
   { adapters: 200, lanes: 1 },
 ] as const;
 
-/** In both settings of the store, and without the memory, which learns from each turn. */
+/** With both sync settings of the store, and without memory, which learns from each turn. */
 const gateways = [
   ["gateway, sync full", { CLARA_STORE_SYNC: "full" }],
   ["gateway, sync normal", { CLARA_STORE_SYNC: "normal" }],
@@ -25,12 +28,15 @@ interface Measured extends FleetResult {
   readonly adapters: number;
 }
 
-export async function throughput(times: FleetTimes, say: (text: string) => void): Promise<Table> {
+export async function throughput(
+  times: FleetTimes,
+  report: (text: string) => void,
+): Promise<Table> {
   const rows: string[][] = [];
   for (const size of sizes) {
     const measured: Measured[] = [];
     const measure = async (what: string, open: () => Promise<Fleet>) => {
-      say(`${what}, ${size.adapters} adapters`);
+      report(`${what}, ${size.adapters} adapters`);
       using fleet = await open();
       measured.push({ what, adapters: size.adapters, ...await fleet.run(times) });
     };
@@ -61,9 +67,9 @@ export async function throughput(times: FleetTimes, say: (text: string) => void)
     ],
     rows,
     note:
-      "100 messages are under way at once (200 with 200 adapters); a reply is 20 chunks in 23 frames. " +
-      "`raw echo` is a bare Deno WebSocket server that sends each frame back; `raw burst` answers each " +
-      "with 23 frames that were made beforehand.",
+      "100 messages are in flight at once (200 with 200 adapters); a reply is 20 chunks in 23 frames. " +
+      "`raw echo` is a bare Deno WebSocket server that echoes each frame; `raw burst` answers each " +
+      "with 23 prepared frames.",
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The gateway with a stop-watch: when SIGTERM comes, it writes into the file CLARA_BENCH_TIMES when each
- * message was committed (its event `message:received` follows the commit at once).
+ * The gateway with a timer: on SIGTERM it writes to the file CLARA_BENCH_TIMES when each message
+ * was committed (its event `message:received` follows the commit at once).
  */
 
 import { readConfig } from "../../src/config/config.ts";

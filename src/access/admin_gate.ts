@@ -1,19 +1,19 @@
 /**
- * Who may use the admin interface: who knows the secret; where there is none, programs on this
- * machine, and no web page. Asked by the admin interface for each request.
+ * Who may use the admin interface: clients with a secret of scope admin. If there is no secret at all,
+ * programs on this machine, but no web page.
  */
 
 import { type Authenticator, bearerOf } from "./authenticator.ts";
 import { originAllowed } from "./origin_policy.ts";
 
-/** What an {@linkcode AdminGate} is given. */
+/** Options of an {@linkcode AdminGate}. */
 export interface AdminGateOptions {
   readonly authenticator: Authenticator;
-  /** Web origins that were configured. */
+  /** Configured web origins. */
   readonly allowedOrigins: readonly string[];
 }
 
-/** How a request fares; with the name of the key that lets it in. */
+/** The result of a check, with the name of the key that was used. */
 export type AdminAccess =
   | { readonly type: "ok"; readonly who: string }
   | { readonly type: "forbidden" | "unauthorized" | "rate_limited" };
@@ -25,17 +25,17 @@ export class AdminGate {
     this.#options = options;
   }
 
-  /** Whether there is a secret to know. */
+  /** Whether a secret is required. */
   get hasSecret(): boolean {
     return this.#options.authenticator.hasKeys;
   }
 
-  /** @param address of the peer. */
+  /** Checks a request. @param address of the peer. */
   check(headers: Headers, address: string): AdminAccess {
     const { authenticator, allowedOrigins } = this.#options;
     if (!originAllowed(headers, { allowed: allowedOrigins })) return { type: "forbidden" };
     if (!authenticator.hasKeys) {
-      const local = isLoopback(address) && isLocalHost(headers.get("host"));
+      const local = isLoopbackPeer(address) && isLocalHost(headers.get("host"));
       return local ? { type: "ok", who: "local" } : { type: "forbidden" };
     }
     const result = authenticator.check([bearerOf(headers)], { scope: "admin", address });
@@ -43,11 +43,11 @@ export class AdminGate {
   }
 }
 
-function isLoopback(address: string): boolean {
+function isLoopbackPeer(address: string): boolean {
   return address === "::1" || /^(?:::ffff:)?127\./.test(address);
 }
 
-/** A name other than localhost could be any site's that points here (DNS rebinding). */
+/** Any other name might belong to a site that resolves to this machine (DNS rebinding). */
 function isLocalHost(host: string | null): boolean {
   return host !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/.test(host);
 }

@@ -1,27 +1,48 @@
-/** Who may come in: checks secrets in constant time and slows down those who guess. */
+/** Checks secrets in constant time, and slows down clients that guess. */
 
-import { timingSafeEqual } from "node:crypto";
-import { type AccessKey, digestOf, type Scope } from "./access_key.ts";
+import { createHash, timingSafeEqual } from "node:crypto";
 
-/** Failures of one address within the window that are answered as such; more are rate-limited. */
-const maxFailures = 10;
-const windowMs = 60_000;
-/** Addresses that are remembered; past that the oldest are forgotten. */
-const maxAddresses = 10_000;
+/** What a key permits: `adapter` to register as one, `admin` to use the admin interface. */
+export const scopes = ["adapter", "admin"] as const;
+export type Scope = typeof scopes[number];
 
-/** How a check went. */
+/** One key. Only the digest of its secret is kept. */
+export interface AccessKey {
+  /** For the log. */
+  readonly name: string;
+  readonly digest: Uint8Array;
+  readonly scopes: readonly Scope[];
+}
+
+/** The result of a check. */
 export type AuthResult =
-  /** Whoever it is may come in; without any key that is everybody. */
+  /** The client may connect; without any keys everybody may. */
   | { readonly type: "ok"; readonly key?: AccessKey }
-  /** The secret is right, but not for this. */
+  /** The secret is right, but lacks the scope. */
   | { readonly type: "forbidden"; readonly key: AccessKey }
   | { readonly type: "unauthorized" | "rate_limited" };
 
-/** What a check is about. */
+/** Options of {@linkcode Authenticator.check}. */
 export interface AuthRequest {
   readonly scope: Scope;
-  /** Of the peer. */
+  /** The peer's address. */
   readonly address: string;
+}
+
+/** Failures per address and window; further ones are rate-limited. */
+const maxFailures = 10;
+const windowMs = 60_000;
+/** Addresses whose failures are counted; beyond that the oldest are dropped. */
+const maxAddresses = 10_000;
+
+/** The key of the shared secret, which has all scopes. */
+export function sharedKey(secret: string): AccessKey {
+  return { name: "shared", digest: digestOf(secret), scopes };
+}
+
+/** The SHA-256 of a secret. Digests have equal lengths, so they can be compared in constant time. */
+export function digestOf(secret: string): Uint8Array {
+  return createHash("sha256").update(secret).digest();
 }
 
 export class Authenticator {
@@ -29,25 +50,25 @@ export class Authenticator {
   readonly #now: () => number;
   readonly #failures = new Map<string, { count: number; readonly since: number }>();
 
-  /** @param keys without any, everybody may come in. */
+  /** @param keys if there are none, everybody may connect. */
   constructor(keys: readonly AccessKey[], options: { readonly now?: () => number } = {}) {
     this.#keys = keys;
     this.#now = options.now ?? Date.now;
   }
 
-  /** Whether there is a secret to know. */
+  /** Whether a secret is required. */
   get hasKeys(): boolean {
     return this.#keys.length > 0;
   }
 
-  /** Puts other keys in the place of all. Who has come in stays in. */
+  /** Replaces all keys. Open connections stay open. */
   replace(keys: readonly AccessKey[]): void {
     this.#keys = keys;
   }
 
   /**
-   * Checks what a peer offers. A right secret is always taken, so that one guessing program does not
-   * lock out the adapters beside it.
+   * Checks the secrets that a peer offers. A right one is accepted even while the address is
+   * rate-limited, so that a guessing program does not lock out the adapters on its machine.
    */
   check(
     offered: readonly (string | null | undefined)[],
@@ -58,22 +79,22 @@ export class Authenticator {
       const key = secret ? this.#keyOf(digestOf(secret)) : undefined;
       if (key) return { type: key.scopes.includes(scope) ? "ok" : "forbidden", key };
     }
-    return { type: this.#noteFailure(address) > maxFailures ? "rate_limited" : "unauthorized" };
+    return { type: this.#countFailure(address) > maxFailures ? "rate_limited" : "unauthorized" };
   }
 
-  /** Whether a peer has brought a secret that counts, whatever for; asking is no failure. */
+  /** Whether a secret is valid for any scope. Does not count as a failure. */
   knows(offered: string | undefined): boolean {
     return Boolean(offered) && this.#keyOf(digestOf(offered!)) !== undefined;
   }
 
-  /** Looks at every key, so that the time tells nothing of which one it is. */
+  /** Compares with every key, so that the time does not reveal which one matches. */
   #keyOf(digest: Uint8Array): AccessKey | undefined {
     let found: AccessKey | undefined;
     for (const key of this.#keys) if (timingSafeEqual(digest, key.digest)) found ??= key;
     return found;
   }
 
-  #noteFailure(address: string): number {
+  #countFailure(address: string): number {
     const now = this.#now();
     let entry = this.#failures.get(address);
     if (!entry || now - entry.since > windowMs) {
@@ -88,11 +109,11 @@ export class Authenticator {
   }
 }
 
-/** The secret of an `Authorization: Bearer …` header. */
+/** The secret in an `Authorization: Bearer …` header. */
 export function bearerOf(headers: Headers): string | undefined {
   const text = headers.get("authorization")?.match(/^Bearer +(.+?) *$/i)?.[1];
   if (text === undefined) return undefined;
-  // A header is bytes, and is given as if each were a character; most clients mean UTF-8.
+  // Each byte of a header arrives as one character; most clients send UTF-8.
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -1,9 +1,14 @@
-/**
- * From which web pages a browser may connect. Programs send no `Origin`; a page of some other site
- * must not reach a gateway that happens to run on its reader's machine.
- */
+/** Which hosts are local, and from which web pages a browser may connect. */
 
-/** Whether a request's `Origin` is allowed: none, the gateway's own, or one that was configured. */
+/** Whether a host, as written in settings and URLs, is reached over the loopback interface. */
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/.test(host);
+}
+
+/**
+ * Whether a request's `Origin` is allowed: none (programs send none), the gateway's own, or a configured
+ * one. Other sites must not reach a gateway that happens to run on a visitor's machine.
+ */
 export function originAllowed(
   headers: Headers,
   options: { readonly allowed: readonly string[] },
@@ -12,7 +17,7 @@ export function originAllowed(
   if (origin === null || options.allowed.includes(origin)) return true;
   if (!URL.canParse(origin)) return false;
   const { host, hostname } = new URL(origin);
-  // A name other than localhost could be any site's that points here (DNS rebinding).
+  // Any other name might belong to a site that resolves to this machine (DNS rebinding).
   return host === headers.get("host") && isAddressOrLocalhost(hostname);
 }
 

@@ -1,22 +1,24 @@
 /**
- * The keys that are in force: the shared secret and those of `secrets.yaml`, which is read again when
- * it changes, so that secrets can be exchanged while adapters work. Made by the gateway.
+ * The keys in use: the shared secret, and those of `secrets.yaml`. The file is read again when it
+ * changes, so that secrets can be rotated while adapters are connected.
  */
 
-import { logger } from "../logging/log.ts";
+import * as z from "zod";
+import { expandVariables } from "../lib/variables.ts";
 import { WatchedFile } from "../lib/watched_file.ts";
-import { type AccessKey, parseSecretsFile, sharedKey } from "./access_key.ts";
-import { Authenticator } from "./authenticator.ts";
+import { parseYaml } from "../lib/yaml.ts";
+import { hideFromLog, logger } from "../logging/log.ts";
+import { type AccessKey, Authenticator, digestOf, scopes, sharedKey } from "./authenticator.ts";
 
 const log = logger("access");
 
-/** Where the keys come from. */
+/** Options of {@linkcode Secrets}. */
 export interface SecretsOptions {
-  /** The shared one. */
+  /** The shared secret. */
   readonly secret?: string;
-  /** The file of the others; it may be missing. */
+  /** The file with more secrets; it may be missing. */
   readonly secretsFile: string;
-  /** Looks up what the file names as `${NAME}`. */
+  /** Looks up a `${NAME}` in the file. */
   readonly environment: (name: string) => string | undefined;
 }
 
@@ -24,7 +26,7 @@ export class Secrets implements AsyncDisposable {
   readonly authenticator: Authenticator;
   readonly #file: WatchedFile;
 
-  /** Reads the keys. @throws {ConfigError} where the file is wrong. */
+  /** Reads the keys. @throws {ConfigError} if the file is invalid. */
   static async load(options: SecretsOptions): Promise<Secrets> {
     const secrets = new Secrets(options);
     await secrets.#file.load();
@@ -41,9 +43,9 @@ export class Secrets implements AsyncDisposable {
       apply: async (text) => {
         const keys = text === undefined ? [] : await parseSecretsFile(text, { path, environment });
         const all = [...shared, ...keys];
-        // A file that is emptied by mistake must not open the door to everybody.
+        // Emptying the file by mistake must not let everybody in.
         if (all.length === 0 && hadKeys) {
-          throw new Error(`Cannot use ${path}: it holds no secret any more, and there is no other`);
+          throw new Error(`Cannot use ${path}: it has no secrets left, and no other is set`);
         }
         hadKeys = all.length > 0;
         this.authenticator.replace(all);
@@ -51,12 +53,12 @@ export class Secrets implements AsyncDisposable {
     });
   }
 
-  /** From now on the file is read when it changes. */
+  /** Reads the file again whenever it changes. */
   watch(): void {
     this.#file.watch();
   }
 
-  /** Reads the file now; gives what is wrong with it. */
+  /** Reads the file now. Resolves with what is wrong with it, if anything. */
   reload(): Promise<string | undefined> {
     return this.#file.reload();
   }
@@ -64,4 +66,48 @@ export class Secrets implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#file[Symbol.asyncDispose]();
   }
+}
+
+const entry = z.strictObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, "expected letters, digits and . _ - (at most 64)"),
+  secret: z.string().min(1).optional(),
+  /** The digest of a secret in hexadecimal, for files that must not contain secrets. */
+  sha256: z.string().regex(/^[0-9a-fA-F]{64}$/, "expected 64 hexadecimal digits").optional(),
+  scopes: z.array(z.enum(scopes)).min(1).default(["adapter"]),
+}).refine(({ secret, sha256 }) => (secret === undefined) !== (sha256 === undefined), {
+  message: 'expected either "secret" or "sha256"',
+});
+
+const schema = z.strictObject({
+  secrets: z.array(entry).nullish().transform((entries) => entries ?? []),
+});
+
+/** Options of {@linkcode parseSecretsFile}. */
+export interface SecretsFileOptions extends Pick<SecretsOptions, "environment"> {
+  /** Names the file in errors. */
+  readonly path: string;
+}
+
+/**
+ * Parses the text of a `secrets.yaml`.
+ *
+ * @throws {ConfigError} with file, line, key and what was expected; never with a secret.
+ */
+export async function parseSecretsFile(
+  text: string,
+  { path, environment }: SecretsFileOptions,
+): Promise<readonly AccessKey[]> {
+  const { secrets } = await parseYaml(text, { schema, path });
+  return secrets.map(({ name, secret, sha256, scopes }) => ({
+    name,
+    scopes,
+    digest: sha256 === undefined
+      ? digestOf(hidden(expandVariables(secret!, environment)))
+      : Uint8Array.from(sha256.match(/../g)!, (byte) => parseInt(byte, 16)),
+  }));
+}
+
+function hidden(secret: string): string {
+  hideFromLog([secret]);
+  return secret;
 }

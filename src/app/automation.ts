@@ -1,15 +1,12 @@
-/**
- * Hooks, scheduled tasks, reminders and plugins: made, loaded, watched and stopped together. A part of
- * the gateway's wiring, used by it alone.
- */
+/** Hooks, scheduled tasks, reminders and plugins: wired, loaded, watched and stopped together. */
 
 import { join, resolve } from "node:path";
-import type { CommandEnvironmentOptions } from "../automation/command/environment.ts";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { CommandEnvironmentOptions } from "../automation/command/action.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import type { EventBus } from "../domain/events.ts";
 import type { Hook } from "../automation/hooks/hook.ts";
-import { HookRunner } from "../automation/hooks/hook_runner.ts";
+import { HookRunner } from "../automation/hooks/runner.ts";
 import { WatchedFile } from "../lib/watched_file.ts";
 import { logger } from "../logging/log.ts";
 import { Plugins } from "../automation/plugins/plugins.ts";
@@ -22,12 +19,12 @@ import type { ToolRegistry } from "../tools/registry.ts";
 
 const log = logger("automation");
 
-/** What {@linkcode Automation} is given. */
+/** Options of {@linkcode Automation}. */
 export interface AutomationOptions {
   readonly config: GatewayConfig;
   readonly store: Store;
   readonly events: EventBus;
-  /** Plugins add their tools to it. */
+  /** Receives the tools of plugins. */
   readonly registry: ToolRegistry;
   readonly prompts: PromptPort;
 }
@@ -41,9 +38,9 @@ export class Automation {
 
   constructor({ config, store, events, registry, prompts }: AutomationOptions) {
     const { runs, tasks } = store;
-    const surroundings = commandEnvironmentOptions(config);
-    this.hooks = new HookRunner({ ...surroundings, ...config.limits, events, runs });
-    this.scheduler = new Scheduler({ ...surroundings, tasks, runs, prompts, events });
+    const environment = commandEnvironmentOptions(config);
+    this.hooks = new HookRunner({ ...environment, ...config.limits, events, runs });
+    this.scheduler = new Scheduler({ ...environment, tasks, runs, prompts, events });
     this.reminders = new ReminderScheduler({ store: store.reminders, prompts, events });
     this.#plugins = new Plugins({
       folder: config.hooksDir,
@@ -52,40 +49,45 @@ export class Automation {
       registry,
     });
     registry.addSource(this.#plugins);
+    const hooksFile = join(config.hooksDir, "hooks.yaml");
+    const tasksFile = join(config.schedulerDir, "scheduler.yaml");
     this.#files = [
-      liveFile(join(config.hooksDir, "hooks.yaml"), async (text, path) => {
-        this.hooks.replace(path, text === undefined ? [] : await readHooks(text, path));
+      new WatchedFile({
+        log,
+        path: hooksFile,
+        apply: async (text) => this.hooks.replace(hooksFile, await readHooks(text, hooksFile)),
       }),
-      liveFile(join(config.schedulerDir, "scheduler.yaml"), async (text, path) => {
-        const tasks = text === undefined ? [] : await readTasks(text, path);
-        await this.scheduler.replace(path, tasks);
+      new WatchedFile({
+        log,
+        path: tasksFile,
+        apply: async (text) => this.scheduler.replace(tasksFile, await readTasks(text, tasksFile)),
       }),
     ];
   }
 
-  /** Reads the files, then the plugins. @throws {ConfigError} where a file is wrong. */
+  /** Reads the files, then loads the plugins. @throws {ConfigError} if a file is invalid. */
   async load(): Promise<void> {
     for (const file of this.#files) await file.load();
     await this.#plugins.load();
   }
 
-  /** From now on runs tasks and watches the files. */
+  /** Starts running tasks and watching the files. */
   async start(): Promise<void> {
     const { hooks } = this.hooks.figures();
     const tasks = this.scheduler.list().length;
     if (hooks + tasks > 0) log.info("Hooks: {hooks}, tasks: {tasks}", { hooks, tasks });
     for (const file of this.#files) file.watch();
     await this.scheduler.start();
-    this.reminders.look();
+    this.reminders.poll();
   }
 
-  /** Reads the files again; gives what is wrong with them. */
+  /** Reads the files again. Resolves with what is wrong with them. */
   async reload(): Promise<readonly string[]> {
     const problems = await Promise.all(this.#files.map((file) => file.reload()));
     return problems.filter((problem) => problem !== undefined);
   }
 
-  /** Begins no more tasks and reminders; those that run have until the end of the drain time. */
+  /** Starts no more tasks and reminders; running ones have until the end of the drain time. */
   async stopTasks(options: { readonly drainMs: number }): Promise<void> {
     await Promise.all([
       ...this.#files.map((file) => file[Symbol.asyncDispose]()),
@@ -94,41 +96,35 @@ export class Automation {
     ]);
   }
 
-  /** Lets the hooks of the end run to theirs. Called when no more events come. */
+  /** Waits for the hooks of the last events. Called when no more events are emitted. */
   async stopHooks(): Promise<void> {
     await this.hooks.stop().catch((error) =>
-      log.error("Hooks did not end in order: {error}", { error: errorText(error) })
+      log.error("Cannot stop the hooks cleanly: {error}", { error: errorText(error) })
     );
   }
 }
 
-/** What the commands of hooks and tasks find around them. Also for trying them without a gateway. */
+/** The environment of hook and task commands. Also used to test them without a gateway. */
 export function commandEnvironmentOptions(
   { childEnvironment, environment, dataDir }: GatewayConfig,
 ): CommandEnvironmentOptions {
   return {
-    // Where there is room for what commands want to keep.
+    // So that commands have a place for files of their own.
     childEnvironment: { ...childEnvironment, CLARA_DATA_DIR: resolve(dataDir) },
     environment,
   };
 }
 
-// What reads a file is loaded where there is one: most of a start's time goes into code.
+// The parsers are loaded only if there is a file: loading code takes most of the start-up time.
 
-async function readHooks(text: string, path: string): Promise<readonly Hook[]> {
-  const { parseHooksFile } = await import("../automation/hooks/hooks_file.ts");
+async function readHooks(text: string | undefined, path: string): Promise<readonly Hook[]> {
+  if (text === undefined) return [];
+  const { parseHooksFile } = await import("../automation/hooks/file.ts");
   return await parseHooksFile(text, path);
 }
 
-async function readTasks(text: string, path: string): Promise<readonly Task[]> {
-  const { parseSchedulerFile } = await import("../automation/scheduler/scheduler_file.ts");
+async function readTasks(text: string | undefined, path: string): Promise<readonly Task[]> {
+  if (text === undefined) return [];
+  const { parseSchedulerFile } = await import("../automation/scheduler/file.ts");
   return await parseSchedulerFile(text, path);
-}
-
-/** A file whose content is put into force by `apply`; it may be missing. */
-function liveFile(
-  path: string,
-  apply: (text: string | undefined, path: string) => Promise<void>,
-): WatchedFile {
-  return new WatchedFile({ path, log, apply: (text) => apply(text, path) });
 }

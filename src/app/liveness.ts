@@ -1,88 +1,109 @@
 /**
- * Whether the gateway really gets on: its store answers and its queue moves. That the event loop turns
- * shows by the asking. Asked by the watchdog; made by the gateway.
+ * Whether the gateway makes progress: its store answers and its queue moves. A watchdog asks; that the
+ * event loop runs is shown by the question itself.
  */
 
-import { errorText } from "../lib/error_text.ts";
 import type { EventBus, EventName, GatewayEvent } from "../domain/events.ts";
-import { pause } from "../lib/wait.ts";
+import { Deadline } from "../lib/deadline.ts";
+import { errorText } from "../lib/error_text.ts";
+import { type ModelCatalog, modelsOf } from "../llm/catalog.ts";
+import { maxProceeds } from "../turn/tool_loop.ts";
 
-/** What {@linkcode Liveness} is given. */
+/** Options of {@linkcode Liveness}. */
 export interface LivenessOptions {
   readonly store: { probe(): Promise<void> };
   readonly router: {
     figures(): { readonly active: number; readonly queued: number; readonly held: number };
   };
   readonly events: EventBus;
+  /** Whether the port is open. Default: it is. */
+  readonly listening?: () => boolean;
   /**
-   * Longest time without any sign of the turns that run, milliseconds; while a tool runs there is no limit
-   * here, since each has its own.
+   * Longest time without an event of a running turn, milliseconds. It does not count while a tool runs,
+   * since each tool has its own time limit.
    */
   readonly silenceMs: number;
-  /** Longest time of the store's answer, milliseconds. Default: 10,000. */
+  /** How long the store may take to answer, milliseconds. Default: 10,000. */
   readonly storeMs?: number;
   readonly now?: () => number;
 }
 
-/** What only a turn that gets on emits: of its end, and of its tools. */
-const endings: readonly EventName[] = ["message:sent", "message:cancelled", "message:error"];
-const toolEndings: readonly EventName[] = ["tool:end", "tool:error"];
+/** Events that only a turn that makes progress emits. */
+const turnEnds: readonly EventName[] = ["message:sent", "message:cancelled", "message:error"];
+const toolEnds: readonly EventName[] = ["tool:end", "tool:error"];
 
 export class Liveness {
   readonly #options: LivenessOptions;
   readonly #now: () => number;
-  #lastSign: number;
-  /** How many calls of tools run, by request and call: a model may give several the same id. */
+  #lastProgressAt: number;
+  /** Running tool calls, by request and call id; a model may use an id more than once. */
   readonly #tools = new Map<string, number>();
-  /** Whether at the last look something waited and nothing ran. */
-  #idleQueue = false;
+  /** Whether messages waited while no turn ran at the last check. */
+  #stuckQueue = false;
 
   constructor(options: LivenessOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#lastSign = this.#now();
-    options.events.subscribe((event) => this.#hear(event));
+    this.#lastProgressAt = this.#now();
+    options.events.subscribe((event) => this.#handle(event));
   }
 
-  /** What stands still, in words; undefined when all gets on. */
+  /** Describes what is stuck; undefined if nothing is. */
   async standstill(): Promise<string | undefined> {
+    if (this.#options.listening?.() === false) return "the port is closed";
     return await this.#storeStandstill() ?? this.#queueStandstill();
   }
 
-  #hear({ name, data }: GatewayEvent): void {
+  #handle({ name, data }: GatewayEvent): void {
     const isTool = "call_id" in data;
-    if (!isTool && !endings.includes(name)) return;
-    this.#lastSign = this.#now();
+    if (!isTool && !turnEnds.includes(name)) return;
+    this.#lastProgressAt = this.#now();
     if (!isTool) return;
     const key = `${data.node_id} ${data.request_id} ${data.call_id}`;
-    // A call that an earlier run has left is told as failed, and was not told as begun.
-    const running = (this.#tools.get(key) ?? 0) + (toolEndings.includes(name) ? -1 : 1);
+    // A call that was interrupted by a restart is reported as failed, but not as started.
+    const running = (this.#tools.get(key) ?? 0) + (toolEnds.includes(name) ? -1 : 1);
     if (running > 0) this.#tools.set(key, running);
     else this.#tools.delete(key);
   }
 
   async #storeStandstill(): Promise<string | undefined> {
-    const { store, storeMs = 10_000 } = this.#options;
-    const over = new AbortController();
-    const answered = store.probe().then(() => undefined, errorText);
-    const late = pause(storeMs, over.signal).then(() => "the store does not answer");
-    const found = await Promise.race([answered, late]);
-    over.abort();
-    return found;
+    const { store, storeMs: ms = 10_000 } = this.#options;
+    using deadline = new Deadline({ ms, reason: new Error("the store does not answer") });
+    return await deadline.race(store.probe()).then(() => undefined, errorText);
   }
 
   #queueStandstill(): string | undefined {
     const { router, silenceMs } = this.#options;
     const { active, queued, held } = router.figures();
     if (active === 0) this.#tools.clear();
-    if (active === 0 || this.#tools.size > 0) this.#lastSign = this.#now();
-    // A channel that waits for quiet has its own limit.
-    const idleQueue = active === 0 && queued > 0 && held === 0;
-    const twice = idleQueue && this.#idleQueue;
-    this.#idleQueue = idleQueue;
+    if (active === 0 || this.#tools.size > 0) this.#lastProgressAt = this.#now();
+    // A channel that still collects messages has a time limit of its own.
+    const stuck = active === 0 && queued > 0 && held === 0;
+    const twice = stuck && this.#stuckQueue;
+    this.#stuckQueue = stuck;
     if (twice) return `${queued} messages wait and no turn runs`;
-    const silentMs = this.#now() - this.#lastSign;
+    const silentMs = this.#now() - this.#lastProgressAt;
     if (silentMs <= silenceMs) return undefined;
-    return `${active} turns gave no sign for ${Math.round(silentMs / 1000)} seconds`;
+    return `${active} turns made no progress for ${Math.round(silentMs / 1000)} seconds`;
   }
+}
+
+/** What the longest silence of a turn depends on. */
+export interface SilenceOptions {
+  /** How often an answer that was cut off for its length is continued. */
+  readonly continuations: number;
+  readonly autoProceed: boolean;
+  /** Undefined if the echo model answers. */
+  readonly models?: Pick<ModelCatalog, "tiers">;
+}
+
+/**
+ * The longest time a turn can go without a sign of life, milliseconds: all of it can be spent on model requests.
+ * Tools are not included; they have their own limits.
+ */
+export function longestSilenceMs({ continuations, autoProceed, models }: SilenceOptions): number {
+  const requestMs = Math.max(0, ...modelsOf(models).map(({ provider }) => provider.totalMs));
+  // The answer, its continuations, and one more attempt if it was empty.
+  const answerMs = requestMs * (continuations + 2);
+  return answerMs * (autoProceed ? maxProceeds + 1 : 1);
 }

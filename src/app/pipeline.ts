@@ -1,10 +1,10 @@
 /**
- * All that turns an accepted message into a reply: queue, session, context, model, tools, delivery.
- * It knows adapters by the outlet only. A part of the gateway's wiring, used by it alone.
+ * Everything that turns an accepted message into a reply: queue, session, context, model, tools,
+ * delivery. It reaches adapters only through the {@linkcode ReplyTransport}. Wired by the gateway.
  */
 
 import { join } from "node:path";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import type { EventBus } from "../domain/events.ts";
 import { inputTokens } from "../llm/context_window.ts";
@@ -17,25 +17,23 @@ import type { AskModel } from "../memory/embedded/memory.ts";
 import { UserMemory } from "../memory/user_memory.ts";
 import { ToolLoop } from "../turn/tool_loop.ts";
 import { Approvals } from "../delivery/approvals.ts";
-import { Budget } from "../turn/budget.ts";
 import { ContextBuilder } from "../context/builder.ts";
 import type { ReplyTransport } from "../delivery/port.ts";
 import { TurnRunner } from "../turn/runner.ts";
 import { Replies } from "../delivery/replies.ts";
-import { TurnPlanner } from "../turn/plan.ts";
+import { Budget, TurnPlanner } from "../turn/plan.ts";
 import { UserEraser } from "../sessions/user_eraser.ts";
 import type { Tier } from "../domain/message.ts";
 import { platformKey } from "../domain/keys.ts";
 import { Intake } from "../queue/intake.ts";
 import { overlapIn } from "../domain/overlap.ts";
 import { Router } from "../queue/router.ts";
-import { DailyReset } from "../sessions/daily_reset.ts";
-import { Sessions } from "../sessions/sessions.ts";
+import { DailyReset, Sessions } from "../sessions/sessions.ts";
 import type { Store } from "../store/store.ts";
 import { Summaries } from "../summaries/summaries.ts";
 import { builtinTools } from "../tools/builtin/builtin_tools.ts";
-import type { ReminderService } from "../tools/builtin/reminder_book.ts";
-import { UserFiles } from "../tools/files/user_files.ts";
+import type { ReminderService } from "../tools/builtin/reminders.ts";
+import { UserFiles } from "../tools/user_files.ts";
 import { McpManager } from "../tools/mcp/manager.ts";
 import { ToolExecutor } from "../tools/executor.ts";
 import type { ToolPolicy } from "../tools/policy.ts";
@@ -44,26 +42,26 @@ import { EgressGuard } from "../tools/web/egress_guard.ts";
 
 const log = logger("app");
 
-/** How often idle sessions are ended and old requests dropped, milliseconds. */
+/** How often idle sessions are ended and old requests deleted, milliseconds. */
 const housekeepingMs = 60_000;
-/** How many old requests are dropped in one transaction. */
+/** How many old requests are deleted in one transaction. */
 const purgeBatch = 500;
-/** How long the last frames may take to leave at the end, milliseconds. */
+/** How long the last frames may take to leave during a stop, milliseconds. */
 const settleMs = 2_000;
 
-/** What an {@linkcode Pipeline} is given. */
+/** Options of a {@linkcode Pipeline}. */
 export interface PipelineOptions {
   readonly store: Store;
   readonly persona: string;
   readonly policy: ToolPolicy;
   readonly events: EventBus;
-  readonly outlet: ReplyTransport;
-  /** Drops what is kept to be sent again to a platform's adapters. */
+  readonly transport: ReplyTransport;
+  /** Drops the frames that are kept for a platform's adapters. */
   readonly forgetFrames: (platform: string) => Promise<void>;
   readonly reminders: ReminderService;
-  /** Undefined where none is configured: then the echo model answers. */
+  /** Undefined if none are configured: then the echo model answers. */
   readonly models?: ModelCatalog;
-  /** Gets the built-in tools and those of MCP servers. */
+  /** Receives the built-in tools and those of MCP servers. */
   readonly registry: ToolRegistry;
 }
 
@@ -75,128 +73,47 @@ export class Pipeline {
   readonly approvals: Approvals;
   readonly mcp: McpManager;
   readonly memory: UserMemory;
+  readonly sessions: Sessions;
+  readonly eraser: UserEraser;
   readonly #config: GatewayConfig;
   readonly #store: Store;
-  readonly sessions: Sessions;
   readonly #summaries?: Summaries;
-  readonly #endListening: () => void;
-  readonly eraser: UserEraser;
   readonly #files: UserFiles;
   readonly #guard = new EgressGuard();
+  readonly #unsubscribe: () => void;
   #housekeeping?: ReturnType<typeof setInterval>;
 
   constructor(config: GatewayConfig, options: PipelineOptions) {
-    const { store, events, outlet, registry } = options;
-    const { limits } = config;
+    const { store, events, transport } = options;
     const { requests } = store;
     this.#config = config;
     this.#store = store;
-    this.llm = llmOf(config, options);
-    this.memory = new UserMemory(config, { store, ask: askOf(this.llm) });
-    this.replies = new Replies({ requests, outlet });
-    this.approvals = new Approvals({ outlet, timeoutMs: config.approvalTimeoutMs });
-    this.sessions = new Sessions({
-      store: store.sessions,
-      events,
-      idleMs: config.sessionIdleMs,
-      dailyReset: config.sessionResetAt === undefined
-        ? undefined
-        : new DailyReset(config.sessionResetAt, config.timeZone),
+    this.llm = createLlm(config, options);
+    this.memory = new UserMemory(config, { store, ask: factExtraction(this.llm) });
+    this.replies = new Replies({ requests, transport });
+    this.approvals = new Approvals({ transport, timeoutMs: config.approvalTimeoutMs });
+    this.sessions = createSessions(config, options);
+    this.#summaries = createSummaries(config, { store, llm: this.llm });
+    this.#unsubscribe = events.subscribe(({ name }) => {
+      if (name === "session:end") this.#summaries?.scan();
     });
-    const roomOf = (tier: Tier) => this.#inputTokens(tier);
-    // Half of the window: what else there is must have its place.
-    const historyTokens = Math.min(limits.historyTokens, Math.floor(roomOf("mid") / 2));
-    // The echo model sums nothing up: there, old lines leave the context and that is all.
-    this.#summaries = this.llm.kind === "echo" ? undefined : new Summaries({
-      store: store.summaries,
-      history: store.history,
-      llm: this.llm,
-      inputTokens: () => roomOf("low"),
-      historyTokens,
-    });
-    this.#endListening = events.subscribe(({ name }) => {
-      if (name === "session:end") this.#summaries?.look();
-    });
-    this.mcp = new McpManager({
-      path: config.mcpFile,
-      environment: config.environment,
-      childEnvironment: config.childEnvironment,
-      maxMessageBytes: limits.mcpMessageBytes,
-      callTimeoutMs: config.toolTimeoutMs,
-    });
+    this.mcp = McpManager.fromConfig(config);
     this.#files = new UserFiles({
       root: join(config.dataDir, "files"),
-      quotaBytes: limits.userFileBytes,
+      quotaBytes: config.limits.userFileBytes,
     });
     this.#addTools(options);
     const owner = crypto.randomUUID();
     const giveUp = new AbortController();
-    const processor = new TurnRunner({
-      requests,
-      sessions: this.sessions,
-      context: new ContextBuilder({
-        history: store.history,
-        summaries: store.summaries,
-        persona: options.persona,
-        toolNotes: () => this.mcp.instructions(),
-        ...limits,
-        historyTokens,
-      }),
-      orchestrator: new ToolLoop({
-        llm: this.llm,
-        tools: new ToolExecutor({
-          registry,
-          policy: options.policy,
-          approver: this.approvals,
-          events,
-          timeoutMs: config.toolTimeoutMs,
-          outputChars: limits.toolOutputChars,
-        }),
-        ...limits,
-        inputTokens: roomOf,
-        autoProceed: config.autoProceed,
-      }),
-      llm: this.llm,
-      planner: new TurnPlanner({
-        llm: this.llm,
-        budget: new Budget({
-          usage: store.usage,
-          limits: {
-            tokens: limits.userTokensPerDay,
-            costNanos: Math.round(limits.userCostPerDay * 1e9),
-          },
-          overrides: options.models?.budgets ?? new Map(),
-        }),
-        autoTier: config.llm.autoTier,
-      }),
-      usage: store.usage,
-      memory: this.memory,
-      toolsReady: () => this.mcp.ready(),
-      replies: this.replies,
-      summaries: this.#summaries,
-      events,
-      owner,
-      givenUp: giveUp.signal,
-      attempts: limits.attempts,
-    });
+    const runner = this.#createRunner(options, { owner, givenUp: giveUp.signal });
     this.router = new Router({
-      handle: processor.handle,
-      discard: processor.discard,
-      giveUp,
-      ...limits,
+      handle: runner.handle,
+      discard: runner.discard,
+      drained: giveUp,
+      ...config.limits,
       collectMs: config.collectMs,
     });
-    this.eraser = new UserEraser({
-      store: store.forget,
-      router: this.router,
-      forgetFrames: options.forgetFrames,
-      elsewhere: {
-        files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
-        // What the memory keeps elsewhere.
-        elsewhere: ({ platform, userId }) =>
-          this.memory.memory.removeAll(platformKey(platform, userId)),
-      },
-    });
+    this.eraser = this.#createEraser(options);
     this.intake = new Intake({
       requests,
       router: this.router,
@@ -206,16 +123,16 @@ export class Pipeline {
     });
   }
 
-  /** Takes up what the last run left, and begins to keep house. */
+  /** Resumes what the last run left, and starts the housekeeping. */
   async start(): Promise<void> {
     this.#housekeeping = setInterval(() => this.#keepHouse(), housekeepingMs);
     this.sessions.startSweeping(housekeepingMs);
     this.memory.start();
-    this.#summaries?.look();
+    this.#summaries?.scan();
     await this.intake.recover();
   }
 
-  /** Takes no more messages; running turns end within the drain time or are put back. */
+  /** Accepts no more messages. Running turns end within the drain time or are put back. */
   async drain(): Promise<void> {
     clearInterval(this.#housekeeping);
     this.sessions[Symbol.dispose]();
@@ -224,9 +141,9 @@ export class Pipeline {
     await this.replies.settle(settleMs);
   }
 
-  /** Ends what else there is: MCP servers, connections. */
+  /** Stops everything else: MCP servers, the memory, summaries, connections. */
   async stop(): Promise<void> {
-    this.#endListening();
+    this.#unsubscribe();
     await Promise.all([
       this.mcp[Symbol.asyncDispose](),
       this.memory[Symbol.asyncDispose](),
@@ -247,25 +164,82 @@ export class Pipeline {
     registry.addSource(this.mcp);
   }
 
-  /** Tokens (estimated) that a request to the model of a tier may have. */
-  #inputTokens(tier: Tier): number {
-    const known = this.llm.contextTokensOf(tier);
-    if (known === undefined) return Number.MAX_SAFE_INTEGER;
-    return inputTokens(this.#config.llm.contextTokens ?? known);
+  #createRunner(
+    options: PipelineOptions,
+    claims: { readonly owner: string; readonly givenUp: AbortSignal },
+  ): TurnRunner {
+    const { store, events, persona } = options;
+    const config = this.#config;
+    const { limits } = config;
+    return new TurnRunner({
+      ...claims,
+      requests: store.requests,
+      sessions: this.sessions,
+      context: new ContextBuilder({
+        history: store.history,
+        summaries: store.summaries,
+        persona,
+        toolNotes: () => this.mcp.instructions(),
+        ...limits,
+        historyTokens: historyTokens(config, this.llm),
+      }),
+      toolLoop: this.#createToolLoop(options),
+      llm: this.llm,
+      planner: createPlanner(config, { ...options, llm: this.llm }),
+      usage: store.usage,
+      memory: this.memory,
+      toolsReady: () => this.mcp.ready(),
+      replies: this.replies,
+      summaries: this.#summaries,
+      events,
+      attempts: limits.attempts,
+    });
+  }
+
+  #createToolLoop({ registry, policy, events }: PipelineOptions): ToolLoop {
+    const config = this.#config;
+    return new ToolLoop({
+      llm: this.llm,
+      tools: new ToolExecutor({
+        registry,
+        policy,
+        approver: this.approvals,
+        events,
+        timeoutMs: config.toolTimeoutMs,
+        outputChars: config.limits.toolOutputChars,
+      }),
+      ...config.limits,
+      inputTokens: (tier) => promptTokens(config, { llm: this.llm, tier }),
+      autoProceed: config.autoProceed,
+    });
+  }
+
+  #createEraser({ store, forgetFrames }: PipelineOptions): UserEraser {
+    return new UserEraser({
+      store: store.forget,
+      router: this.router,
+      forgetFrames,
+      elsewhere: {
+        files: ({ platform, userId }) => this.#files.removeAll(platformKey(platform, userId)),
+        // Memories that are kept outside the store, as by mem0.
+        elsewhere: ({ platform, userId }) =>
+          this.memory.backend.removeAll(platformKey(platform, userId)),
+      },
+    });
   }
 
   async #keepHouse(): Promise<void> {
-    this.#summaries?.look();
+    this.#summaries?.scan();
     const before = Date.now() - this.#config.keepRequestsMs;
     try {
       while (await this.#store.requests.purge({ before, limit: purgeBatch }) === purgeBatch);
     } catch (error) {
-      log.warn("Cannot drop old requests: {error}", { error: errorText(error) });
+      log.warn("Cannot delete old requests: {error}", { error: errorText(error) });
     }
   }
 }
 
-function llmOf(
+function createLlm(
   { llm }: GatewayConfig,
   { models, store }: Pick<PipelineOptions, "models" | "store">,
 ): LlmClient {
@@ -277,8 +251,63 @@ function llmOf(
   });
 }
 
-/** How the memory asks the small model for facts; the echo model knows none. */
-function askOf(llm: LlmClient): AskModel | undefined {
+function createSessions(
+  { sessionIdleMs: idleMs, sessionResetAt, timeZone }: GatewayConfig,
+  { store, events }: Pick<PipelineOptions, "store" | "events">,
+): Sessions {
+  const dailyReset = sessionResetAt === undefined
+    ? undefined
+    : new DailyReset(sessionResetAt, timeZone);
+  return new Sessions({ store: store.sessions, events, idleMs, dailyReset });
+}
+
+/** The echo model cannot summarize: there, old lines just leave the context. */
+function createSummaries(
+  config: GatewayConfig,
+  { store, llm }: { readonly store: Store; readonly llm: LlmClient },
+): Summaries | undefined {
+  if (llm.kind === "echo") return undefined;
+  return new Summaries({
+    store: store.summaries,
+    history: store.history,
+    llm,
+    inputTokens: () => promptTokens(config, { llm, tier: "low" }),
+    historyTokens: historyTokens(config, llm),
+  });
+}
+
+function createPlanner(
+  { limits, llm: { autoTier } }: GatewayConfig,
+  { store, models, llm }: Pick<PipelineOptions, "store" | "models"> & { readonly llm: LlmClient },
+): TurnPlanner {
+  const budget = new Budget({
+    usage: store.usage,
+    limits: {
+      tokens: limits.userTokensPerDay,
+      costNanos: Math.round(limits.userCostPerDay * 1e9),
+    },
+    overrides: models?.budgets ?? new Map(),
+  });
+  return new TurnPlanner({ llm, budget, autoTier });
+}
+
+/** Tokens (estimated) that the prompt of a request to a tier's model may have. */
+function promptTokens(
+  { llm: { contextTokens } }: GatewayConfig,
+  { llm, tier }: { readonly llm: LlmClient; readonly tier: Tier },
+): number {
+  const known = llm.contextTokensOf(tier);
+  return known === undefined ? Number.MAX_SAFE_INTEGER : inputTokens(contextTokens ?? known);
+}
+
+/** Tokens of history in a prompt: at most half of it, which leaves room for everything else. */
+function historyTokens(config: GatewayConfig, llm: LlmClient): number {
+  const half = Math.floor(promptTokens(config, { llm, tier: "mid" }) / 2);
+  return Math.min(config.limits.historyTokens, half);
+}
+
+/** How the memory asks the low tier for facts; the echo model cannot extract any. */
+function factExtraction(llm: LlmClient): AskModel | undefined {
   if (llm.kind === "echo") return undefined;
   return async ({ instructions, text }, { exchange, signal }) => {
     const { userKey, channelKey } = exchange;

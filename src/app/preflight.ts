@@ -1,24 +1,62 @@
-/** What must be right before a gateway starts. Used by the gateway. */
+/** What must be valid before a gateway is wired: secrets, persona, tool policy, models, store. */
 
-import type { GatewayConfig } from "../config/config_types.ts";
+import { isLoopback } from "../access/origin_policy.ts";
+import { Secrets } from "../access/secrets.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
+import { defaultPersona } from "../context/builder.ts";
 import { ConfigError } from "../lib/config_error.ts";
-import { isLoopback } from "../lib/loopback.ts";
-import { defaultPersona } from "../context/persona.ts";
+import type { ModelCatalog } from "../llm/catalog.ts";
+import { readModels } from "../llm/models_file.ts";
+import { logger } from "../logging/log.ts";
+import { openStore } from "../store/open_store.ts";
+import type { Store } from "../store/store.ts";
+import { readToolsFile, ToolPolicy } from "../tools/policy.ts";
 
-/** Refuses to serve strangers. @throws {ConfigError} where everybody on the network could use the gateway. */
+const log = logger("app");
+
+/** What a gateway is built on. */
+export interface Foundations {
+  readonly secrets: Secrets;
+  readonly persona: string;
+  readonly policy: ToolPolicy;
+  /** Undefined if none are configured: then the echo model answers. */
+  readonly models?: ModelCatalog;
+  readonly store: Store;
+}
+
+/**
+ * Reads the configuration files and opens the store.
+ *
+ * @throws {ConfigError | StoreError} if something is missing or invalid.
+ */
+export async function loadFoundations(config: GatewayConfig): Promise<Foundations> {
+  const secrets = await Secrets.load(config);
+  assertSecretForPublicHost(config, secrets.authenticator);
+  const persona = readPersona(config);
+  const rules = await readToolsFile(config.toolsFile);
+  if (rules.length > 0) {
+    log.info("Tool rules: {count}, from {path}", { count: rules.length, path: config.toolsFile });
+  }
+  const policy = new ToolPolicy(rules);
+  const models = await readModels(config);
+  const store = await openStore({ dataDir: config.dataDir, sync: config.storeSync });
+  return { secrets, persona, policy, models, store };
+}
+
+/** Refuses to let everybody on the network in. @throws {ConfigError} if there is no secret. */
 export function assertSecretForPublicHost(
   { host, insecure }: GatewayConfig,
   { hasKeys }: { readonly hasKeys: boolean },
 ): void {
   if (isLoopback(host) || hasKeys || insecure) return;
   throw new ConfigError(
-    `Cannot listen on "${host}" without a secret: everybody who reaches it could use the gateway. ` +
-      "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or say --insecure.",
+    `Cannot listen on "${host}" without a secret: everybody who can reach it could use the gateway. ` +
+      "Set CLARA_GATEWAY_SECRET, listen on 127.0.0.1, or pass --insecure.",
   );
 }
 
-/** Who the assistant is. @throws {ConfigError} when the file cannot be read. */
-export function readPersona({ personaFile }: GatewayConfig): string {
+/** The system prompt: who the assistant is. */
+function readPersona({ personaFile }: GatewayConfig): string {
   if (!personaFile) return defaultPersona;
   try {
     return Deno.readTextFileSync(personaFile);

@@ -1,52 +1,66 @@
-/** What a command of the command line is. The table in `commands.ts` is made of these. */
+/** What a command is. The table is made of these. */
 
 import type { Flags } from "../config/config.ts";
 import type { Setting } from "../config/setting.ts";
 import { settings } from "../config/settings.ts";
 
-/** The name of a setting, as the program has it. */
+/**
+ * An expected failure, such as a gateway that is not running. The command line prints the message in one
+ * line and exits with code 1.
+ */
+export class CommandError extends Error {
+  override readonly name: string = "CommandError";
+}
+
+/** The name of a setting in the program. */
 export type SettingName = keyof typeof settings;
 
-/** An option of a command that is no setting. */
+/** An option that is not a setting. */
 export interface Option {
   /** Its name, without dashes. */
   readonly flag: string;
   /** One letter. */
   readonly short?: string;
-  /** What its value is called in the help; without one it takes none. */
+  /** The placeholder of its value in the help text. An option without one takes no value. */
   readonly value?: string;
   readonly help: string;
-  /** Whether people need not know it: the program gives it to itself. */
+  /** Whether it is left out of help and completions, because only the program itself uses it. */
   readonly hidden?: boolean;
 }
 
-/** Does the command; resolves with the exit code. */
-export type CommandRun = (flags: Flags, args: readonly string[]) => Promise<number>;
+/**
+ * Runs the command; resolves with the exit code.
+ *
+ * @param words the arguments after the command's name that are not options.
+ * @throws {ConfigError} for wrong usage or an invalid setting.
+ * @throws {CommandError} for an expected failure.
+ */
+export type CommandRun = (flags: Flags, words: readonly string[]) => Promise<number>;
 
 /** One command. */
 export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What may stand after its name, for instance `[options]`. */
+  /** The arguments, such as `[options]`. */
   readonly usage: string;
-  /** More for its own help. */
+  /** More text for its own help. */
   readonly details?: string;
   readonly options: readonly Option[];
-  /** The settings whose flags it takes. */
+  /** The settings whose flags it accepts. */
   readonly settings: readonly SettingName[];
-  /** The first word after its name, where it has commands of its own; without one it prints its help. */
+  /** Its subcommands. Without one of them the command prints its help. */
   readonly actions?: readonly string[];
-  /** What its one argument may be, for completions. */
+  /** The allowed values of its one argument. */
   readonly words?: readonly string[];
-  /** The most words after its name. Default: none. */
+  /** How many words it accepts. Default: none; with actions, any number. */
   readonly maxWords?: number;
   /**
-   * An action whose words may be somebody else's command line: options after its first word that this
-   * program does not know are words, too.
+   * An action whose words may be a foreign command line: unknown options after its first word are words,
+   * too.
    */
-  readonly wordsOf?: string;
-  /** Loads what does it: no command waits for the code of another. */
+  readonly foreignAction?: string;
+  /** Imports the implementation, so that a command loads no code of another. */
   readonly load: () => Promise<CommandRun>;
 }
 

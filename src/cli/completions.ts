@@ -1,12 +1,12 @@
-/** The command `completions`: a shell's completions, made from the table of commands. */
+/** The command `completions`: completions for a shell, generated from the table of commands. */
 
 import { type Command, type Option, optionsOf } from "./command.ts";
 
 const program = "clara-gateway";
 
-/** Prints them for a shell; resolves with the exit code. */
+/** Prints the completions for a shell. */
 export function completions(shell: string, commands: readonly Command[]): Promise<number> {
-  const scripts: Readonly<Record<string, (all: readonly Completed[]) => string>> = {
+  const scripts: Readonly<Record<string, (all: readonly CompletedCommand[]) => string>> = {
     bash,
     zsh,
     fish,
@@ -22,12 +22,12 @@ export function completions(shell: string, commands: readonly Command[]): Promis
   return Promise.resolve(0);
 }
 
-/** A command, as far as its completions go. */
-interface Completed {
+/** What completions need to know about a command. */
+interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly Option[];
-  /** What may follow its name. */
+  /** The words that may follow its name. */
   readonly words: readonly string[];
 }
 
@@ -35,19 +35,19 @@ const help: Option = { flag: "help", short: "h", help: "Print the help" };
 
 const helpCommand: Command = {
   name: "help",
-  summary: "Say more about a command",
+  summary: "Print the help of a command",
   usage: "COMMAND",
   options: [],
   settings: [],
-  load: () => Promise.reject(new Error("help is no command of its own")),
+  load: () => Promise.reject(new Error("help has no implementation of its own")),
 };
 
-/** Whether an option's value is a file or a folder. */
+/** Whether the value of an option is a file or a folder. */
 function takesPath({ flag, value }: Option): boolean {
   return value !== undefined && /file|dir|config/.test(flag);
 }
 
-function bash(all: readonly Completed[]): string {
+function bash(all: readonly CompletedCommand[]): string {
   const cases = all.map(({ name, options, words }) => {
     const flags = options.map(({ flag }) => `--${flag}`);
     return `    ${name}) words="${[...words, ...flags].join(" ")}" ;;`;
@@ -77,7 +77,7 @@ ${cases.join("\n")}
 complete -F _clara_gateway ${program}`;
 }
 
-function zsh(all: readonly Completed[]): string {
+function zsh(all: readonly CompletedCommand[]): string {
   const cases = all.map(({ name, options, words }) => {
     const specs = [
       ...options.flatMap(zshOption),
@@ -115,7 +115,7 @@ function zshText(text: string): string {
   return text.replaceAll("'", "’").replace(/[[\]:]/g, "\\$&");
 }
 
-function fish(all: readonly Completed[]): string {
+function fish(all: readonly CompletedCommand[]): string {
   const text = (words: string) => `'${words.replace(/['\\]/g, "\\$&")}'`;
   const lines = all.flatMap(({ name, summary, options, words }) => {
     const seen = `-n '__fish_seen_subcommand_from ${name}'`;

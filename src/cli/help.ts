@@ -1,45 +1,48 @@
-/** The texts of `--help`, made from the table of commands. Printed by the command line. */
+/** The texts of `--help`, generated from the table of commands. */
 
 import { version } from "../config/version.ts";
 import { type Command, type Option, optionsOf } from "./command.ts";
-import { commandOf, commands } from "./table.ts";
+import { commands, findCommand } from "./table.ts";
 
-/** What the program can do. */
+/** The help text of the program. */
 export function programHelp(): string {
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}`);
-  const run = optionsOf(commandOf("run")!);
-  return `clara-gateway ${version}: between chat platforms and language models
+  return `clara-gateway ${version}: a gateway between chat platforms and language models
 
 Usage: clara-gateway [COMMAND] [options]
 
 Commands:
 ${lines.join("\n")}
-  ${"help COMMAND".padEnd(13)}Say more about a command, as COMMAND --help does
+  ${"help COMMAND".padEnd(13)}Print the help of a command, like COMMAND --help
 
 Options of run:
-${run.filter(({ hidden }) => !hidden).map(optionHelp).join("\n")}
+${optionLines(findCommand("run")!).join("\n")}
 
-Options of all:
-${optionHelp({ flag: "help", short: "h", help: "Print the help of the command" })}
-${optionHelp({ flag: "version", short: "V", help: "Print the version" })}
+Common options:
+${optionLine({ flag: "help", short: "h", help: "Print the help of the command" })}
+${optionLine({ flag: "version", short: "V", help: "Print the version" })}
 
-Commands that talk to a gateway find it by its pid file, by --host and --port, or by --url
-(CLARA_GATEWAY_URL). Without one of these they look at what is on this machine where none runs.
-Everything else is set in the environment or in a .env file; README.md lists it all.`;
+Commands find the gateway by --url (CLARA_GATEWAY_URL), by --host and --port, or by its PID file. If
+no gateway is running on this machine, they use its files and store.
+Other settings are read from the environment or a .env file; see docs/settings.md.`;
 }
 
-/** What one command can do. */
+/** The help text of one command. */
 export function commandHelp(command: Command): string {
-  const options = optionsOf(command).filter(({ hidden }) => !hidden);
+  const options = optionLines(command);
   return [
     `Usage: clara-gateway ${command.name} ${command.usage}`,
     `${command.summary}.`,
     ...(command.details ? [command.details] : []),
-    ...(options.length > 0 ? [`Options:\n${options.map(optionHelp).join("\n")}`] : []),
+    ...(options.length > 0 ? [`Options:\n${options.join("\n")}`] : []),
   ].join("\n\n");
 }
 
-function optionHelp({ flag, short, value, help }: Option): string {
+function optionLines(command: Command): readonly string[] {
+  return optionsOf(command).filter(({ hidden }) => !hidden).map(optionLine);
+}
+
+function optionLine({ flag, short, value, help }: Option): string {
   const usage = `${short ? `-${short}, ` : ""}--${flag}${value ? ` ${value}` : ""}`;
   return `  ${usage.padEnd(20)} ${help}`;
 }

@@ -1,81 +1,102 @@
-/** Reads the words of a command line by the table of commands. Pure. Called by the command line. */
+/** Parses a command line according to the table of commands. Pure. */
 
 import { parseArgs, type ParseArgsOptionDescriptor } from "node:util";
 import type { Flags } from "../config/config.ts";
-import { ConfigError } from "../lib/config_error.ts";
 import { closestWord } from "../lib/closest_word.ts";
+import { ConfigError } from "../lib/config_error.ts";
 import { type Command, type Option, optionsOf } from "./command.ts";
-import { commandOf, commands } from "./table.ts";
+import { commands, findCommand } from "./table.ts";
 
-/** A command line, understood. */
+/** A parsed command line. */
 export interface CommandLine {
-  /** Undefined where the program's own help is asked for. */
+  /** Undefined if the program's own help was requested. */
   readonly command: Command | undefined;
   readonly flags: Flags;
-  /** What stands after the command's name and is no option. */
+  /** The arguments after the command's name that are not options. */
   readonly words: readonly string[];
 }
 
-const common: readonly Option[] = [
+type Token = NonNullable<ReturnType<typeof parseArgs>["tokens"]>[number];
+
+const commonOptions: readonly Option[] = [
   { flag: "help", short: "h", help: "" },
   { flag: "version", short: "V", help: "" },
 ];
 
-/** @throws {ConfigError} with what was found and what was meant. */
+/** @throws {ConfigError} that quotes the wrong argument and suggests a right one. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
-  // What an option is does not hang on the command, so that options may stand before it, too.
-  const everything = [...common, ...commands.flatMap(optionsOf)];
+  const tokens = tokenize(args);
+  const first = tokens.find((token) => token.kind === "positional");
+  const command = commandOf(first?.value ?? "run");
+  const { flags, words: [, ...words] } = collect(tokens, { command, args, named: Boolean(first) });
+  if (!command) return { command: commandOf(words[0]), flags, words: [] };
+  if (!flags.help && !flags.version) checkWords(command, words);
+  // Without a command, --help is about the program.
+  return { command: flags.help && !first ? undefined : command, flags, words };
+}
+
+/** Splits the arguments into options and words. @throws {ConfigError} for an unknown first option. */
+function tokenize(args: readonly string[]): readonly Token[] {
+  // Options may precede the command, so the options of all commands are known here.
+  const options = [...commonOptions, ...commands.flatMap(optionsOf)];
   const { tokens } = parseArgs({
     args: [...args],
     strict: false,
     allowPositionals: true,
     tokens: true,
-    options: Object.fromEntries(everything.map(descriptor)),
+    options: Object.fromEntries(options.map(descriptor)),
   });
   const first = tokens.find((token) => token.kind === "positional");
   for (const token of tokens) {
-    // What follows an option that nobody knows may be its value, and no command.
+    // The word after an unknown option may be its value, so it cannot be taken for a command.
     if (token.kind !== "option" || token.index > (first?.index ?? Infinity)) continue;
-    if (everything.some(({ flag }) => flag === token.name)) continue;
-    throw unknownOption(token.rawName, { command: commandOf("run"), known: everything });
+    if (options.some(({ flag }) => flag === token.name)) continue;
+    throw unknownOption(token.rawName, { command: findCommand("run"), known: options });
   }
-  const command = commandNamed(first?.kind === "positional" ? first.value : "run");
-  const known = new Map([...common, ...command ? optionsOf(command) : []].map((o) => [o.flag, o]));
+  return tokens;
+}
+
+/** Collects flags and words; the first word is the command's name, also if it was left out. */
+function collect(
+  tokens: readonly Token[],
+  { command, args, named }: {
+    readonly command: Command | undefined;
+    readonly args: readonly string[];
+    readonly named: boolean;
+  },
+): { readonly flags: Flags; readonly words: readonly string[] } {
+  const options = [...commonOptions, ...command ? optionsOf(command) : []];
+  const known = new Map(options.map((option) => [option.flag, option]));
   const flags: Record<string, string | boolean> = {};
-  const words: string[] = [];
+  const words: string[] = named ? [] : ["run"];
   let taken = -1;
   for (const token of tokens) {
     if (token.kind === "positional") words.push(token.value);
     if (token.kind !== "option") continue;
-    const foreign = command?.wordsOf !== undefined && words[1] === command.wordsOf;
-    // Once it is more than one word it is a command line, and its options are its own.
+    const foreign = command?.foreignAction !== undefined && words[1] === command.foreignAction;
+    // With more than one word it is a command line, whose options are its own.
     const option = foreign && words.length > 3
       ? command.options.find(({ flag }) => flag === token.name)
       : known.get(token.name);
     if (option) flags[token.name] = valueOf(option, token.value);
     else if (foreign && words.length > 2) {
-      // A group of letters is one word, and gives a token for each.
+      // A group of letters, such as -it, is one word but has a token for each letter.
       if (token.index !== taken) words.push(args[token.index]!);
       taken = token.index;
       if (token.value !== undefined && !token.inlineValue) words.push(token.value);
-    } else throw unknownOption(token.rawName, { command, known: [...known.values()] });
+    } else throw unknownOption(token.rawName, { command, known: options });
   }
-  words.shift();
-  if (!command) return { command: commandNamed(words[0]), flags, words: [] };
-  checkWords(command, words);
-  // Before any command is named, help is about the program.
-  const bare = first === undefined && flags.help;
-  return { command: bare ? undefined : command, flags, words };
+  return { flags, words };
 }
 
-/** Undefined for `help`. @throws {ConfigError} where there is none of this name. */
-function commandNamed(name: string | undefined): Command | undefined {
+/** Undefined for `help`. @throws {ConfigError} if there is no such command. */
+function commandOf(name: string | undefined): Command | undefined {
   if (name === undefined || name === "help") return undefined;
-  const command = commandOf(name);
+  const command = findCommand(name);
   if (command) return command;
   const names = commands.map((each) => each.name);
   const meant = closestWord(name, names);
-  const hint = meant ? `did you mean ${meant}?` : `there are ${names.join(", ")}.`;
+  const hint = meant ? `did you mean ${meant}?` : `expected one of ${names.join(", ")}`;
   throw new ConfigError(`Unknown command ${JSON.stringify(name)}; ${hint}`);
 }
 
@@ -84,10 +105,9 @@ function valueOf(option: Option, value: string | undefined): string | boolean {
     if (value === undefined) return true;
     throw new ConfigError(`Option --${option.flag} takes no value; found ${JSON.stringify(value)}`);
   }
-  // What looks like another option is one: the value was forgotten.
+  // If another option follows, the value was forgotten.
   if (value === undefined || /^-\D/.test(value)) {
-    const found = value === undefined ? "nothing" : value;
-    throw new ConfigError(`Option --${option.flag} needs a value; found ${found} after it`);
+    throw new ConfigError(`Option --${option.flag} needs a value; found ${value ?? "nothing"}`);
   }
   return value;
 }
@@ -107,25 +127,26 @@ function unknownOption(
   const hint = meant
     ? `; did you mean --${meant}?`
     : command && others.length > 0
-    ? ` of ${command.name}; it is one of ${others.map(({ name }) => name).join(", ")}`
+    ? ` of ${command.name}; it belongs to ${others.map(({ name }) => name).join(", ")}`
     : "";
   return new ConfigError(`Unknown option ${found}${hint}`);
 }
 
 function checkWords(command: Command, words: readonly string[]): void {
-  const { name, words: allowed, actions, maxWords = actions ? Infinity : 0 } = command;
-  if (words.length > maxWords) {
-    const extra = JSON.stringify(words.slice(maxWords).join(" "));
-    throw new ConfigError(
-      `Cannot use ${extra} after ${name}: clara-gateway ${name} --help says more`,
-    );
-  }
+  const { name, actions, maxWords = actions ? Infinity : 0 } = command;
   const [first] = words;
+  // Without an action, and with help as the action, the command prints its help.
+  if (actions && (first === undefined || first === "help")) return;
+  const allowed = actions ?? command.words;
   if (allowed && (first === undefined || !allowed.includes(first))) {
     const found = first === undefined ? "nothing" : JSON.stringify(first);
     throw new ConfigError(
       `Cannot use ${found} after ${name}: expected one of ${allowed.join(", ")}`,
     );
+  }
+  if (words.length > maxWords) {
+    const extra = JSON.stringify(words.slice(maxWords).join(" "));
+    throw new ConfigError(`Cannot use ${extra} after ${name}: see clara-gateway ${name} --help`);
   }
 }
 

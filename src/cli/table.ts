@@ -1,30 +1,37 @@
-/** The commands, in the order of the help. A new one is an entry here and a file that does it. */
+/** The commands, in the order of the help. To add one, add an entry here and a file in `commands/`. */
 
 import type { Setting } from "../config/setting.ts";
 import { settings } from "../config/settings.ts";
 import type { Command, Option, SettingName } from "./command.ts";
-import { json, place, url } from "./common_options.ts";
-import { dataCommands } from "./commands/data_commands.ts";
 
 /** All settings that have a flag. */
 const allSettings = (Object.entries(settings) as [SettingName, Setting<unknown>][])
   .filter(([, { flag }]) => flag).map(([name]) => name);
 
+/** The settings that say which gateway is meant. */
+const locationSettings: readonly SettingName[] = ["host", "port", "dataDir", "pidFile"];
+
+const url: Option = {
+  flag: "url",
+  value: "URL",
+  help: "Address of the gateway's WebSocket",
+};
+const json: Option = { flag: "json", help: "Print JSON" };
 const background: Option = {
   flag: "background",
   value: "FOLDER",
-  help: "Said by start, with the folder it was called in",
+  help: "Set by start: the folder in which it was called",
   hidden: true,
 };
 const stopTimeout: Option = {
   flag: "timeout",
   value: "SECONDS",
-  help: "Kill it when it has not ended by then (default: CLARA_DRAIN_SECONDS and 10)",
+  help: "Kill the gateway if it takes longer (default: CLARA_DRAIN_SECONDS plus 10)",
 };
 const startTimeout: Option = {
   flag: "timeout",
   value: "SECONDS",
-  help: "Give up when it does not answer by then (default: 60)",
+  help: "Give up if the gateway does not respond in time (default: 60)",
 };
 
 /** The commands. */
@@ -39,7 +46,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: "start",
-    summary: "Run the gateway in the background; returns when it answers",
+    summary: "Start the gateway in the background; returns when it responds",
     usage: "[options]",
     options: [startTimeout],
     settings: allSettings,
@@ -47,48 +54,48 @@ export const commands: readonly Command[] = [
   },
   {
     name: "status",
-    summary: "Say whether the gateway runs, and how it is",
+    summary: "Show whether the gateway is running, and its health",
     usage: "[--json] [options]",
     details:
-      "Exit code: 0 it runs, 3 it does not, 4 it does not answer or says that it cannot work.",
+      "Exit codes: 0 running, 3 not running, 4 not responding or reporting that it cannot work.",
     options: [json],
-    settings: place,
+    settings: locationSettings,
     load: async () => (await import("./commands/status.ts")).status,
   },
   {
     name: "stop",
-    summary: "Stop the gateway: running turns finish first",
+    summary: "Stop the gateway after running turns have finished",
     usage: "[--timeout SECONDS] [options]",
     options: [stopTimeout],
-    settings: place,
+    settings: locationSettings,
     load: async () => (await import("./commands/stop.ts")).stop,
   },
   {
     name: "restart",
-    summary: "Stop the gateway and start it again, with the options it was started with",
+    summary: "Stop the gateway and start it again with the same options",
     usage: "[options]",
     details: "Options given here replace those of the last start.",
-    options: [{ ...stopTimeout, help: "Longest time of the stop, and again of the start" }],
+    options: [{ ...stopTimeout, help: "Time limit of the stop, and again of the start" }],
     settings: allSettings,
-    load: async () => (await import("./commands/restart.ts")).restart,
+    load: async () => (await import("./commands/start.ts")).restart,
   },
   {
     name: "logs",
     summary: "Print the last lines of the log",
     usage: "[-f] [-n LINES] [options]",
     options: [
-      { flag: "follow", short: "f", help: "Go on with new lines, until Ctrl-C" },
-      { flag: "lines", short: "n", value: "LINES", help: "How many (default: 50)" },
+      { flag: "follow", short: "f", help: "Print new lines as they are written, until Ctrl-C" },
+      { flag: "lines", short: "n", value: "LINES", help: "Number of lines (default: 50)" },
     ],
-    settings: [...place, "logFile"],
+    settings: [...locationSettings, "logFile"],
     load: async () => (await import("./commands/logs.ts")).logs,
   },
   {
     name: "chat",
-    summary: "Talk to a running gateway in the terminal",
+    summary: "Chat with a running gateway in the terminal",
     usage: "[options]",
     options: [url],
-    settings: place,
+    settings: locationSettings,
     load: async () => (await import("./chat/chat.ts")).chat,
   },
   {
@@ -96,140 +103,202 @@ export const commands: readonly Command[] = [
     summary: "Manage MCP servers",
     usage: "ACTION …",
     details: `Actions:
-  list [--json]              servers, whether they run, how many tools they have
+  list [--json]              list servers, their state and number of tools
   add SOURCE [--name NAME]   SOURCE: an npm package, a command line, or a URL
   remove NAME
   enable NAME
   disable NAME
   restart NAME
-  tools [NAME]               the tools of one server or of all
-  call NAME TOOL [JSON]      calls a tool and prints what it gives
+  login NAME                 log in to a server that is protected by OAuth
+  logout NAME                delete the login
+  tools [NAME]               list the tools of one server, or of all
+  call NAME TOOL [JSON]      call a tool and print its result
 
-The servers stand in the file of CLARA_MCP_CONFIG (--mcp-config, ./mcp.json). A running gateway is told
-of a change; without one the file alone is changed. Words of a command line that look like options of
-this program stand after --: mcp add -- npx -y some-server --name x.`,
+Servers are configured in the file of CLARA_MCP_CONFIG (--mcp-config, ./mcp.json). A running gateway
+applies changes at once; without one, only the file is changed. If options of a server's command line
+are also options of this program, put -- before it: mcp add -- npx -y some-server --name x.`,
     options: [
       url,
       json,
-      { flag: "name", value: "NAME", help: "Name of a server that is added" },
+      { flag: "name", value: "NAME", help: "Name of the server to add" },
     ],
-    settings: [...place, "mcpFile", "toolsFile"],
-    actions: ["list", "add", "remove", "enable", "disable", "restart", "tools", "call"],
-    maxWords: Infinity,
-    wordsOf: "add",
-    load: async () => {
-      const { mcp } = await import("./commands/mcp.ts");
-      return (flags, args) => mcp(args, flags);
-    },
+    settings: [...locationSettings, "mcpFile", "toolsFile"],
+    actions: [
+      ...["list", "add", "remove", "enable", "disable", "restart"],
+      ...["login", "logout", "tools", "call"],
+    ],
+    foreignAction: "add",
+    load: async () => (await import("./commands/mcp.ts")).mcp,
   },
   {
     name: "hooks",
-    summary: "Look at hooks and try them",
+    summary: "List and test hooks",
     usage: "ACTION …",
     details: `Actions:
-  list [--json]                     hooks, their events, and whether they keep up
-  test NAME [--event E] [--json]    runs one with an event made up for it
-  results [NAME] [--json]           how they went, the newest last
-  reload                            has secrets.yaml, hooks.yaml and scheduler.yaml read again
+  list [--json]                     list hooks, their events and queues
+  test NAME [--event E] [--json]    run a hook with a sample event
+  results [NAME] [--json]           show past runs, the latest last
+  reload                            reload secrets.yaml, hooks.yaml and scheduler.yaml
 
-Hooks stand in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), beside plugins.
-Without a running gateway the file alone is looked at.`,
+Hooks are defined in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), next to
+plugins. If no gateway is running, only that file is read.`,
     options: [url, json, {
       flag: "event",
       value: "EVENT",
-      help: "Name of the event to try it with",
+      help: "Name of the sample event",
     }],
-    settings: [...place, "hooksDir"],
+    settings: [...locationSettings, "hooksDir"],
     actions: ["list", "test", "results", "reload"],
-    load: async () => {
-      const { hooks } = await import("./commands/hooks.ts");
-      return (flags, args) => hooks(args, flags);
-    },
+    load: async () => (await import("./commands/hooks.ts")).hooks,
   },
   {
     name: "tasks",
-    summary: "Look at scheduled tasks and run them",
+    summary: "List and run scheduled tasks",
     usage: "ACTION …",
     details: `Actions:
-  list [--json]             tasks, when they ran and when they come
-  next [--json]             the next fire times
-  run NAME [--json]         runs one now (in the running gateway)
-  results [NAME] [--json]   how they went, the newest last
+  list [--json]             list tasks, their last and next runs
+  next [--json]             show the next fire times
+  run NAME [--json]         run a task now, in the running gateway
+  results [NAME] [--json]   show past runs, the latest last
 
-Tasks stand in scheduler.yaml in the folder of CLARA_SCHEDULER_DIR (--scheduler-dir, .), or in plugins.
-Without a running gateway the file alone is looked at.`,
+Tasks are defined in scheduler.yaml in the folder of CLARA_SCHEDULER_DIR (--scheduler-dir, .), or in
+plugins. If no gateway is running, only that file is read.`,
     options: [url, json],
-    settings: [...place, "schedulerDir"],
+    settings: [...locationSettings, "schedulerDir"],
     actions: ["list", "next", "run", "results"],
-    load: async () => {
-      const { tasks } = await import("./commands/tasks.ts");
-      return (flags, args) => tasks(args, flags);
-    },
+    load: async () => (await import("./commands/tasks.ts")).tasks,
   },
-  ...dataCommands,
+  {
+    name: "sessions",
+    summary: "List, export and end sessions",
+    usage: "ACTION …",
+    details: `Actions:
+  list [--user ID] [--channel ID] [--platform P] [--limit N] [--json]
+                                     list the latest sessions
+  show ID [--json]                   show a session and its conversation
+  export ID [--format jsonl|markdown]
+                                     print its history, to be redirected to a file
+  end ID                             end it: its history leaves the context
+
+If no gateway is running, the store in CLARA_DATA_DIR (--data-dir) is read.`,
+    options: [
+      url,
+      json,
+      { flag: "user", value: "ID", help: "Only sessions of this user" },
+      { flag: "channel", value: "ID", help: "Only sessions in this channel" },
+      { flag: "platform", value: "P", help: "Only sessions on this platform" },
+      { flag: "limit", value: "N", help: "How many to list" },
+      { flag: "format", value: "FORMAT", help: "jsonl or markdown" },
+    ],
+    settings: locationSettings,
+    actions: ["list", "show", "export", "end"],
+    load: async () => (await import("./commands/sessions.ts")).sessions,
+  },
+  {
+    name: "forget",
+    summary: "Delete all data of a user",
+    usage: "--user PLATFORM:ID [--json] [options]",
+    options: [url, json, { flag: "user", value: "PLATFORM:ID", help: "Whose data to delete" }],
+    settings: locationSettings,
+    load: async () => (await import("./commands/memory.ts")).forget,
+  },
+  {
+    name: "memory",
+    summary: "Show and delete memories of a user",
+    usage: "ACTION --user USER …",
+    details: `Actions:
+  list --user USER [--json]             the latest first
+  search QUERY --user USER [--json]     search as a turn would
+  forget --user USER --id ID            delete one memory
+  forget --user USER --text TEXT        delete those that contain a text
+  forget --user USER --all              delete all, and everything queued to be learned
+
+USER is PLATFORM:ID, such as discord:4711. If no gateway is running, the store is used, and mem0 if it
+is configured.`,
+    options: [
+      url,
+      json,
+      { flag: "user", value: "PLATFORM:ID", help: "Whose memories" },
+      { flag: "id", value: "ID", help: "The memory to delete" },
+      { flag: "text", value: "WORDS", help: "Delete memories that contain this text" },
+      { flag: "all", help: "Delete all memories of this user" },
+    ],
+    settings: locationSettings,
+    actions: ["list", "search", "forget"],
+    load: async () => (await import("./commands/memory.ts")).memory,
+  },
+  {
+    name: "usage",
+    summary: "Show tokens and cost by user, channel, model, day or purpose",
+    usage: "[user|channel|model|day|purpose] [options]",
+    details:
+      `Groups by day unless told otherwise; days are in UTC. Requests count as estimated if their
+provider did not report token counts.`,
+    options: [
+      url,
+      json,
+      { flag: "from", value: "DAY", help: "First day, such as 2030-01-31 (UTC)" },
+      { flag: "to", value: "DAY", help: "Last day" },
+    ],
+    settings: locationSettings,
+    maxWords: 1,
+    load: async () => (await import("./commands/usage.ts")).usage,
+  },
   {
     name: "service",
-    summary: "The gateway as a systemd service",
+    summary: "Install the gateway as a systemd service",
     usage: "ACTION [--system] [options]",
     details: `Actions:
-  install     write the unit, start it now and with every login or boot
+  install     write the unit, start it now and at every login or boot
               (--print only shows the unit)
-  uninstall   stop it and remove the unit; the data stays
-  status      what systemd says about it
+  uninstall   stop the service and remove the unit; the data stays
+  status      show what systemctl status shows
 
-Without --system it is the service of the user who calls, and runs in the folder where it is installed
-from. With --system (as root) it is the machine's, with its files in /var/lib/clara-gateway and its
-settings in /etc/clara-gateway/env.`,
+By default it is a service of the current user and runs in the current folder. With --system (as root)
+it is a service of the machine, with its files in /var/lib/clara-gateway and its settings in
+/etc/clara-gateway/env.`,
     options: [
-      { flag: "system", help: "The machine's service, not the user's" },
+      { flag: "system", help: "A service of the machine instead of the user" },
       { flag: "print", help: "Only print the unit" },
     ],
     settings: allSettings,
     actions: ["install", "uninstall", "status"],
-    load: async () => {
-      const { service } = await import("./commands/service.ts");
-      return (flags, args) => service(args, flags);
-    },
+    maxWords: 1,
+    load: async () => (await import("./commands/service.ts")).service,
   },
   {
     name: "backup",
-    summary: "Copy the store into a file, also while the gateway runs",
+    summary: "Back up the store to a file, even while the gateway is running",
     usage: "FILE [--force] [options]",
-    options: [{ flag: "force", help: "Replace a file that is there" }],
+    options: [{ flag: "force", help: "Overwrite an existing file" }],
     settings: ["dataDir"],
     maxWords: 1,
-    load: async () => {
-      const { backup } = await import("./commands/backup.ts");
-      return (flags, args) => backup(args, flags);
-    },
+    load: async () => (await import("./commands/backup.ts")).backup,
   },
   {
     name: "restore",
-    summary: "Put such a copy in place, while no gateway runs",
+    summary: "Restore a backup while no gateway is running",
     usage: "FILE [options]",
     options: [],
     settings: ["dataDir"],
     maxWords: 1,
-    load: async () => {
-      const { restore } = await import("./commands/backup.ts");
-      return (flags, args) => restore(args, flags);
-    },
+    load: async () => (await import("./commands/backup.ts")).restore,
   },
   {
     name: "doctor",
-    summary: "Check the configuration, the files, the store, the port, the model, MCP servers",
+    summary: "Check the configuration, files, store, port, model and MCP servers",
     usage: "[--json] [--skip NAMES] [options]",
-    details: "Exit code: 0 where no check ends with an error, else 1.",
+    details: "Exit code: 1 if a check finds an error, else 0.",
     options: [
       json,
-      { flag: "skip", value: "NAMES", help: "Checks to leave out, with commas between (mcp, llm)" },
+      { flag: "skip", value: "NAMES", help: "Checks to skip, separated by commas (mcp, llm)" },
     ],
     settings: allSettings,
     load: async () => (await import("./commands/doctor.ts")).doctor,
   },
   {
     name: "config",
-    summary: "Print every setting, its value and where that came from",
+    summary: "Print every setting, its value and its source",
     usage: "[--json] [options]",
     options: [json],
     settings: allSettings,
@@ -239,9 +308,9 @@ settings in /etc/clara-gateway/env.`,
     name: "completions",
     summary: "Print completions for a shell",
     usage: "bash|zsh|fish",
-    details: `For instance, in ~/.bashrc:  eval "$(clara-gateway completions bash)"
-in ~/.zshrc:  eval "$(clara-gateway completions zsh)"
-for fish:  clara-gateway completions fish > ~/.config/fish/completions/clara-gateway.fish`,
+    details: `For bash, add to ~/.bashrc:  eval "$(clara-gateway completions bash)"
+For zsh, add to ~/.zshrc:    eval "$(clara-gateway completions zsh)"
+For fish, run:  clara-gateway completions fish > ~/.config/fish/completions/clara-gateway.fish`,
     options: [],
     settings: [],
     words: ["bash", "zsh", "fish"],
@@ -253,7 +322,7 @@ for fish:  clara-gateway completions fish > ~/.config/fish/completions/clara-gat
   },
 ];
 
-/** The command of this name. */
-export function commandOf(name: string): Command | undefined {
+/** Finds a command by its name. */
+export function findCommand(name: string): Command | undefined {
   return commands.find((command) => command.name === name);
 }

@@ -1,111 +1,64 @@
 /**
- * The configuration, read from flags, environment and `.env`, in this order of strength. The only
+ * Reads the configuration from flags, the environment and `.env`, in this order of precedence. The only
  * module that reads settings from the environment.
  */
 
 import { parse as parseDotEnv } from "dotenv";
 import { dirname, join, resolve } from "node:path";
 import { homedir, userInfo } from "node:os";
-import type { GatewayConfig } from "./config_types.ts";
 import { ConfigError } from "../lib/config_error.ts";
-import { parseOverlapRule } from "../domain/overlap.ts";
-import { type Found, readSetting, type Setting } from "./setting.ts";
-import { limitsOf, memoryOf, secretsOf, type Values } from "./config_values.ts";
-import { settings } from "./settings.ts";
 import type { Supervision } from "../platform/service_manager.ts";
+import { type GatewayConfig, toGatewayConfig } from "./gateway_config.ts";
+import { readTextFileSync } from "../lib/text_file.ts";
+import { type Found, readSetting, type Setting } from "./setting.ts";
+import { isServiceLink, quoteHashes } from "./value_forms.ts";
+import { settings, type Values } from "./settings.ts";
 
 /** The flags of the command line, by their name without dashes. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
+/** Files and folders that must exist if they are set; only the default may be missing. */
+const mustExist = ["modelsFile", "toolsFile", "secretsFile", "hooksDir", "schedulerDir"] as const;
+
 /**
  * Reads the configuration of the gateway.
  *
- * @throws {ConfigError} with the name of the setting, its value and what is allowed.
+ * @throws {ConfigError} with a line for each invalid setting: its name, its value and what is allowed.
  */
 export function readConfig(flags: Flags): GatewayConfig {
-  const surroundings = readConfigSources(flags);
-  const values = readSettings(surroundings, Object.keys(settings) as (keyof Values)[]);
-  refuseMissing(settings.modelsFile, values.modelsFile);
-  refuseMissing(settings.toolsFile, values.toolsFile);
-  refuseMissing(settings.secretsFile, values.secretsFile);
-  refuseMissing(settings.hooksDir, values.hooksDir);
-  refuseMissing(settings.schedulerDir, values.schedulerDir);
-  const { host, port, secret, insecure, allowedOrigins, personaFile, autoProceed } = values;
-  return {
-    host,
-    port,
-    secret,
-    insecure,
-    allowedOrigins,
-    personaFile,
-    autoProceed,
-    modelsFile: values.modelsFile,
-    toolsFile: values.toolsFile,
-    mcpFile: values.mcpFile,
-    secretsFile: values.secretsFile,
-    hooksDir: values.hooksDir,
-    schedulerDir: values.schedulerDir,
-    dataDir: values.dataDir ?? defaultDataDir(),
-    storeSync: values.storeSync,
-    log: {
-      level: values.logLevel,
-      format: values.logFormat,
-      secrets: secretsOf(values),
-      ...(values.logFile && {
-        file: {
-          path: resolve(values.logFile),
-          maxBytes: values.logFileBytes,
-          keep: values.logFiles,
-        },
-      }),
-    },
-    llm: {
-      apiKey: values.apiKey,
-      baseUrl: values.baseUrl,
-      model: values.model,
-      tierModels: { high: values.modelHigh, mid: values.modelMid, low: values.modelLow },
-      fallbacks: values.modelFallbacks,
-      showReasoning: values.showReasoning,
-      autoTier: values.autoTier,
-      contextTokens: values.contextTokens || undefined,
-      stallMs: values.llmStallSeconds * 1000,
-      totalMs: values.llmTotalSeconds * 1000,
-    },
-    memory: memoryOf(values),
-    limits: limitsOf(values),
-    overlap: { fallback: values.overlap, rules: values.overlapRules.map(parseOverlapRule) },
-    collectMs: values.collectSeconds * 1000,
-    sessionResetAt: values.sessionResetAt,
-    timeZone: values.timeZone,
-    sessionIdleMs: values.sessionIdleSeconds * 1000,
-    heartbeatMs: values.heartbeatSeconds * 1000,
-    resumeMs: values.resumeSeconds * 1000,
-    registerTimeoutMs: values.registerSeconds * 1000,
-    drainMs: values.drainSeconds * 1000,
-    environment: (name) => Deno.env.get(name) ?? surroundings.dotEnv[name],
+  const sources = readConfigSources(flags);
+  const values = readSettings(sources, Object.keys(settings) as (keyof Values)[]);
+  for (const name of mustExist) assertExists(settings[name], values[name]);
+  const dataDir = values.dataDir ?? defaultDataDir();
+  return toGatewayConfig({ ...values, dataDir }, {
+    environment: (name) => Deno.env.get(name) ?? sources.dotEnv[name],
     childEnvironment: childEnvironment(),
-    approvalTimeoutMs: values.approvalTimeoutSeconds * 1000,
-    toolTimeoutMs: values.toolTimeoutSeconds * 1000,
-    keepRequestsMs: values.keepRequestsDays * 86_400_000,
-  };
+  });
 }
 
-/** What the terminal adapter needs to know. */
+/** The configuration of the terminal adapter. */
 export interface ChatConfig {
-  /** The gateway's WebSocket. */
+  /** URL of the gateway's WebSocket. */
   readonly url: string;
-  /** Whether that was said, not only what the gateway's settings would be. */
+  /** Whether the URL was given, as opposed to derived from the gateway's own settings. */
   readonly named: boolean;
+  /** The data folder, if one was given: then the gateway of that folder is meant, and no other. */
+  readonly dataDir?: string;
   readonly secret?: string;
   readonly userName: string;
 }
 
 /** Reads the configuration of the terminal adapter. @throws {ConfigError} as `readConfig`. */
 export function readChatConfig(flags: Flags): ChatConfig {
-  const surroundings = readConfigSources(flags);
-  const { host, port, secret } = readSettings(surroundings, ["host", "port", "secret"]);
+  const sources = readConfigSources(flags);
+  const { host, port, secret, dataDir } = readSettings(sources, [
+    "host",
+    "port",
+    "secret",
+    "dataDir",
+  ]);
   const name = "CLARA_GATEWAY_URL";
-  const url = flags.url ? String(flags.url) : Deno.env.get(name) || surroundings.dotEnv[name];
+  const url = flags.url ? String(flags.url) : Deno.env.get(name) || sources.dotEnv[name];
   if (url && !/^wss?:\/\//.test(url)) {
     throw new ConfigError(`Cannot use --url=${JSON.stringify(url)}: expected ws://… or wss://…`);
   }
@@ -113,31 +66,32 @@ export function readChatConfig(flags: Flags): ChatConfig {
     url: url || `ws://${addressOf(host, port)}/ws`,
     named: Boolean(url || flags.host || flags.port),
     secret,
+    dataDir,
     userName: userName(),
   };
 }
 
-/** What the commands need to know that look for a gateway, start it and stop it. */
+/** What commands need to find, start and stop a gateway. */
 export interface DaemonConfig {
   readonly dataDir: string;
   readonly pidFile: string;
-  /** Of a gateway in the background, unless its pid file says otherwise. */
+  /** The log of a gateway in the background, unless its PID file names another. */
   readonly logFile: string;
-  /** Where it should listen, such as `127.0.0.1:18789`. */
+  /** The configured address, such as `127.0.0.1:18789`. */
   readonly address: string;
   readonly drainMs: number;
 }
 
 /**
- * Reads only what is needed to find a gateway: other wrong settings must not keep one from a stop.
+ * Reads only what is needed to find a gateway: other invalid settings must not prevent a stop.
  *
- * @throws {ConfigError} as `readConfig`; with `lenient` the default stands in for what is wrong.
+ * @throws {ConfigError} as `readConfig`; with `lenient` the default replaces an invalid value.
  */
 export function readDaemonConfig(
   flags: Flags,
   { lenient = false }: { readonly lenient?: boolean } = {},
 ): DaemonConfig {
-  const names = ["host", "port", "dataDir", "pidFile", "logFile", "drainSeconds"] as const;
+  const names = ["host", "port", "dataDir", "pidFile", "logFile", "drainMs"] as const;
   const values = readSettings(readConfigSources(flags), names, { lenient });
   const dataDir = resolve(values.dataDir ?? defaultDataDir());
   return {
@@ -145,17 +99,17 @@ export function readDaemonConfig(
     pidFile: resolve(values.pidFile ?? join(dataDir, "gateway.pid")),
     logFile: resolve(values.logFile ?? join(dataDir, "gateway.log")),
     address: addressOf(values.host, values.port),
-    drainMs: values.drainSeconds * 1000,
+    drainMs: values.drainMs,
   };
 }
 
-/** Reads where the store is. @throws {ConfigError} as `readConfig`. */
+/** Reads the path of the data folder. @throws {ConfigError} as `readConfig`. */
 export function readDataDir(flags: Flags): string {
   const { dataDir } = readSettings(readConfigSources(flags), ["dataDir"]);
   return dataDir ?? defaultDataDir();
 }
 
-/** Reads what systemd tells its services; a watchdog that is meant for another process is none. */
+/** Reads what systemd passes to its services. A watchdog meant for another process is ignored. */
 export function readSupervision(): Supervision {
   const notifySocket = Deno.env.get("NOTIFY_SOCKET") || undefined;
   const microseconds = Number(Deno.env.get("WATCHDOG_USEC"));
@@ -164,7 +118,7 @@ export function readSupervision(): Supervision {
   return { notifySocket, ...(ours && { watchdogMs: microseconds / 1000 }) };
 }
 
-/** Where systemd looks for units: those of the user and those of the machine. */
+/** The folders in which systemd looks for units of the user and of the machine. */
 export function readUnitFolders(): { readonly user: string; readonly system: string } {
   const base = Deno.env.get("XDG_CONFIG_HOME") || join(homedir(), ".config");
   return { user: join(base, "systemd", "user"), system: "/etc/systemd/system" };
@@ -174,41 +128,45 @@ function addressOf(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** All that the configuration is read from. */
+/** Everything that the configuration is read from. */
 export interface ConfigSources {
   readonly flags: Flags;
   readonly env: Readonly<Record<string, string>>;
   readonly dotEnv: Readonly<Record<string, string>>;
-  /** The `.env` file that was found. */
+  /** The path of the `.env` file, if there is one. */
   readonly dotEnvPath?: string;
 }
 
-/** @throws {ConfigError} when there is a `.env` file that cannot be read. */
+/** Collects the sources. @throws {ConfigError} if there is a `.env` file that cannot be read. */
 export function readConfigSources(flags: Flags): ConfigSources {
   return { flags, env: Deno.env.toObject(), ...readDotEnv() };
 }
 
-/** What the surroundings say about a setting, the strongest first. */
-export function findSetting(setting: Setting<unknown>, surroundings: ConfigSources): Found[] {
-  const { flags, env, dotEnv } = surroundings;
+/** What each source says about a setting, the one that overrides the others first. */
+export function findSetting(setting: Setting<unknown>, sources: ConfigSources): Found[] {
+  const { flags, env, dotEnv } = sources;
   return [
     ...(setting.flag
       ? [{ from: `--${setting.flag}`, value: flags[setting.flag]?.toString() }]
       : []),
-    { from: setting.env, value: env[setting.env] },
+    { from: setting.env, value: ownValue(env[setting.env]) },
     { from: `${setting.env} (in .env)`, value: dotEnv[setting.env] },
   ];
 }
 
-/** Reads these settings. @throws {ConfigError} with a line for each that is wrong. */
+function ownValue(value: string | undefined): string | undefined {
+  return value !== undefined && isServiceLink(value) ? undefined : value;
+}
+
+/** Reads these settings. @throws {ConfigError} with a line for each that is invalid. */
 function readSettings<Name extends keyof Values>(
-  surroundings: ConfigSources,
+  sources: ConfigSources,
   names: readonly Name[],
   { lenient = false }: { readonly lenient?: boolean } = {},
 ): Pick<Values, Name> {
   const readings = names.map((name) => {
     const setting = settings[name] as Setting<unknown>;
-    return [name, readSetting(setting, findSetting(setting, surroundings))] as const;
+    return [name, readSetting(setting, findSetting(setting, sources))] as const;
   });
   const errors = readings.map(([, { error }]) => error).filter((error) => error !== undefined);
   if (errors.length > 0 && !lenient) throw new ConfigError(errors.join("\n"));
@@ -217,29 +175,34 @@ function readSettings<Name extends keyof Values>(
   ) as Pick<Values, Name>;
 }
 
-/** The `.env` of the working folder, or the one beside the compiled program. */
+/** Reads the `.env` of the working folder, or the one next to the compiled program. */
 function readDotEnv(): Pick<ConfigSources, "dotEnv" | "dotEnvPath"> {
-  const beside = Deno.build.standalone ? [join(dirname(Deno.execPath()), ".env")] : [];
-  for (const path of [".env", ...beside]) {
-    try {
-      return { dotEnv: parseDotEnv(Deno.readTextFileSync(path)), dotEnvPath: resolve(path) };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      throw new ConfigError(`Cannot read "${path}": ${(error as Error).message}`);
+  const nextToProgram = Deno.build.standalone ? [join(dirname(Deno.execPath()), ".env")] : [];
+  for (const path of [".env", ...nextToProgram]) {
+    const text = readTextFileSync(path);
+    if (text !== undefined) {
+      return { dotEnv: parseDotEnv(quoteHashes(text)), dotEnvPath: resolve(path) };
     }
   }
   return { dotEnv: {} };
 }
 
-/** What programs need to find themselves; the MCP specification's SDKs pass on the same. */
+/** Variables that child processes inherit; the MCP SDKs pass on the same. */
 const inherited = [
   "HOME",
   "LANG",
+  "LANGUAGE",
+  "LC_ALL",
+  "LC_CTYPE",
+  "LC_MESSAGES",
+  "LC_NUMERIC",
+  "LC_TIME",
   "LOGNAME",
   "PATH",
   "SHELL",
   "TERM",
   "TMPDIR",
+  "TZ",
   "USER",
   "APPDATA",
   "LOCALAPPDATA",
@@ -275,10 +238,10 @@ function userName(): string {
 }
 
 /**
- * What somebody has named must be there: without its file of rules everything would be allowed that it
- * forbids, and without its folder no hook would run. Only the default place may be missing.
+ * A file that was set must exist: without its tool policy everything would be allowed, and without its
+ * folder no hook would run.
  */
-function refuseMissing(setting: Setting<string>, path: string): void {
+function assertExists(setting: Setting<string>, path: string): void {
   if (path === setting.fallback) return;
   try {
     Deno.statSync(path);

@@ -1,27 +1,33 @@
-/** The configuration, told to people: each setting's value and where it came from. */
+/** The configuration as people see it: the value of each setting, and where it came from. */
 
-import { type ConfigSources, findSetting, readDaemonConfig } from "./config.ts";
+import { join } from "node:path";
 import { closestWord } from "../lib/closest_word.ts";
+import { type ConfigSources, findSetting, readDaemonConfig } from "./config.ts";
+import { fileExists } from "../lib/file_exists.ts";
+import type { GatewayConfig } from "./gateway_config.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";
+import { serviceLinkNames } from "./value_forms.ts";
 
 /** Where a value came from. */
 export type Origin = "flag" | "environment" | ".env" | "default";
 
-/** One setting, as it is in force. */
+/** The effective value of one setting. */
 export interface SettingReport {
   readonly name: string;
-  /** The value as text, or `(secret)`; undefined where none is set. */
+  /** The value as text, or `(secret)`; undefined if none is set. */
   readonly value: string | undefined;
   readonly from: Origin;
-  /** What is wrong with the value, where it cannot be used. */
+  /** Why the value is invalid, if it is. */
   readonly error?: string;
 }
 
-/** Every setting, in the order of the documentation. */
-export function reportSettings(surroundings: ConfigSources): readonly SettingReport[] {
-  const { dataDir, pidFile } = readDaemonConfig(surroundings.flags, { lenient: true });
-  const model = readSetting(settings.model, findSetting(settings.model, surroundings)).value;
+const allSettings: readonly Setting<unknown>[] = Object.values(settings);
+
+/** Every setting, in the order of docs/settings.md. */
+export function reportSettings(sources: ConfigSources): readonly SettingReport[] {
+  const { dataDir, pidFile } = readDaemonConfig(sources.flags, { lenient: true });
+  const model = readSetting(settings.model, findSetting(settings.model, sources)).value;
   const computed = new Map<unknown, string | undefined>([
     [settings.dataDir, dataDir],
     [settings.pidFile, pidFile],
@@ -29,51 +35,70 @@ export function reportSettings(surroundings: ConfigSources): readonly SettingRep
       [tier, model] as const
     ),
   ]);
-  return (Object.values(settings) as Setting<unknown>[]).map((setting) => {
-    const { value, found, error } = readSetting(setting, findSetting(setting, surroundings));
-    const fallback = computed.get(setting) ?? (value === undefined ? setting.shown : textOf(value));
-    const text = found?.value ?? fallback;
+  return allSettings.map((setting) => {
+    const { found, error } = readSetting(setting, findSetting(setting, sources));
+    const text = found?.value ?? computed.get(setting) ?? setting.shown;
     return {
       name: setting.env,
       value: setting.secret && found ? "(secret)" : maskPassword(text),
-      from: originOf(setting, found?.from),
+      from: sourceOf(setting, found?.from),
       ...(error && { error }),
     };
   });
 }
 
-/** Names that begin as ours do and are none of ours, each with what may have been meant. */
+/** Variables that look like settings but are none, each with a suggestion. */
 export function unknownNames({ env, dotEnv }: ConfigSources): readonly string[] {
-  const known = (Object.values(settings) as Setting<unknown>[]).map((setting) => setting.env);
-  const tell = (where: string) => (name: string) => {
+  const known = allSettings.map((setting) => setting.env);
+  const describe = (where: string) => (name: string) => {
     const meant = closestWord(name, known);
-    return `${name}${where} is no setting${meant ? `; did you mean ${meant}?` : ""}`;
+    return `${name}${where} is not a setting${meant ? `; did you mean ${meant}?` : ""}`;
   };
   const unknown = (name: string) =>
-    name.startsWith("CLARA_") && !known.includes(name) && !elsewhere.test(name);
+    name.startsWith("CLARA_") && !known.includes(name) && !otherNames.test(name) &&
+    !serviceLinkNames.test(name);
   return [
-    ...Object.keys(env).filter(unknown).map(tell("")),
+    ...Object.keys(env).filter(unknown).map(describe("")),
     ...Object.keys(dotEnv).filter((name) => unknown(name) && !(name in env)).map(
-      tell(" (in .env)"),
+      describe(" (in .env)"),
     ),
   ];
 }
 
-/** Names with a use of their own: the terminal's, those that hooks and tasks are given, the tests'. */
-const elsewhere =
+/**
+ * Files that look like the gateway's but are not read, such as `hooks.yml` for `hooks.yaml`: for tools.yaml that would
+ * mean a policy that is not applied.
+ */
+export function misnamedFiles(config: GatewayConfig): readonly string[] {
+  const { hooksDir, schedulerDir, modelsFile, toolsFile, secretsFile, mcpFile } = config;
+  const read = [
+    join(hooksDir, "hooks.yaml"),
+    join(schedulerDir, "scheduler.yaml"),
+    modelsFile,
+    toolsFile,
+    secretsFile,
+    mcpFile,
+  ];
+  return read.flatMap((path) => {
+    const stem = path.replace(/\.\w+$/, "");
+    return ["yml", "yaml", "json", "json5", "jsonc", "yaml.txt", "yml.txt", "json.txt"]
+      .map((ending) => `${stem}.${ending}`)
+      .filter((other) => other !== path && fileExists(other) && !read.includes(other))
+      .map((other) => `${other} is not read; the gateway reads ${path}. Rename it`);
+  });
+}
+
+/** Names with another use: the terminal adapter's, those passed to hooks and tasks, those of tests. */
+const otherNames =
   /^CLARA_(?:GATEWAY_URL|CHANNEL_ID|FIRE_AT|NODE_ID|PLATFORM|REQUEST_ID|TIMESTAMP|USER_ID|(?:EVENT|HOOK|TASK|TEST)(?:_.*)?)$/;
 
-function originOf(setting: Setting<unknown>, from: string | undefined): Origin {
+function sourceOf(setting: Setting<unknown>, from: string | undefined): Origin {
   if (from === undefined) return "default";
   if (from === setting.env) return "environment";
   return from.startsWith("--") ? "flag" : ".env";
 }
 
-function textOf(value: unknown): string {
-  return Array.isArray(value) ? value.join(",") || "(none)" : String(value);
-}
-
-/** A URL may carry a password. */
+/** A URL may contain a password. */
 function maskPassword(text: string): string {
   return text.replace(/^(\w+:\/\/[^/\s:@]*):[^/\s@]*@/, "$1:(secret)@");
 }

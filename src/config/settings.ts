@@ -1,19 +1,20 @@
 /**
- * Every setting with its name, default and meaning. The configuration reads them; `--help` and the
- * README's table are made from them.
+ * Every setting, declared once. Its row yields the type, default and validation of a configuration
+ * field, the `--help` text and its line in docs/settings.md.
  */
 
-import { syncModes } from "./config_types.ts";
-import { limitSettings } from "./limit_settings.ts";
-import { logFormats, logLevels } from "../logging/log_format.ts";
-import { parseTimeOfDay } from "../lib/time_of_day.ts";
-import * as kind from "./setting.ts";
 import { overlaps } from "../domain/message.ts";
 import { parseOverlapRule } from "../domain/overlap.ts";
-import { maxTimerSeconds } from "../lib/wait.ts";
+import { parseTimeOfDay } from "../lib/iso_time.ts";
+import { limitSettings } from "./limits.ts";
+import * as kind from "./setting.ts";
+import { assertHeaderValue, parseOrigin } from "./value_forms.ts";
+import type { SettingTable, ValuesOf } from "./setting.ts";
 
-/** All settings, by the name that the program has for them. */
-export const settings = {
+const MiB = 1024 * 1024;
+
+/** Where the gateway listens, and who may connect. */
+export const accessSettings = {
   host: kind.text("CLARA_GATEWAY_HOST", {
     flag: "host",
     fallback: "127.0.0.1",
@@ -29,9 +30,9 @@ export const settings = {
   secret: kind.text("CLARA_GATEWAY_SECRET", {
     fallback: undefined,
     secret: true,
-    help: "What adapters must know; needed on any address but loopback",
+    help: "Secret that adapters must send; required unless the gateway listens on loopback",
   }),
-  secretsFile: kind.text("CLARA_SECRETS_CONFIG", {
+  secretsFile: kind.path("CLARA_SECRETS_CONFIG", {
     flag: "secrets-config",
     fallback: "./secrets.yaml",
     help: "More secrets, with names and scopes (SECURITY.md); the file may be missing",
@@ -41,139 +42,159 @@ export const settings = {
     help: "Listen on a non-loopback address without a secret",
   }),
   allowedOrigins: kind.list("CLARA_ALLOWED_ORIGINS", {
-    help: "Web origins whose pages may connect, with commas between",
+    parseWord: parseOrigin,
+    help: "Web origins whose pages may connect, separated by commas",
   }),
-  dataDir: kind.text("CLARA_DATA_DIR", {
+};
+
+/** Where data is stored. */
+export const storeSettings = {
+  dataDir: kind.path("CLARA_DATA_DIR", {
     flag: "data-dir",
     fallback: undefined,
     shown: "$XDG_DATA_HOME/clara-gateway",
-    help: "Folder of the store",
+    help: "Data folder, which holds the store",
   }),
-  storeSync: kind.choice("CLARA_STORE_SYNC", syncModes, {
+  storeSync: kind.choice("CLARA_STORE_SYNC", ["full", "normal"], {
     fallback: "full",
-    help:
-      "What an answered message outlives: full a power cut, normal (faster) a crash of the program",
+    help: "What commits survive: full a power cut, normal (faster) only a crash of the process",
   }),
+};
+
+/** Which models answer. */
+export const llmSettings = {
   apiKey: kind.text("OPENAI_API_KEY", {
     fallback: undefined,
     secret: true,
-    help: "Key of the model's provider",
+    check: assertHeaderValue,
+    help: "API key of the model provider",
   }),
   baseUrl: kind.text("OPENAI_BASE_URL", {
     fallback: undefined,
     check: checkUrl,
-    help: "Base URL of any OpenAI-compatible API; with neither key nor URL the echo model answers",
+    help: "Base URL of an OpenAI-compatible API; without key and URL the echo model answers",
   }),
-  model: kind.text("CLARA_MODEL", { flag: "model", fallback: "gpt-4o-mini", help: "Model to use" }),
+  model: kind.text("CLARA_MODEL", {
+    flag: "model",
+    fallback: "gpt-4o-mini",
+    help: "Default model",
+  }),
   modelHigh: kind.text("CLARA_MODEL_HIGH", {
     fallback: undefined,
     shown: "CLARA_MODEL",
-    help: "Model of the tier high",
+    help: "Model of the high tier",
   }),
   modelMid: kind.text("CLARA_MODEL_MID", {
     fallback: undefined,
     shown: "CLARA_MODEL",
-    help: "Model of the tier mid, the usual one",
+    help: "Model of the mid tier, which is the default tier",
   }),
   modelLow: kind.text("CLARA_MODEL_LOW", {
     fallback: undefined,
     shown: "CLARA_MODEL",
-    help: "Model of the tier low",
+    help: "Model of the low tier",
   }),
-  modelFallbacks: kind.list("CLARA_MODEL_FALLBACKS", {
-    help: "Models that stand in where one of these fails, with commas between",
+  fallbacks: kind.list("CLARA_MODEL_FALLBACKS", {
+    help: "Models to try when one fails, in this order, separated by commas",
   }),
-  modelsFile: kind.text("CLARA_MODELS_CONFIG", {
+  modelsFile: kind.path("CLARA_MODELS_CONFIG", {
     flag: "models-config",
     fallback: "./models.yaml",
     help:
-      "Providers, models, prices and budgets (docs/models.md), in place of the settings above; " +
+      "Providers, models, prices and budgets (docs/models.md), instead of the settings above; " +
       "the file may be missing",
   }),
   autoTier: kind.flag("CLARA_AUTO_TIER", {
-    help: "Let the low tier decide which tier a message is worth",
+    help: "Let the low tier choose the tier that answers a message",
   }),
   showReasoning: kind.flag("CLARA_SHOW_REASONING", {
-    help: "Show what a model thinks before its answer, where it tells",
+    help: "Show the model's reasoning before its answer, if it returns any",
   }),
   contextTokens: kind.number("CLARA_CONTEXT_TOKENS", {
     fallback: 0,
     shown: "(by model)",
     min: 2_000,
-    help: "Tokens that the model takes, its answer included (docs/context.md)",
+    help: "Size of the context window in tokens, answer included (docs/context.md)",
   }),
-  llmStallSeconds: kind.number("CLARA_LLM_STALL_SECONDS", {
+  stallMs: kind.seconds("CLARA_LLM_STALL_SECONDS", {
     fallback: 60,
     min: 0.1,
-    max: maxTimerSeconds,
     whole: false,
-    help: "Longest silence of a model before its answer is given up",
+    help: "Longest silence of a model before its answer is aborted",
   }),
-  llmTotalSeconds: kind.number("CLARA_LLM_TOTAL_SECONDS", {
+  totalMs: kind.seconds("CLARA_LLM_TOTAL_SECONDS", {
     fallback: 600,
     min: 0.1,
-    max: maxTimerSeconds,
     whole: false,
-    help: "Longest time of one answer of a model, with all tries",
+    help: "Longest time for one answer of a model, retries included",
   }),
+};
+
+/** What is remembered about users beyond their sessions. */
+export const memorySettings = {
   memory: kind.choice("CLARA_MEMORY", ["auto", "embedded", "mem0", "off"], {
     fallback: "auto",
-    help: "Where users are remembered (docs/memory.md); auto is mem0 if it is set, else embedded",
+    help:
+      "Where memories are kept (docs/memory.md); auto is mem0 if it is configured, else embedded",
   }),
-  memoryBudgetSeconds: kind.number("CLARA_MEMORY_BUDGET_SECONDS", {
+  memoryBudgetMs: kind.seconds("CLARA_MEMORY_BUDGET_SECONDS", {
     fallback: 1.5,
     min: 0.05,
-    max: maxTimerSeconds,
     whole: false,
-    help: "How long a turn waits for what is remembered",
+    help: "How long a turn waits for its memories",
   }),
   embeddingModel: kind.text("CLARA_EMBEDDING_MODEL", {
     fallback: undefined,
-    help: "Model at OPENAI_BASE_URL with which the embedded memory searches by meaning, too",
+    help: "Embedding model at OPENAI_BASE_URL; lets the embedded memory also search by meaning",
   }),
   mem0ApiKey: kind.text("MEM0_API_KEY", {
     fallback: undefined,
     secret: true,
-    help: "Key of mem0, hosted or self-hosted",
+    check: assertHeaderValue,
+    help: "API key of mem0, hosted or self-hosted",
   }),
   mem0BaseUrl: kind.text("MEM0_BASE_URL", {
     fallback: undefined,
     shown: "https://api.mem0.ai",
     check: checkUrl,
-    help: "Where mem0 is",
+    help: "Base URL of mem0",
   }),
   mem0Api: kind.choice("MEM0_API", ["auto", "hosted", "self-hosted"], {
     fallback: "auto",
-    help: "Which API of mem0 is spoken; auto goes by the host",
+    help: "Which API mem0 speaks; auto decides by its host",
   }),
   mem0AgentId: kind.text("MEM0_AGENT_ID", {
     fallback: undefined,
-    help: "Keeps the memories of several agents in one mem0 apart",
+    help: "Agent ID, which separates the memories of several agents in one mem0",
   }),
-  personaFile: kind.text("CLARA_PERSONA_FILE", {
+};
+
+/** How conversations run. */
+export const conversationSettings = {
+  personaFile: kind.path("CLARA_PERSONA_FILE", {
     fallback: undefined,
-    help: "File with who the assistant is (the system prompt)",
+    help: "File with the system prompt: who the assistant is",
   }),
-  sessionIdleSeconds: kind.number("CLARA_SESSION_IDLE_SECONDS", {
+  sessionIdleMs: kind.seconds("CLARA_SESSION_IDLE_SECONDS", {
     fallback: 86_400,
     min: 1,
-    max: maxTimerSeconds,
     help: "Idle time after which a session ends and its history leaves the context",
   }),
   overlap: kind.choice("CLARA_OVERLAP", overlaps, {
     fallback: "queue",
-    help: `What a message does that meets a running turn in its channel: ${overlaps.join(", ")}`,
+    help: `What to do with a message that arrives during a turn: ${overlaps.join(", ")}`,
   }),
   overlapRules: kind.list("CLARA_OVERLAP_CHANNELS", {
-    help: "The same for some channels: PLATFORM:CHANNEL=MODE, * for any characters, commas between",
+    help: "The same for single channels: PLATFORM:CHANNEL=MODE, with * as wildcard, " +
+      "separated by commas",
     check: (rule) => void parseOverlapRule(rule),
   }),
-  collectSeconds: kind.number("CLARA_COLLECT_SECONDS", {
+  collectMs: kind.seconds("CLARA_COLLECT_SECONDS", {
     fallback: 1,
     min: 0,
     max: 600,
     whole: false,
-    help: "How long a channel must be quiet before what it collects is answered",
+    help: "How long a channel must be quiet before collected messages are answered",
   }),
   sessionResetAt: kind.text("CLARA_SESSION_RESET_AT", {
     fallback: undefined,
@@ -187,98 +208,142 @@ export const settings = {
     help: "Time zone of CLARA_SESSION_RESET_AT, such as Europe/Berlin",
   }),
   autoProceed: kind.flag("CLARA_AUTO_PROCEED", {
-    help: 'Answer a trailing "Shall I proceed?" of the model with yes',
+    help: 'Answer "yes" when the model ends with "Shall I proceed?"',
   }),
-  toolTimeoutSeconds: kind.number("CLARA_TOOL_TIMEOUT_SECONDS", {
+};
+
+/** Tools, hooks and scheduled tasks. */
+export const toolSettings = {
+  toolTimeoutMs: kind.seconds("CLARA_TOOL_TIMEOUT_SECONDS", {
     fallback: 60,
     min: 0.1,
-    max: maxTimerSeconds,
     whole: false,
-    help: "Longest time of one tool call",
+    help: "Longest time for one tool call",
   }),
-  toolsFile: kind.text("CLARA_TOOLS_CONFIG", {
+  toolsFile: kind.path("CLARA_TOOLS_CONFIG", {
     flag: "tools-config",
     fallback: "./tools.yaml",
-    help: "Which tools are offered to whom (docs/tools.md); the file may be missing",
+    help: "Who may use which tools (docs/tools.md); the file may be missing",
   }),
-  mcpFile: kind.text("CLARA_MCP_CONFIG", {
+  mcpFile: kind.path("CLARA_MCP_CONFIG", {
     flag: "mcp-config",
     fallback: "./mcp.json",
     help: "MCP servers, in the usual mcpServers format; the file may be missing",
   }),
-  hooksDir: kind.text("CLARA_HOOKS_DIR", {
+  hooksDir: kind.path("CLARA_HOOKS_DIR", {
     flag: "hooks-dir",
     fallback: "./hooks",
-    help: "Folder of hooks.yaml and of plugins (docs/hooks.md); it may be missing",
+    help: "Folder of hooks.yaml and the plugins (docs/hooks.md); it may be missing",
   }),
-  schedulerDir: kind.text("CLARA_SCHEDULER_DIR", {
+  schedulerDir: kind.path("CLARA_SCHEDULER_DIR", {
     flag: "scheduler-dir",
     fallback: ".",
-    help: "Folder of scheduler.yaml (docs/scheduler.md), which may be missing",
+    help: "Folder of scheduler.yaml (docs/scheduler.md); the file may be missing",
   }),
-  approvalTimeoutSeconds: kind.number("CLARA_APPROVAL_TIMEOUT_SECONDS", {
+  approvalTimeoutMs: kind.seconds("CLARA_APPROVAL_TIMEOUT_SECONDS", {
     fallback: 120,
     min: 1,
-    max: maxTimerSeconds,
-    help: "How long a person may think about a tool call that needs approval",
+    help: "How long a person has to approve a tool call",
   }),
-  heartbeatSeconds: kind.number("CLARA_HEARTBEAT_SECONDS", {
+};
+
+/** Connections, and how the gateway stops. */
+export const connectionSettings = {
+  heartbeatMs: kind.seconds("CLARA_HEARTBEAT_SECONDS", {
     fallback: 30,
     min: 1,
-    max: maxTimerSeconds,
-    help: "A socket that is silent for twice as long is closed",
+    help: "Heartbeat interval; a socket that is silent for two intervals is closed",
   }),
-  registerSeconds: kind.number("CLARA_REGISTER_SECONDS", {
+  registerTimeoutMs: kind.seconds("CLARA_REGISTER_SECONDS", {
     fallback: 10,
     min: 0.1,
-    max: maxTimerSeconds,
     whole: false,
     help: "Time within which a new socket must register",
   }),
-  resumeSeconds: kind.number("CLARA_RESUME_SECONDS", {
+  resumeMs: kind.seconds("CLARA_RESUME_SECONDS", {
     fallback: 300,
     min: 1,
-    max: maxTimerSeconds,
-    help:
-      "How long an adapter that has lost its connection, or the gateway, can take its session up again",
+    help: "How long an adapter can resume its session after a lost connection or a restart",
   }),
-  drainSeconds: kind.number("CLARA_DRAIN_SECONDS", {
+  drainMs: kind.seconds("CLARA_DRAIN_SECONDS", {
     fallback: 20,
     min: 0,
-    max: maxTimerSeconds,
     whole: false,
-    help: "How long running turns may go on after the first stop signal",
+    help: "How long running turns may continue after the first stop signal",
   }),
-  keepRequestsDays: kind.number("CLARA_KEEP_REQUESTS_DAYS", {
+  keepRequestsMs: kind.days("CLARA_KEEP_REQUESTS_DAYS", {
     fallback: 7,
     min: 0.01,
     whole: false,
-    help: "How long replies are kept for absent adapters and repeated requests",
+    help: "How long replies are kept for absent adapters and resent requests",
   }),
-  logFile: kind.text("CLARA_LOG_FILE", {
+};
+
+/** The log and the files of the process. */
+export const logSettings = {
+  logFile: kind.path("CLARA_LOG_FILE", {
     flag: "logfile",
     fallback: undefined,
     shown: "(start: gateway.log in the data folder; run: none)",
-    help: "File that the log is written to",
+    help: "Log file",
   }),
-  pidFile: kind.text("CLARA_PID_FILE", {
+  pidFile: kind.path("CLARA_PID_FILE", {
     flag: "pidfile",
     fallback: undefined,
     shown: "(gateway.pid in the data folder)",
-    help: "File that tells status, stop, chat… which process runs, and where it listens",
+    help: "PID file, by which status, stop, chat and others find the running gateway",
   }),
-  ...limitSettings,
-  logLevel: kind.choice("CLARA_LOG_LEVEL", logLevels, {
+  logFileBytes: kind.number("CLARA_MAX_LOG_FILE_BYTES", {
+    fallback: 10 * MiB,
+    min: 1024,
+    help: "Size at which the log file is rotated",
+  }),
+  logFiles: kind.number("CLARA_MAX_LOG_FILES", {
+    fallback: 5,
+    min: 1,
+    max: 1000,
+    help: "Rotated log files that are kept",
+  }),
+  logLevel: kind.choice("CLARA_LOG_LEVEL", ["debug", "info", "warning", "error"], {
     flag: "log-level",
     fallback: "info",
-    help: `Least important lines to log: ${logLevels.join(", ")}`,
+    help: "Lowest level that is logged: debug, info, warning, error",
   }),
-  logFormat: kind.choice("CLARA_LOG_FORMAT", logFormats, {
+  logFormat: kind.choice("CLARA_LOG_FORMAT", ["pretty", "json"], {
     flag: "log-format",
     fallback: "pretty",
-    help: `How lines are logged: ${logFormats.join(" or ")}`,
+    help: "Log format: pretty or json",
   }),
-} as const;
+};
+
+/** The groups of docs/settings.md, in its order. */
+export const settingGroups: Readonly<Record<string, SettingTable>> = {
+  "Address and access": accessSettings,
+  "Store": storeSettings,
+  "Models": llmSettings,
+  "Memory": memorySettings,
+  "Conversations": conversationSettings,
+  "Tools, hooks and tasks": toolSettings,
+  "Connections and shutdown": connectionSettings,
+  "Log and PID file": logSettings,
+  "Limits": limitSettings,
+};
+
+/** All settings. */
+export const settings = {
+  ...accessSettings,
+  ...storeSettings,
+  ...llmSettings,
+  ...memorySettings,
+  ...conversationSettings,
+  ...toolSettings,
+  ...connectionSettings,
+  ...logSettings,
+  ...limitSettings,
+};
+
+/** The values of all settings. */
+export type Values = ValuesOf<typeof settings>;
 
 function checkUrl(value: string): void {
   if (!URL.canParse(value) || !/^https?:/.test(value)) {

@@ -1,6 +1,6 @@
-/** The program's version, as `deno.json` states it. Called by health, the log and the command line. */
+/** The program's version. */
 
 import manifest from "../../deno.json" with { type: "json" };
 
-/** Semantic version of this gateway, for instance `0.1.0`. */
+/** Semantic version from `deno.json`, such as `0.1.0`. */
 export const version: string = manifest.version;

@@ -2,8 +2,10 @@
 
 import { Buffer } from "node:buffer";
 import type { Attachment, UserMessage } from "../domain/message.ts";
+import { decodeText } from "../lib/text_file.ts";
+import { type ReadImage, readImage } from "./image.ts";
 
-/** Characters of one text attachment that the model is shown. */
+/** Characters of a text attachment that the model is shown. */
 const maxTextChars = 100_000;
 
 const textual =
@@ -14,16 +16,32 @@ export function renderAttachments(message: UserMessage): string {
   return [message.content, ...message.attachments.map(render)].filter(Boolean).join("\n\n");
 }
 
-/** The data URL of an image; undefined for anything else. */
+/** The data URL of an image that models can read; undefined for anything else. */
 export function imageUrl(attachment: Attachment): string | undefined {
+  const image = imageOf(attachment);
+  return image && "url" in image ? image.url : undefined;
+}
+
+/** Images by their attachment: each is read once, however often it is mentioned. */
+const images = new WeakMap<Attachment, ReadImage>();
+
+function imageOf(attachment: Attachment): ReadImage | undefined {
   const { type, base64, mediaType } = attachment;
-  if (type !== "image" || !base64) return undefined;
-  return `data:${mediaType ?? "image/png"};base64,${base64}`;
+  const isImage = type === "image" || type === "file" && mediaType?.startsWith("image/");
+  if (!isImage || !base64) return undefined;
+  let image = images.get(attachment);
+  if (!image) images.set(attachment, image = readImage(base64, mediaType));
+  return image;
 }
 
 function render(attachment: Attachment): string {
   const filename = attachment.filename.replace(/[\s"<>]+/g, " ");
-  if (attachment.type === "image") return `[image: ${filename}]`;
+  const image = imageOf(attachment);
+  if (attachment.type === "image" || image && "url" in image) {
+    return image && "refusal" in image
+      ? `[image: ${filename}; it cannot be shown: ${image.refusal}]`
+      : `[image: ${filename}]`;
+  }
   const text = textOf(attachment);
   if (text === undefined) {
     const details = [
@@ -35,14 +53,17 @@ function render(attachment: Attachment): string {
   const cut = text.length > maxTextChars
     ? `${text.slice(0, maxTextChars)}\n[${text.length - maxTextChars} characters were cut off]`
     : text;
-  // A file must not be able to close its own frame and go on as if the user spoke.
+  // A file must not be able to close its own element and continue as if the user spoke.
   const framed = cut.replaceAll(/<(?=\/attachment)/gi, "&lt;");
   return `<attachment filename="${filename}">\n${framed}\n</attachment>`;
 }
 
+/** The text of a text file, decoded by its mark or charset; undefined if it is something else. */
 function textOf({ type, text, base64, mediaType }: Attachment): string | undefined {
   if (text !== undefined) return text;
   if (!base64) return undefined;
   if (type !== "text" && !(mediaType && textual.test(mediaType))) return undefined;
-  return Buffer.from(base64, "base64").toString("utf8");
+  const [, urlType, data = base64] = /^data:([^,]{0,200}),([^]*)$/.exec(base64) ?? [];
+  const charset = /charset=["']?([\w.:-]+)/i.exec(mediaType ?? urlType ?? "")?.[1];
+  return decodeText(Buffer.from(data, "base64"), { charset });
 }

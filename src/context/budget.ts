@@ -1,31 +1,34 @@
 /**
- * Fits the parts of a request into a number of tokens, in a fixed order of sacrifice: old history
- * first (its summary stands for it), memories, results of tools, what the message replies to; never
- * who the assistant is, nor the message. Pure; the orchestrator calls it before each request.
+ * Everything that trims what the model is shown. Before each request its parts are fitted into a number of tokens in
+ * a fixed order: old history first (its summary covers it), then memories, tool results, summaries, the reply chain;
+ * never the persona or the message. Pure.
  */
 
 import { GatewayError } from "../domain/errors.ts";
 import { type ContextPart, partTokens, renderParts } from "./part.ts";
 import type { LlmMessage } from "../llm/client.ts";
+import { estimateTokens } from "../llm/tokens.ts";
+import type { HistoryEntry } from "../store/history_store.ts";
+import { ShownLine } from "./history_line.ts";
 
-/** How parts are fitted. */
+/** Options of {@linkcode fitContext}. */
 export interface FitOptions {
-  /** Tokens (estimated) that all parts may have together. */
+  /** Estimated tokens that all parts may have together. */
   readonly budget: number;
-  /** Gives the least that there can be where all is too much, instead of an error. */
+  /** Returns the minimum instead of an error if even that is too much. */
   readonly atAnyPrice?: boolean;
 }
 
-/** What is left. */
+/** The parts that fit. */
 export interface Fitted {
   readonly messages: readonly LlmMessage[];
-  /** Tokens (estimated) of the messages. */
+  /** Estimated tokens of the messages. */
   readonly tokens: number;
-  /** Tokens of what stands beside history in any turn: who the assistant is, memories, summaries. */
+  /** Tokens that every turn needs beside history: persona, memories, summaries. */
   readonly fixedTokens: number;
 }
 
-/** Characters that an old result of a tool keeps, and arguments of an old call may have. */
+/** Characters that an old tool result keeps, and that the arguments of an old call may have. */
 const stubChars = 200;
 const maxOldArguments = 1_000;
 const shortenedArguments = JSON.stringify({ note: "left out, since it was long" });
@@ -33,24 +36,65 @@ const shortenedArguments = JSON.stringify({ note: "left out, since it was long" 
 /**
  * Fits parts into a budget.
  *
- * @throws {GatewayError} `context_too_long` where even what must stay is too much.
+ * @throws {GatewayError} `context_too_long` if even what must stay is too much.
  */
 export function fitContext(parts: readonly ContextPart[], options: FitOptions): Fitted {
   const fitting = new Fitting(parts, options.budget);
   const fixedTokens = fitting.fixedTokens();
-  for (const sacrifice of sacrifices) {
+  for (const trim of trimmingSteps) {
     if (fitting.excess <= 0) break;
-    sacrifice(fitting);
+    trim(fitting);
   }
   if (fitting.excess > 0 && !options.atAnyPrice) throw tooLong(parts, options.budget);
   return { messages: renderParts(fitting.left()), tokens: fitting.tokens, fixedTokens };
 }
 
-/** What goes first, second, … each as far as needed. */
-const sacrifices: readonly ((fitting: Fitting) => void)[] = [
+/** The newest lines that fit into a number of tokens, starting with a user's. */
+export function fitHistory(
+  entries: readonly HistoryEntry[],
+  { tokens, lineTokens }: { readonly tokens: number; readonly lineTokens: number },
+): readonly ShownLine[] {
+  const lines = entries.map((entry) => fitLine(entry, lineTokens));
+  let left = tokens;
+  let first = lines.length;
+  while (first > 0) {
+    left -= lines[first - 1]!.tokens + 4;
+    if (left < 0) break;
+    first--;
+  }
+  while (first < lines.length && lines[first]!.line.role !== "user") first++;
+  return lines.slice(first);
+}
+
+/** A line that exceeds its share keeps its beginning, so that it does not hide all others. */
+function fitLine(line: HistoryEntry, maxTokens: number): ShownLine {
+  const shown = ShownLine.of(line);
+  if (shown.tokens <= maxTokens) return shown;
+  const share = maxTokens / shown.tokens;
+  const content = line.content.slice(0, Math.floor(line.content.length * share)).toWellFormed();
+  return ShownLine.of({
+    ...line,
+    memo: undefined,
+    content: `${content}\n[the rest of this message is not shown]`,
+  });
+}
+
+/** As many memories as fit into a number of tokens, the most relevant first. */
+export function fitMemories(memories: readonly string[], maxTokens = 1_000): readonly string[] {
+  let left = maxTokens;
+  return memories.filter((memory) => {
+    const tokens = estimateTokens(memory) + 4;
+    if (tokens > left) return false;
+    left -= tokens;
+    return true;
+  });
+}
+
+/** What is trimmed first, second, … each as far as needed. */
+const trimmingSteps: readonly ((fitting: Fitting) => void)[] = [
   (fitting) => {
     fitting.drop(fitting.of("history"));
-    // A line of the assistant alone would answer nothing.
+    // An answer without its question says nothing.
     for (const index of fitting.of("history")) {
       if (fitting.messageAt(index).role === "user") break;
       fitting.remove(index);
@@ -76,7 +120,7 @@ const sacrifices: readonly ((fitting: Fitting) => void)[] = [
   (fitting) => fitting.drop(fitting.of("reply_chain")),
 ];
 
-/** Parts on their way to a budget. */
+/** Parts being fitted into a budget. */
 class Fitting {
   readonly #whole: readonly ContextPart[];
   readonly #parts: (ContextPart | undefined)[];
@@ -110,7 +154,7 @@ class Fitting {
 
   messageAt(index: number): LlmMessage {
     const part = this.#parts[index];
-    if (!part || !("message" in part)) throw new Error(`Part ${index} is no message`);
+    if (!part || !("message" in part)) throw new Error(`Part ${index} is not a message`);
     return part.message;
   }
 
@@ -128,7 +172,7 @@ class Fitting {
     this.#parts[index] = undefined;
   }
 
-  /** Shortens a result of a tool, or the arguments of calls, while there is too much. */
+  /** Shortens a tool result, or the arguments of calls, if there is still too much. */
   shorten(index: number, { chars }: { readonly chars: number }): void {
     const whole = this.#whole[index];
     if (this.excess <= 0 || whole?.kind !== "turn") return;
@@ -140,7 +184,7 @@ class Fitting {
     this.tokens += partTokens(shorter);
   }
 
-  /** The calls and results of all rounds of tools but the newest. */
+  /** The calls and results of all tool rounds but the newest. */
   oldRounds(): readonly number[] {
     return this.wholeOldRounds().flat();
   }

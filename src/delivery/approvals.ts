@@ -1,15 +1,16 @@
 /**
- * Asks people, through their adapter, whether a tool may run. The executor asks; the server brings the
- * answer. An adapter that comes back is asked again.
+ * Asks a person, through their adapter, whether a tool may run. The executor asks; the server passes
+ * on the answer. An adapter that reconnects is asked again.
  */
 
-import type { ApprovalAnswer, ApprovalQuestion, Approver } from "../tools/approver.ts";
+import { Deadline } from "../lib/deadline.ts";
+import type { ApprovalAnswer, ApprovalQuestion, Approver } from "../tools/executor.ts";
 import type { ReplyTransport } from "./port.ts";
 
-/** What {@linkcode Approvals} are given. */
+/** Options of {@linkcode Approvals}. */
 export interface ApprovalsOptions {
-  readonly outlet: ReplyTransport;
-  /** How long a person may think, milliseconds. */
+  readonly transport: ReplyTransport;
+  /** How long to wait for an answer, milliseconds. */
   readonly timeoutMs: number;
   readonly now?: () => number;
   readonly newId?: () => string;
@@ -22,14 +23,14 @@ interface Pending {
 }
 
 const denied = { approved: false, why: "the user did not agree." } as const;
-const unanswered = { approved: false, why: "nobody answered in time." } as const;
-const nobodyThere = {
+const timedOut = { approved: false, why: "nobody answered in time." } as const;
+const unattended = {
   approved: false,
-  why: "it needs a person's approval, and nobody has asked for this message.",
+  why: "it needs a person's approval, but no person sent this message.",
 } as const;
-const cannotAsk = {
+const unsupported = {
   approved: false,
-  why: "it needs a person's approval, and this platform cannot ask for one.",
+  why: "it needs a person's approval, but this platform cannot ask for it.",
 } as const;
 
 export class Approvals implements Approver {
@@ -47,27 +48,26 @@ export class Approvals implements Approver {
   async ask(question: ApprovalQuestion, signal: AbortSignal): Promise<ApprovalAnswer> {
     signal.throwIfAborted();
     const { context } = question;
-    if (context.message.task) return nobodyThere;
-    if (!this.#options.outlet.connection(context.nodeId)?.approvals) return cannotAsk;
+    if (context.message.task) return unattended;
+    if (!this.#options.transport.connection(context.nodeId)?.approvals) return unsupported;
     const { timeoutMs } = this.#options;
     const approvalId = this.#newId();
-    const { promise, resolve, reject } = Promise.withResolvers<ApprovalAnswer>();
+    const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
     const expiresAt = this.#now() + timeoutMs;
     this.#pending.set(approvalId, { question, expiresAt, answer: resolve });
-    const timer = setTimeout(() => resolve(unanswered), timeoutMs);
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
+    using deadline = new Deadline({ ms: timeoutMs, signal });
     this.#send(approvalId);
     try {
-      return await promise;
+      return await deadline.race(promise);
+    } catch (error) {
+      if (deadline.timedOut) return timedOut;
+      throw error;
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
       this.#pending.delete(approvalId);
     }
   }
 
-  /** Takes an adapter's answer; false when nothing of that id is asked of it (any more). */
+  /** Records an adapter's answer. Returns false if no approval with this id is pending for it. */
   answer(nodeId: string, approvalId: string, approved: boolean): boolean {
     const pending = this.#pending.get(approvalId);
     if (pending?.question.context.nodeId !== nodeId) return false;
@@ -75,7 +75,7 @@ export class Approvals implements Approver {
     return true;
   }
 
-  /** An adapter is connected (again): it is asked what it has not answered. */
+  /** Sends an adapter that has connected the approvals it has not answered. */
   attach(nodeId: string): void {
     for (const [approvalId, { question }] of this.#pending) {
       if (question.context.nodeId === nodeId) this.#send(approvalId);
@@ -84,10 +84,10 @@ export class Approvals implements Approver {
 
   #send(approvalId: string): void {
     const { question: { call, context, description }, expiresAt } = this.#pending.get(approvalId)!;
-    const link = this.#options.outlet.connection(context.nodeId);
-    // An adapter that has come back without the capability would not know the frame.
-    if (!link?.approvals) return;
-    link.send("clara-1", {
+    const connection = this.#options.transport.connection(context.nodeId);
+    // The adapter may have reconnected without the capability.
+    if (!connection?.approvals) return;
+    connection.send("clara-1", {
       type: "approval_asked",
       requestId: context.requestId,
       responseId: "",

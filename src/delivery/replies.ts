@@ -1,6 +1,6 @@
 /**
- * All replies that are on their way. The processor opens and finishes them; the server says when an
- * adapter is back, and it then gets what it missed, each reply once.
+ * All replies being delivered. The turn runner opens and finishes them. The server reports each adapter
+ * that connects, which then receives the replies it missed, each once.
  */
 
 import { errorText } from "../lib/error_text.ts";
@@ -13,43 +13,43 @@ import { Reply, type ReplyOptions } from "./reply.ts";
 
 const log = logger("delivery", "replies");
 
-/** What {@linkcode Replies} are given. */
+/** Options of {@linkcode Replies}. */
 export interface RepliesOptions {
   readonly requests: Pick<RequestStore, "markDelivered" | "undelivered" | "reply">;
-  readonly outlet: ReplyTransport;
+  readonly transport: ReplyTransport;
   readonly now?: () => number;
 }
 
 export class Replies {
   readonly #options: RepliesOptions;
   readonly #now: () => number;
-  /** Replies that grow or whose end is leaving. */
+  /** Replies that are open, or whose end is being delivered. */
   readonly #live = new Map<RequestSeq, Reply>();
-  /** The deliveries of those whose end is leaving. */
+  /** Deliveries in progress. */
   readonly #finishing = new Map<RequestSeq, Promise<void>>();
-  /** Those that were delivered while the store was being asked what was not. */
-  readonly #deliveredMeanwhile = new Set<RequestSeq>();
-  #asking = 0;
-  #whenSettled?: () => void;
+  /** Replies delivered while the store was being queried for undelivered ones. */
+  readonly #deliveredDuringQuery = new Set<RequestSeq>();
+  #queries = 0;
+  #onSettled?: () => void;
 
   constructor(options: RepliesOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
   }
 
-  /** Begins a reply. */
-  open(seq: RequestSeq, options: Omit<ReplyOptions, "outlet">): Reply {
-    const reply = new Reply({ ...options, outlet: this.#options.outlet });
+  /** Opens a reply. */
+  open(seq: RequestSeq, options: Omit<ReplyOptions, "transport">): Reply {
+    const reply = new Reply({ ...options, transport: this.#options.transport });
     this.#live.set(seq, reply);
     return reply;
   }
 
-  /** Gives up a reply without an end: its request goes back into the queue. */
+  /** Drops a reply without an end, because its request returns to the queue. */
   abandon(seq: RequestSeq): void {
     this.#drop(seq);
   }
 
-  /** Sends a reply's end, which must be durable, and notes when the adapter has been sent it all. */
+  /** Sends the end of a reply, which must be durable, and records the delivery in the store. */
   finish(seq: RequestSeq, outcome: Outcome): Promise<void> {
     const reply = this.#live.get(seq);
     if (!reply) return Promise.resolve();
@@ -62,9 +62,9 @@ export class Replies {
     try {
       if (!await reply.finish(outcome)) return;
       await this.#options.requests.markDelivered({ seq, now: this.#now() });
-      if (this.#asking > 0) this.#deliveredMeanwhile.add(seq);
+      if (this.#queries > 0) this.#deliveredDuringQuery.add(seq);
     } catch (error) {
-      log.warn("Cannot note that a reply was delivered; it may be sent again: {error}", {
+      log.warn("Cannot mark a reply as delivered; it may be sent again: {error}", {
         error: errorText(error),
       });
     } finally {
@@ -72,30 +72,30 @@ export class Replies {
     }
   }
 
-  /** Sends the reply of a finished request once more, because its message was sent once more. */
+  /** Sends a finished reply again, because its message was sent again. */
   async resend(seq: RequestSeq): Promise<void> {
-    // Its end is about to leave: that is the answer. Where it has left already, another follows.
+    // The end is still to be sent, and will answer the repeated message too.
     if (this.#live.has(seq) && !this.#finishing.has(seq)) return;
     await this.#finishing.get(seq);
     const stored = await this.#options.requests.reply(seq);
     if (stored) this.#sendStored(stored);
   }
 
-  /** An adapter is connected (again): brings it up to date on all that concerns it. */
+  /** Sends an adapter that has connected everything it missed. */
   async attach(nodeId: string): Promise<void> {
     for (const reply of this.#live.values()) if (reply.nodeId === nodeId) reply.sync();
-    this.#asking++;
+    this.#queries++;
     try {
       await this.#sendMissed(nodeId);
     } finally {
-      if (--this.#asking === 0) this.#deliveredMeanwhile.clear();
+      if (--this.#queries === 0) this.#deliveredDuringQuery.clear();
     }
   }
 
-  /** Resolves when no reply is on its way any more, or after `timeoutMs`. */
+  /** Resolves when all deliveries have ended, or after `timeoutMs`. */
   async settle(timeoutMs: number): Promise<void> {
     if (this.#live.size === 0) return;
-    await waitAtMost(new Promise<void>((resolve) => this.#whenSettled = resolve), timeoutMs);
+    await waitAtMost(new Promise<void>((resolve) => this.#onSettled = resolve), timeoutMs);
   }
 
   async #sendMissed(nodeId: string): Promise<void> {
@@ -104,39 +104,41 @@ export class Replies {
       const page: readonly UndeliveredReply[] = await this.#options.requests
         .undelivered(nodeId, { after });
       for (const stored of page) {
-        if (this.#deliveredMeanwhile.has(stored.seq)) continue;
-        const link = this.#options.outlet.connection(nodeId);
-        // In a session of an earlier process its end may be on its way: then that is waited for.
-        this.#sendStored(stored, link?.hasEnded(stored.requestId) ? link : undefined);
-        // One at a time where the adapter does not keep up: the backlog may be large.
+        if (this.#deliveredDuringQuery.has(stored.seq)) continue;
+        const connection = this.#options.transport.connection(nodeId);
+        // If an earlier process already sent the end in this session, only wait for its arrival.
+        this.#sendStored(stored, connection?.hasEnded(stored.requestId) ? connection : undefined);
+        // The backlog may be large, so do not outrun a slow adapter.
         if (!await this.#writable(nodeId)) return;
       }
       after = page.at(-1)?.seq;
     }
   }
 
-  /** Resolves with true when the adapter takes more, with false when its connection is gone. */
+  /** Waits until the adapter keeps up. Returns false if its connection is gone. */
   async #writable(nodeId: string): Promise<boolean> {
-    const { outlet } = this.#options;
-    const link = outlet.connection(nodeId);
-    if (link && !link.writable) await new Promise<void>((resolve) => link.whenWritable(resolve));
-    return link !== undefined && outlet.connection(nodeId) === link;
+    const { transport } = this.#options;
+    const connection = transport.connection(nodeId);
+    if (connection && !connection.writable) {
+      await new Promise<void>((resolve) => connection.whenWritable(resolve));
+    }
+    return connection !== undefined && transport.connection(nodeId) === connection;
   }
 
   #drop(seq: RequestSeq): void {
     this.#live.delete(seq);
     this.#finishing.delete(seq);
-    if (this.#live.size === 0) this.#whenSettled?.();
+    if (this.#live.size === 0) this.#onSettled?.();
   }
 
-  #sendStored(stored: UndeliveredReply, sentOver?: ReplyConnection): void {
+  #sendStored(stored: UndeliveredReply, sentOn?: ReplyConnection): void {
     if (this.#live.has(stored.seq)) return;
     const { nodeId, requestId, dialect, outcome } = stored;
-    // Only a reply has a start that tells of a model.
+    // Only the start of a reply names a model.
     const { model, tier } = outcome.type === "reply"
       ? outcome
       : { model: "", tier: "mid" as const };
-    this.open(stored.seq, { nodeId, requestId, dialect, model, tier, sentOver });
+    this.open(stored.seq, { nodeId, requestId, dialect, model, tier, sentOn });
     this.finish(stored.seq, outcome);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * One reply on its way to its adapter. It remembers what was sent over which link: a new link gets
- * the reply from its beginning, an absent adapter gets it when it is back. `start` begins a reply
- * anew, so an adapter drops the chunks that came before it.
+ * A reply being delivered to its adapter. It tracks what was sent on which connection: on a new
+ * connection it starts over with `start`, which tells the adapter to drop earlier chunks. An adapter
+ * that is away receives the reply when it reconnects.
  */
 
 import type { Dialect, Tier } from "../domain/message.ts";
@@ -9,45 +9,44 @@ import type { ReplyFrame } from "../domain/reply.ts";
 import type { Outcome } from "../domain/request.ts";
 import type { ReplyConnection, ReplyTransport } from "./port.ts";
 
-/** Which reply it is, and where it goes. */
+/** Options of a {@linkcode Reply}. */
 export interface ReplyOptions {
   readonly nodeId: string;
   readonly requestId: string;
   readonly dialect: Dialect;
   readonly model: string;
   readonly tier: Tier;
-  /** Whether nobody asked: nothing is shown before the end, which is one frame. */
+  /** Whether it is a proactive message, which is sent as one frame at the end. */
   readonly proactive?: boolean;
-  /** The link that was sent all of it already. */
-  readonly sentOver?: ReplyConnection;
-  readonly outlet: ReplyTransport;
+  /** The connection on which an earlier process already sent all of it. */
+  readonly sentOn?: ReplyConnection;
+  readonly transport: ReplyTransport;
 }
 
-/** A step without the ids, which the reply adds. */
+/** A frame without the ids, which the reply adds. */
 type BareFrame = DistributiveOmit<ReplyFrame, "requestId" | "responseId">;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export class Reply {
   readonly #options: ReplyOptions;
   readonly #responseId: string;
-  /** All text so far. */
   #text = "";
   /**
-   * The part of it that the current link has not been sent; undefined where the link came after the
-   * end, and gets the reply whole.
+   * Text not yet sent on the current connection. Undefined if that was opened after the end: then the
+   * terminal frame carries the whole reply.
    */
   #pending?: string = "";
-  #link?: ReplyConnection;
-  #waitsForLink = false;
+  #connection?: ReplyConnection;
+  #waitsUntilWritable = false;
   #outcome?: Outcome;
-  /** The link that was sent the terminal frame. */
+  /** The connection on which the terminal frame was sent. */
   #endedOn?: ReplyConnection;
 
   constructor(options: ReplyOptions) {
     this.#options = options;
     this.#responseId = `resp-${crypto.randomUUID()}`;
-    if (!options.sentOver) return;
-    this.#link = this.#endedOn = options.sentOver;
+    if (!options.sentOn) return;
+    this.#connection = this.#endedOn = options.sentOn;
     this.#pending = undefined;
   }
 
@@ -63,123 +62,119 @@ export class Reply {
     return this.#options.tier;
   }
 
-  /** All text so far, shown or not. */
+  /** All text so far, sent or not. */
   get text(): string {
     return this.#text;
   }
 
-  /** Tells the adapter that its reply begins, if it is there. */
+  /** Announces the reply, if the adapter is connected. */
   start(): void {
-    this.#sync();
+    this.sync();
   }
 
-  /** Adds text; it leaves at once if the adapter is there and keeps up. */
+  /** Appends text. It is sent at once if the adapter is connected and keeps up. */
   add(text: string): void {
     this.#text += text;
     this.#pending = (this.#pending ?? "") + text;
-    this.#sync();
+    this.sync();
   }
 
-  /** Tells of a tool. An adapter that is away does not hear of it later. */
+  /** Reports a tool call. An adapter that is away does not receive it later. */
   tool(frame: Extract<BareFrame, { type: "tool_started" | "tool_finished" }>): void {
     if (this.#options.proactive) return;
-    this.#sync();
-    const link = this.#link;
-    if (!link) return;
-    // Text that was held back comes first: it was said first.
-    if (link.streaming) this.#sendHeldBack(link);
-    this.#send(link, frame);
-  }
-
-  /** Brings the adapter up to date, over a new link if it has one. */
-  sync(): void {
-    this.#sync();
+    this.sync();
+    const connection = this.#connection;
+    if (!connection) return;
+    // Text from before the tool call must arrive first.
+    if (connection.streaming) this.#flush(connection);
+    this.#send(connection, frame);
   }
 
   /**
-   * Sends the end, which must be durable by now. Gives true when the adapter has been sent the whole
-   * reply, false when it is away.
+   * Sends the end, which must already be durable. Returns whether the whole reply was delivered; false
+   * means that the adapter is away.
    */
   async finish(outcome: Outcome): Promise<boolean> {
     this.#outcome = outcome;
     if (isSilent(outcome)) return true;
     for (;;) {
-      this.#sync();
-      const link = this.#link;
-      if (!link) return false;
-      const { nodeId, requestId, outlet, sentOver } = this.#options;
-      if (await link.flushed(link === sentOver ? requestId : undefined)) return true;
-      if (outlet.connection(nodeId) === link) return false;
-      // It closed before it had sent all; an adapter that is back already gets it all again.
+      this.sync();
+      const connection = this.#connection;
+      if (!connection) return false;
+      const { nodeId, requestId, transport, sentOn } = this.#options;
+      if (await connection.flushed(connection === sentOn ? requestId : undefined)) return true;
+      if (transport.connection(nodeId) === connection) return false;
+      // The connection closed early. If the adapter has already reconnected, send everything again.
     }
   }
 
-  #sync(): void {
+  /** Sends what the adapter has not received, on its new connection if it has one. */
+  sync(): void {
     if (this.#options.proactive && !this.#outcome) return;
-    const link = this.#options.outlet.connection(this.#options.nodeId);
-    if (link !== this.#link) {
-      this.#link = link;
+    const connection = this.#options.transport.connection(this.#options.nodeId);
+    if (connection !== this.#connection) {
+      this.#connection = connection;
       this.#pending = this.#outcome ? undefined : this.#text;
-      if (link && this.#hasStart()) {
+      if (connection && this.#hasStart()) {
         const { model, tier } = this.#options;
-        this.#send(link, { type: "start", model, tier });
+        this.#send(connection, { type: "start", model, tier });
       }
     }
-    if (!link || this.#endedOn === link) return;
-    if (this.#outcome) this.#sendEnd(link, this.#outcome);
-    else this.#sendPending(link);
+    if (!connection || this.#endedOn === connection) return;
+    if (this.#outcome) this.#sendEnd(connection, this.#outcome);
+    else this.#sendPending(connection);
   }
 
-  /** A request that ended without having run has nothing to start. */
+  /** A request that ended without running has no start frame. */
   #hasStart(): boolean {
     return this.#outcome === undefined || this.#outcome.type === "reply";
   }
 
-  #sendPending(link: ReplyConnection): void {
-    if (!this.#pending || !link.streaming) return;
-    if (link.writable) this.#sendHeldBack(link);
-    else if (!this.#waitsForLink) {
-      this.#waitsForLink = true;
-      link.whenWritable(() => {
-        this.#waitsForLink = false;
-        this.#sync();
+  #sendPending(connection: ReplyConnection): void {
+    if (!this.#pending || !connection.streaming) return;
+    if (connection.writable) this.#flush(connection);
+    else if (!this.#waitsUntilWritable) {
+      this.#waitsUntilWritable = true;
+      connection.whenWritable(() => {
+        this.#waitsUntilWritable = false;
+        this.sync();
       });
     }
   }
 
-  #sendHeldBack(link: ReplyConnection): void {
-    if (this.#pending) this.#send(link, { type: "chunk", text: this.#pending, done: false });
+  #flush(connection: ReplyConnection): void {
+    if (this.#pending) this.#send(connection, { type: "chunk", text: this.#pending, done: false });
     this.#pending = "";
   }
 
-  #sendEnd(link: ReplyConnection, outcome: Outcome): void {
-    this.#endedOn = link;
+  #sendEnd(connection: ReplyConnection, outcome: Outcome): void {
+    this.#endedOn = connection;
     if (outcome.type === "reply") {
       if (this.#pending !== undefined) {
-        this.#send(link, { type: "chunk", text: this.#pending, done: true });
+        this.#send(connection, { type: "chunk", text: this.#pending, done: true });
       }
-      this.#send(link, { ...outcome, type: "end" });
+      this.#send(connection, { ...outcome, type: "end" });
     } else if (outcome.type === "error") {
-      if (link.streaming) this.#sendHeldBack(link);
+      if (connection.streaming) this.#flush(connection);
       const { partialText: _, ...error } = outcome;
-      this.#send(link, error);
+      this.#send(connection, error);
     } else if (outcome.type === "proactive") {
       const { error: _, ...message } = outcome;
-      this.#send(link, message);
+      this.#send(connection, message);
     } else {
-      this.#send(link, outcome);
+      this.#send(connection, outcome);
     }
     this.#pending = undefined;
   }
 
-  #send(link: ReplyConnection, frame: BareFrame): void {
+  #send(connection: ReplyConnection, frame: BareFrame): void {
     const { requestId } = this.#options;
-    const dialect = frame.type === "proactive" ? link.dialect : this.#options.dialect;
-    link.send(dialect, { ...frame, requestId, responseId: this.#responseId } as ReplyFrame);
+    const dialect = frame.type === "proactive" ? connection.dialect : this.#options.dialect;
+    connection.send(dialect, { ...frame, requestId, responseId: this.#responseId } as ReplyFrame);
   }
 }
 
-/** Whether nothing of it leaves: nobody asked, and there is nothing to say. */
+/** Whether nothing is sent: a proactive message without content. */
 function isSilent(outcome: Outcome): boolean {
   return outcome.type === "proactive" && outcome.text.trim() === "" && outcome.files.length === 0;
 }

@@ -1,9 +1,6 @@
-/**
- * The errors of the gateway. Those that cross the wire have a stable code; the rest never leave the
- * process as they are. Everybody throws them; the processor and the server turn them into frames.
- */
+/** Errors. Those that are sent to adapters have a stable code; others never leave the process. */
 
-/** The codes of `error` frames. Stable: an adapter may switch on them (docs/protocol.md). */
+/** The codes of `error` frames. They are stable, so that adapters can rely on them (docs/protocol.md). */
 export const errorCodes = [
   "invalid_json",
   "invalid_message",
@@ -31,18 +28,18 @@ export const errorCodes = [
 /** One of the stable error codes. */
 export type ErrorCode = typeof errorCodes[number];
 
-/** What a {@linkcode GatewayError} carries beside its text. */
+/** Options of a {@linkcode GatewayError}. */
 export interface GatewayErrorOptions {
-  /** Whether the same thing sent again later may succeed. Default: false. */
+  /** Whether sending the same again later may succeed. Default: false. */
   readonly recoverable?: boolean;
-  /** Machine-readable details that may be shown to an adapter. */
+  /** Machine-readable details for the adapter. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** The request that the error belongs to, if one is known. */
+  /** The request that the error belongs to, if known. */
   readonly requestId?: string;
   readonly cause?: unknown;
 }
 
-/** An error that an adapter may see: a stable code, and a text that says what to do. */
+/** An error for adapters: a stable code, and a text that says what to do. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -59,10 +56,10 @@ export class GatewayError extends Error {
   }
 }
 
-/** The store cannot be opened or used: locked, corrupt, newer than the program, out of space. */
+/** The store cannot be opened or used: it is locked, corrupt, too new, or the disk is full. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
-  /** Whether the same write would be refused for ever, whatever room there is. */
+  /** Whether the same write would always fail, as opposed to a full disk for instance. */
   readonly lasting: boolean;
 
   constructor(
@@ -80,21 +77,21 @@ export class ListenError extends Error {
 }
 
 /**
- * Turns anything thrown into what an adapter may see. A {@linkcode GatewayError} passes; all else
- * becomes an `internal_error` that tells nothing of the inside (the log has the cause).
+ * Converts anything thrown into an error for adapters. A {@linkcode GatewayError} is returned as it is;
+ * anything else becomes an `internal_error` without details, which are in the log.
  */
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   if (thrown instanceof StoreError && !thrown.lasting) {
     return new GatewayError(
       "internal_error",
-      "The gateway's store does not take or give anything just now. Send the message again later.",
+      "The gateway's store is unavailable. Send the message again later.",
       { recoverable: true, cause: thrown },
     );
   }
   return new GatewayError(
     "internal_error",
-    "Something went wrong inside the gateway. Send the message again; the gateway's log has more.",
+    "Something went wrong in the gateway. Send the message again; details are in the gateway's log.",
     { recoverable: true, cause: thrown },
   );
 }

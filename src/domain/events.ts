@@ -1,80 +1,106 @@
 /**
- * The gateway's events. Modules emit what they did; whoever wants to know listens (the hooks, a live
- * view, tests). Nobody waits for a listener, and a listener that throws never breaks the emitter.
+ * The gateway's events. Modules emit what happened; hooks and tests listen. Emitters never wait for
+ * listeners, and a listener that throws cannot break an emitter.
  */
 
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
+import type { UserMessage } from "./message.ts";
 
-/** Who and where: the fields that most events share. */
+/** The fields that most events share. */
 export interface EventOrigin {
   readonly node_id?: string;
   readonly platform?: string;
   readonly user_id?: string;
   readonly channel_id?: string;
   readonly request_id?: string;
-  /** The task that put the message into its channel, where nobody sent it. */
+  /** The task that created the message, if one did. */
   readonly task_name?: string;
 }
 
-/** Every event with its data. Names are `noun:verb`; fields are snake_case, as hooks see them. */
+/** What an event is about: a user's message, or a user in a channel. */
+export type EventSource =
+  & { readonly nodeId: string; readonly platform: string }
+  & (
+    | { readonly message: Pick<UserMessage, "requestId" | "user" | "channel" | "task"> }
+    | { readonly userId: string; readonly channelId: string }
+  );
+
+/** The fields that events about a user share. */
+export function eventOrigin(source: EventSource): EventOrigin {
+  const { nodeId: node_id, platform } = source;
+  if (!("message" in source)) {
+    return { node_id, platform, user_id: source.userId, channel_id: source.channelId };
+  }
+  const { requestId, user, channel, task } = source.message;
+  return {
+    node_id,
+    platform,
+    user_id: user.id,
+    channel_id: channel.id,
+    request_id: requestId,
+    ...(task && { task_name: task.name }),
+  };
+}
+
+/** Every event and its data. Names are `noun:verb`; fields are snake_case, as hooks get them. */
 export interface EventMap {
-  /** The port is open and the store ready. */
+  /** The port and the store are open. */
   "gateway:startup": { readonly address: string; readonly version: string };
-  /** A graceful end has begun. */
+  /** A graceful shutdown has started. */
   "gateway:shutdown": { readonly reason: string };
-  /** An adapter has registered. */
+  /** An adapter registered. */
   "adapter:connected": EventOrigin & {
     readonly capabilities: readonly string[];
-    /** Whether it has taken its last session up again. */
+    /** Whether it resumed its last session. */
     readonly resumed: boolean;
   };
-  /** An adapter's socket has closed, or another one has taken its place. */
+  /** An adapter's connection was closed or replaced. */
   "adapter:disconnected": EventOrigin & { readonly reason: string };
-  /** A user's conversation in a channel began. */
+  /** A user's session in a channel started. */
   "session:start": EventOrigin & { readonly session_id: string };
-  /** A session was idle for too long; `session:end` follows. */
+  /** A session was idle too long; `session:end` follows. */
   "session:timeout": EventOrigin & { readonly session_id: string; readonly idle_seconds: number };
-  /** A session is over: `timeout`, `daily_reset`, or `reset` where somebody asked for it. */
+  /** A session ended. The reason is `timeout`, `daily_reset`, or `reset` (on request). */
   "session:end": EventOrigin & { readonly session_id: string; readonly reason: string };
   /** A message was accepted: it is committed and will be answered. */
   "message:received": EventOrigin & { readonly content: string };
-  /** A reply is complete and committed. */
+  /** A reply was completed and committed. */
   "message:sent": EventOrigin & {
     readonly content: string;
     readonly tool_count: number;
     readonly duration_ms: number;
   };
-  /** A request was cancelled, queued or running. */
+  /** A queued or running request was cancelled. */
   "message:cancelled": EventOrigin & {
-    /** The request that it has become a part of, where it was not given up. */
+    /** The request that it was merged into, if it was. */
     readonly merged_into?: string;
   };
   /** A request ended in an error. */
   "message:error": EventOrigin & { readonly code: string; readonly message: string };
-  /** A tool is about to run. */
+  /** A tool call starts. */
   "tool:start": EventOrigin & { readonly tool_name: string; readonly call_id: string };
-  /** A tool has run. */
+  /** A tool call succeeded. */
   "tool:end": EventOrigin & {
     readonly tool_name: string;
     readonly call_id: string;
     readonly duration_ms: number;
   };
-  /** A tool has failed; the model is told. */
+  /** A tool call failed; the model gets the error. */
   "tool:error": EventOrigin & {
     readonly tool_name: string;
     readonly call_id: string;
     readonly duration_ms: number;
     readonly error: string;
   };
-  /** A task's time has come and this gateway has claimed it, or somebody has started it by hand. */
+  /** A task starts, on schedule or manually. */
   "scheduler:task_run": EventOrigin & {
     readonly task_name: string;
     readonly task_type: string;
-    /** The time it was due, ISO 8601; missing where it was started by hand. */
+    /** The scheduled time, ISO 8601; missing if it was started manually. */
     readonly fire_at?: string;
   };
-  /** A task has failed. */
+  /** A task failed. */
   "scheduler:task_error": EventOrigin & {
     readonly task_name: string;
     readonly task_type: string;
@@ -82,10 +108,10 @@ export interface EventMap {
     readonly duration_ms: number;
     readonly error: string;
   };
-  /** A hook has failed. It does not hear of this itself, and a failure over this event is not told. */
+  /** A hook failed. The hook itself does not get this event, and failures to handle it are not reported. */
   "hook:error": EventOrigin & {
     readonly hook_name: string;
-    /** The event that it was to handle. */
+    /** The event that it was handling. */
     readonly failed_event: string;
     readonly duration_ms: number;
     readonly error: string;
@@ -95,7 +121,7 @@ export interface EventMap {
 /** The name of an event. */
 export type EventName = keyof EventMap;
 
-/** All names, for those who check one at run time; the type below fails where one is missing. */
+/** All names, for checks at run time. The type below fails to compile if one is missing. */
 export const eventNames = [
   "gateway:startup",
   "gateway:shutdown",
@@ -124,12 +150,12 @@ export type GatewayEvent<Name extends EventName = EventName> = {
   [N in Name]: { readonly name: N; readonly at: Date; readonly data: EventMap[N] };
 }[Name];
 
-/** What a listener of every event is given. */
+/** Handles every event. */
 export type EventListener = (event: GatewayEvent) => void;
 
 const log = logger("domain", "events");
 
-/** Carries events from those that emit to those that listen, in the order of emission. */
+/** Delivers events to all listeners, in the order of emission. */
 export class EventBus {
   readonly #listeners = new Set<EventListener>();
   readonly #now: () => number;
@@ -138,7 +164,7 @@ export class EventBus {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Tells every listener, at once and in order of subscription. */
+  /** Calls every listener synchronously, in the order of subscription. */
   emit<Name extends EventName>(name: Name, data: EventMap[Name]): void {
     if (this.#listeners.size === 0) return;
     const event = { name, at: new Date(this.#now()), data } as GatewayEvent;
@@ -146,7 +172,7 @@ export class EventBus {
       try {
         listener(event);
       } catch (error) {
-        log.error("A listener of {event} failed: {error}", {
+        log.error("A listener failed for {event}: {error}", {
           event: name,
           error: errorText(error),
         });
@@ -154,7 +180,7 @@ export class EventBus {
     }
   }
 
-  /** Subscribes to every event. The returned function ends the subscription. */
+  /** Subscribes to all events. The returned function unsubscribes. */
   subscribe(listener: EventListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

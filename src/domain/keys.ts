@@ -1,11 +1,11 @@
-/** Keys over all platforms: what an adapter calls its channels and users is unique in its platform only. */
+/** Keys that are unique over all platforms: ids of channels and users are unique only within theirs. */
 
-/** The key of something of a platform. No two pairs have the same one. */
+/** The key of a channel or user. Different pairs have different keys. */
 export function platformKey(platform: string, id: string): string {
   return `${platform.replaceAll("%", "%25").replaceAll(":", "%3A")}:${id}`;
 }
 
-/** What a key was made of; undefined where it is none. */
+/** The parts of a key; undefined if it is not one. */
 export function parsePlatformKey(
   key: string,
 ): { readonly platform: string; readonly id: string } | undefined {
@@ -15,7 +15,7 @@ export function parsePlatformKey(
   return { platform, id: key.slice(colon + 1) };
 }
 
-/** Which conversation a line of history belongs to. `threadId` is empty outside a thread. */
+/** The conversation that a line of history belongs to. `threadId` is empty outside threads. */
 export interface Conversation {
   readonly channelKey: string;
   readonly threadId: string;

@@ -1,21 +1,18 @@
-/**
- * A user's message as the gateway knows it, whatever dialect it came in. The dialects produce it,
- * the store keeps it, the router orders it, the processor answers it.
- */
+/** A user's message, independent of the dialect in which it arrived. */
 
-/** The two ways to say the same over the wire (docs/protocol.md). */
+/** The two wire formats (docs/protocol.md). */
 export const dialects = ["clara-1", "clara-py"] as const;
 export type Dialect = typeof dialects[number];
 
-/** Who goes first in a channel's queue. */
+/** The order in a channel's queue. */
 export const priorities = ["high", "normal", "low"] as const;
 export type Priority = typeof priorities[number];
 
-/** What a message does that meets a running turn in its channel. */
+/** What to do with a message that arrives during a turn in its channel. */
 export const overlaps = ["queue", "collect", "interrupt", "steer", "reject"] as const;
 export type Overlap = typeof overlaps[number];
 
-/** How much model a reply is worth. */
+/** Classes of models, from the most to the least capable. */
 export const tiers = ["high", "mid", "low"] as const;
 export type Tier = typeof tiers[number];
 
@@ -23,19 +20,19 @@ export type Tier = typeof tiers[number];
 export const channelTypes = ["dm", "server", "group"] as const;
 export type ChannelType = typeof channelTypes[number];
 
-/** A user, by the id that the adapter gives (unique within a platform). */
+/** A user, by the adapter's id, which is unique within a platform. */
 export interface User {
   readonly id: string;
-  /** The platform's own id, where the adapter tells it apart. */
+  /** The platform's own id, if it differs from the adapter's. */
   readonly platformId?: string;
-  /** What other people call the user. */
+  /** The display name. */
   readonly name?: string;
 }
 
-/** A channel, and where it is. */
+/** A channel and its place on the platform. */
 export interface Channel {
   readonly id: string;
-  /** Unknown when the adapter did not say. */
+  /** Undefined if the adapter does not say. */
   readonly type?: ChannelType;
   readonly name?: string;
   readonly threadId?: string;
@@ -43,21 +40,21 @@ export interface Channel {
   readonly serverName?: string;
 }
 
-/** A file that came with a message. */
+/** A file attached to a message. */
 export interface Attachment {
   readonly type: "image" | "file" | "text";
   readonly filename: string;
   /** MIME type. */
   readonly mediaType?: string;
-  /** The bytes, in base64. */
+  /** The content in base64. */
   readonly base64?: string;
-  /** The text of a text file. */
+  /** The content of a text file. */
   readonly text?: string;
   /** Size in bytes. */
   readonly size?: number;
 }
 
-/** An earlier message that this one replies to, the oldest first. */
+/** An earlier message in the chain that this one replies to; the oldest comes first. */
 export interface ReplyChainEntry {
   readonly role: "user" | "assistant" | "system";
   readonly content: string;
@@ -65,18 +62,18 @@ export interface ReplyChainEntry {
   readonly userName?: string;
 }
 
-/** Why there is a message that nobody sent. */
+/** The origin of a message that was created by a task. */
 export interface TaskOrigin {
-  /** The task that put it into the channel. */
+  /** The name of the task. */
   readonly name: string;
-  /** What goes out where the model fails; without it nothing does. */
+  /** Text to send if the model fails; without it nothing is sent. */
   readonly fallback?: string;
 }
 
-/** One message of a user to the assistant. */
+/** A message from a user to the assistant. */
 export interface UserMessage {
   readonly dialect: Dialect;
-  /** The adapter's id for it; with the node id it is the idempotency key. */
+  /** The adapter's id for the message. Together with the node id it is the idempotency key. */
   readonly requestId: string;
   readonly user: User;
   readonly channel: Channel;
@@ -84,12 +81,12 @@ export interface UserMessage {
   readonly attachments: readonly Attachment[];
   readonly replyChain: readonly ReplyChainEntry[];
   readonly priority: Priority;
-  /** Missing where neither the adapter nor, so far, the configuration has said. */
+  /** Undefined until the adapter or the configuration decides. */
   readonly overlap?: Overlap;
   readonly tier?: Tier;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Whether the user's session here ends before it, so that it begins a new conversation. */
+  /** Whether the user's session in the channel ends first, so that this message starts a new one. */
   readonly reset?: boolean;
-  /** Set where nobody sent it: its reply goes out unasked, as one frame. No adapter can set it. */
+  /** Set if a task created the message: its reply is a proactive message. Adapters cannot set it. */
   readonly task?: TaskOrigin;
 }

@@ -1,18 +1,15 @@
-/**
- * What a message does that meets a running turn in its channel, where it does not say itself. Pure;
- * the configuration gives the rules, the intake asks.
- */
+/** What to do with a message that arrives during a turn, if the message does not say so itself. */
 
 import { matchesGlob } from "../lib/glob.ts";
 import { type Overlap, overlaps } from "./message.ts";
 
-/** A rule: channels by their key (`platform:channel`, `*` for any characters), and what holds there. */
+/** A rule for channels, by their key `platform:channel` with `*` as wildcard. */
 export interface OverlapRule {
   readonly channels: string;
   readonly overlap: Overlap;
 }
 
-/** What holds in a channel: the first rule that fits, else `fallback`. */
+/** The mode of a channel: that of the first matching rule, else `fallback`. */
 export function overlapIn(
   channelKey: string,
   { rules, fallback }: { readonly rules: readonly OverlapRule[]; readonly fallback: Overlap },
@@ -20,7 +17,7 @@ export function overlapIn(
   return rules.find(({ channels }) => matchesGlob(channels, channelKey))?.overlap ?? fallback;
 }
 
-/** Reads `discord:123=collect`. @throws {Error} with what was expected. */
+/** Parses a rule such as `discord:123=collect`. @throws {Error} that says what was expected. */
 export function parseOverlapRule(text: string): OverlapRule {
   const at = text.lastIndexOf("=");
   const overlap = overlaps.find((word) => word === text.slice(at + 1).trim());

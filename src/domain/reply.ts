@@ -1,21 +1,18 @@
-/**
- * What the gateway tells an adapter about a request, before it is put into a dialect. The processor
- * writes these; `encode.ts` encodes them.
- */
+/** What the gateway sends to an adapter about a request, before it is encoded in a dialect. */
 
 import type { ErrorCode } from "./errors.ts";
 import type { Channel, Priority, Tier, User } from "./message.ts";
 
-/** A file that goes out with a reply. */
+/** A file that is sent with a reply. */
 export interface ReplyFile {
   readonly filename: string;
-  /** The bytes, in base64. */
+  /** The content in base64. */
   readonly base64: string;
   /** MIME type. */
   readonly mediaType: string;
 }
 
-/** Tokens, as the provider counted them; 0 where it did not say. */
+/** Tokens as counted by the provider; 0 if it did not say. */
 export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -42,7 +39,7 @@ export interface ReplyError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** The fields of a message that the gateway sends unasked. */
+/** The fields of a message that the gateway sends proactively. */
 export interface ProactiveMessage {
   readonly user: User;
   readonly channel: Channel;
@@ -51,7 +48,7 @@ export interface ProactiveMessage {
   readonly priority: Priority;
 }
 
-/** One step in the life of a reply. `end`, `cancelled`, `error` and `proactive` are terminal: nothing follows. */
+/** A step of a reply. After `end`, `cancelled`, `error` and `proactive` nothing follows. */
 export type ReplyFrame =
   & { readonly requestId: string; readonly responseId: string }
   & (
@@ -87,7 +84,7 @@ export type ReplyFrame =
       readonly expiresAt: number;
     }
     | ({ readonly type: "end" } & ReplyEnd)
-    /** With the request that it has become a part of, where it was not simply given up. */
+    /** `mergedInto` is the request that it was merged into, if it was. */
     | { readonly type: "cancelled"; readonly mergedInto?: string }
     | ({ readonly type: "error" } & ReplyError)
     | ({ readonly type: "proactive" } & ProactiveMessage)

@@ -1,16 +1,16 @@
-/** A request: one accepted message on its way to exactly one outcome. */
+/** A request: an accepted message on its way to exactly one outcome. */
 
 import type { Overlap, Priority, Tier, UserMessage } from "./message.ts";
 import type { ProactiveMessage, ReplyEnd, ReplyError } from "./reply.ts";
 import type { ToolRound } from "./tool_call.ts";
 
-/** The number of a request, in order of acceptance. */
+/** The number of a request, in the order of acceptance. */
 export type RequestSeq = number;
 
-/** Where a request stands. */
+/** The state of a request. */
 export type RequestState = "queued" | "running" | "done";
 
-/** What tells requests apart, as adapters know them. */
+/** The identity of a request for adapters. */
 export interface RequestKey {
   readonly nodeId: string;
   readonly requestId: string;
@@ -20,58 +20,58 @@ export interface RequestKey {
 export type Outcome =
   | ({ readonly type: "reply"; readonly tier: Tier } & ReplyEnd)
   | ({ readonly type: "error"; readonly partialText?: string } & ReplyError)
-  /** Of a message that nobody sent; with an error, and without text, nothing goes out. */
+  /** The outcome of a task's message. With an error and without text, nothing is sent. */
   | ({ readonly type: "proactive"; readonly error?: ReplyError } & ProactiveMessage)
   | { readonly type: "cancelled"; readonly mergedInto?: string };
 
-/** What the router needs to know of a request. */
+/** What the router needs to know about a request. */
 export interface QueuedRequest extends RequestKey {
   readonly seq: RequestSeq;
   readonly channelKey: string;
   readonly priority: Priority;
   readonly overlap: Overlap;
   readonly userId: string;
-  /** Empty outside of threads. */
+  /** Empty outside threads. */
   readonly threadId: string;
-  /** Whether its turn has begun before: what was done in it must not be lost. */
+  /** Whether its turn has started before: recorded work must not be lost. */
   readonly claimed: boolean;
-  /** Its claim, where it came with the acceptance: the turn begins at once. */
+  /** Set if it was claimed when it was accepted: its turn starts at once. */
   readonly begun?: ClaimedRequest;
-  /** Of the message as it is kept, and of those that have become a part of it. */
+  /** Size of the stored message, and of the messages that were merged into it. */
   readonly bytes: number;
 }
 
-/** The right to work on a request. Writes under a fence that another claim has passed are refused. */
+/** The right to work on a request. Writes with a fence older than the latest claim's are rejected. */
 export interface Claim {
   readonly seq: RequestSeq;
   readonly channelKey: string;
   readonly fence: number;
 }
 
-/** A request that was claimed, with all that a turn needs. */
+/** A claimed request, with everything that a turn needs. */
 export interface ClaimedRequest {
   readonly claim: Claim;
   readonly nodeId: string;
   readonly platform: string;
   readonly message: UserMessage;
-  /** Counts the claims that were not released, from 1. */
+  /** Number of claims that were not released, from 1. */
   readonly attempt: number;
   /** When it was accepted and when it was claimed, milliseconds since the epoch. */
   readonly acceptedAt: number;
   readonly claimedAt: number;
-  /** The rounds that an earlier attempt recorded. */
+  /** Rounds that an earlier attempt recorded. */
   readonly rounds: readonly ToolRound[];
-  /** The requests that an earlier attempt has made a part of this one. */
+  /** Requests that an earlier attempt merged into this one. */
   readonly absorbed: readonly AbsorbedRequest[];
 }
 
-/** A request that has become a part of another one. */
+/** A request that was merged into another one. */
 export interface AbsorbedRequest {
   readonly seq: RequestSeq;
   readonly nodeId: string;
   readonly platform: string;
   readonly message: UserMessage;
   readonly acceptedAt: number;
-  /** The round of tool calls after which it came in; -1 before the first. */
+  /** The round of tool calls after which it was merged; -1 before the first. */
   readonly round: number;
 }

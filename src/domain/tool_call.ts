@@ -1,8 +1,8 @@
-/** A tool call that the model asked for, its result, and a round of both. */
+/** Tool calls, their results, and rounds of both. */
 
 import type { ReplyFile } from "./reply.ts";
 
-/** A call that the model asked for. */
+/** A call that the model requested. */
 export interface ToolCall {
   readonly id: string;
   readonly name: string;
@@ -12,7 +12,7 @@ export interface ToolCall {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-/** What a tool gave back. */
+/** The result of a call. */
 export interface ToolResult {
   readonly content: string;
   readonly isError: boolean;
@@ -28,11 +28,11 @@ export interface MessageOrigin {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-/** One round of a turn: what the model said, the tools it called, and the results so far. */
+/** One round of a turn: the model's text, the tools it called, and the results so far. */
 export interface ToolRound {
   readonly text: string;
   readonly calls: readonly ToolCall[];
   readonly origin?: MessageOrigin;
-  /** By position of the call; undefined where none was recorded. */
+  /** By position of the call; undefined if none was recorded. */
   readonly results: readonly (ToolResult | undefined)[];
 }

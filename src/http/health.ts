@@ -1,12 +1,12 @@
 /**
- * `GET /health`: whether the gateway works, and how busy it is; to admins also what its models cost.
- * Nothing secret, nobody's names.
+ * `GET /health`: whether the gateway works and how busy it is; for admins also what its models cost. It
+ * shows no secrets and no names of users.
  */
 
 import { Hono } from "hono";
 import type { AdminGate } from "../access/admin_gate.ts";
 import { errorText } from "../lib/error_text.ts";
-import type { HookFigures } from "../automation/hooks/hook_runner.ts";
+import type { HookFigures } from "../automation/hooks/runner.ts";
 import { logger } from "../logging/log.ts";
 import type { MemoryFigures } from "../memory/user_memory.ts";
 import type { Tier } from "../domain/message.ts";
@@ -14,27 +14,27 @@ import type { RouterFigures } from "../queue/router.ts";
 import type { TaskFigures } from "../automation/scheduler/scheduler.ts";
 import type { StoreFigures } from "../store/store.ts";
 import { version } from "../config/version.ts";
-import type { AdapterConnection } from "../server/adapter_connection.ts";
+import type { AdapterSession } from "../server/session.ts";
 
 const log = logger("http", "health");
 
-/** What comes with each request beside itself. */
+/** Values that accompany each request. */
 interface HealthBindings {
   readonly Bindings: {
-    /** Where the peer is. */
+    /** The peer's address. */
     readonly address: string;
   };
 }
 
-/** Where the figures come from. */
+/** The sources of the figures. */
 export interface HealthOptions {
-  /** What models took, for admins. */
+  /** Tokens and costs, for admins. */
   readonly usage: () => Promise<unknown>;
   readonly gate: Pick<AdminGate, "check" | "hasSecret">;
   readonly llm: { readonly kind: string; modelOf(tier: Tier): string };
   readonly store: { figures(): Promise<StoreFigures> };
   readonly router: { figures(): RouterFigures };
-  readonly hub: { links(): readonly AdapterConnection[] };
+  readonly adapters: { connected(): readonly AdapterSession[] };
   readonly hooks: { figures(): HookFigures };
   readonly scheduler: { figures(): TaskFigures };
   readonly memory: { figures(): Promise<MemoryFigures> };
@@ -42,13 +42,13 @@ export interface HealthOptions {
   readonly stopping: () => boolean;
 }
 
-/** The HTTP side of the port. */
+/** Creates the routes `/health`, `/` and `/ws`. */
 export function healthApp(options: HealthOptions): Hono<HealthBindings> {
   const app = new Hono<HealthBindings>();
   app.get("/health", async (context) => {
     const figures = Promise.all([options.store.figures(), options.memory.figures()]);
     const [store, memory] = await figures.catch((error) => {
-      log.error("The store does not answer: {error}", { error: errorText(error) });
+      log.error("Cannot read the store: {error}", { error: errorText(error) });
       return [];
     });
     const status = !store ? "error" : options.stopping() ? "stopping" : "ok";
@@ -60,7 +60,7 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
       uptime_seconds: options.uptimeSeconds(),
       llm: { kind: llm.kind, model: llm.modelOf("mid") },
       store: store ?? { error: "does not answer; see the log" },
-      adapters: adapterFigures(options.hub.links()),
+      adapters: adapterFigures(options.adapters.connected()),
       queue: options.router.figures(),
       hooks: options.hooks.figures(),
       tasks: options.scheduler.figures(),
@@ -80,25 +80,22 @@ export function healthApp(options: HealthOptions): Hono<HealthBindings> {
   return app;
 }
 
-/**
- * What models took today and ever, for those who may see it. A secret that nobody has offered is not a
- * wrong one: whoever asks without gets the rest.
- */
+/** Tokens and costs for admins. A request without a secret is not rejected; it gets the other figures. */
 async function usageFigures({ usage, gate }: HealthOptions, headers: Headers, address: string) {
   if (gate.hasSecret && !headers.has("authorization")) return {};
   if (gate.check(headers, address).type !== "ok") return {};
   try {
     return { usage: await usage() };
   } catch {
-    // That the store does not answer stands there already.
+    // The response says already that the store does not answer.
     return {};
   }
 }
 
-function adapterFigures(links: readonly AdapterConnection[]) {
+function adapterFigures(sessions: readonly AdapterSession[]) {
   const platforms: Record<string, number> = {};
-  for (const { identity: { platform } } of links) {
+  for (const { identity: { platform } } of sessions) {
     platforms[platform] = (platforms[platform] ?? 0) + 1;
   }
-  return { connected: links.length, platforms };
+  return { connected: sessions.length, platforms };
 }

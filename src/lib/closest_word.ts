@@ -1,9 +1,9 @@
-/** What was meant: the word of a list that is nearest to one that is not in it. Used for hints. */
+/** Suggestions for misspelled words. */
 
-/** The nearest of the words, if one is near enough that it may have been meant. */
+/** The word that was probably meant, if one is similar enough. */
 export function closestWord(word: string, words: readonly string[]): string | undefined {
   const [nearest] = words
-    // Half a word is a beginning of one, more likely than it is another.
+    // A prefix is more likely than a misspelling.
     .map((candidate) => ({
       candidate,
       distance: word.length > 2 && candidate.startsWith(word) ? 0.5 : distanceOf(word, candidate),
@@ -15,7 +15,7 @@ export function closestWord(word: string, words: readonly string[]): string | un
   return nearest?.candidate;
 }
 
-/** Letters to add, drop or change, or neighbours to swap (the optimal string alignment). */
+/** The optimal string alignment distance: letters to add, delete, change or swap. */
 function distanceOf(a: string, b: string): number {
   let [before, last]: [readonly number[], readonly number[]] = [
     [],

@@ -1,4 +1,4 @@
-/** An invalid setting or configuration file: its message names the setting, the value and what is allowed. */
+/** An invalid setting or configuration file. The message names the setting, its value and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }

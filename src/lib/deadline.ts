@@ -1,37 +1,68 @@
-/** The end of a tool's time: its turn was aborted, or the time is over. Used by the executor. */
+/** A time limit for one operation. */
 
-/** A signal that aborts with the turn's or when the time is over, whichever comes first. */
+/** Options of a {@linkcode Deadline}. */
+export interface DeadlineOptions {
+  /** How long the operation may take, milliseconds. */
+  readonly ms: number;
+  /** Aborts the operation earlier. */
+  readonly signal?: AbortSignal;
+  /** Why the operation was aborted when the time is up. Default: "no answer within … s". */
+  readonly reason?: Error;
+}
+
+/** The default reason of a {@linkcode Deadline} that has passed. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/**
+ * Aborts its signal when the time is up or the outer signal aborts, whichever comes first. Disposing of
+ * it clears the timer, which `AbortSignal.timeout` cannot do.
+ */
 export class Deadline implements Disposable {
   readonly #abort = new AbortController();
-  readonly #turn: AbortSignal;
+  readonly #outer?: AbortSignal;
   readonly #timer: ReturnType<typeof setTimeout>;
-  /** Rejects when the signal aborts, so that a tool that does not look at it is left behind. */
-  readonly passed: Promise<never>;
-  timedOut = false;
+  readonly #passed: Promise<never>;
+  #timedOut = false;
 
-  constructor(turn: AbortSignal, timeoutMs: number) {
-    this.#turn = turn;
-    this.passed = new Promise((_, reject) => {
+  constructor({ ms, signal: outer, reason }: DeadlineOptions) {
+    this.#outer = outer;
+    this.#passed = new Promise((_, reject) => {
       this.signal.addEventListener("abort", () => reject(this.signal.reason));
     });
-    // It may reject when nobody waits any more; that is no fault.
-    this.passed.catch(() => {});
+    // It may reject when nobody is racing against it.
+    this.#passed.catch(() => {});
     this.#timer = setTimeout(() => {
-      this.timedOut = true;
-      this.#abort.abort(new DOMException("The tool's time is over", "TimeoutError"));
-    }, timeoutMs);
-    turn.addEventListener("abort", this.#onTurnAbort);
-    if (turn.aborted) this.#onTurnAbort();
+      this.#timedOut = !this.signal.aborted;
+      this.#abort.abort(reason ?? new TimeoutError(`no answer within ${ms / 1000} s`));
+    }, ms);
+    outer?.addEventListener("abort", this.#onOuterAbort);
+    if (outer?.aborted) this.#onOuterAbort();
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#turn.removeEventListener("abort", this.#onTurnAbort);
+  /** Whether the time ran out, as opposed to an abort from outside. */
+  get timedOut(): boolean {
+    return this.#timedOut;
   }
 
-  readonly #onTurnAbort = () => this.#abort.abort(this.#turn.reason);
+  /**
+   * Settles as the operation does.
+   *
+   * @throws the signal's reason when it aborts first, even if the operation ignores the signal.
+   */
+  race<T>(operation: Promise<T>): Promise<T> {
+    return Promise.race([operation, this.#passed]);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#outer?.removeEventListener("abort", this.#onOuterAbort);
+  }
+
+  readonly #onOuterAbort = () => this.#abort.abort(this.#outer!.reason);
 }

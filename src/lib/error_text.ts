@@ -1,7 +1,7 @@
-/** How many nested causes are shown. */
+/** How many nested causes are included. */
 const maxCauses = 5;
 
-/** The text of anything thrown, for a log line. Never throws, whatever a plugin has thrown. */
+/** The text of anything thrown, with its causes, for the log. Never throws itself. */
 export function errorText(thrown: unknown): string {
   try {
     const texts: string[] = [];
@@ -11,6 +11,6 @@ export function errorText(thrown: unknown): string {
     }
     return texts.length === 0 ? String(thrown) : texts.join(" (") + ")".repeat(texts.length - 1);
   } catch {
-    return "something that has no text was thrown";
+    return "a value without text was thrown";
   }
 }

@@ -1,6 +1,6 @@
-/** Patterns of names, with `*` for any characters. Used by the policy of tools, MCP servers and hooks. */
+/** Patterns with `*` for any characters, as in tool policies and hooks. */
 
-/** Whether a pattern fits a whole name. */
+/** Whether a pattern matches a whole name. */
 export function matchesGlob(pattern: string, name: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   if (rest.length === 0) return pattern === name;

@@ -1,45 +1,68 @@
-/** So many at once, the others wait in turn. Used by the sandbox. */
+/** Limits how many operations run at once. Waiting ones are admitted in the order they arrived. */
 
 export class Semaphore {
-  #free: number;
+  readonly #capacity: number;
   readonly #waiting = new Set<() => void>();
+  #taken = 0;
 
-  constructor(count: number) {
-    this.#free = count;
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Slots in use. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Whether a slot is free. */
+  get free(): boolean {
+    return this.#taken < this.#capacity;
+  }
+
+  /** Takes a slot if one is free. Disposing of it returns it. */
+  tryAcquire(): Disposable | undefined {
+    if (!this.free) return undefined;
+    this.#taken++;
+    return this.#slot();
   }
 
   /**
-   * Waits for a slot; disposing of it gives it back.
+   * Waits for a slot. Disposing of it returns it.
    *
-   * @throws the signal's reason when it aborts before there is one.
+   * @throws the signal's reason when it aborts first.
    */
-  async take(signal: AbortSignal): Promise<Disposable> {
+  async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
-    return { [Symbol.dispose]: () => this.#giveBack() };
+    const slot = this.tryAcquire();
+    if (slot) return slot;
+    await this.#wait(signal);
+    return this.#slot();
+  }
+
+  #slot(): Disposable {
+    return { [Symbol.dispose]: () => this.#release() };
   }
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const abort = () => {
-        this.#waiting.delete(turn);
+        this.#waiting.delete(admit);
         reject(signal.reason);
       };
-      const turn = () => {
+      const admit = () => {
         signal.removeEventListener("abort", abort);
         resolve();
       };
       signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.add(turn);
+      this.#waiting.add(admit);
     });
   }
 
-  /** A slot goes straight to who waits longest, so that nobody takes it in between. */
-  #giveBack(): void {
+  /** The slot goes straight to whoever has waited longest, so nobody can take it in between. */
+  #release(): void {
     const [next] = this.#waiting;
     if (!next) {
-      this.#free++;
+      this.#taken--;
       return;
     }
     this.#waiting.delete(next);

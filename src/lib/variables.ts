@@ -1,14 +1,11 @@
-/**
- * Values of the environment within the operator's files, so that keys need not stand in them. Used by
- * the MCP servers' file and by hooks.
- */
+/** Environment variables in configuration files, which keep secrets out of them. */
 
 import { ConfigError } from "./config_error.ts";
 
 /**
- * Puts the environment's values in place of `${NAME}` and `${NAME:-default}`.
+ * Expands `${NAME}` and `${NAME:-default}`.
  *
- * @throws {ConfigError} where a name is not set and has no default.
+ * @throws {ConfigError} if a variable is not set and has no default.
  */
 export function expandVariables(
   text: string,

@@ -1,42 +1,45 @@
 /**
- * A file that may change while the gateway runs: it is read at the start and again when it changes.
- * One that has become wrong changes nothing. The gateway watches the hooks' and the tasks' file so.
+ * A configuration file that is read at the start and again whenever it changes. If it becomes invalid,
+ * the last valid version stays active.
  */
 
 import { basename, dirname, resolve } from "node:path";
 import { errorText } from "./error_text.ts";
-import { readIfPresent } from "./yaml.ts";
+import { readTextFile } from "./text_file.ts";
 
-/** Where a {@linkcode WatchedFile} reports changes and problems. */
+/** Where a {@linkcode WatchedFile} logs changes and problems. */
 export interface WatchedFileLog {
   info(message: string, properties: Record<string, unknown>): void;
   warn(message: string, properties: Record<string, unknown>): void;
   error(message: string, properties: Record<string, unknown>): void;
 }
 
-/** What a {@linkcode WatchedFile} is given. */
+/** Options of a {@linkcode WatchedFile}. */
 export interface WatchedFileOptions {
   readonly path: string;
   readonly log: WatchedFileLog;
-  /**
-   * Puts a text into force, or throws and changes nothing; undefined stands for a file that is
-   * missing.
-   */
+  /** Activates a text, or throws and changes nothing; undefined means that there is no file. */
   readonly apply: (text: string | undefined) => Promise<void>;
-  /** How long changes are gathered: an editor writes a file in several steps. Default: 100. */
+  /** Debounce time, since editors write files in several steps, milliseconds. Default: 100. */
   readonly settleMs?: number;
-  /** How often a folder that is missing is looked for, milliseconds. Default: 2000. */
-  readonly missingMs?: number;
+  /**
+   * How often to look without being notified, milliseconds: for a folder that is missing, a link that was swapped, and
+   * network mounts, which send no notifications. Default: 2000.
+   */
+  readonly pollMs?: number;
 }
 
 export class WatchedFile implements AsyncDisposable {
   readonly #options: WatchedFileOptions;
   readonly #path: string;
-  /** What was read last, right or wrong: the same is not put into force twice. */
+  /** The last text that was read, valid or not, so that the same one is not applied twice. */
   #text?: string;
   #problem?: string;
   #watcher?: Deno.FsWatcher;
   #timer?: ReturnType<typeof setTimeout>;
+  #pollTimer?: ReturnType<typeof setTimeout>;
+  /** What identifies the file's content, links followed. */
+  #stamp = "";
   #reading: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -45,18 +48,20 @@ export class WatchedFile implements AsyncDisposable {
     this.#path = resolve(options.path);
   }
 
-  /** Reads the file for the first time. @throws {ConfigError} when it is wrong. */
+  /** Reads the file for the first time. @throws {ConfigError} if it is invalid. */
   async load(): Promise<void> {
-    this.#text = await readIfPresent(this.#options.path);
+    this.#text = await readTextFile(this.#options.path);
     await this.#options.apply(this.#text);
   }
 
-  /** From now on the file is read when it changes. */
+  /** Reads the file again whenever it changes. */
   watch(): void {
+    this.#stamp = stampOf(this.#path);
     this.#openWatcher();
+    this.#pollTimer = setInterval(() => this.#poll(), this.#options.pollMs ?? 2_000);
   }
 
-  /** Reads the file now. Gives what is wrong with it; then the last good one stays in force. */
+  /** Reads the file now. Resolves with what is wrong with it, if anything; then nothing changes. */
   reload(): Promise<string | undefined> {
     const reload = this.#reading.then(() => this.#reload());
     this.#reading = reload;
@@ -66,6 +71,7 @@ export class WatchedFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#pollTimer);
     this.#closeWatcher();
     await this.#reading;
   }
@@ -75,20 +81,23 @@ export class WatchedFile implements AsyncDisposable {
     const before = this.#problem;
     let changed = false;
     try {
-      const text = await readIfPresent(path);
+      const text = await readTextFile(path);
       changed = text !== this.#text;
-      // What was refused may be taken now: what is wrong need not be in the file.
+      // A text that failed may succeed now: the cause need not be in the file.
       if (this.#disposed || !changed && before === undefined) return before;
       this.#text = text;
       await apply(text);
       this.#problem = undefined;
-      if (text === undefined) this.#options.log.info("{path} is gone, and what it held", { path });
-      else this.#options.log.info("{path} has changed and is in force", { path });
+      if (text === undefined) {
+        this.#options.log.info("{path} was removed; its contents are inactive", { path });
+      } else this.#options.log.info("Reloaded {path}", { path });
     } catch (error) {
       const problem = errorText(error);
       this.#problem = problem;
       if (changed || problem !== before) {
-        this.#options.log.error("{error}. The last good one stays in force.", { error: problem });
+        this.#options.log.error("{error}. The last valid version stays active.", {
+          error: problem,
+        });
       }
     }
     return this.#problem;
@@ -99,49 +108,58 @@ export class WatchedFile implements AsyncDisposable {
     try {
       this.#watcher = Deno.watchFs(dirname(this.#path), { recursive: false });
     } catch {
-      this.#lookLater();
+      // The folder is missing, or cannot be watched.
       return;
     }
     this.#follow(this.#watcher).catch((error) => {
-      this.#options.log.warn("Cannot watch {path}: {error}. SIGHUP has it read again.", {
+      this.#options.log.warn("Cannot watch {path}: {error}. Send SIGHUP to reload it.", {
         path: this.#options.path,
         error: errorText(error),
       });
     });
   }
 
-  /** Deno 2.4 throws where a watcher is closed twice. */
+  /** Deno 2.4 throws if a watcher is closed twice. */
   #closeWatcher(): void {
     this.#watcher?.close();
     this.#watcher = undefined;
   }
 
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    // What changed before the watcher was there is found by one look.
-    this.#settle();
+    // Picks up changes from before the watcher was open.
+    this.#debounce();
     for await (const { kind, paths } of watcher) {
       if (kind === "access") continue;
-      const gone = kind === "remove" || kind === "rename";
-      if (gone && paths.includes(dirname(this.#path))) {
+      const removed = kind === "remove" || kind === "rename";
+      if (removed && paths.includes(dirname(this.#path))) {
         this.#closeWatcher();
-        this.#lookLater();
+        this.#debounce();
         return;
       }
-      if (paths.some((path) => basename(path) === basename(this.#path))) this.#settle();
+      if (paths.some((path) => basename(path) === basename(this.#path))) this.#debounce();
     }
   }
 
-  #settle(): void {
+  #debounce(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.reload(), this.#options.settleMs ?? 100);
   }
 
-  #lookLater(): void {
-    if (this.#disposed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(async () => {
-      await this.reload();
-      this.#openWatcher();
-    }, this.#options.missingMs ?? 2_000);
+  #poll(): void {
+    if (!this.#watcher) this.#openWatcher();
+    const stamp = stampOf(this.#path);
+    if (stamp === this.#stamp) return;
+    this.#stamp = stamp;
+    this.#debounce();
+  }
+}
+
+/** Identity, size and time of a file, with links followed; "" if there is none. */
+function stampOf(path: string): string {
+  try {
+    const { dev, ino, mtime, size } = Deno.statSync(path);
+    return `${dev}:${ino}:${mtime?.getTime()}:${size}`;
+  } catch {
+    return "";
   }
 }

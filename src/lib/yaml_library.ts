@@ -1,6 +1,6 @@
 /**
- * The YAML library, as far as it is used. Imported when first needed, by way of this file: in the
- * compiled program only names that are imported outright are found in a package of CommonJS.
+ * The parts of the YAML library that are used. This file is imported lazily instead of the library, since
+ * the compiled program finds only statically imported names in a CommonJS package.
  */
 
-export { isMap, LineCounter, parseDocument } from "yaml";
+export { isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";

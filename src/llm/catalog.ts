@@ -3,7 +3,7 @@
  * (`models_file.ts`) or from the environment's settings; used by the client and the budgets.
  */
 
-import type { LlmConfig } from "../config/config_types.ts";
+import type { LlmConfig } from "../config/gateway_config.ts";
 import { type Tier, tiers } from "../domain/message.ts";
 import type { RequestPart } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";

@@ -44,6 +44,8 @@ export interface LlmRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
   readonly tools: readonly LlmTool[];
+  /** Whether the model must answer without calling a tool. Default: it may call any. */
+  readonly toolChoice?: "none";
   /** The tokens of messages and tools (estimated), where they were counted before. */
   readonly estimatedTokens?: number;
   /** The longest answer, tokens. Default: the model's own. */

@@ -1,5 +1,6 @@
 /** Which models are left alone for now, because they failed. Kept by the client over all requests. */
 
+import { backoffMs } from "../lib/backoff.ts";
 import type { LlmFailure } from "./failure.ts";
 import type { CooldownTimes } from "./catalog.ts";
 
@@ -70,6 +71,6 @@ export class Cooldowns {
   #restMs(kind: LlmFailure["kind"], failures: number): number {
     const { firstMs, longestMs, refusedMs } = this.#times;
     if (kind === "refused") return refusedMs;
-    return Math.min(firstMs * 2 ** Math.min(failures - 1, 30), longestMs);
+    return backoffMs(failures, { firstMs, maxMs: longestMs });
   }
 }

@@ -4,16 +4,17 @@
  */
 
 import * as z from "zod";
-import type { GatewayConfig } from "../config/config_types.ts";
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import { errorText } from "../lib/error_text.ts";
 import { type Tier, tiers } from "../domain/message.ts";
 import { requestParts } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";
 import { hideFromLog } from "../logging/log.ts";
-import { secretsOfHeaders, secretsOfUrl } from "../config/redaction.ts";
+import { secretsOfHeaders, secretsOfUrl } from "../logging/redaction.ts";
 import { expandVariables } from "../lib/variables.ts";
 import { maxTimerSeconds } from "../lib/wait.ts";
-import { parseYaml, readIfPresent } from "../lib/yaml.ts";
+import { readTextFile } from "../lib/text_file.ts";
+import { isEmptyYaml, parseYaml } from "../lib/yaml.ts";
 import {
   catalogOf,
   defaultCooldown,
@@ -35,8 +36,10 @@ type File = z.output<ReturnType<typeof fileSchema>>;
  * @throws {ConfigError} with file, line, key and what was expected.
  */
 export async function readModels(settings: ModelSettings): Promise<ModelCatalog | undefined> {
-  const text = await readIfPresent(settings.modelsFile);
-  return text === undefined ? catalogOf(settings.llm) : await parseModels(text, settings);
+  const text = await readTextFile(settings.modelsFile);
+  return text === undefined || isEmptyYaml(text)
+    ? catalogOf(settings.llm)
+    : await parseModels(text, settings);
 }
 
 /** Parses the text of a `models.yaml`. @throws {ConfigError} as above. */

@@ -1,6 +1,6 @@
 /**
- * The log: structured records by category, written to stderr and, if one is named, to a file,
- * as pretty lines or as JSON lines. Categories follow the folders. The command line configures it; everybody writes to it.
+ * The log: structured records, written to stderr and to a file, as pretty lines or as JSON lines.
+ * Categories follow the folders of the source.
  */
 
 import {
@@ -15,51 +15,52 @@ import {
   type Sink,
 } from "@logtape/logtape";
 import { LogFile } from "./log_file.ts";
-import type { LogFormat, LogLevel } from "./log_format.ts";
 
-/** The logger of one module; its category is the module's folder. */
+/** The levels, from most to least verbose. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** `pretty` for people, `json` (one object per line) for machines. */
+export type LogFormat = "pretty" | "json";
+
+/** The logger of a module; its category is the module's folder. */
 export function logger(...category: string[]): Logger {
   return getLogger(["clara", ...category]);
 }
 
-/** Where the log goes beside stderr. */
+/** The log file; see {@linkcode LogFile}. */
 export interface LogFileConfig {
   readonly path: string;
   readonly maxBytes: number;
   readonly keep: number;
 }
 
-/** All that no line may show, the longest first: one secret may be a part of another. */
-let hidden: readonly string[] = [];
+/** Secrets to redact, the longest first, since one may contain another. */
+let secrets: readonly string[] = [];
 
-/** From now on no line shows these texts, whoever puts them there, nor their form within a JSON text. */
-export function hideFromLog(secrets: readonly string[]): void {
-  const forms = secrets.filter((secret) => secret !== "")
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
-  hidden = [...new Set([...hidden, ...forms])].sort((a, b) => b.length - a.length);
+/** Redacts these texts from all further lines, also in the form they have in JSON. */
+export function hideFromLog(texts: readonly string[]): void {
+  const forms = texts.filter((text) => text !== "")
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+  secrets = [...new Set([...secrets, ...forms])].sort((a, b) => b.length - a.length);
 }
 
-/** How the log is set up. */
+/** Options of {@linkcode configureLog}. */
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
   readonly color?: boolean;
   readonly file?: LogFileConfig;
-  /** Whether stderr is that same file, as it is in the background. Default: false. */
+  /** Whether to write to the file only, because stderr is redirected to it. Default: false. */
   readonly fileOnly?: boolean;
-  /** What no line may show, whoever has put it there: providers repeat the keys that they refuse. */
+  /** Texts to redact from all lines; providers repeat keys in their errors. */
   readonly secrets?: readonly string[];
 }
 
-/**
- * Sets up the log. Without this call nothing is written, which is what a library user wants.
- *
- * @throws {ConfigError} when the log's file cannot be written.
- */
+/** Configures the log. Nothing is written before. @throws {ConfigError} if the file cannot be written. */
 export async function configureLog(options: LogOptions): Promise<void> {
-  const { level, file, fileOnly = false, secrets = [] } = options;
-  hideFromLog(secrets);
-  const lineOf = (color: boolean) => discreet(formatter(options.format, color));
+  const { level, file, fileOnly = false } = options;
+  hideFromLog(options.secrets ?? []);
+  const lineOf = (color: boolean) => redacted(formatter(options.format, color));
   const sinks = {
     ...(!fileOnly && { stderr: stderrSink(lineOf(options.color ?? Deno.stderr.isTerminal())) }),
     ...(file && { file: fileSink(file, lineOf(false)) }),
@@ -82,7 +83,7 @@ function stderrSink(format: (record: LogRecord) => string): Sink {
     try {
       for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
     } catch {
-      // A closed or full stderr must never end the service; there is nowhere left to say so.
+      // A closed or full stderr must not stop the service, and there is nowhere to report it.
     }
   };
 }
@@ -109,8 +110,8 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   if (format === "json") return getJsonLinesFormatter({ properties: "flatten" });
   const text = {
     timestamp: "date-time" as const,
-    // Names and numbers as they are: a log line is a sentence.
-    // But for control characters: what others sent must not forge lines or steer a terminal.
+    // Values are not quoted, but control characters are escaped: input from outside must not forge
+    // lines or control a terminal.
     value: (value: unknown, inspect: (value: unknown) => string) =>
       typeof value === "string" ? value.replace(/\p{Cc}/gu, escapeControl) : inspect(value),
     category: (names: readonly string[]) => names.slice(1).join("."),
@@ -118,13 +119,13 @@ function formatter(format: LogFormat, color: boolean): (record: LogRecord) => st
   return color ? getAnsiColorFormatter(text) : getTextFormatter(text);
 }
 
-/** A formatter whose lines show no secret. */
-function discreet(format: (record: LogRecord) => string): (record: LogRecord) => string {
+/** A formatter that redacts secrets. */
+function redacted(format: (record: LogRecord) => string): (record: LogRecord) => string {
   return (record) =>
-    hidden.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
+    secrets.reduce((line, secret) => line.replaceAll(secret, "[secret]"), format(record));
 }
 
-/** A newline within an error's text is shown as one; the rest as its code. */
+/** Newlines in error texts are kept and indented; other characters are shown as codes. */
 function escapeControl(character: string): string {
   if (character === "\n") return "\n  ";
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;

@@ -1,25 +1,24 @@
 /**
- * The log's file, with rotation by size. A file that is full is copied aside and then emptied, not
- * renamed: what the process writes past the log (the last words of a crash) has the same file open and
- * must not follow it into the past. The log writes to it.
+ * The log file, rotated by size. Rotation copies and truncates the file instead of renaming it: the
+ * process's stderr, which gets the last words of a crash, may have the same file open.
  */
 
 import { dirname } from "node:path";
 import { ConfigError } from "../lib/config_error.ts";
 
-/** What a {@linkcode LogFile} may be given. */
+/** Options of a {@linkcode LogFile}. */
 export interface LogFileOptions {
-  /** Size past which the file is set aside. */
+  /** Size at which the file is rotated. */
   readonly maxBytes: number;
-  /** Files set aside that are kept: `path.1` is the newest. */
+  /** Number of rotated files to keep; `path.1` is the newest. */
   readonly keep: number;
-  /** Makes a line of the log of a remark about the file itself. Default: the remark and a newline. */
+  /** Formats a remark about the file itself as a log line. Default: the remark and a newline. */
   readonly line?: (remark: string) => string;
   /** Default: `Date.now`. */
   readonly now?: () => number;
 }
 
-/** How often it is checked that the file is still the one at its path, milliseconds. */
+/** How often to check whether the file was moved, milliseconds. */
 const checkMs = 1_000;
 
 const encoder = new TextEncoder();
@@ -30,13 +29,13 @@ export class LogFile implements Disposable {
   #file: Deno.FsFile;
   #inode: number | null;
   #bytes: number;
-  /** Size at which rotation is tried (again). */
+  /** Size at which rotation is tried next. */
   #rotateAt: number;
   #checkedAt: number;
-  #lost = 0;
+  #lostLines = 0;
   #closed = false;
 
-  /** Opens or makes the file, and its folder. @throws {ConfigError} when it cannot be written. */
+  /** Opens or creates the file and its folder. @throws {ConfigError} if it cannot be written. */
   constructor(path: string, options: LogFileOptions) {
     this.path = path;
     this.#options = { line: (remark) => `${remark}\n`, now: Date.now, ...options };
@@ -46,7 +45,7 @@ export class LogFile implements Disposable {
     } catch (error) {
       throw new ConfigError(
         `Cannot write log file "${path}": ${(error as Error).message}. ` +
-          "Choose another one with --logfile (CLARA_LOG_FILE).",
+          "Choose another file with --logfile (CLARA_LOG_FILE).",
         { cause: error },
       );
     }
@@ -55,23 +54,23 @@ export class LogFile implements Disposable {
     this.#checkedAt = this.#options.now();
   }
 
-  /** Appends a line; never throws. What a full disk does not take is counted, and told later. */
+  /** Appends a line; never throws. Lines lost to a full disk are counted and reported later. */
   write(line: string): void {
     if (this.#closed) return;
     const bytes = encoder.encode(line);
     this.#reopenIfMoved();
     if (this.#bytes > 0 && this.#bytes + bytes.length > this.#rotateAt) this.#rotate();
     try {
-      if (this.#lost > 0) {
-        // What was cut off in the middle of a line ends here.
-        const remark = `Lines of the log that could not be written: ${this.#lost}`;
+      if (this.#lostLines > 0) {
+        // The newline ends a line that was cut off.
+        const remark = `Log lines that could not be written: ${this.#lostLines}`;
         this.#append(encoder.encode(`\n${this.#options.line(remark)}`));
-        this.#lost = 0;
+        this.#lostLines = 0;
       }
       this.#append(bytes);
     } catch {
-      // There is nowhere left to say so until there is room again.
-      this.#lost++;
+      // Reported once the disk has space again.
+      this.#lostLines++;
     }
   }
 
@@ -88,34 +87,34 @@ export class LogFile implements Disposable {
     }
   }
 
-  /** Copies the file aside and empties it; where that cannot be done it goes on growing. */
+  /** Copies and truncates the file. If that fails, the file keeps growing. */
   #rotate(): void {
     const { keep, maxBytes, line } = this.#options;
     const temporary = `${this.path}.${crypto.randomUUID()}.tmp`;
     try {
       Deno.copyFileSync(this.path, temporary);
       for (let age = keep - 1; age >= 1; age--) {
-        renameIfThere(`${this.path}.${age}`, `${this.path}.${age + 1}`);
+        renameIfExists(`${this.path}.${age}`, `${this.path}.${age + 1}`);
       }
       Deno.renameSync(temporary, `${this.path}.1`);
       this.#file.truncateSync(0);
       this.#bytes = 0;
       this.#rotateAt = maxBytes;
     } catch (error) {
-      removeIfThere(temporary);
+      removeIfExists(temporary);
       const first = this.#rotateAt === maxBytes;
       this.#rotateAt = this.#bytes + Math.ceil(maxBytes / 10);
       if (!first) return;
-      const remark = `Cannot set log file "${this.path}" aside, it goes on growing: `;
+      const remark = `Cannot rotate log file "${this.path}", it keeps growing: `;
       try {
         this.#append(encoder.encode(line(`${remark}${(error as Error).message}`)));
       } catch {
-        this.#lost++;
+        this.#lostLines++;
       }
     }
   }
 
-  /** Somebody may have moved or removed the file: what is written then goes to a new one. */
+  /** Opens a new file if the old one was moved or removed. */
   #reopenIfMoved(): void {
     const now = this.#options.now();
     if (now - this.#checkedAt < checkMs) return;
@@ -127,7 +126,7 @@ export class LogFile implements Disposable {
       this.#file = file;
       ({ size: this.#bytes, ino: this.#inode } = file.statSync());
     } catch {
-      // The old one is better than none.
+      // Keep writing to the old file.
     }
   }
 }
@@ -145,7 +144,7 @@ function inodeAt(path: string): number | null | undefined {
   }
 }
 
-function renameIfThere(from: string, to: string): void {
+function renameIfExists(from: string, to: string): void {
   try {
     Deno.renameSync(from, to);
   } catch (error) {
@@ -153,10 +152,10 @@ function renameIfThere(from: string, to: string): void {
   }
 }
 
-function removeIfThere(path: string): void {
+function removeIfExists(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // It was never made.
+    // It was never created.
   }
 }

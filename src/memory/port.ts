@@ -1,76 +1,75 @@
 /**
- * The port to what is remembered of users beyond their sessions: searched before a turn, added to after
- * it. `embedded_memory.ts` and `mem0_memory.ts` implement it; `recollection.ts` and `memory_worker.ts`
- * keep it from holding a turn up.
+ * The interface of a memory backend: searched before a turn, taught after it. `embedded/` and `mem0/`
+ * implement it; {@linkcode MemoryRecall} and {@linkcode MemoryWorker} keep it from delaying turns.
  */
 
-import type { WaitingExchange } from "../store/exchange_store.ts";
+import type { PendingExchange } from "../store/exchange_store.ts";
 import type { MemoryView } from "../store/memory_store.ts";
 
-/** Something that is remembered of a user. */
-export interface Fact {
-  /** As the memory names it; a number in the embedded one. */
+/** Something remembered about a user. */
+export interface Memory {
+  /** Assigned by the backend; the embedded one uses numbers. */
   readonly id: string;
   readonly text: string;
   /** Whether it was said where nobody else listened. */
   readonly private: boolean;
-  /** Where it was said, if that is known. */
+  /** Where it was said, if known. */
   readonly channelKey?: string;
-  /** Milliseconds since the epoch, if that is known. */
+  /** Milliseconds since the epoch, if known. */
   readonly createdAt?: number;
 }
 
-/** What is looked for. */
+/** A search for memories. */
 export interface MemoryQuery extends MemoryView {
   readonly query: string;
   readonly limit: number;
   readonly signal: AbortSignal;
 }
 
-/** How an exchange is added. */
+/** Options of {@linkcode MemoryBackend.add}. */
 export interface AddOptions {
-  /** Whether an earlier try may have come through, though nothing was heard of it. */
-  readonly repeated: boolean;
+  /** Whether an earlier attempt may have succeeded without our hearing of it. */
+  readonly isRetry: boolean;
   readonly signal: AbortSignal;
 }
 
-/** What is remembered of users. All methods throw {@linkcode MemoryError} where they cannot. */
-export interface Memory {
+/** Stores memories of users. All methods throw {@linkcode MemoryError} on failure. */
+export interface MemoryBackend {
   /** `embedded` or `mem0`, for the log and /health. */
   readonly kind: string;
-  /** What helps to answer, the most helpful first. */
-  search(query: MemoryQuery): Promise<readonly Fact[]>;
+  /** Returns what helps to answer, most relevant first. */
+  search(query: MemoryQuery): Promise<readonly Memory[]>;
   /** Learns from an exchange. */
-  add(exchange: WaitingExchange, options: AddOptions): Promise<void>;
-  /** Everything of a user, the newest first. */
+  add(exchange: PendingExchange, options: AddOptions): Promise<void>;
+  /** Returns all memories of a user, newest first. */
   list(
     userKey: string,
     options: { readonly limit: number; readonly signal: AbortSignal },
-  ): Promise<readonly Fact[]>;
-  /** Forgets one fact; false where there is none of this id. */
+  ): Promise<readonly Memory[]>;
+  /** Deletes one memory; returns false if the user has none with this id. */
   remove(userKey: string, id: string): Promise<boolean>;
-  /** Forgets all of a user; gives how many facts that were. */
+  /** Deletes all memories of a user and returns their number. */
   removeAll(userKey: string): Promise<number>;
 }
 
-/** A memory did not do what it was asked. */
+/** A memory backend failed. */
 export class MemoryError extends Error {
   override readonly name = "MemoryError";
-  /** Whether the same thing may succeed later: the memory is away, busy, or wants another key. */
-  readonly passing: boolean;
-  /** What a search has found all the same. */
-  readonly found: readonly Fact[];
+  /** Whether a retry may succeed: the backend is down, busy, or rejects the key. */
+  readonly transient: boolean;
+  /** What a search found before it failed. */
+  readonly partial: readonly Memory[];
 
   constructor(
     message: string,
     options: {
-      readonly passing: boolean;
+      readonly transient: boolean;
       readonly cause?: unknown;
-      readonly found?: readonly Fact[];
+      readonly partial?: readonly Memory[];
     },
   ) {
     super(message, { cause: options.cause });
-    this.passing = options.passing;
-    this.found = options.found ?? [];
+    this.transient = options.transient;
+    this.partial = options.partial ?? [];
   }
 }

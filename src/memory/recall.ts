@@ -1,46 +1,46 @@
 /**
- * What is remembered, for a turn: within its time, whatever the memory does. A memory that is down or
- * slow costs a turn its budget and no more, and after some turns nothing until it is tried again.
- * Called by the processor; /health asks it how the memory is.
+ * Recalls memories for a turn within a time budget. A backend that is down or slow costs a turn no more
+ * than its budget, and after repeated failures nothing until the cooldown ends.
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { isoDate } from "../lib/iso_time.ts";
 import { logger } from "../logging/log.ts";
-import { type Place, viewFrom } from "../store/memory_scope.ts";
-import { type Fact, type Memory, MemoryError } from "./port.ts";
-import { TimeLimit } from "../lib/time_limit.ts";
+import { type MemoryContext, viewFrom } from "../store/memory_store.ts";
+import { type Memory, type MemoryBackend, MemoryError } from "./port.ts";
+import { Deadline } from "../lib/deadline.ts";
 
 const log = logger("memory");
 
-/** Facts that a turn is given at most. */
-const maxFacts = 12;
-/** How long a search that was told to stop may take to give what it has, milliseconds. */
+/** Most memories in a turn. */
+const maxMemories = 12;
+/** How long an aborted search may take to return what it has, milliseconds. */
 const graceMs = 50;
-/** Failures in a row after which turns go on without asking, and for how long, milliseconds. */
-const failuresBeforeRest = 3;
-const restMs = 30_000;
-/** How often the log says that turns go without memories, milliseconds. */
-const sayEveryMs = 60_000;
+/** Consecutive failures that start a cooldown, and its length in milliseconds. */
+const failuresBeforeCooldown = 3;
+const cooldownMs = 30_000;
+/** Shortest time between two warnings, milliseconds. */
+const warnIntervalMs = 60_000;
 
-const resting = new Error("the memory has failed too often");
+const inCooldown = new Error("the memory failed too often");
 
-/** What a {@linkcode MemoryRecall} is given. */
+/** Options of {@linkcode MemoryRecall}. */
 export interface MemoryRecallOptions {
-  readonly memory: Memory;
+  readonly backend: MemoryBackend;
   /** How long a turn waits for its memories, milliseconds. */
   readonly budgetMs: number;
   readonly now?: () => number;
 }
 
-/** A turn that is about to begin. */
-export interface RecallRequest extends Place {
+/** A turn that is about to start. */
+export interface RecallRequest extends MemoryContext {
   readonly userKey: string;
-  /** What the user says. */
+  /** The user's message. */
   readonly query: string;
   readonly signal: AbortSignal;
 }
 
-/** How the memory is. */
+/** The state of the memory. */
 export interface MemoryRecallFigures {
   readonly state: "ok" | "down";
   readonly last_error?: string;
@@ -50,9 +50,9 @@ export class MemoryRecall {
   readonly #options: MemoryRecallOptions;
   readonly #now: () => number;
   #failures = 0;
-  #restsUntil = 0;
-  #said = -Infinity;
-  #unsaid = 0;
+  #cooldownUntil = 0;
+  #warnedAt = -Infinity;
+  #failuresSinceWarning = 0;
   #lastError?: string;
 
   constructor(options: MemoryRecallOptions) {
@@ -60,20 +60,28 @@ export class MemoryRecall {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** What may help to answer, a line each; empty where the memory fails. Never rejects. */
+  /** Returns what may help to answer, one line each; nothing if the memory fails. Never rejects. */
   async recall({ userKey, query, signal, ...place }: RecallRequest): Promise<readonly string[]> {
-    const { memory, budgetMs } = this.#options;
-    const rests = this.#now() < this.#restsUntil;
-    // Also then: what needs no answer from elsewhere is found all the same.
-    using limit = new TimeLimit(budgetMs, rests ? AbortSignal.abort(resting) : signal);
+    const { backend, budgetMs } = this.#options;
+    const coolingDown = this.#now() < this.#cooldownUntil;
+    // A search during the cooldown still returns what needs no remote answer.
+    using deadline = new Deadline({
+      ms: budgetMs,
+      signal: coolingDown ? AbortSignal.abort(inCooldown) : signal,
+    });
     const view = { userKey, ...viewFrom(place) };
-    const searching = memory.search({ ...view, query, limit: maxFacts, signal: limit.signal })
+    const searching = backend.search({
+      ...view,
+      query,
+      limit: maxMemories,
+      signal: deadline.signal,
+    })
       .catch((error: Error) => error);
-    const result = await unlessLate(searching, { signal: limit.signal, ms: graceMs }) ??
-      new MemoryError(`No answer within ${budgetMs / 1000} s`, { passing: true });
+    const result = await untilAborted(searching, { signal: deadline.signal, graceMs }) ??
+      new MemoryError(`No answer within ${budgetMs / 1000} s`, { transient: true });
     if (signal.aborted) return [];
-    if (!rests) this.#note(result);
-    const found = result instanceof MemoryError ? result.found : result;
+    if (!coolingDown) this.#record(result);
+    const found = result instanceof MemoryError ? result.partial : result;
     return found instanceof Error ? [] : found.map(toLine);
   }
 
@@ -83,42 +91,42 @@ export class MemoryRecall {
       : { state: "down", last_error: this.#lastError };
   }
 
-  #note(result: readonly Fact[] | Error): void {
-    if (result instanceof Error) this.#fails(result);
-    else this.#works();
+  #record(result: readonly Memory[] | Error): void {
+    if (result instanceof Error) this.#onFailure(result);
+    else this.#onSuccess();
   }
 
-  #works(): void {
-    if (this.#lastError !== undefined) log.info("The memory answers again");
+  #onSuccess(): void {
+    if (this.#lastError !== undefined) log.info("The memory has recovered");
     this.#lastError = undefined;
     this.#failures = 0;
-    this.#said = -Infinity;
-    this.#unsaid = 0;
+    this.#warnedAt = -Infinity;
+    this.#failuresSinceWarning = 0;
   }
 
-  #fails(error: Error): void {
+  #onFailure(error: Error): void {
     this.#lastError = error.message;
-    this.#unsaid++;
+    this.#failuresSinceWarning++;
     const now = this.#now();
-    if (++this.#failures >= failuresBeforeRest) this.#restsUntil = now + restMs;
-    if (now - this.#said < sayEveryMs) return;
-    log.warn("{count} turns went on without memories: {error}", {
-      count: this.#unsaid,
+    if (++this.#failures >= failuresBeforeCooldown) this.#cooldownUntil = now + cooldownMs;
+    if (now - this.#warnedAt < warnIntervalMs) return;
+    log.warn("{count} turns ran without memories: {error}", {
+      count: this.#failuresSinceWarning,
       error: errorText(error),
     });
-    this.#said = now;
-    this.#unsaid = 0;
+    this.#warnedAt = now;
+    this.#failuresSinceWarning = 0;
   }
 }
 
-/** Undefined where it has not come this long after the signal's abort; before that no timer is needed. */
-function unlessLate<T>(
+/** Resolves with undefined once the signal has been aborted for `graceMs` milliseconds. */
+function untilAborted<T>(
   promise: Promise<T>,
-  { signal, ms }: { readonly signal: AbortSignal; readonly ms: number },
+  { signal, graceMs }: { readonly signal: AbortSignal; readonly graceMs: number },
 ): Promise<T | undefined> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const wait = () => timer = setTimeout(end, ms);
+    const wait = () => timer = setTimeout(end, graceMs);
     if (signal.aborted) wait();
     else signal.addEventListener("abort", wait);
     promise.then(end);
@@ -130,9 +138,7 @@ function unlessLate<T>(
   });
 }
 
-function toLine({ text, createdAt }: Fact): string {
+function toLine({ text, createdAt }: Memory): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return createdAt === undefined
-    ? line
-    : `[${new Date(createdAt).toISOString().slice(0, 10)}] ${line}`;
+  return createdAt === undefined ? line : `[${isoDate(createdAt)}] ${line}`;
 }

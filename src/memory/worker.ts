@@ -1,47 +1,43 @@
 /**
- * Works off the memory's outbox in the background: each exchange is added once its turn is over, by
- * users one after the other, again after a failure or a crash. No turn waits for it. Started by the
- * engine, woken by the processor.
+ * Works through the memory's outbox in the background: teaches the backend each exchange after its turn,
+ * one at a time per user, with retries after failures and crashes. No turn waits for it.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
-import type { ExchangeStore, WaitingExchange } from "../store/exchange_store.ts";
+import type { ExchangeStore, PendingExchange } from "../store/exchange_store.ts";
 import { pause, waitAtMost } from "../lib/wait.ts";
-import { type Memory, MemoryError } from "./port.ts";
+import { type MemoryBackend, MemoryError } from "./port.ts";
 
 const log = logger("memory", "worker");
 
-/** Exchanges that are added at once, where the options do not say. */
-const maxActive = 4;
-/** Tries of an exchange that the memory refuses. */
-const maxRefusals = 3;
-/** An exchange that was tried so often and is so old is given up, whatever the reason. */
+/** Attempts for an exchange that the backend rejects. */
+const maxRejections = 3;
+/** An exchange is dropped after this many attempts at this age, whatever the reason. */
 const maxAttempts = 20;
 const maxAgeMs = 7 * 86_400_000;
-/** Pauses after failures in a row, milliseconds. */
-const firstPauseMs = 1_000;
-const longestPauseMs = 300_000;
-/** How long what is under way may go on at the end, milliseconds. */
-const stopMs = 2_000;
+const retries = { firstMs: 1_000, maxMs: 300_000 };
+/** How long running work may take to finish on shutdown, milliseconds. */
+const drainMs = 2_000;
 
-/** What a {@linkcode MemoryWorker} is given. */
+/** Options of {@linkcode MemoryWorker}. */
 export interface MemoryWorkerOptions {
-  readonly memory: Pick<Memory, "add">;
+  readonly backend: Pick<MemoryBackend, "add">;
   readonly exchanges: ExchangeStore;
-  /** Exchanges that may wait; the oldest make room. */
+  /** How many exchanges may wait; beyond that the oldest are dropped. */
   readonly backlog: number;
-  /** Exchanges that are added at once. Default: 4. */
-  readonly atOnce?: number;
-  /** The pause after the first failure, milliseconds. Default: 1000. */
-  readonly firstPauseMs?: number;
+  /** Exchanges learned concurrently. Default: 4. */
+  readonly concurrency?: number;
+  /** The delay after the first failure, milliseconds; it doubles with each further one. Default: 1000. */
+  readonly firstDelayMs?: number;
   readonly now?: () => number;
 }
 
-/** How the outbox is. */
+/** The state of the outbox. */
 export interface WorkerFigures {
   readonly waiting: number;
-  /** Exchanges that were given up since the start. */
+  /** Exchanges dropped since the start. */
   readonly dropped: number;
   readonly last_error?: string;
 }
@@ -63,12 +59,12 @@ export class MemoryWorker implements AsyncDisposable {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Begins with what an earlier run left. */
+  /** Starts with what an earlier run left in the outbox. */
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** There is something new. */
+  /** Call after an exchange was put into the outbox. */
   wake(): void {
     this.#wake.resolve();
   }
@@ -79,60 +75,60 @@ export class MemoryWorker implements AsyncDisposable {
     return { waiting, dropped: this.#dropped, ...(error !== undefined && { last_error: error }) };
   }
 
-  /** Ends; what is not done within two seconds is done after the next start. */
+  /** Stops; what is not done within two seconds is retried after the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
     this.wake();
-    await waitAtMost(this.#idle(), stopMs);
-    this.#stop.abort(new Error("the gateway stops"));
+    await waitAtMost(this.#idle(), drainMs);
+    this.#stop.abort(new Error("the gateway is stopping"));
     await this.#running;
     await this.#idle();
   }
 
   async #run(): Promise<void> {
-    const { atOnce = maxActive } = this.#options;
+    const { concurrency = 4 } = this.#options;
     while (!this.#stopping) {
       this.#wake = Promise.withResolvers();
       try {
         await this.#trim();
-        const begun = this.#failures === 0 ? await this.#beginSome(atOnce) : await this.#probe();
-        if (begun && this.#failures === 0) continue;
+        const started = this.#failures === 0
+          ? await this.#startNext(concurrency)
+          : await this.#probe();
+        if (started && this.#failures === 0) continue;
       } catch (error) {
-        // The store: it says so itself, and may take writes again.
-        this.#failed(error);
+        // The store logs its own failures; it may accept writes again later.
+        this.#onFailure(error);
       }
       if (this.#failures === 0) await this.#wake.promise;
-      // It may have been woken by the first failure.
-      if (this.#failures > 0) await this.#rest();
+      // Checked again, because a first failure also wakes the worker.
+      if (this.#failures > 0) await this.#backOff();
     }
   }
 
-  /** After a failure one exchange goes ahead: the others follow when it has come through. */
+  /** After a failure, tries a single exchange; the others follow once it succeeds. */
   async #probe(): Promise<boolean> {
     await this.#idle();
-    const begun = await this.#beginSome(1);
+    const started = await this.#startNext(1);
     await this.#idle();
-    if (!begun) this.#works();
-    return begun;
+    if (!started) this.#onSuccess();
+    return started;
   }
 
   async #idle(): Promise<void> {
     await Promise.all([...this.#active.values()].map(({ done }) => done));
   }
 
-  async #rest(): Promise<void> {
-    const { firstPauseMs: first = firstPauseMs } = this.#options;
-    const ms = Math.min(first * 2 ** (this.#failures - 1), longestPauseMs);
-    await pause(ms, this.#stop.signal);
+  async #backOff(): Promise<void> {
+    const { firstDelayMs: firstMs = retries.firstMs } = this.#options;
+    await pause(backoffMs(this.#failures, { ...retries, firstMs }), this.#stop.signal);
   }
 
-  /** Begins what may run now; false where there was nothing. */
-  async #beginSome(most: number): Promise<boolean> {
-    const limit = most - this.#active.size;
+  /** Starts what may run now; returns false if there was nothing. */
+  async #startNext(concurrency: number): Promise<boolean> {
+    const limit = concurrency - this.#active.size;
     if (limit <= 0 || this.#stopping) return false;
-    // Users who have one under way must wait.
-    const without = [...this.#active.values()].map(({ userKey }) => userKey);
-    const waiting = await this.#options.exchanges.waiting({ limit, without });
+    const busyUsers = [...this.#active.values()].map(({ userKey }) => userKey);
+    const waiting = await this.#options.exchanges.pending({ limit, without: busyUsers });
     for (const exchange of waiting) {
       const { seq, userKey } = exchange;
       const done = this.#add(exchange).finally(() => {
@@ -144,49 +140,49 @@ export class MemoryWorker implements AsyncDisposable {
     return waiting.length > 0;
   }
 
-  async #add(exchange: WaitingExchange): Promise<void> {
-    const { memory, exchanges } = this.#options;
+  async #add(exchange: PendingExchange): Promise<void> {
+    const { backend, exchanges } = this.#options;
     const { seq, attempts } = exchange;
     try {
-      if (!await exchanges.begin(seq)) return;
-      await memory.add(exchange, { repeated: attempts > 0, signal: this.#stop.signal });
-      await exchanges.done(seq);
-      if (this.#failures > 0) log.info("The memory takes exchanges again");
-      this.#works();
+      if (!await exchanges.recordAttempt(seq)) return;
+      await backend.add(exchange, { isRetry: attempts > 0, signal: this.#stop.signal });
+      await exchanges.remove(seq);
+      if (this.#failures > 0) log.info("The memory accepts exchanges again");
+      this.#onSuccess();
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      if (this.#hopeless(exchange, error)) await this.#giveUp(exchange, error);
-      else this.#failed(error);
+      if (this.#isHopeless(exchange, error)) await this.#drop(exchange, error);
+      else this.#onFailure(error);
     }
   }
 
-  #hopeless({ attempts, at }: WaitingExchange, error: unknown): boolean {
-    const tries = attempts + 1;
-    const refused = error instanceof MemoryError && !error.passing;
-    return (refused && tries >= maxRefusals) ||
-      (tries >= maxAttempts && this.#now() - at > maxAgeMs);
+  #isHopeless({ attempts: before, at }: PendingExchange, error: unknown): boolean {
+    const attempts = before + 1;
+    const rejected = error instanceof MemoryError && !error.transient;
+    return (rejected && attempts >= maxRejections) ||
+      (attempts >= maxAttempts && this.#now() - at > maxAgeMs);
   }
 
-  async #giveUp({ seq, key }: WaitingExchange, error: unknown): Promise<void> {
+  async #drop({ seq, key }: PendingExchange, error: unknown): Promise<void> {
     this.#dropped++;
-    log.warn("Request {request} is not remembered: {error}", {
+    log.warn("Cannot learn from request {request}, dropped: {error}", {
       request: key,
       error: errorText(error),
     });
-    await this.#options.exchanges.done(seq).catch((error) => this.#failed(error));
+    await this.#options.exchanges.remove(seq).catch((error) => this.#onFailure(error));
   }
 
-  #works(): void {
+  #onSuccess(): void {
     this.#failures = 0;
     this.#lastError = undefined;
   }
 
-  #failed(error: unknown): void {
-    // Without its cause, which may hold what users said: /health shows it.
+  #onFailure(error: unknown): void {
+    // /health shows it, so leave out the cause, which may contain user text.
     this.#lastError = error instanceof Error ? error.message : String(error);
-    // Once for a row of failures.
+    // Log only the first of consecutive failures.
     if (this.#failures++ === 0) {
-      log.warn("Exchanges wait to be remembered: {error}", { error: errorText(error) });
+      log.warn("Cannot learn from exchanges, will retry: {error}", { error: errorText(error) });
     }
   }
 
@@ -194,6 +190,8 @@ export class MemoryWorker implements AsyncDisposable {
     const count = await this.#options.exchanges.trim({ keep: this.#options.backlog });
     if (count === 0) return;
     this.#dropped += count;
-    log.warn("{count} exchanges are not remembered: too many wait", { count });
+    log.warn("Dropped {count} exchanges without learning from them: the backlog is full", {
+      count,
+    });
   }
 }

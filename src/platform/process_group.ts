@@ -1,13 +1,10 @@
-/**
- * A program and all that it starts, ended as one. MCP servers and the commands of hooks and tasks run
- * in one each.
- */
+/** A program and all processes it starts, killed together. Runs MCP servers, hooks and tasks. */
 
 /** What to run. */
 export interface ProcessGroupOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** The whole environment. */
+  /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -15,11 +12,11 @@ export interface ProcessGroupOptions {
 const windows = Deno.build.os === "windows";
 
 /**
- * Runs the command, and beside it a watch that ends the group when the gateway ($1) is gone or the
- * command is; TERM does not end it, as it may not end the command. What outlives the command is first
- * left to the gateway, which knows how long it may. Data comes by arguments, never as code.
+ * Runs the command next to a watcher that kills the group once the gateway ($1) or the command has
+ * ended. The watcher ignores TERM, because the command may. Processes that outlive the command are first
+ * left to the gateway, which knows their time limit. All data is passed as arguments, never as code.
  */
-const guarded = `gateway=$1; shift
+const guardedScript = `gateway=$1; shift
 ( trap "" TERM
   while kill -0 "$gateway" 2>/dev/null && kill -0 $$ 2>/dev/null; do sleep 1; done
   kill -0 "$gateway" 2>/dev/null && sleep 3
@@ -29,7 +26,7 @@ exec "$@"`;
 export class ProcessGroup {
   readonly child: Deno.ChildProcess;
 
-  /** Starts the program. @throws when it cannot be run. */
+  /** Starts the program. @throws if it cannot be run. */
   constructor({ command, args, env, cwd }: ProcessGroupOptions) {
     const common = {
       env: { ...env },
@@ -43,22 +40,22 @@ export class ProcessGroup {
       ? new Deno.Command(command, { ...common, args: [...args] }).spawn()
       : new Deno.Command("sh", {
         ...common,
-        args: ["-c", guarded, "sh", String(Deno.pid), command, ...args],
+        args: ["-c", guardedScript, "sh", String(Deno.pid), command, ...args],
         detached: true,
       }).spawn();
   }
 
-  /** The process id, which is its group's, too. */
+  /** The id of the process and of its group. */
   get pid(): number {
     return this.child.pid;
   }
 
-  /** Sends a signal to all of it; does nothing when it is gone. */
+  /** Sends a signal to the whole group, if it is still running. */
   kill(signal: Deno.Signal): void {
     try {
       Deno.kill(windows ? this.pid : -this.pid, signal);
     } catch {
-      // All of it is gone already.
+      // The whole group has ended.
     }
   }
 }

@@ -1,34 +1,34 @@
 /**
- * The text of the systemd unit, hardened as far as a gateway that runs other programs and V8's just in
- * time compiler allow. Pure; `service install` writes it. What the lines mean: systemd.service(5),
- * systemd.exec(5); docs/deploy.md says how to loosen one.
+ * The systemd unit, hardened as far as a gateway that runs other programs and V8's just-in-time compiler
+ * allow. The directives are documented in systemd.service(5) and systemd.exec(5); docs/deploy.md says
+ * how to relax one.
  */
 
 import { ConfigError } from "../lib/config_error.ts";
 
-/** Whose service it is: of one user, in that user's home, or of the machine. */
+/** Whether it is a service of one user or of the machine. */
 export type UnitScope = "user" | "system";
 
-/** What the unit must know. */
+/** Options of {@linkcode unitFile}. */
 export interface UnitOptions {
   readonly scope: UnitScope;
-  /** The program with its arguments; the first is an absolute path. */
+  /** The absolute path of the program, and its arguments. */
   readonly command: readonly string[];
-  /** Where a user's service runs: its `.env`, `mcp.json`, `tools.yaml` and hooks. Absolute. */
+  /** The working folder of a user's service, which holds `.env`, `mcp.json` and so on. Absolute. */
   readonly folder: string;
 }
 
-/** The name of the unit, its folders and its user. */
+/** The name of the unit, of its folders and of its user. */
 export const unitName = "clara-gateway";
 
-/** The file with the environment of the machine's service, keys among them; only root reads it. */
+/** The environment of the machine's service, with its keys. Only root can read it. */
 export const systemEnvironmentFile = `/etc/${unitName}/env`;
 
-/** @throws {ConfigError} when a path or an argument holds what systemd takes in no quotes. */
+/** The text of the unit. @throws {ConfigError} if systemd cannot quote a path or an argument. */
 export function unitFile({ scope, command, folder }: UnitOptions): string {
   const sections = {
     Unit: [
-      "Description=Clara gateway: between chat platforms and language models",
+      "Description=Clara gateway between chat platforms and language models",
       ...(scope === "system" ? ["Wants=network-online.target", "After=network-online.target"] : []),
       "StartLimitIntervalSec=300",
       "StartLimitBurst=10",
@@ -37,8 +37,8 @@ export function unitFile({ scope, command, folder }: UnitOptions): string {
       "Type=notify",
       "NotifyAccess=main",
       `ExecStart=${commandLine(command)}`,
-      ...(scope === "system" ? systemPlaces : [`WorkingDirectory=${path(folder)}`]),
-      ...lifeLines,
+      ...(scope === "system" ? systemFolders : [`WorkingDirectory=${escapePercent(folder)}`]),
+      ...lifecycle,
       ...hardening,
       ...(scope === "system" ? systemHardening : []),
     ],
@@ -49,8 +49,8 @@ export function unitFile({ scope, command, folder }: UnitOptions): string {
     .join("\n");
 }
 
-/** All that the machine's service keeps is in one folder, of a user that only it is. */
-const systemPlaces = [
+/** The machine's service has its own user and keeps everything in one folder. */
+const systemFolders = [
   "DynamicUser=yes",
   `StateDirectory=${unitName}`,
   "StateDirectoryMode=0700",
@@ -59,22 +59,22 @@ const systemPlaces = [
   `EnvironmentFile=-${systemEnvironmentFile}`,
 ];
 
-const lifeLines = [
+const lifecycle = [
   "ExecReload=kill -HUP $MAINPID",
   "Restart=on-failure",
   "RestartSec=3",
-  "# A wrong setting stays wrong.",
+  "# Invalid settings do not become valid by a restart.",
   "RestartPreventExitStatus=2",
   "WatchdogSec=60",
   "TimeoutStartSec=300",
-  "# The gateway asks for more while turns finish; it ends what it has started itself.",
+  "# The gateway extends this while turns finish, and stops its child processes itself.",
   "TimeoutStopSec=60",
   "KillMode=mixed",
   "LimitNOFILE=65536",
   "LimitCORE=0",
 ];
 
-/** What works in a user's service, too. No MemoryDenyWriteExecute: V8 compiles while it runs. */
+/** Works in a user's service, too. No MemoryDenyWriteExecute: V8 compiles at run time. */
 const hardening = [
   "UMask=0077",
   "NoNewPrivileges=yes",
@@ -105,28 +105,26 @@ const systemHardening = [
   "CapabilityBoundingSet=",
 ];
 
-/** The colon keeps systemd from putting variables in place of `$`. */
+/** The colon disables the substitution of variables. */
 function commandLine(command: readonly string[]): string {
   const [program = ""] = command;
   if (/["'\\]/.test(program)) {
     throw new ConfigError(
-      `Cannot write a unit for ${
-        JSON.stringify(program)
-      }: systemd starts no program with quotes or ` +
-        "backslashes in its path",
+      `Cannot write a unit for ${JSON.stringify(program)}: systemd cannot start a program with ` +
+        "quotes or backslashes in its path",
     );
   }
-  return `:${command.map(word).join(" ")}`;
+  return `:${command.map(quoteWord).join(" ")}`;
 }
 
-/** One word of a command line, in quotes where it needs them. */
-function word(text: string): string {
-  const escaped = path(text).replace(/["\\]/g, "\\$&");
+/** One word of a command line, quoted if necessary. */
+function quoteWord(text: string): string {
+  const escaped = escapePercent(text).replace(/["\\]/g, "\\$&");
   return /^[\w/.:=@%+,-]+$/.test(text) ? escaped : `"${escaped}"`;
 }
 
-/** A path, or anything else, that stands alone: only `%` means something there. */
-function path(text: string): string {
+/** Escapes `%`, the only special character of an unquoted value. */
+function escapePercent(text: string): string {
   if (/\p{Cc}/u.test(text)) {
     throw new ConfigError(`Cannot write a unit with control characters: ${JSON.stringify(text)}`);
   }

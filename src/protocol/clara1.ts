@@ -1,21 +1,21 @@
 /**
- * The dialect `clara-1`, the documented one, as zod schemas: what an adapter may send, and what it
- * gets. Field names are those of the wire. Unknown fields are ignored; `null` stands for absent.
+ * Zod schemas of the dialect `clara-1`, the documented one: frames from and to an adapter, with the
+ * field names of the wire. Unknown fields are ignored; `null` means absent.
  */
 
 import * as z from "zod";
 import { errorCodes } from "../domain/errors.ts";
 import { channelTypes, overlaps, priorities, tiers } from "../domain/message.ts";
 
-/** An identifier: 1 to 256 characters of proper Unicode, none of them a control character. */
+/** An identifier: 1 to 256 characters of well-formed Unicode without control characters. */
 export const id = z.string().min(1).max(256).refine(
   (text) => text.isWellFormed() && !/\p{Cc}/u.test(text),
-  "expected proper Unicode without control characters",
+  "expected well-formed Unicode without control characters",
 );
-/** Levels of nesting in what is kept as it is. */
+/** Maximum nesting of metadata. */
 const maxDepth = 32;
 
-/** Free-form details of the adapter, kept as they are. */
+/** Free-form data of the adapter, stored as it is. */
 export const metadata = z.record(z.string(), z.unknown()).refine(
   isShallow,
   `expected at most ${maxDepth} levels of nesting`,
@@ -37,7 +37,7 @@ export const replyChainEntry = z.object({
   user_name: z.string().nullish(),
 });
 
-/** The first frame of every adapter, the same in both dialects. */
+/** The first frame of a connection, the same in both dialects. */
 export const register = z.object({
   type: z.literal("register"),
   platform: id.max(64),
@@ -69,7 +69,7 @@ export const message = z.object({
   metadata: metadata.nullish(),
 });
 
-/** Ends one request, or all of the adapter's requests in a channel. Both dialects. */
+/** Cancels a request, or all of the adapter's requests in a channel. The same in both dialects. */
 export const cancel = z.object({
   type: z.literal("cancel"),
   request_id: id.nullish(),
@@ -84,14 +84,14 @@ export const ack = z.object({ type: z.literal("ack"), seq: z.number().int().nonn
 export const ping = z.object({ type: z.literal("ping"), timestamp: z.unknown().optional() });
 export const status = z.object({ type: z.literal("status") });
 
-/** A person's answer to `approval_request` (capability `approvals`). */
+/** A person's answer to an `approval_request` (capability `approvals`). */
 export const approvalResponse = z.object({
   type: z.literal("approval_response"),
   approval_id: id,
   approved: z.boolean(),
 });
 
-/** The frames that an adapter may send, by their `type`. */
+/** Frames from an adapter, by `type`. */
 export const adapterFrames = {
   register,
   message,
@@ -110,7 +110,7 @@ const file = z.object({
   media_type: z.string(),
 });
 
-/** The frames that an adapter gets, by their `type`. */
+/** Frames to an adapter, by `type`. */
 export const gatewayFrames = {
   registered: z.object({
     type: z.literal("registered"),
@@ -165,7 +165,7 @@ export const gatewayFrames = {
     approval_id: id,
     tool_name: z.string(),
     description: z.string(),
-    /** JSON, as the model wrote it. */
+    /** JSON text as written by the model. */
     arguments: z.string(),
     expires_at: timestamp,
   }),
@@ -184,7 +184,7 @@ export const gatewayFrames = {
     type: z.literal("cancelled"),
     seq,
     request_id: id,
-    /** The request whose reply answers this one, too. */
+    /** The request whose reply also answers this one. */
     merged_into: id.optional(),
   }),
   error: z.object({
@@ -199,7 +199,7 @@ export const gatewayFrames = {
   proactive_message: z.object({
     type: z.literal("proactive_message"),
     seq,
-    /** The same one again is the same message again. */
+    /** A repeated id means a repeated message. */
     request_id: id,
     user_id: id,
     channel_id: id,
@@ -216,12 +216,12 @@ export const gatewayFrames = {
   }),
 } as const;
 
-/** Any frame from the gateway in `clara-1`. */
+/** Any frame to an adapter in `clara-1`. */
 export type Clara1GatewayFrame = {
   [Type in keyof typeof gatewayFrames]: z.output<typeof gatewayFrames[Type]>;
 }[keyof typeof gatewayFrames];
 
-/** Looks level by level: recursion would overflow where a parser did not. */
+/** Checks level by level, because recursion could overflow the stack. */
 function isShallow(value: unknown): boolean {
   let level = [value];
   for (let depth = 0; depth <= maxDepth; depth++) {

@@ -1,6 +1,6 @@
 /**
- * The dialect `clara-py`: what the adapters of the Python system send and expect. They write `null`
- * for every optional field, reject a `type` that they do not know, and require every field below.
+ * Zod schemas of the dialect `clara-py`, spoken by the adapters of the Python system. They send `null`
+ * for absent fields, reject unknown frame types, and require every field below.
  */
 
 import * as z from "zod";
@@ -18,7 +18,7 @@ export const message = z.object({
   }),
   channel: z.object({
     id,
-    // The Python system's own default.
+    // As in the Python system.
     type: z.enum(channelTypes).default("server"),
     name: z.string().nullish(),
     guild_id: z.string().nullish(),
@@ -33,7 +33,7 @@ export const message = z.object({
 
 const responseId = z.string().startsWith("resp-");
 
-/** The frames that a Python adapter gets, by their `type`. It is sent nothing else. */
+/** Frames to a Python adapter, by `type`. It must not be sent any others. */
 export const gatewayFrames = {
   response_start: z.object({
     type: z.literal("response_start"),
@@ -112,7 +112,7 @@ export const gatewayFrames = {
   }),
 } as const;
 
-/** Any frame about a request from the gateway in `clara-py`. */
+/** Any frame to an adapter in `clara-py`. */
 export type ClaraPyGatewayFrame = {
   [Type in keyof typeof gatewayFrames]: z.output<typeof gatewayFrames[Type]>;
 }[keyof typeof gatewayFrames];

@@ -1,6 +1,6 @@
 /**
- * From the text of a frame to what it means. One parse a frame; after it the types are trusted. The
- * server calls it with what the socket brought.
+ * Decodes the frames of adapters. Each frame is parsed and validated once, here; afterwards its types are
+ * trusted.
  */
 
 import type * as z from "zod";
@@ -10,7 +10,7 @@ import * as claraPy from "./clara_py.ts";
 import { type McpRequest, mcpRequests } from "./mcp_frames.ts";
 import type { Attachment, Dialect, ReplyChainEntry, UserMessage } from "../domain/message.ts";
 
-/** What an adapter said, without its dialect. */
+/** A frame from an adapter, independent of its dialect. */
 export type AdapterFrame =
   | z.output<typeof clara1.register>
   | { readonly type: "message"; readonly message: UserMessage }
@@ -21,16 +21,16 @@ export type AdapterFrame =
   | z.output<typeof clara1.approvalResponse>
   | McpRequest;
 
-/** What the schema of an id allows. */
+/** As in the schema of ids. */
 const maxIdCharacters = 256;
 
 const frames = { ...clara1.adapterFrames, ...mcpRequests } as const;
 
 /**
- * Reads one frame.
+ * Decodes a frame.
  *
- * @throws {GatewayError} `invalid_json`, `invalid_message` or `unknown_type`, with the request it
- * belongs to where the frame says so.
+ * @throws {GatewayError} `invalid_json`, `invalid_message` or `unknown_type`, with the request id if the
+ * frame has one.
  */
 export function decodeFrame(text: string): AdapterFrame {
   let frame: unknown;
@@ -52,18 +52,20 @@ export function decodeFrame(text: string): AdapterFrame {
   if (typeof type !== "string") {
     throw invalid(frame, `"type": expected string, found ${kindOf(type)}`);
   }
-  if (type === "message") return { type, message: withContent(decodeMessage(frame), frame) };
+  if (type === "message") return { type, message: assertContent(decodeMessage(frame), frame) };
   if (Object.hasOwn(frames, type)) {
     return parse(frames[type as keyof typeof frames], frame) as AdapterFrame;
   }
   throw new GatewayError(
     "unknown_type",
-    `Cannot read frame: unknown "type" ${quote(type)}; known are ${Object.keys(frames).join(", ")}`,
+    `Cannot read frame: unknown "type" ${quote(type)}; expected one of ${
+      Object.keys(frames).join(", ")
+    }`,
     { recoverable: true, requestId: requestIdOf(frame) },
   );
 }
 
-/** Tells the dialects of a `message` apart: only `clara-py` has the objects `user` and `channel`. */
+/** Detects the dialect of a `message`: only `clara-py` has the objects `user` and `channel`. */
 function dialectOf(frame: Record<string, unknown>): Dialect {
   if (isObject(frame.user) || isObject(frame.channel)) return "clara-py";
   const clara1Field = "request_id" in frame || "user_id" in frame || "channel_id" in frame;
@@ -75,8 +77,8 @@ function decodeMessage(frame: Record<string, unknown>): UserMessage {
   return fromClara1(parse(clara1.message, frame));
 }
 
-/** A message of nothing would get an answer to nothing. */
-function withContent(message: UserMessage, frame: Record<string, unknown>): UserMessage {
+/** Rejects a message without content, which could not be answered. */
+function assertContent(message: UserMessage, frame: Record<string, unknown>): UserMessage {
   const { content, attachments, reset } = message;
   if (content.trim() !== "" || attachments.length > 0 || reset) return message;
   throw invalid(frame, '"content": expected text, or an attachment');
@@ -130,7 +132,7 @@ function fromClaraPy(frame: z.output<typeof claraPy.message>): UserMessage {
   };
 }
 
-/** A person says it with `/new`, an adapter with a field of its own or of its metadata. */
+/** A user asks for a reset with `/new`, an adapter with a field of the message or its metadata. */
 function wantsReset(
   { content, metadata }: {
     readonly content: string;
@@ -178,7 +180,7 @@ function invalid(frame: Record<string, unknown>, what: string): GatewayError {
   });
 }
 
-/** One line for one zod issue: the field's path, what was expected, what was found. */
+/** Describes a zod issue: the field's path, what was expected, what was found. */
 function issueText(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String).join(".");
   return `"${path}": ${issue.message.replace(/^Invalid (input|option|string): /, "")}`;
@@ -187,7 +189,7 @@ function issueText(issue: z.core.$ZodIssue): string {
 function requestIdOf(frame: Record<string, unknown>): string | undefined {
   for (const candidate of [frame.request_id, frame.id]) {
     if (typeof candidate !== "string" || candidate.length > 2 * maxIdCharacters) continue;
-    // Characters, as the schema counts them: one beyond the basic plane is two units of a string.
+    // Count characters as the schema does; one outside the basic plane has two UTF-16 units.
     if ([...candidate].length <= maxIdCharacters) return candidate;
   }
   return undefined;
@@ -203,7 +205,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-/** A value in quotes, cut where it is long. */
+/** Quotes a value and shortens it. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }

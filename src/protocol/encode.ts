@@ -1,21 +1,19 @@
-/**
- * From a reply's step to the frame of a dialect. The adapter's link calls it, once for each frame
- * that leaves.
- */
+/** Encodes reply frames in the dialect of an adapter. */
 
+import { isoTime } from "../lib/iso_time.ts";
 import type { Clara1GatewayFrame } from "./clara1.ts";
 import type { ClaraPyGatewayFrame } from "./clara_py.ts";
 import type { Dialect } from "../domain/message.ts";
 import type { ReplyFile, ReplyFrame } from "../domain/reply.ts";
 
-/** A frame as it goes over the wire. */
+/** A frame as sent on the wire. */
 export type WireFrame = Clara1GatewayFrame | ClaraPyGatewayFrame;
 
 /**
- * Puts a reply's step into a dialect.
+ * Encodes a reply frame.
  *
- * @param nextSeq gives the adapter session's next sequence number; asked once for each `clara-1` frame.
- * @returns the frame, or undefined where the dialect has no frame for this step.
+ * @param nextSeq returns the next sequence number of the adapter's session; called once per `clara-1` frame.
+ * @returns the frame, or undefined if the dialect has no such frame.
  */
 export function encodeReply(
   dialect: Dialect,
@@ -64,7 +62,7 @@ function toClara1(frame: ReplyFrame, seq: number): Clara1GatewayFrame {
         tool_name: frame.toolName,
         description: frame.description,
         arguments: frame.arguments,
-        expires_at: new Date(frame.expiresAt).toISOString(),
+        expires_at: isoTime(frame.expiresAt),
       };
     case "end":
       return {
@@ -120,7 +118,7 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
     case "start":
       return { type: "response_start", id, request_id, model_tier: frame.tier };
     case "chunk":
-      // The empty chunk that only says "done" has no counterpart here.
+      // The last, empty chunk has no counterpart in this dialect.
       if (frame.text === "") return undefined;
       return { type: "response_chunk", id, request_id, chunk: frame.text, accumulated: null };
     case "tool_started":
@@ -144,7 +142,7 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
         duration_ms: frame.durationMs,
       };
     case "approval_asked":
-      // The Python system has no such frame; nobody is asked over it.
+      // The Python system has no approvals.
       return undefined;
     case "end":
       return {

@@ -1,6 +1,6 @@
 /**
- * The frames that manage MCP servers, the same in both dialects: requests of an adapter, and the
- * answers it gets. Optional fields of an answer are there, as `null`, as the Python system has them.
+ * Zod schemas of the frames that manage MCP servers: requests of an adapter, and their answers. They are
+ * the same in both dialects. As in the Python system, absent fields of an answer are `null`.
  */
 
 import * as z from "zod";
@@ -9,13 +9,13 @@ import { id } from "./clara1.ts";
 const request = { request_id: id };
 const server = { server_name: z.string().min(1).max(64) };
 
-/** What an adapter may ask, by `type`. */
+/** Requests, by `type`. */
 export const mcpRequests = {
   mcp_list: z.object({ type: z.literal("mcp_list"), ...request }),
   mcp_install: z.object({
     type: z.literal("mcp_install"),
     ...request,
-    /** An npm package, a command line, or a URL. */
+    /** An npm package, a command line or a URL. */
     source: z.string().min(1).max(4096),
     name: z.string().min(1).max(64).nullish(),
     requested_by: z.string().nullish(),
@@ -49,7 +49,7 @@ const serverInfo = z.object({
 
 const answer = { request_id: id, success: z.boolean(), error: z.string().nullable() };
 
-/** What it is answered, by `type`. */
+/** Answers, by `type`. */
 export const mcpResponses = {
   mcp_list_response: z.object({
     type: z.literal("mcp_list_response"),
@@ -79,15 +79,15 @@ export const mcpResponses = {
   }),
 } as const;
 
-/** Any request about MCP servers. */
+/** Any request. */
 export type McpRequest = {
   [Type in keyof typeof mcpRequests]: z.output<typeof mcpRequests[Type]>;
 }[keyof typeof mcpRequests];
 
-/** Any answer about MCP servers. */
+/** Any answer. */
 export type McpResponse = {
   [Type in keyof typeof mcpResponses]: z.output<typeof mcpResponses[Type]>;
 }[keyof typeof mcpResponses];
 
-/** A server as adapters are told of it. */
+/** A server as shown to adapters. */
 export type McpServerInfo = z.output<typeof serverInfo>;

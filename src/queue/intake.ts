@@ -1,46 +1,46 @@
 /**
- * The way in: a message is committed, then queued; only then is it answered. The server calls it
- * with what an adapter sent, and the gateway at start with what the last run left behind.
+ * Accepts messages: commits a message, queues it, and only then reports it as accepted. Also requeues
+ * at startup the requests that the previous process did not finish.
  */
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { EventBus } from "../domain/events.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { Overlap, UserMessage } from "../domain/message.ts";
 import { platformKey } from "../domain/keys.ts";
 import type { RequestSeq } from "../domain/request.ts";
 import type { NewClaim, RequestStore, SerializedJson } from "../store/request_store.ts";
-import type { Router } from "./router.ts";
+import type { QueueFull, QueueReservation, Router } from "./router.ts";
 
 const log = logger("queue", "intake");
 
-/** Who sends. */
+/** The adapter that sent a message. */
 export interface Sender {
   readonly nodeId: string;
   readonly platform: string;
 }
 
-/** What became of a message. */
+/** The result of submitting a message. */
 export type Submission =
-  /** It was accepted and waits; `position` counts from 1. */
+  /** Accepted and waiting at `position`, from 1. */
   | { readonly type: "queued"; readonly position: number }
-  /** It was accepted and runs. */
+  /** Accepted and running. */
   | { readonly type: "running" }
-  /** It was known: it waits (with a position) or runs. */
+  /** Already known: waiting (with its position) or running. */
   | { readonly type: "duplicate"; readonly position?: number }
-  /** It was known and has its outcome: the reply wants to be sent again. */
+  /** Already known and finished: its reply should be sent again. */
   | { readonly type: "answered"; readonly seq: RequestSeq };
 
-/** What an {@linkcode Intake} is given. */
+/** Options of an {@linkcode Intake}. */
 export interface IntakeOptions {
   readonly requests: Pick<RequestStore, "accept" | "unfinished">;
   readonly router: Router;
   readonly events: EventBus;
-  /** What a message does that meets a running turn in its channel, where it does not say itself. */
+  /** The overlap mode of a channel, for messages that do not set one. */
   readonly overlapOf: (channelKey: string) => Overlap;
-  /** This process's claim of a message whose turn begins with its acceptance. */
+  /** This process's claim on a message whose turn starts as soon as it is committed. */
   readonly newClaim: (now: number) => NewClaim;
   readonly now?: () => number;
 }
@@ -56,117 +56,125 @@ export class Intake {
   }
 
   /**
-   * Takes a message in. When the promise resolves it is durable.
+   * Accepts a message. It is durable when the promise resolves.
    *
    * @throws {GatewayError} `duplicate_conflict`, `queue_full` or `shutting_down`.
    */
-  async submit(sender: Sender, bare: UserMessage): Promise<Submission> {
-    const { router, requests, events, overlapOf, newClaim } = this.#options;
-    const { requestId } = bare;
-    this.#refuseWhenClosed(requestId);
-    const channelKey = platformKey(sender.platform, bare.channel.id);
-    const message = { ...bare, overlap: bare.overlap ?? overlapOf(channelKey) };
-    const serialized = keptTextOf(message);
-    const { nodeId } = sender;
-    const place = message.overlap === "reject" && router.busy(channelKey)
-      ? undefined
-      : router.reserve({ channelKey, nodeId, bytes: serialized.bytes });
-    const full = place ? place.full : "busy";
+  async submit(sender: Sender, submitted: UserMessage): Promise<Submission> {
+    const { requests, events, overlapOf, newClaim } = this.#options;
+    const { requestId } = submitted;
+    this.#assertOpen(requestId);
+    const channelKey = platformKey(sender.platform, submitted.channel.id);
+    const message = { ...submitted, overlap: submitted.overlap ?? overlapOf(channelKey) };
+    const serialized = serialize(message);
+    const place = this.#reserve(sender, { channelKey, message, bytes: serialized.bytes });
+    const reservation = place.full ? undefined : place;
     const now = this.#now();
-    // A turn that begins at once is claimed with the same commit: nothing takes longer before it asks.
-    const atOnce = place?.next && message.overlap !== "collect";
+    // Claiming in the same transaction saves a commit, the slowest step before the model is called.
+    const claims = reservation?.startsNow && message.overlap !== "collect";
     const acceptance = await requests.accept({
       ...sender,
       channelKey,
       digest: digestOf(message),
       message,
       serialized,
-      hasCapacity: full === undefined,
-      claim: atOnce ? newClaim(now) : undefined,
+      hasCapacity: reservation !== undefined,
+      claim: claims ? newClaim(now) : undefined,
       now,
     }).catch((error) => {
-      place?.release();
+      reservation?.release();
       throw error;
     });
-    if (acceptance.type !== "accepted") place?.release();
+    if (acceptance.type !== "accepted") reservation?.release();
     switch (acceptance.type) {
       case "accepted": {
-        const position = place!.enter(acceptance.request);
+        const position = reservation!.enqueue(acceptance.request);
         events.emit("message:received", {
-          node_id: sender.nodeId,
-          platform: sender.platform,
-          user_id: message.user.id,
-          channel_id: message.channel.id,
-          request_id: requestId,
-          ...(message.task && { task_name: message.task.name }),
+          ...eventOrigin({ ...sender, message }),
           content: message.content,
         });
         return position === 0 ? { type: "running" } : { type: "queued", position };
       }
       case "duplicate": {
         if (acceptance.state === "done") return { type: "answered", seq: acceptance.seq };
-        const position = router.position({ nodeId: sender.nodeId, requestId });
+        const position = this.#options.router.position({ nodeId: sender.nodeId, requestId });
         return { type: "duplicate", position: position || undefined };
       }
       case "conflict":
         throw new GatewayError(
           "duplicate_conflict",
-          `Cannot accept request "${requestId}": another message was sent under this id. ` +
-            "Give each message an id of its own.",
+          `Cannot accept request "${requestId}": a different message was sent with this id. ` +
+            "Use a new id for each message.",
           { requestId },
         );
       case "full":
-        throw queueFull(requestId, full!);
+        throw queueFull(requestId, place.full!);
     }
   }
 
-  /** Cancels one request of an adapter; false when it neither waits nor runs. */
+  /** Cancels a request of an adapter. Returns false if it is neither waiting nor running. */
   cancelRequest(sender: Sender, requestId: string): boolean {
     return this.#options.router.cancel({ nodeId: sender.nodeId, requestId });
   }
 
-  /** Cancels all requests of an adapter in a channel; gives their count. */
+  /** Cancels all requests of an adapter in a channel. Returns their number. */
   cancelChannel(sender: Sender, channelId: string): number {
     const channelKey = platformKey(sender.platform, channelId);
     return this.#options.router.cancelChannel({ nodeId: sender.nodeId, channelKey });
   }
 
-  /** Queues what an earlier run accepted and did not finish; gives its count. */
+  /** Requeues accepted requests that the previous process did not finish. Returns their number. */
   async recover(): Promise<number> {
     const unfinished = await this.#options.requests.unfinished();
     for (const request of unfinished) this.#options.router.enqueue(request);
     if (unfinished.length > 0) {
-      log.info("Requests that the last run left and this one takes up: {count}", {
+      log.info("Requeued {count} unfinished requests of the previous run", {
         count: unfinished.length,
       });
     }
     return unfinished.length;
   }
 
-  /** From now on no message is accepted. */
+  /** Accepts no more messages. */
   close(): void {
     this.#closed = true;
   }
 
-  #refuseWhenClosed(requestId: string): void {
+  #assertOpen(requestId: string): void {
     if (!this.#closed) return;
     throw new GatewayError(
       "shutting_down",
-      `Cannot accept request "${requestId}": the gateway is stopping. Send it again after you have ` +
-        "reconnected.",
+      `Cannot accept request "${requestId}": the gateway is shutting down. Send it again after ` +
+        "reconnecting.",
       { requestId, recoverable: true },
     );
   }
+
+  #reserve(
+    { nodeId }: Sender,
+    { channelKey, message, bytes }: {
+      readonly channelKey: string;
+      readonly message: UserMessage;
+      readonly bytes: number;
+    },
+  ): QueueReservation | QueueFull | ChannelBusy {
+    const { router } = this.#options;
+    if (message.overlap === "reject" && router.isBusy(channelKey)) return { full: "busy" };
+    return router.reserve({ channelKey, nodeId, bytes });
+  }
 }
 
-/** Why there was no room, in the words of `details.reason`. */
+/** A message with overlap `reject` arrived in a channel that is not idle. */
+interface ChannelBusy {
+  readonly full: "busy";
+}
+
+/** By `details.reason`. */
 const fullTexts = {
-  busy: "another message is being answered in this channel. Send it again when that is done.",
-  channel:
-    "as many messages as allowed wait in this channel. Send it again when some are answered.",
-  bytes:
-    "the messages that wait and run are too large for one more of this size from this adapter. " +
-    "Send it again when some are answered, or have CLARA_MAX_QUEUED_BYTES raised.",
+  busy: "the channel is busy. Send it again when the current message is answered.",
+  channel: "the channel's queue is full. Send it again when some messages are answered.",
+  bytes: "the unanswered messages leave no room for one of this size from this adapter. Send it " +
+    "again when some messages are answered, or increase CLARA_MAX_QUEUED_BYTES.",
 } as const;
 
 function queueFull(requestId: string, reason: keyof typeof fullTexts): GatewayError {
@@ -177,13 +185,12 @@ function queueFull(requestId: string, reason: keyof typeof fullTexts): GatewayEr
   );
 }
 
-/** A message as the store keeps it. */
-function keptTextOf(message: UserMessage): SerializedJson {
+function serialize(message: UserMessage): SerializedJson {
   const text = JSON.stringify(message);
   return { text, bytes: Buffer.byteLength(text) };
 }
 
-/** Tells apart what users would call different messages; what an adapter adds at each try is left out. */
+/** Identifies the content of a message. Omits fields that an adapter may change when it retries. */
 function digestOf(message: UserMessage): string {
   const { user, channel, content, attachments } = message;
   return createHash("sha256")

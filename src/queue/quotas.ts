@@ -1,8 +1,6 @@
-/** How many bytes the messages take up that are not answered yet, and whose they are. Used by the router. */
-
 /**
- * A sum with a limit, shared by all adapters: none may hold more than it leaves to the others. One that
- * holds all that it may is refused; there is room for another one all the same.
+ * Limits the bytes of all unanswered messages. An adapter may not hold more than it leaves free for the
+ * others, so one that reaches its share is refused while others still have room.
  */
 export class ByteQuota {
   readonly #limit: number;
@@ -13,14 +11,13 @@ export class ByteQuota {
     this.#limit = limit;
   }
 
-  /** The bytes of all. */
   get total(): number {
     return this.#total;
   }
 
-  /** Whether an adapter may hold so many more. */
+  /** Whether an adapter may hold `bytes` more. */
   fits(nodeId: string, bytes: number): boolean {
-    // Nothing is too large for ever: what is alone is taken, whatever the limit.
+    // A single message is accepted at any size; otherwise a large one could never get in.
     if (this.#total === 0) return true;
     const left = this.#limit - this.#total - bytes;
     const own = this.#byNode.get(nodeId) ?? 0;
@@ -32,7 +29,6 @@ export class ByteQuota {
     this.#byNode.set(nodeId, (this.#byNode.get(nodeId) ?? 0) + bytes);
   }
 
-  /** Takes back what was added. */
   remove(nodeId: string, bytes: number): void {
     this.#total -= bytes;
     const own = this.#byNode.get(nodeId)! - bytes;

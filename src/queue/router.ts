@@ -1,137 +1,160 @@
 /**
- * Who runs when: one turn at a time in a channel, any number of channels at once up to a cap. Fed by
- * the intake; hands each request to `handle`, of which it knows nothing more.
+ * Decides which request runs next: one turn at a time per channel, and up to a limit of channels at
+ * once. The intake adds requests; `handle` runs them.
  */
 
 import { errorText } from "../lib/error_text.ts";
+import { Semaphore } from "../lib/semaphore.ts";
 import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { QueuedRequest, RequestKey } from "../domain/request.ts";
 import { Channel, type TakeWaiting } from "./channel.ts";
 import { ByteQuota } from "./quotas.ts";
-import { noReservation, type QueueReservation } from "./reservation.ts";
-import { ConcurrencyLimiter } from "./concurrency.ts";
 
 const log = logger("queue");
 
-/** What a {@linkcode Router} is given. */
+/** Options of a {@linkcode Router}. */
 export interface RouterOptions {
-  /** Runs a turn to its end. Must not throw; it ends soon after the signal aborts. */
+  /** Runs a turn. Must not throw, and must end soon after the signal aborts. */
   readonly handle: (
     request: QueuedRequest,
     signal: AbortSignal,
     takeWaiting: TakeWaiting,
   ) => Promise<void>;
-  /** Ends a request that was cancelled while it waited. Must not throw. */
+  /** Finishes a request that was cancelled while it waited. Must not throw. */
   readonly discard: (request: QueuedRequest) => Promise<void>;
-  /** Is aborted when the drain time of a stop is over, or all turns are done before. */
-  readonly giveUp: AbortController;
-  /** Turns that may run at once, over all channels. */
+  /** The router aborts it during `stop`: when all turns have ended or the drain time is over. */
+  readonly drained: AbortController;
+  /** Maximum number of concurrent turns. */
   readonly concurrentTurns: number;
-  /** Requests that may wait in one channel. */
+  /** Maximum number of waiting requests per channel. */
   readonly queuedPerChannel: number;
-  /** Bytes of all messages that are not answered yet. */
+  /** Maximum bytes of all unanswered messages. */
   readonly queuedBytes: number;
-  /** How long it must be quiet in a channel before what it collects is answered, milliseconds. */
+  /** How long a channel must be quiet before collected messages are answered, milliseconds. */
   readonly collectMs: number;
 }
 
-/** How many turns run and how many requests wait. */
+/** Current load, as shown by `/health`. */
 export interface RouterFigures {
+  /** Running turns. */
   readonly active: number;
+  /** Waiting requests. */
   readonly queued: number;
   readonly channels: number;
-  /** Channels that wait for more of what they collect. */
+  /** Channels that are still collecting messages. */
   readonly held: number;
-  /** Of the messages that are being committed, wait or run. */
+  /** Bytes of all messages that are being committed, waiting or running. */
   readonly bytes: number;
 }
 
-/** Orders requests and runs them. All its methods but `stop` are synchronous: no gap, no race. */
+/** A place in a channel's queue, reserved while its message is being committed. */
+export interface QueueReservation {
+  readonly full?: undefined;
+  /**
+   * Whether the turn can start as soon as the message is committed. If so, the message may be claimed
+   * in the same transaction.
+   */
+  readonly startsNow: boolean;
+  /** Fills the place with the committed request. Returns its position, as {@linkcode Router.enqueue} does. */
+  enqueue(request: QueuedRequest): number;
+  /** Gives the place back. */
+  release(): void;
+}
+
+/** Why nothing can be reserved: the limit of the channel, or the byte quota. */
+export interface QueueFull {
+  readonly full: "channel" | "bytes";
+}
+
+/** Queues and runs requests. All methods except `stop` are synchronous, so there are no races. */
 export class Router {
   readonly #options: RouterOptions;
   readonly #channels = new Map<string, Channel>();
-  /** Channels that could run, in the order in which they became able to: the fair share of turns. */
+  /** Channels that could run a turn, oldest first, so that all get their share. */
   readonly #ready: Channel[] = [];
-  /** Every request that waits or runs, by adapter and request id. */
+  /** All waiting and running requests, by adapter and request id. */
   readonly #requests = new Map<string, QueuedRequest>();
-  readonly #bytes: ByteQuota;
-  readonly #slots: ConcurrencyLimiter;
+  readonly #quota: ByteQuota;
+  /** Taken by running turns, and by reservations whose turn is about to start. */
+  readonly #slots: Semaphore;
+  #active = 0;
   #queued = 0;
+  #stopping = false;
+  #onIdle?: () => void;
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#bytes = new ByteQuota(options.queuedBytes);
-    this.#slots = new ConcurrencyLimiter(options.concurrentTurns);
+    this.#quota = new ByteQuota(options.queuedBytes);
+    this.#slots = new Semaphore(options.concurrentTurns);
   }
 
-  /** Whether a turn runs in a channel, or a message waits or is being committed. */
-  busy(channelKey: string): boolean {
+  /** Whether a turn is running in a channel, or a message is waiting or being committed. */
+  isBusy(channelKey: string): boolean {
     const channel = this.#channels.get(channelKey);
     return channel !== undefined && (channel.running !== undefined || channel.taken > 0);
   }
 
-  /** Keeps a place in a channel's queue, and the message's bytes, where the limits allow it. */
+  /** Reserves a place in a channel's queue and the message's bytes, within the limits. */
   reserve(
     { channelKey, nodeId, bytes }: Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">,
-  ): QueueReservation {
+  ): QueueReservation | QueueFull {
     const known = this.#channels.get(channelKey);
     const taken = known?.taken ?? 0;
-    // One more where none runs: the first does not wait.
+    // If no turn is running, the first message does not wait.
     const places = this.#options.queuedPerChannel + (known?.running ? 0 : 1);
-    if (taken >= places) return noReservation("channel");
-    if (!this.#bytes.fits(nodeId, bytes)) return noReservation("bytes");
+    if (taken >= places) return { full: "channel" };
+    if (!this.#quota.fits(nodeId, bytes)) return { full: "bytes" };
     const channel = known ?? this.#channel(channelKey);
-    const next = taken === 0 && !channel.occupied && !channel.hold.on && this.#slots.free;
+    const startsNow = taken === 0 && !channel.occupied && !channel.debounce.active &&
+      this.#hasSlot();
+    const slot = startsNow ? this.#slots.tryAcquire() : undefined;
     channel.reserved++;
-    this.#bytes.add(nodeId, bytes);
-    if (next) {
-      channel.starting = true;
-      this.#slots.keep();
-    }
-    const leave = () => {
+    this.#quota.add(nodeId, bytes);
+    if (startsNow) channel.starting = true;
+    const release = () => {
       channel.reserved--;
-      this.#bytes.remove(nodeId, bytes);
-      if (!next) return;
+      this.#quota.remove(nodeId, bytes);
+      if (!startsNow) return;
       channel.starting = false;
-      this.#slots.giveBack();
+      slot?.[Symbol.dispose]();
     };
     return {
-      next,
-      enter: (request) => {
-        leave();
+      startsNow,
+      enqueue: (request) => {
+        release();
         if (request.begun) return this.#begin(channel, request);
         const position = this.enqueue(request);
-        if (next) this.#runReady();
+        if (startsNow) this.#runReady();
         return position;
       },
       release: () => {
-        leave();
-        this.#makeReady(channel);
-        this.#forget(channel);
-        if (next) this.#runReady();
+        release();
+        this.#markReady(channel);
+        this.#dropIfIdle(channel);
+        if (startsNow) this.#runReady();
       },
     };
   }
 
-  /** Takes a request; gives its place in the queue, from 1, or 0 when it runs already. */
+  /** Adds a request. Returns its position in the queue from 1, or 0 if it is already running. */
   enqueue(request: QueuedRequest): number {
     const channel = this.#channel(request.channelKey);
-    this.#note(request);
+    this.#register(request);
     channel.queue.push(request);
     this.#queued++;
-    const { running, hold } = channel;
+    const { running, debounce } = channel;
     if (request.overlap === "interrupt" && running) {
-      running.abort.abort(cancelled("A newer message has interrupted the request."));
+      running.abort.abort(cancelled("The request was interrupted by a newer message."));
     }
-    if (request.overlap === "collect" && !channel.occupied) hold.prolong();
-    else hold.release();
-    this.#makeReady(channel);
+    if (request.overlap === "collect" && !channel.occupied) debounce.extend();
+    else debounce.cancel();
+    this.#markReady(channel);
     this.#runReady();
     return this.position(request) ?? 0;
   }
 
-  /** The place of a request in its queue, from 1; 0 when it runs; undefined when it is not here. */
+  /** Position of a request from 1, 0 if it is running, undefined if it is neither waiting nor running. */
   position(request: RequestKey): number | undefined {
     const known = this.#requests.get(keyOf(request));
     if (!known) return undefined;
@@ -139,7 +162,7 @@ export class Router {
     return channel.running?.request === known ? 0 : channel.queue.position(known);
   }
 
-  /** Cancels a request that waits or runs; false when it does neither. */
+  /** Cancels a request. Returns false if it is neither waiting nor running. */
   cancel(request: RequestKey): boolean {
     const known = this.#requests.get(keyOf(request));
     if (!known) return false;
@@ -150,14 +173,14 @@ export class Router {
     }
     channel.queue.remove(known);
     this.#queued--;
-    this.#bytes.remove(known.nodeId, known.bytes);
+    this.#quota.remove(known.nodeId, known.bytes);
     this.#requests.delete(keyOf(known));
-    this.#forget(channel);
-    this.#options.discard(known).catch((error) => this.#bug("discard", error));
+    this.#dropIfIdle(channel);
+    this.#options.discard(known).catch((error) => this.#logBug("discard", error));
     return true;
   }
 
-  /** Cancels all requests of an adapter in a channel, the waiting ones first; gives their count. */
+  /** Cancels all requests of an adapter in a channel, waiting ones first. Returns their number. */
   cancelChannel(options: { readonly nodeId: string; readonly channelKey: string }): number {
     const channel = this.#channels.get(options.channelKey);
     if (!channel) return 0;
@@ -166,32 +189,34 @@ export class Router {
     return own.filter((request) => this.cancel(request)).length;
   }
 
-  /** What each waiting message is told: at once, however many channels there are. */
+  /** The figures sent with each `status`; unlike {@linkcode figures} it does not visit all channels. */
   get load(): Pick<RouterFigures, "active" | "queued"> {
-    return { active: this.#slots.active, queued: this.#queued };
+    return { active: this.#active, queued: this.#queued };
   }
 
   figures(): RouterFigures {
     let held = 0;
-    for (const { hold } of this.#channels.values()) if (hold.on) held++;
-    return { ...this.load, channels: this.#channels.size, held, bytes: this.#bytes.total };
+    for (const { debounce } of this.#channels.values()) if (debounce.active) held++;
+    return { ...this.load, channels: this.#channels.size, held, bytes: this.#quota.total };
   }
 
   /**
-   * Starts no more turns and waits for the running ones. Those that are not done after `drainMs` are
-   * aborted with `shutting_down`. Resolves when none runs.
+   * Starts no more turns and waits for the running ones. After `drainMs` it aborts those that are left
+   * with `shutting_down`. Resolves when no turn is running.
    */
   async stop(options: { readonly drainMs: number }): Promise<void> {
-    const idle = this.#slots.close();
-    for (const { hold } of this.#channels.values()) hold.release();
-    const { giveUp } = this.#options;
+    this.#stopping = true;
+    const idle = new Promise<void>((resolve) => this.#onIdle = resolve);
+    this.#notifyIfIdle();
+    for (const { debounce } of this.#channels.values()) debounce.cancel();
+    const { drained } = this.#options;
     const timer = setTimeout(() => {
-      giveUp.abort();
+      drained.abort();
       for (const { running } of this.#channels.values()) running?.abort.abort(stopping());
     }, options.drainMs);
     await idle;
     clearTimeout(timer);
-    giveUp.abort();
+    drained.abort();
   }
 
   #channel(key: string): Channel {
@@ -204,24 +229,24 @@ export class Router {
   }
 
   readonly #onQuiet = (channel: Channel) => {
-    this.#makeReady(channel);
+    this.#markReady(channel);
     this.#runReady();
   };
 
-  #forget(channel: Channel): void {
+  #dropIfIdle(channel: Channel): void {
     if (!channel.idle) return;
-    channel.hold.release();
+    channel.debounce.cancel();
     this.#channels.delete(channel.key);
   }
 
-  #makeReady(channel: Channel): void {
+  #markReady(channel: Channel): void {
     if (!channel.startable) return;
     channel.ready = true;
     this.#ready.push(channel);
   }
 
   #runReady(): void {
-    while (this.#slots.free) {
+    while (this.#hasSlot()) {
       const channel = this.#ready.shift();
       if (!channel) break;
       channel.ready = false;
@@ -229,30 +254,39 @@ export class Router {
       if (request) {
         this.#queued--;
         this.#run(channel, request);
-      } else this.#forget(channel);
+      } else this.#dropIfIdle(channel);
     }
-    this.#slots.look();
+    this.#notifyIfIdle();
   }
 
-  /** Runs a request that has been claimed already: its turn was kept for it, whatever has come since. */
+  #hasSlot(): boolean {
+    return !this.#stopping && this.#slots.free;
+  }
+
+  /** Call this after each change, once a released turn has had the chance to start. */
+  #notifyIfIdle(): void {
+    if (this.#slots.taken === 0) this.#onIdle?.();
+  }
+
+  /** Runs a request that is already claimed, in the turn reserved for it. */
   #begin(channel: Channel, request: QueuedRequest): number {
-    this.#note(request);
+    this.#register(request);
     this.#run(channel, request);
     return 0;
   }
 
-  #note(request: QueuedRequest): void {
-    this.#bytes.add(request.nodeId, request.bytes);
+  #register(request: QueuedRequest): void {
+    this.#quota.add(request.nodeId, request.bytes);
     this.#requests.set(keyOf(request), request);
   }
 
-  #take(
+  #takeWaiting(
     channel: Channel,
-    joined: QueuedRequest[],
-    fits: (request: QueuedRequest) => boolean,
+    absorbed: QueuedRequest[],
+    matches: (request: QueuedRequest) => boolean,
   ): readonly QueuedRequest[] {
-    const taken = channel.queue.take(fits);
-    joined.push(...taken);
+    const taken = channel.queue.take(matches);
+    absorbed.push(...taken);
     this.#queued -= taken.length;
     for (const request of taken) this.#requests.delete(keyOf(request));
     return taken;
@@ -260,28 +294,30 @@ export class Router {
 
   async #run(channel: Channel, request: QueuedRequest): Promise<void> {
     const abort = new AbortController();
-    const joined: QueuedRequest[] = [];
-    channel.running = { request, joined, abort };
-    this.#slots.begin();
-    // It was being committed when the time of a stop was over.
-    if (this.#options.giveUp.signal.aborted) abort.abort(stopping());
+    const absorbed: QueuedRequest[] = [];
+    channel.running = { request, absorbed, abort };
+    const slot = this.#slots.tryAcquire();
+    this.#active++;
+    // The drain time ended while the message was being committed.
+    if (this.#options.drained.signal.aborted) abort.abort(stopping());
     try {
-      const take: TakeWaiting = (fits) => this.#take(channel, joined, fits);
-      await this.#options.handle(request, abort.signal, take);
+      const takeWaiting: TakeWaiting = (matches) => this.#takeWaiting(channel, absorbed, matches);
+      await this.#options.handle(request, abort.signal, takeWaiting);
     } catch (error) {
-      this.#bug("handle", error);
+      this.#logBug("handle", error);
     }
     channel.running = undefined;
-    this.#slots.end();
-    for (const { nodeId, bytes } of [request, ...joined]) this.#bytes.remove(nodeId, bytes);
+    slot?.[Symbol.dispose]();
+    this.#active--;
+    for (const { nodeId, bytes } of [request, ...absorbed]) this.#quota.remove(nodeId, bytes);
     this.#requests.delete(keyOf(request));
-    this.#makeReady(channel);
-    this.#forget(channel);
+    this.#markReady(channel);
+    this.#dropIfIdle(channel);
     this.#runReady();
   }
 
-  #bug(where: string, error: unknown): void {
-    log.error("{where} failed, which it must not: {error}", { where, error: errorText(error) });
+  #logBug(method: string, error: unknown): void {
+    log.error("Bug: {method} threw: {error}", { method, error: errorText(error) });
   }
 }
 

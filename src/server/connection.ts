@@ -1,9 +1,11 @@
 /**
- * One socket: sends without ever blocking, knows what has left, and gives up on a reader that falls
- * too far behind. Whose socket it is, it does not know.
+ * One WebSocket. It sends without blocking, tracks what has left, and closes a socket whose peer reads
+ * too slowly. It does not know which adapter it belongs to.
  */
 
-/** The codes with which the gateway closes a socket itself. */
+import { backoffMs } from "../lib/backoff.ts";
+
+/** The codes with which the gateway closes a socket. */
 export const closeCodes = {
   goingAway: 1001,
   frameTooLarge: 1009,
@@ -14,39 +16,38 @@ export const closeCodes = {
   rateLimited: 4429,
 } as const;
 
-/** What a {@linkcode Connection} is given. */
+/** Options of a {@linkcode Connection}. */
 export interface ConnectionOptions {
-  /** Unsent bytes past which the socket is cut. */
+  /** The socket is closed when it has more unsent bytes than this. */
   readonly sendBufferBytes: number;
 }
 
 interface FlushWaiter {
-  /** It is served when this much of all that was sent has left. */
+  /** Resolves when this much of all that was sent has left. */
   readonly sent: number;
   readonly resolve: (flushed: boolean) => void;
 }
 
-/** Unsent bytes up to which a socket takes chunks; past that they are held back. */
+/** With more unsent bytes than this, chunks are held back. */
 const writableBytes = 256 * 1024;
-/** Looks in a row that find nothing taken in, after which a socket is cut. */
-const maxStuckLooks = 4;
-/** How often an unsent rest is looked at: at once, then ever less often. */
-const firstPollMs = 1;
-const longestPollMs = 100;
+/** Consecutive checks without progress after which a socket is closed. */
+const maxStuckChecks = 4;
+/** Intervals at which unsent data is polled. */
+const polling = { firstMs: 1, maxMs: 100 };
 
 export class Connection {
   readonly #socket: WebSocket;
   readonly #options: ConnectionOptions;
   readonly #onClose: ((reason: string) => void)[] = [];
-  /** Characters sent, a lower bound of bytes: what has left is never overstated. */
+  /** Characters sent. This is at most the number of bytes, so what has left is never overstated. */
   #sent = 0;
   #flushWaiters: FlushWaiter[] = [];
   #writableWaiters: (() => void)[] = [];
-  #poll?: ReturnType<typeof setTimeout>;
+  #pollTimer?: ReturnType<typeof setTimeout>;
   #open = true;
-  /** What had left at the last look that found something unsent, and how many looks ago that was. */
+  /** What had left at the last check that found unsent data. */
   #stuckAt?: number;
-  #stuckLooks = 0;
+  #stuckChecks = 0;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -54,24 +55,23 @@ export class Connection {
     socket.addEventListener("close", ({ code }) => this.#closed(`closed with ${code || 1006}`));
   }
 
-  /** Whether frames can be sent. */
   get open(): boolean {
     return this.#open;
   }
 
-  /** Whether the other side takes in what it is sent. */
+  /** Whether the peer keeps up with what it is sent. */
   get writable(): boolean {
     return this.#open && this.#socket.bufferedAmount < writableBytes;
   }
 
-  /** Sends a frame; past the limit of unsent bytes it cuts the socket instead. */
+  /** Sends a frame, or closes the socket if it has too many unsent bytes. */
   send(frame: object): void {
     this.sendText(JSON.stringify(frame));
   }
 
-  /** Sends a frame that is a text of JSON already. */
+  /** Like `send`, for a frame that is already JSON text. */
   sendText(text: string): void {
-    if (!this.#alive()) return;
+    if (!this.#canSend()) return;
     if (this.#socket.bufferedAmount > this.#options.sendBufferBytes) {
       this.close(closeCodes.slowReader, "reads too slowly");
       return;
@@ -80,75 +80,75 @@ export class Connection {
     this.#sent += text.length;
   }
 
-  /** Closes the socket. It counts as closed at once, whether or not the other side answers. */
+  /** Closes the socket. The connection counts as closed at once, even if the peer does not answer. */
   close(code: number, reason: string): void {
     if (!this.#open) return;
     try {
       this.#socket.close(code, reason);
     } catch {
-      // It was closing already.
+      // It was already closing.
     }
     this.#closed(reason);
   }
 
-  /** Calls back once when the connection is closed, by either side. */
+  /** Calls back once when either side closes the connection. */
   onClose(callback: (reason: string) => void): void {
     this.#onClose.push(callback);
   }
 
-  /** See {@linkcode Link.flushed}. */
+  /** Resolves with true when everything sent so far has left, with false if the socket closes first. */
   flushed(): Promise<boolean> {
     if (!this.#open) return Promise.resolve(false);
-    if (this.#alive() && this.#socket.bufferedAmount === 0) return Promise.resolve(true);
-    // On a socket that is closing this waits for its end, which must find the event loop free.
+    if (this.#canSend() && this.#socket.bufferedAmount === 0) return Promise.resolve(true);
+    // A closing socket resolves this with its close event, so yield to the event loop.
     return new Promise((resolve) => {
       this.#flushWaiters.push({ sent: this.#sent, resolve });
-      this.#startPolling(firstPollMs);
+      this.#startPolling();
     });
   }
 
-  /** See {@linkcode Link.whenWritable}. */
+  /** Calls back once, when `writable` is true again or the connection is closed. */
   whenWritable(callback: () => void): void {
     if (!this.#open) return callback();
     this.#writableWaiters.push(callback);
-    this.#startPolling(firstPollMs);
+    this.#startPolling();
   }
 
   /**
-   * Cuts a socket whose peer has taken in nothing over several calls, though there is something to
-   * take: the protocol's own ping cannot tell, it waits behind what is unsent. Several, since a frame
-   * counts as unsent until all of it has left, and a large one takes its time on a slow line.
+   * Closes the socket if several calls in a row find unsent data and no progress. The WebSocket ping
+   * cannot detect that, as it queues behind the unsent data. One check is not enough: a frame counts as
+   * unsent until all of it has left, which takes a while for a large frame on a slow line.
    */
-  cutIfStuck(): void {
+  closeIfStuck(): void {
     const unsent = this.#socket.bufferedAmount;
     const left = unsent > 0 ? this.#sent - unsent : undefined;
-    this.#stuckLooks = left !== undefined && left === this.#stuckAt ? this.#stuckLooks + 1 : 0;
+    this.#stuckChecks = left !== undefined && left === this.#stuckAt ? this.#stuckChecks + 1 : 0;
     this.#stuckAt = left;
-    if (this.#stuckLooks >= maxStuckLooks) this.close(closeCodes.slowReader, "reads nothing");
+    if (this.#stuckChecks >= maxStuckChecks) this.close(closeCodes.slowReader, "reads nothing");
   }
 
-  /** A socket that is closing takes nothing any more, though its end is not reported yet. */
-  #alive(): boolean {
+  /** False also for a socket that is closing, before its close event. */
+  #canSend(): boolean {
     return this.#open && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  #startPolling(delayMs: number): void {
-    this.#poll ??= setTimeout(() => {
-      this.#poll = undefined;
-      this.#serveWaiters();
+  #startPolling(polls = 1): void {
+    this.#pollTimer ??= setTimeout(() => {
+      this.#pollTimer = undefined;
+      this.#settleWaiters();
       const waiting = this.#flushWaiters.length + this.#writableWaiters.length > 0;
-      if (waiting) this.#startPolling(Math.min(delayMs * 2, longestPollMs));
-    }, delayMs);
+      if (waiting) this.#startPolling(polls + 1);
+    }, backoffMs(polls, polling));
   }
 
-  #serveWaiters(): void {
-    // What a closing socket still holds is settled when it has closed.
-    if (!this.#alive()) return;
+  #settleWaiters(): void {
+    // Waiters of a closing socket are settled by its close event.
+    if (!this.#canSend()) return;
     const unsent = this.#socket.bufferedAmount;
     const left = unsent === 0 ? this.#sent : this.#sent - unsent;
-    const served = this.#flushWaiters.filter(({ sent }) => sent <= left);
+    const settled = this.#flushWaiters.filter(({ sent }) => sent <= left);
     this.#flushWaiters = this.#flushWaiters.filter(({ sent }) => sent > left);
-    served.forEach(({ resolve }) => resolve(true));
+    settled.forEach(({ resolve }) => resolve(true));
     if (this.writable) this.#callWritableWaiters();
   }
 
@@ -158,11 +158,11 @@ export class Connection {
     waiters.forEach((callback) => callback());
   }
 
-  /** Deno may report the end of one socket twice; it counts once. */
+  /** Deno may report the close of a socket twice. */
   #closed(reason: string): void {
     if (!this.#open) return;
     this.#open = false;
-    clearTimeout(this.#poll);
+    clearTimeout(this.#pollTimer);
     this.#onClose.forEach((callback) => callback(reason));
     this.#flushWaiters.forEach(({ resolve }) => resolve(false));
     this.#flushWaiters = [];

@@ -1,53 +1,61 @@
 /**
- * One port for all: the WebSocket of the adapters on `/` and `/ws`, HTTP for the rest. Started and
- * stopped by the gateway.
+ * The gateway's port: WebSockets of adapters on `/` and `/ws`, and HTTP for everything else.
  */
 
-import { errorText } from "../lib/error_text.ts";
-import { ListenError } from "../domain/errors.ts";
-import { logger } from "../logging/log.ts";
-import { waitAtMost } from "../lib/wait.ts";
-import { AdapterConversation, type ConversationOptions } from "./conversation.ts";
-import { bearerOf } from "../access/authenticator.ts";
-import type { Peer } from "./admission.ts";
-import { closeCodes, Connection } from "./connection.ts";
-import { UnregisteredConnectionLimit } from "./unregistered_limit.ts";
+import { type Authenticator, bearerOf } from "../access/authenticator.ts";
 import { originAllowed } from "../access/origin_policy.ts";
+import { ListenError } from "../domain/errors.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { errorText } from "../lib/error_text.ts";
+import { pause, waitAtMost } from "../lib/wait.ts";
+import { logger } from "../logging/log.ts";
+import { closeCodes, Connection } from "./connection.ts";
+import { AdapterConversation, type ConversationOptions } from "./conversation.ts";
+import type { Peer } from "./handshake.ts";
 
 const log = logger("server");
 
-/** How long an adapter is asked to wait before it comes back after a restart, milliseconds. */
+/** How long adapters are asked to wait before reconnecting after a restart, milliseconds. */
 const reconnectAfterMs = 1_000;
+/** Delays before the port is opened again after it was lost. */
+const reopenDelays = { firstMs: 100, maxMs: 2_000 };
 
-/** What a {@linkcode Listener} is given. */
+/** Options of a {@linkcode Listener}. */
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly allowedOrigins: readonly string[];
-  /** Sockets that may be open at once. */
+  /** Maximum number of open WebSockets. */
   readonly connections: number;
   readonly sendBufferBytes: number;
+  readonly authenticator: Pick<Authenticator, "knows">;
   readonly conversation: ConversationOptions;
-  /** Answers what is no WebSocket; `address` is the peer's. */
+  /** Answers HTTP requests; `address` is the peer's. */
   readonly http: (request: Request, address: string) => Response | Promise<Response>;
 }
 
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  #stopping = false;
+  #listening = true;
   readonly #open = new Map<Connection, AdapterConversation>();
-  readonly #lobby: UnregisteredConnectionLimit;
-  readonly #admitted = Promise.withResolvers<void>();
+  readonly #unregistered: UnregisteredConnectionLimit;
+  readonly #serving = Promise.withResolvers<void>();
   readonly #stuckTimer: ReturnType<typeof setInterval>;
 
-  /** Opens the port; whoever comes waits until `admit`. @throws {ListenError} when it is taken, not allowed, or no address of ours. */
+  /**
+   * Opens the port. Requests wait until {@linkcode Listener.serve}.
+   *
+   * @throws {ListenError} if the port is in use or the address is not allowed.
+   */
   static start(options: ListenerOptions): Listener {
     try {
       return new Listener(options);
     } catch (error) {
       const { host, port } = options;
       const why = error instanceof Deno.errors.AddrInUse
-        ? "another program listens there. Choose another one with --port."
+        ? "the port is in use by another program. Choose another one with --port."
         : (error as Error).message;
       throw new ListenError(`Cannot listen on ${host}:${port}: ${why}`, { cause: error });
     }
@@ -55,39 +63,68 @@ export class Listener {
 
   private constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#lobby = new UnregisteredConnectionLimit(options);
-    this.#server = Deno.serve({
-      hostname: options.host,
-      port: options.port,
-      onListen: () => {},
-      onError: (error) => {
-        log.error("A request failed: {error}", { error: errorText(error) });
-        return new Response("internal error\n", { status: 500 });
-      },
-    }, async (request, info) => {
-      await this.#admitted.promise;
-      return await this.#serve(request, info.remoteAddr.hostname);
-    });
+    this.#unregistered = new UnregisteredConnectionLimit(options);
+    this.#server = this.#openPort(options.port);
     this.#stuckTimer = setInterval(() => {
-      for (const connection of this.#open.keys()) connection.cutIfStuck();
+      for (const connection of this.#open.keys()) connection.closeIfStuck();
     }, options.conversation.heartbeatMs);
   }
 
-  /** The address that it listens on, such as `127.0.0.1:18789`. */
+  /** Whether the port is open: a failed accept closes it until it could be opened again. */
+  get listening(): boolean {
+    return this.#listening;
+  }
+
+  #openPort(port: number): Deno.HttpServer<Deno.NetAddr> {
+    const server = Deno.serve({
+      hostname: this.#options.host,
+      port,
+      onListen: () => {},
+      onError: (error) => {
+        log.error("Cannot answer HTTP request: {error}", { error: errorText(error) });
+        return new Response("internal error\n", { status: 500 });
+      },
+    }, async (request, info) => {
+      await this.#serving.promise;
+      return await this.#respond(request, info.remoteAddr.hostname);
+    });
+    server.finished.catch((error) => this.#reopen(server.addr.port, error));
+    return server;
+  }
+
+  /** Opens the port again after an accept failed, as it does when the process has no file descriptor left. */
+  async #reopen(port: number, cause: unknown): Promise<void> {
+    if (this.#stopping) return;
+    this.#listening = false;
+    log.error("The port was closed: {error}; opening it again", { error: errorText(cause) });
+    const never = new AbortController().signal;
+    for (const backoff = new Backoff(reopenDelays); !this.#stopping;) {
+      await pause(backoff.next(), never);
+      try {
+        this.#server = this.#openPort(port);
+        this.#listening = true;
+        return log.info("The port is open again");
+      } catch (error) {
+        log.error("Cannot open the port again: {error}", { error: errorText(error) });
+      }
+    }
+  }
+
+  /** The address it listens on, such as `127.0.0.1:18789`. */
   get address(): string {
     const { hostname, port } = this.#server.addr;
     return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   }
 
-  /** From now on requests are answered. */
-  admit(): void {
-    this.#admitted.resolve();
+  /** Starts answering requests. */
+  serve(): void {
+    this.#serving.resolve();
   }
 
-  /** Tells the adapters that speak `clara-1` that the gateway is about to stop. */
-  announceEnd(reason: string): void {
+  /** Sends `going_away` to adapters that speak `clara-1`. */
+  announceShutdown(reason: string): void {
     for (const [connection, { dialect }] of this.#open) {
-      // An adapter of the Python system rejects a type that it does not know.
+      // Python adapters reject unknown frame types.
       if (dialect === "clara-py") continue;
       connection.send({ type: "going_away", reason, reconnect_after_ms: reconnectAfterMs });
     }
@@ -95,16 +132,17 @@ export class Listener {
 
   /** Closes all sockets and the port. */
   async stop(): Promise<void> {
-    this.admit();
+    this.#stopping = true;
+    this.serve();
     clearInterval(this.#stuckTimer);
     for (const connection of this.#open.keys()) {
-      connection.close(closeCodes.goingAway, "the gateway is stopping");
+      connection.close(closeCodes.goingAway, "the gateway is shutting down");
     }
-    // Not awaited for longer than a moment: a peer that does not answer a close must not hold it.
+    // A peer that does not answer the close must not delay the shutdown.
     await waitAtMost(this.#server.shutdown(), 500);
   }
 
-  #serve(request: Request, address: string): Response | Promise<Response> {
+  #respond(request: Request, address: string): Response | Promise<Response> {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       return this.#options.http(request, address);
     }
@@ -114,36 +152,37 @@ export class Listener {
     }
     if (!originAllowed(request.headers, { allowed: this.#options.allowedOrigins })) {
       const origin = request.headers.get("origin");
-      log.warn("Refused a browser's connection from {origin}", { origin });
+      log.warn("Rejected a browser connection from {origin}", { origin });
       const message = `Cannot connect from ${origin}: allow it in CLARA_ALLOWED_ORIGINS`;
       return Response.json({ code: "forbidden_origin", message }, { status: 403 });
     }
     if (this.#open.size >= this.#options.connections) {
-      return fullHouse(`${this.#open.size} connections are open, the most allowed`, 5);
+      return unavailable(`the limit of ${this.#open.size} connections is reached`, 5);
     }
-    // Read now: an upgraded request is closed, and what throws from then on ends Deno's server.
+    // Read the header before the upgrade: afterwards, touching the request crashes Deno's server.
     const peer = { address, bearer: bearerOf(request.headers) };
-    if (this.#options.conversation.authenticator.knows(peer.bearer)) {
+    if (this.#options.authenticator.knows(peer.bearer)) {
       return this.#upgrade(request, peer);
     }
-    if (!this.#lobby.hasRoom(address)) {
-      return fullHouse(
-        "too many connections have not registered yet. A secret as Authorization header passes them by",
+    if (!this.#unregistered.hasCapacity(address)) {
+      return unavailable(
+        "too many connections have not registered yet. Send the secret in the Authorization header " +
+          "to bypass this limit",
         1,
       );
     }
-    return this.#upgrade(request, peer, this.#lobby.enter(address));
+    return this.#upgrade(request, peer, this.#unregistered.add(address));
   }
 
-  #upgrade(request: Request, peer: Peer, leaveLobby = () => {}): Response {
+  #upgrade(request: Request, peer: Peer, release = () => {}): Response {
     const { heartbeatMs } = this.#options.conversation;
     let upgraded: Deno.WebSocketUpgrade;
     try {
-      // Deno pings after half of it and closes a socket that was silent for all of it.
+      // Deno pings after half of this time and closes a socket that stays silent for all of it.
       upgraded = Deno.upgradeWebSocket(request, { idleTimeout: 2 * heartbeatMs / 1000 });
     } catch (error) {
-      leaveLobby();
-      log.debug("Broken upgrade from {address}: {error}", {
+      release();
+      log.debug("Invalid upgrade request from {address}: {error}", {
         address: peer.address,
         error: errorText(error),
       });
@@ -151,17 +190,19 @@ export class Listener {
     }
     const { socket, response } = upgraded;
     const connection = new Connection(socket, this.#options);
-    const conversation = new AdapterConversation(connection, peer, this.#options.conversation);
+    const conversation = new AdapterConversation(
+      { connection, peer, onRegistered: release },
+      this.#options.conversation,
+    );
     this.#open.set(connection, conversation);
-    conversation.onRegistered(leaveLobby);
-    // Not before the socket itself has ended: a peer that ignores a close still takes up a place.
+    // Only when the socket itself has closed: a peer that ignores a close still uses resources.
     socket.addEventListener("close", () => {
       this.#open.delete(connection);
-      leaveLobby();
+      release();
     });
     socket.addEventListener("message", ({ data }) => conversation.receive(data));
     socket.addEventListener("error", (event) => {
-      log.debug("Socket of {address}: {error}", {
+      log.debug("Socket error of {address}: {error}", {
         address: peer.address,
         error: (event as ErrorEvent).message,
       });
@@ -170,9 +211,51 @@ export class Listener {
   }
 }
 
-/** Tells one for whom there is no place, and when it may try again. */
-function fullHouse(why: string, retrySeconds: number): Response {
-  return Response.json({ code: "rate_limited", message: `Cannot connect: ${why}` }, {
+/**
+ * Limits sockets that have not registered yet to half of all connections, and to a quarter per address,
+ * so that strangers cannot keep adapters out.
+ */
+export class UnregisteredConnectionLimit {
+  readonly #limit: number;
+  readonly #limitPerAddress: number;
+  readonly #byAddress = new Map<string, number>();
+  #size = 0;
+
+  /** @param options `connections` is the maximum number of open WebSockets. */
+  constructor({ connections }: { readonly connections: number }) {
+    this.#limit = Math.ceil(connections / 2);
+    this.#limitPerAddress = Math.ceil(connections / 4);
+  }
+
+  /** Whether another socket from this address may connect. */
+  hasCapacity(address: string): boolean {
+    return this.#size < this.#limit && this.#of(address) < this.#limitPerAddress;
+  }
+
+  /** Counts a socket. Call the returned function when it has registered or closed. */
+  add(address: string): () => void {
+    this.#change(address, 1);
+    let released = false;
+    return () => {
+      if (!released) this.#change(address, -1);
+      released = true;
+    };
+  }
+
+  #change(address: string, count: number): void {
+    this.#size += count;
+    const size = this.#of(address) + count;
+    if (size > 0) this.#byAddress.set(address, size);
+    else this.#byAddress.delete(address);
+  }
+
+  #of(address: string): number {
+    return this.#byAddress.get(address) ?? 0;
+  }
+}
+
+function unavailable(reason: string, retrySeconds: number): Response {
+  return Response.json({ code: "rate_limited", message: `Cannot connect: ${reason}` }, {
     status: 503,
     headers: { "retry-after": String(retrySeconds) },
   });

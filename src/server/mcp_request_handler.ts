@@ -1,4 +1,4 @@
-/** Serves the frames that manage MCP servers. The conversation hands them over. */
+/** Handles the frames that manage MCP servers. */
 
 import { ConfigError } from "../lib/config_error.ts";
 import { errorText } from "../lib/error_text.ts";
@@ -12,9 +12,9 @@ const log = logger("server", "mcp");
 const audit = logger("admin", "audit");
 
 /**
- * Does what a frame asks. Never throws: what goes wrong is in the answer.
+ * Handles a request and returns the answer. Never throws: errors are part of the answer.
  *
- * @param who asks, for the record of what changes something.
+ * @param who sent the request, for the audit log.
  */
 export async function handleMcpRequest(
   manager: McpManager,
@@ -43,9 +43,9 @@ async function answerTo(manager: McpManager, frame: McpRequest): Promise<McpResp
       case "mcp_status":
         return { ...done, type: "mcp_status_response", ...statusOf(manager, frame.server_name) };
       case "mcp_install": {
-        // Not the source itself: keys stand in command lines and URLs.
+        // Do not log the source: command lines and URLs may contain secrets.
         const { name, entry } = sourceToEntry(frame.source);
-        log.info("Installing MCP server {name} for {user}, by {kind}", {
+        log.info("Installing MCP server {name} for {user} from {kind}", {
           name: frame.name ?? name,
           user: frame.requested_by ?? "an adapter",
           kind: sourceType(entry),
@@ -76,12 +76,21 @@ async function answerTo(manager: McpManager, frame: McpRequest): Promise<McpResp
   }
 }
 
-/** A server as adapters are told of it. */
+const statuses = {
+  starting: "starting",
+  running: "running",
+  failed: "error",
+  login_required: "error",
+  stopped: "stopped",
+  disabled: "stopped",
+} as const satisfies Record<McpServer["state"], McpServerInfo["status"]>;
+
+/** A server as shown to adapters. */
 export function infoOf(server: McpServer): McpServerInfo {
   const { name, config, state, tools, lastError } = server;
   return {
     name,
-    status: state === "disabled" ? "stopped" : state === "failed" ? "error" : state,
+    status: statuses[state],
     enabled: config.enabled,
     connected: state === "running",
     tool_count: tools.length,
@@ -108,7 +117,7 @@ function statusOf(manager: McpManager, name: string | null | undefined) {
   };
 }
 
-/** A server that was started and does not run is kept, and tried again; its user is told. */
+/** A server that fails to start stays installed and is retried, but the answer reports the failure. */
 function outcomeOf({ state, lastError }: McpServer) {
   const success = state === "running" || state === "disabled";
   return { success, error: success ? null : lastError ?? state };
@@ -116,11 +125,11 @@ function outcomeOf({ state, lastError }: McpServer) {
 
 function failureOf(frame: McpRequest, thrown: unknown): McpResponse {
   if (!(thrown instanceof ConfigError)) {
-    log.error("{type} failed: {error}", { type: frame.type, error: errorText(thrown) });
+    log.error("Cannot handle {type}: {error}", { type: frame.type, error: errorText(thrown) });
   }
   const error = thrown instanceof ConfigError
     ? thrown.message
-    : "Something went wrong inside the gateway; its log has more.";
+    : "Internal error; see the gateway's log.";
   const failed = { request_id: frame.request_id, success: false, error };
   switch (frame.type) {
     case "mcp_list":

@@ -1,29 +1,27 @@
 /**
- * Which adapter is on which connection. A newer connection takes an adapter's place over from an
- * older one, and its session too where it resumes, also one that the last process has left. Replies
- * find their way out through it.
+ * All adapters' sessions, by node id. When an adapter connects again it replaces its older connection;
+ * if it can resume, it continues its session, which may come from an earlier process.
  */
 
 import type { EventBus } from "../domain/events.ts";
 import { logger } from "../logging/log.ts";
 import type { ReplyTransport } from "../delivery/port.ts";
-import { AdapterConnection, type AdapterIdentity } from "./adapter_connection.ts";
 import { closeCodes, type Connection } from "./connection.ts";
+import { type AdapterIdentity, AdapterSession } from "./session.ts";
 import type { SessionPersister } from "./session_persister.ts";
 
 const log = logger("server");
 
-/** What an {@linkcode AdapterRegistry} is given. */
+/** Options of an {@linkcode AdapterRegistry}. */
 export interface AdapterRegistryOptions {
   readonly events: EventBus;
   /** How long a session without a connection is kept, milliseconds. */
   readonly resumeMs: number;
-  /** Keeps the sessions over a restart. */
-  readonly keeper: SessionPersister;
+  readonly persister: SessionPersister;
   readonly newId?: () => string;
 }
 
-/** A session to take up again. */
+/** Where an adapter wants to resume. */
 export interface ResumePoint {
   readonly sessionId: string;
   /** The last frame that arrived. */
@@ -33,85 +31,81 @@ export interface ResumePoint {
 export class AdapterRegistry implements ReplyTransport {
   readonly #options: AdapterRegistryOptions;
   readonly #newId: () => string;
-  /** Sessions by node id, those that have lost their connection among them. */
-  readonly #links = new Map<string, AdapterConnection>();
+  /** Sessions by node id, including those that have lost their connection. */
+  readonly #sessions = new Map<string, AdapterSession>();
   /**
-   * By node id, sessions that the last process has left and nobody has taken up. Nothing is sent in
-   * them: the last process may have sent more than it could still write down, under numbers that would
-   * be given out again before the adapter has said which ones it knows.
+   * Sessions of the previous process that were not resumed yet, by node id. Nothing is sent in them: the
+   * previous process may have sent frames it did not save, and their numbers must not be reused before
+   * the adapter has said which ones it has seen.
    */
-  readonly #stored = new Map<string, AdapterConnection>();
-  #closed = false;
-  readonly #expiry = new Map<AdapterConnection, ReturnType<typeof setTimeout>>();
+  readonly #stored = new Map<string, AdapterSession>();
+  readonly #expiryTimers = new Map<AdapterSession, ReturnType<typeof setTimeout>>();
+  #shuttingDown = false;
 
   constructor(options: AdapterRegistryOptions) {
     this.#options = options;
     this.#newId = options.newId ?? (() => `session-${crypto.randomUUID()}`);
   }
 
-  /** Takes over the sessions that the last process has left; from now on they wait for their adapters. */
+  /** Loads the sessions of the previous process. They expire like those that lost their connection. */
   async load(): Promise<void> {
-    for (const link of await this.#options.keeper.load()) {
-      this.#stored.set(link.identity.nodeId, link);
-      this.#expireLater(link);
+    for (const session of await this.#options.persister.load()) {
+      this.#stored.set(session.identity.nodeId, session);
+      this.#startExpiry(session);
     }
   }
 
-  connection(nodeId: string): AdapterConnection | undefined {
-    return this.#links.get(nodeId);
+  connection(nodeId: string): AdapterSession | undefined {
+    return this.#sessions.get(nodeId);
   }
 
-  /** All adapters that are connected. */
-  links(): readonly AdapterConnection[] {
-    return [...this.#links.values()].filter(({ connection }) => connection !== undefined);
+  /** The sessions of all connected adapters. */
+  connected(): readonly AdapterSession[] {
+    return [...this.#sessions.values()].filter(({ connection }) => connection !== undefined);
   }
 
-  /** The adapters of a platform that are connected. */
-  nodesOf(platform: string): readonly string[] {
-    return this.links().map(({ identity }) => identity)
+  /** The node ids of a platform's connected adapters. */
+  connectedNodes(platform: string): readonly string[] {
+    return this.connected().map(({ identity }) => identity)
       .filter((identity) => identity.platform === platform).map(({ nodeId }) => nodeId);
   }
 
-  /** Puts an adapter on a connection, in a new session; one that it had before is closed with 4409. */
+  /** Starts a new session for an adapter. Its older one ends, and that connection closes with 4409. */
   attach(
     identity: AdapterIdentity,
     { connection, welcome }: {
       readonly connection: Connection;
       readonly welcome: (sessionId: string) => object;
     },
-  ): AdapterConnection {
+  ): AdapterSession {
     const { nodeId } = identity;
-    const { keeper } = this.#options;
+    const { persister } = this.#options;
     const sessionId = this.#newId();
-    const link = new AdapterConnection({
+    const session = new AdapterSession({
       identity,
       sessionId,
       connection,
-      onChange: keeper.changed,
+      onChange: persister.changed,
     });
-    const old = this.#found(nodeId);
-    this.#links.set(nodeId, link);
-    // First of all: replies that waited for the old one go on as soon as that has ended.
+    const old = this.#find(nodeId);
+    this.#sessions.set(nodeId, session);
+    // Before ending the old session: replies that waited for it are sent on the new one at once.
     connection.send(welcome(sessionId));
     if (old) {
-      this.#replace(old);
+      this.#closeReplaced(old);
       this.#end(old);
     }
-    if (this.#closed) link.leave();
-    keeper.changed(link);
-    this.#connected(link, connection, { resumed: false });
-    return link;
+    if (this.#shuttingDown) session.beginShutdown();
+    persister.changed(session);
+    this.#announce(session, connection, { resumed: false });
+    return session;
   }
 
-  /** Whether a session can be taken up again. */
   canResume(nodeId: string, point: ResumePoint): boolean {
-    return this.#found(nodeId)?.canResume(point) ?? false;
+    return this.#find(nodeId)?.canResume(point) ?? false;
   }
 
-  /**
-   * Puts an adapter's session on another connection. `welcome` is sent first, then what the adapter
-   * has missed.
-   */
+  /** Continues an adapter's session on another connection: sends `welcome`, then the missed frames. */
   resume(
     nodeId: string,
     { lastSeq, connection, welcome }: {
@@ -119,64 +113,63 @@ export class AdapterRegistry implements ReplyTransport {
       readonly connection: Connection;
       readonly welcome: object;
     },
-  ): AdapterConnection {
-    const link = this.#found(nodeId)!;
-    this.#replace(link);
-    this.#keep(link);
+  ): AdapterSession {
+    const session = this.#find(nodeId)!;
+    this.#closeReplaced(session);
+    this.#cancelExpiry(session);
     this.#stored.delete(nodeId);
-    this.#links.set(nodeId, link);
+    this.#sessions.set(nodeId, session);
     connection.send(welcome);
-    this.#connected(link, connection, { resumed: true });
-    link.resume(connection, lastSeq);
-    return link;
+    this.#announce(session, connection, { resumed: true });
+    session.resume(connection, lastSeq);
+    return session;
   }
 
   /**
-   * Drops the frames that are kept for adapters of a platform, since a user of it is to be forgotten;
-   * resolves when they are off the disk. @throws {StoreError}
+   * Drops the buffered frames of a platform's adapters, because one of its users is being forgotten.
+   * Resolves when they are deleted from the disk. @throws {StoreError}
    */
   async forgetFrames(platform: string): Promise<void> {
-    for (const link of [...this.#links.values(), ...this.#stored.values()]) {
-      if (link.identity.platform === platform) link.forget();
+    for (const session of [...this.#sessions.values(), ...this.#stored.values()]) {
+      if (session.identity.platform === platform) session.dropFrames();
     }
-    await this.#options.keeper.write();
+    await this.#options.persister.write();
   }
 
-  /** From now on no session ends for want of a connection: the next gateway takes them over. */
-  close(): void {
-    this.#closed = true;
-    for (const link of this.#expiry.keys()) this.#keep(link);
-    for (const link of this.#links.values()) link.leave();
+  /** Ends no more sessions of absent adapters, so that they can resume with the next process. */
+  beginShutdown(): void {
+    this.#shuttingDown = true;
+    for (const session of this.#expiryTimers.keys()) this.#cancelExpiry(session);
+    for (const session of this.#sessions.values()) session.beginShutdown();
   }
 
-  #found(nodeId: string): AdapterConnection | undefined {
-    return this.#links.get(nodeId) ?? this.#stored.get(nodeId);
+  #find(nodeId: string): AdapterSession | undefined {
+    return this.#sessions.get(nodeId) ?? this.#stored.get(nodeId);
   }
 
-  /** Closes the connection that a session has, or had. */
-  #replace({ connection, identity }: AdapterConnection): void {
+  #closeReplaced({ connection, identity }: AdapterSession): void {
     connection?.send({
       type: "error",
       request_id: null,
       code: "replaced",
-      message: `Another connection has registered as "${identity.nodeId}". Give each adapter its ` +
-        "own node_id.",
+      message: `Another connection registered as "${identity.nodeId}". Give each adapter its own ` +
+        "node_id.",
       recoverable: false,
     });
     connection?.close(closeCodes.replaced, "replaced");
   }
 
-  #connected(
-    link: AdapterConnection,
+  #announce(
+    session: AdapterSession,
     connection: Connection,
     { resumed }: { readonly resumed: boolean },
   ): void {
-    const { nodeId, platform, capabilities } = link.identity;
-    connection.onClose((reason) => this.#detach(link, connection, reason));
-    log.info("Adapter {node} ({platform}) is {how}", {
+    const { nodeId, platform, capabilities } = session.identity;
+    connection.onClose((reason) => this.#detach(session, connection, reason));
+    log.info("Adapter {node} ({platform}) {action}", {
       node: nodeId,
       platform,
-      how: resumed ? "back" : "connected",
+      action: resumed ? "resumed" : "connected",
     });
     this.#options.events.emit("adapter:connected", {
       node_id: nodeId,
@@ -186,33 +179,38 @@ export class AdapterRegistry implements ReplyTransport {
     });
   }
 
-  #detach(link: AdapterConnection, connection: Connection, reason: string): void {
-    const { nodeId, platform } = link.identity;
-    const current = link.connection === connection;
-    if (current) link.detach();
-    if (this.#links.get(nodeId) === link && current) {
-      if (!link.resumable) this.#end(link);
-      else if (!this.#closed) this.#expireLater(link);
+  #detach(session: AdapterSession, connection: Connection, reason: string): void {
+    const { nodeId, platform } = session.identity;
+    const current = session.connection === connection;
+    if (current) session.detach();
+    if (this.#sessions.get(nodeId) === session && current) {
+      if (!session.resumable) this.#end(session);
+      else if (!this.#shuttingDown) this.#startExpiry(session);
     }
-    log.info("Adapter {node} ({platform}) is gone: {reason}", { node: nodeId, platform, reason });
+    log.info("Adapter {node} ({platform}) disconnected: {reason}", {
+      node: nodeId,
+      platform,
+      reason,
+    });
     this.#options.events.emit("adapter:disconnected", { node_id: nodeId, platform, reason });
   }
 
-  #expireLater(link: AdapterConnection): void {
-    this.#expiry.set(link, setTimeout(() => this.#end(link), this.#options.resumeMs));
+  #startExpiry(session: AdapterSession): void {
+    const timer = setTimeout(() => this.#end(session), this.#options.resumeMs);
+    this.#expiryTimers.set(session, timer);
   }
 
-  #keep(link: AdapterConnection): void {
-    clearTimeout(this.#expiry.get(link));
-    this.#expiry.delete(link);
+  #cancelExpiry(session: AdapterSession): void {
+    clearTimeout(this.#expiryTimers.get(session));
+    this.#expiryTimers.delete(session);
   }
 
-  #end(link: AdapterConnection): void {
-    const { nodeId } = link.identity;
-    this.#keep(link);
-    for (const links of [this.#links, this.#stored]) {
-      if (links.get(nodeId) === link) links.delete(nodeId);
+  #end(session: AdapterSession): void {
+    const { nodeId } = session.identity;
+    this.#cancelExpiry(session);
+    for (const sessions of [this.#sessions, this.#stored]) {
+      if (sessions.get(nodeId) === session) sessions.delete(nodeId);
     }
-    link.end();
+    session.end();
   }
 }

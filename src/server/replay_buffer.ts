@@ -1,16 +1,24 @@
-/** The frames that an adapter may still ask for again, the newest of its session. Used by its link. */
+/** The newest frames of an adapter's session, which the adapter can request again when it resumes. */
 
-/** How much is kept. */
+/** Limits and start of a {@linkcode ReplayBuffer}. */
 export interface ReplayBufferOptions {
-  /** Frames. Default: 2000. */
+  /** Default: 2000. */
   readonly maxFrames?: number;
-  /** Characters. Default: 8,388,608. */
+  /** Default: 8,388,608. */
   readonly maxChars?: number;
-  /** The number after which it begins. Default: 0. */
+  /** The number of the frame before the first one. Default: 0. */
   readonly before?: number;
 }
 
-/** Frames, as the texts that go over the wire, in the order of their numbers, which rise by one. */
+/** The frames after which nothing about a request follows. */
+const terminalTypes: ReadonlySet<string> = new Set([
+  "response_end",
+  "cancelled",
+  "error",
+  "proactive_message",
+]);
+
+/** Frames as wire text, numbered without gaps. */
 export class ReplayBuffer {
   readonly #maxFrames: number;
   readonly #maxChars: number;
@@ -25,12 +33,12 @@ export class ReplayBuffer {
     this.#before = before;
   }
 
-  /** The number of the newest frame that is not kept (any more); 0 where all are. */
+  /** The number of the newest frame that is no longer kept; 0 if all are kept. */
   get before(): number {
     return this.#before;
   }
 
-  /** Keeps the next frame; the oldest make room. */
+  /** Adds the next frame and drops the oldest ones that exceed the limits. */
   push(frame: string): void {
     this.#frames.push(frame);
     this.#chars += frame.length;
@@ -43,14 +51,26 @@ export class ReplayBuffer {
     this.#drop(drop);
   }
 
-  /** Forgets what has arrived. */
+  /** Drops all frames up to number `seq`. */
   acknowledge(seq: number): void {
     this.#drop(Math.min(seq - this.#before, this.#frames.length));
   }
 
-  /** The frames after number `seq`; undefined where some of them are not kept any more. */
+  /** Returns the frames after number `seq`, or undefined if some of them are no longer kept. */
   after(seq: number): readonly string[] | undefined {
     return seq < this.#before ? undefined : this.#frames.slice(seq - this.#before);
+  }
+
+  /** Returns the requests whose terminal frame is kept, with the number of that frame. */
+  endedRequests(): Map<string, number> {
+    const ended = new Map<string, number>();
+    this.#frames.forEach((text, index) => {
+      const { type, request_id: requestId } = JSON.parse(text);
+      if (terminalTypes.has(type)) ended.set(requestId, this.#before + index + 1);
+      // The reply is being sent again, or a new request uses its id.
+      else ended.delete(requestId);
+    });
+    return ended;
   }
 
   #drop(count: number): void {

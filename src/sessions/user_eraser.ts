@@ -1,34 +1,28 @@
-/**
- * Deletes all that is kept of a user: what runs is cancelled first, then the store and the files are
- * cleared. Called by the admin interface.
- */
+/** Deletes everything stored about a user, after cancelling the user's requests. */
 
 import type { RequestKey } from "../domain/request.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "../store/forget_store.ts";
 import { pause } from "../lib/wait.ts";
 
-/** How long running requests may take to end once they are cancelled, milliseconds. */
-const cancelMs = 10_000;
-const lookAgainMs = 20;
+const pollMs = 20;
 
-/** What a {@linkcode UserEraser} is given. */
+/** Options of {@linkcode UserEraser}. */
 export interface UserEraserOptions {
   readonly store: ForgetStore;
-  /** Missing where no gateway runs: what waits in the store is deleted with the rest then. */
+  /** Missing if no gateway runs; then unfinished requests are deleted with the rest. */
   readonly router?: { readonly cancel: (request: RequestKey) => boolean };
-  /**
-   * Drops what is kept in memory to be sent again to a platform's adapters, and may have been written
-   * since. Missing where no gateway runs.
-   */
+  /** Clears the replay buffers of a platform's adapters. Missing if no gateway runs. */
   readonly forgetFrames?: (platform: string) => Promise<void>;
-  /** What is kept elsewhere; each gives the count of what it deleted. */
+  /** Delete what other places hold, by the name it is counted under; each returns that count. */
   readonly elsewhere: Readonly<Record<string, (user: PlatformUser) => Promise<number>>>;
+  /** How long cancelled requests may take to end, milliseconds. Default: 10,000. */
+  readonly cancelMs?: number;
 }
 
 /** How many things of each kind were deleted. */
 export type Erased = ForgottenRows & Readonly<Record<string, number>>;
 
-/** What became of the wish: it waits for requests that do not end, or it is done. */
+/** The result: everything was deleted, or requests of the user did not end in time. */
 export type Erasure =
   | { readonly type: "busy"; readonly requests: number }
   | { readonly type: "erased"; readonly counts: Erased };
@@ -40,11 +34,11 @@ export class UserEraser {
     this.#options = options;
   }
 
-  /** Cancels the user's requests and deletes all; what is already deleted counts nothing. */
+  /** Cancels the user's requests and deletes everything; a repeated call deletes and counts nothing. */
   async erase(user: PlatformUser): Promise<Erasure> {
-    const { store, router, forgetFrames, elsewhere } = this.#options;
+    const { store, router, forgetFrames, elsewhere, cancelMs = 10_000 } = this.#options;
     const never = new AbortController().signal;
-    for (let waitedMs = 0;; waitedMs += lookAgainMs) {
+    for (let waitedMs = 0;; waitedMs += pollMs) {
       const rows = await store.forget(user, { unfinishedToo: !router });
       if (rows) {
         const counts: Record<string, number> = {};
@@ -56,7 +50,7 @@ export class UserEraser {
       const unfinished = await store.unfinished(user);
       if (waitedMs >= cancelMs) return { type: "busy", requests: unfinished.length };
       for (const request of unfinished) router?.cancel(request);
-      await pause(lookAgainMs, never);
+      await pause(pollMs, never);
     }
   }
 }

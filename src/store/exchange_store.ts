@@ -1,52 +1,49 @@
-/**
- * The part of the store that keeps what was said until the memory has learned from it: an outbox,
- * filled in the transaction that finishes a request. Worked off by `memory/worker.ts`.
- */
+/** The memory's outbox: stores exchanges until the memory has learned from them. */
 
 import type { ChannelType } from "../domain/message.ts";
 
-/** What a user said and what was answered. */
+/** What a user said and the reply. */
 export interface Exchange {
-  /** The request, over all adapters: `nodeId/requestId`. */
+  /** Unique over all nodes: `nodeId/requestId`. */
   readonly key: string;
-  /** Whose words they are: `platform:userId`. */
+  /** The user: `platform:userId`. */
   readonly userKey: string;
   readonly userName?: string;
   readonly channelKey: string;
   readonly channelType?: ChannelType;
   readonly question: string;
   readonly answer: string;
-  /** When it was answered, milliseconds since the epoch. */
+  /** When the reply was sent. */
   readonly at: number;
 }
 
-/** An exchange that waits. */
-export interface WaitingExchange extends Exchange {
-  /** The request's number. */
+/** An exchange in the outbox. */
+export interface PendingExchange extends Exchange {
+  /** The request's sequence number. */
   readonly seq: number;
-  /** Times it was tried before. */
+  /** Earlier attempts to process it. */
   readonly attempts: number;
 }
 
-/** The memory's outbox. Every method is one transaction, durable when its promise resolves. */
+/** Stores pending exchanges. `RequestStore.finish` adds them. */
 export interface ExchangeStore {
   /**
-   * The oldest of each user: what was said later must be learned later, however often that fails. Those
-   * that were tried least first, the oldest of them first. None of the users `without`.
+   * Returns each user's oldest exchange, because a user's exchanges are processed in order even if one
+   * fails. Sorted by attempts, then by sequence number. Leaves out the users in `without`.
    */
-  waiting(
+  pending(
     options: { readonly limit: number; readonly without?: readonly string[] },
-  ): Promise<readonly WaitingExchange[]>;
+  ): Promise<readonly PendingExchange[]>;
 
-  /** Counts a try, before it is made; false where the exchange is gone. */
-  begin(seq: number): Promise<boolean>;
+  /** Counts an attempt, before it is made. Returns false if the exchange does not exist. */
+  recordAttempt(seq: number): Promise<boolean>;
 
-  /** Drops an exchange: it is remembered, or given up. */
-  done(seq: number): Promise<void>;
+  /** Deletes an exchange that was processed or given up. */
+  remove(seq: number): Promise<void>;
 
-  /** Drops the oldest past `keep`; gives their count. */
+  /** Deletes all but the newest `keep` exchanges. Returns how many. */
   trim(options: { readonly keep: number }): Promise<number>;
 
-  /** How many wait. */
+  /** Returns the number of exchanges. */
   count(): Promise<number>;
 }

@@ -1,4 +1,4 @@
-/** The part of the store that deletes all that is kept of a user. Used by the user eraser. */
+/** Deletes all data about a user. */
 
 import type { RequestKey } from "../domain/request.ts";
 
@@ -8,7 +8,7 @@ export interface PlatformUser {
   readonly userId: string;
 }
 
-/** How many rows of each kind were deleted. */
+/** Number of deleted rows of each kind. */
 export interface ForgottenRows {
   readonly requests: number;
   readonly history: number;
@@ -16,28 +16,30 @@ export interface ForgottenRows {
   readonly summaries: number;
   readonly memories: number;
   readonly reminders: number;
-  /** Rows of what models were used for. */
   readonly usage: number;
-  /** What was said and waited to be learned from. */
+  /** Exchanges that the memory had not learned from yet. */
   readonly exchanges: number;
 }
 
-/** Deletion. Every method but `scrub` is one transaction, durable when its promise resolves. */
+/** Deletes users. */
 export interface ForgetStore {
-  /** The requests of a user that wait or run. */
+  /** Returns a user's unfinished requests, by sequence number. */
   unfinished(user: PlatformUser): Promise<readonly RequestKey[]>;
 
   /**
-   * Deletes all of a user's, the summaries of conversations that the user had a part in, and the
-   * frames that are kept for adapters of the platform, whose sessions go on after them.
-   * Undefined, and nothing is deleted, while requests of the user wait or run, unless these are to be
-   * deleted, too.
+   * Deletes all data about a user: also the summaries of conversations that the user took part in, and all
+   * stored frames of the platform, because any of them may quote the user. Adapter sessions continue after the deleted
+   * frames. Deletes nothing and returns `undefined` if the user has unfinished requests, unless
+   * `unfinishedToo` is true.
    */
   forget(
     user: PlatformUser,
     options?: { readonly unfinishedToo?: boolean },
   ): Promise<ForgottenRows | undefined>;
 
-  /** Takes what was deleted off the disk, too, as far as the database can; in many small transactions. */
+  /**
+   * Erases deleted data from the disk as far as the database can. Runs in many small transactions, so that
+   * other writes do not wait.
+   */
   scrub(): Promise<void>;
 }

@@ -1,38 +1,38 @@
-/**
- * The part of the store that keeps adapters' sessions and the frames that they may still ask for, so
- * that a session goes on over a restart. Used by the session keeper.
- */
+/** Stores adapter sessions and the frames they may still ask for, so that a session survives a restart. */
 
-/** An adapter's session. Its frames are numbered from 1 on, without a gap. */
-export interface AdapterSession {
+/** A session of an adapter. Its frames are numbered from 1 without gaps. */
+export interface StoredAdapterSession {
   readonly sessionId: string;
   readonly nodeId: string;
   readonly platform: string;
   readonly capabilities: readonly string[];
-  /** The number of its last frame; 0 before the first. */
+  /** Number of the last frame; 0 if there is none. */
   readonly lastSeq: number;
-  /** Frames up to this number are not kept: they have arrived, or made room. */
+  /** Frames up to this number are not kept: they were acknowledged or exceeded the buffer. */
   readonly before: number;
-  /** The frames up to the last one, in the order of their numbers, as they go over the wire. */
+  /** Frames up to `lastSeq` in order, as sent over the wire. */
   readonly frames: readonly string[];
 }
 
-/** What has happened to sessions since the last time. */
+/** Changes since the last save. */
 export interface SessionChanges {
-  /** Each with the frames that are new since then, or that were not kept when they were. */
-  readonly sessions: readonly AdapterSession[];
-  /** The ids of those that are over. */
+  /** Changed sessions, each with the frames added since, or not yet saved. */
+  readonly sessions: readonly StoredAdapterSession[];
+  /** Ids of ended sessions. They are deleted before `sessions` are saved. */
   readonly ended: readonly string[];
 }
 
-/** Sessions of adapters. Every method is one transaction, durable when its promise resolves. */
+/** Stores adapter sessions. */
 export interface FrameStore {
   /**
-   * Keeps what is new and drops what need not be kept any more. An adapter has one session: a new one
-   * takes the place of the one before. What was dropped stays dropped: `before` never falls.
+   * Saves changes: adds the frames, and deletes frames up to `before`, which never decreases. A frame that is
+   * saved again is kept once. A node has one session; saving a new one deletes the one before.
    */
   save(changes: SessionChanges): Promise<void>;
 
-  /** All sessions, each with all frames after `before`; one that misses any of these is left out. */
-  sessions(): Promise<readonly AdapterSession[]>;
+  /**
+   * Returns sessions by id, each with all frames after `before`. Leaves out a session if any of these is
+   * missing.
+   */
+  sessions(): Promise<readonly StoredAdapterSession[]>;
 }

@@ -1,35 +1,36 @@
-/**
- * The part of the store that reads history: what was said in a conversation. It is written when a
- * request is finished, in the same transaction. Used by the context builder and by tools.
- */
+/** Reads history: the lines of past turns. `RequestStore.finish` writes it. */
 
 import type { Conversation } from "../domain/keys.ts";
 
-/** A line of history to be kept. */
+/** A history line to add. */
 export interface NewHistoryEntry {
   readonly role: "user" | "assistant";
   readonly content: string;
   readonly userId: string;
   readonly userName?: string;
-  /** Whether the text was cut off by an error or a cancel. */
+  /** Whether an error or cancellation cut the text off. */
   readonly partial: boolean;
   readonly at: number;
 }
 
-/** A line of history. */
+/** A history line. Ids rise in the order of addition. */
 export interface HistoryEntry extends NewHistoryEntry {
   readonly id: number;
   readonly sessionId: string;
-  /** What the reader makes of the line, for as long as the store has it at hand. */
+  /** For the reader to cache what it derives from the line. Lives as long as the object. */
   memo?: object;
 }
 
-/** History, for reading. */
+/**
+ * Reads history. Sizes are UTF-8 bytes; cutting a line may leave a replacement character at its end. A
+ * store may replace unpaired surrogates, and NUL if its database does not support it.
+ */
 export interface HistoryStore {
   /**
-   * The newest lines of a conversation's running sessions, the oldest first: those after the line with
-   * id `after` (default: all), at most `limit`, and no more than fit into `maxBytes` of UTF-8 (default: all), where one counts for `lineBytes` at most
-   * (default: all) and is cut off there.
+   * Returns the newest lines of a conversation's running sessions, the oldest first: lines with an id above
+   * `after` (default 0), at most `limit`, and no more than fit in `maxBytes` (default unlimited). A line
+   * longer than `lineBytes` (default unlimited) is cut to that size and counts as such. May return fewer
+   * than `limit` if most of the newest lines belong to ended sessions.
    */
   recent(
     options: {
@@ -41,7 +42,7 @@ export interface HistoryStore {
     },
   ): Promise<readonly HistoryEntry[]>;
 
-  /** As `recent`, but the oldest lines after `after`. */
+  /** Like `recent`, but returns the oldest lines above `after`. */
   oldest(
     options: {
       readonly conversation: Conversation;
@@ -51,8 +52,8 @@ export interface HistoryStore {
     },
   ): Promise<readonly HistoryEntry[]>;
 
-  /** The lines of a session after `after`, the oldest first; a line is cut off at `lineBytes`. */
-  ofSession(
+  /** Returns a session's lines above `after`, the oldest first, each cut to `lineBytes`. */
+  forSession(
     options: {
       readonly sessionId: string;
       readonly after: number;
@@ -61,12 +62,19 @@ export interface HistoryStore {
     },
   ): Promise<readonly HistoryEntry[]>;
 
-  /** Lines of a channel's whole history (ended sessions too) that match all words, newest first. */
+  /**
+   * Returns a channel's lines that contain all words of the query, the newest first. Searches threads and
+   * ended sessions too, ignoring case. Words are runs of letters, digits and underscores; all other characters separate
+   * them and have no meaning. A query without words matches nothing. Long lines are cut.
+   */
   search(
     options: { readonly channelKey: string; readonly query: string; readonly limit: number },
   ): Promise<readonly HistoryEntry[]>;
 
-  /** A page of a channel's whole history: lines older than the one with id `before`, newest first. */
+  /**
+   * Returns a page of a channel's history, the newest first: lines with an id below `before`, of all
+   * threads and of ended sessions too. Long lines are cut.
+   */
   page(
     options: { readonly channelKey: string; readonly before?: number; readonly limit: number },
   ): Promise<readonly HistoryEntry[]>;

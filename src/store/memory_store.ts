@@ -1,36 +1,37 @@
 /**
- * The part of the store that keeps what is remembered of users: what they asked for, and what was
- * learned from their turns. Used by the tools `remember` and `recall` and by the embedded memory.
+ * Stores memories of users and their embeddings, and defines where a memory may be shown: what was said in
+ * private is not repeated elsewhere.
  */
 
-/** A fact to be kept. */
+import type { ChannelType } from "../domain/message.ts";
+
+/** A memory to add. */
 export interface NewMemory {
-  /** Whose fact it is: `platform:userId`. */
+  /** The user it is about: `platform:userId`. */
   readonly userKey: string;
   readonly text: string;
-  /** Whether it was said where nobody else listens, and must not be told elsewhere. */
+  /** Whether it was said in private and must not be shown elsewhere. */
   readonly private: boolean;
   /** The channel in which it was said. */
   readonly channelKey: string;
-  /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** Who kept it: a tool that was asked to (the default), or the gateway after a turn. */
+  /** Added by a tool at the user's request (default), or learned from a turn. */
   readonly source?: "tool" | "turn";
-  /** A fact (the default), or what was said as it was said. */
+  /** A fact (default), or a whole exchange word for word. */
   readonly kind?: "fact" | "exchange";
 }
 
-/** A fact that is kept. */
+/** A stored memory. Ids rise in the order of addition. */
 export interface Memory extends Required<NewMemory> {
   readonly id: number;
 }
 
-/** Which of a user's facts may be seen. */
+/** Selects the memories of a user that may be seen: public ones, and some private ones. */
 export interface MemoryView {
   readonly userKey: string;
-  /** Whether private facts may be seen, wherever they were said. */
+  /** Whether all private memories may be seen. */
   readonly includePrivate: boolean;
-  /** Private facts that were said in this very channel may be seen in any case. */
+  /** Private memories from this channel may be seen in any case. */
   readonly channelKey?: string;
 }
 
@@ -40,40 +41,103 @@ export interface ExtractedFacts {
   readonly seq: number;
   readonly userKey: string;
   readonly add: readonly NewMemory[];
-  /** Facts that no longer hold; those that the user asked for stay all the same. */
+  /** Ids of memories that are no longer true. Those that a tool added are kept. */
   readonly drop: readonly number[];
 }
 
-/** Facts of users. Every method is one transaction, durable when its promise resolves. */
+/** Stores memories. All methods see and change only the memories of the given user. */
 export interface MemoryStore {
   /**
-   * Keeps a fact, and drops the user's oldest ones of that source past `cap`. A fact that is known
-   * is not kept twice; told where others listen, it is no longer private.
+   * Adds a memory, and deletes the user's oldest ones of the same source beyond `cap`. If the user has one
+   * with the same text, returns that instead: it keeps its id and time, becomes public if the new one is,
+   * and gets the source `tool` if the new one has it.
    */
   add(
-    fact: NewMemory,
+    memory: NewMemory,
     options: { readonly cap: number },
   ): Promise<{ readonly memory: Memory; readonly created: boolean }>;
 
-  /** Facts that hold any word of the query, the best match first, newer ones before older ones. */
+  /**
+   * Returns memories that contain any word of the query, the best match first: rare words and short texts
+   * weigh more, old memories less. Case, accents and English endings are ignored; nothing in a query is
+   * syntax.
+   */
   search(
     options: MemoryView & { readonly query: string; readonly limit: number },
   ): Promise<readonly Memory[]>;
 
-  /** The newest facts, newest first; of one kind only, if asked for. */
+  /** Returns the newest memories, the newest first, optionally of one kind. */
   recent(
     options: MemoryView & { readonly limit: number; readonly kind?: Memory["kind"] },
   ): Promise<readonly Memory[]>;
 
-  /** Drops a fact of a user; false where there is none of this id. */
+  /** Deletes a memory. Returns false if the user has none with this id. */
   remove(options: { readonly userKey: string; readonly id: number }): Promise<boolean>;
 
-  /** Drops all facts of a user, and what waits in the outbox to become some; gives their count. */
+  /** Deletes a user's memories and pending exchanges. Returns the number of memories. */
   removeAll(userKey: string): Promise<number>;
 
   /**
-   * Keeps what an exchange taught, as `add` does, and drops it from the outbox. False, and nothing
-   * done, where it is no longer there: it was learned from before, or is to be forgotten.
+   * Removes an exchange from the outbox and applies what was learned from it, adding as `add` does. Writes
+   * nothing and returns false if the exchange is not in the outbox: it was processed or forgotten.
    */
-  learn(lesson: ExtractedFacts, options: { readonly cap: number }): Promise<boolean>;
+  learn(extracted: ExtractedFacts, options: { readonly cap: number }): Promise<boolean>;
+}
+
+/** Stores embeddings of memories, one for each memory, for search by meaning. */
+export interface VectorStore {
+  /**
+   * Returns the memories whose vectors from this model are most similar to `vector`, the most similar first;
+   * old ones rank lower. Similarity is the cosine, and must be positive. The search may be approximate.
+   */
+  nearest(
+    options: MemoryView & {
+      readonly model: string;
+      readonly vector: Float32Array;
+      readonly limit: number;
+    },
+  ): Promise<readonly Memory[]>;
+
+  /**
+   * Returns memories of all users without a vector from this model, the newest first. Called after every
+   * exchange, so except for the first call with a model its cost must not depend on how many memories have
+   * a vector.
+   */
+  missing(
+    options: { readonly model: string; readonly limit: number },
+  ): Promise<readonly Pick<Memory, "id" | "text">[]>;
+
+  /** Saves vectors, replacing older ones. Ignores memories that no longer exist. */
+  save(
+    model: string,
+    vectors: readonly { readonly id: number; readonly vector: Float32Array }[],
+  ): Promise<void>;
+
+  /** Records that the model refuses to embed a memory: it has no vector and is no longer missing. */
+  skip(model: string, id: number): Promise<void>;
+}
+
+/** Where something is said. */
+export interface MemoryContext {
+  readonly channelKey: string;
+  /** Unset if the adapter did not say. */
+  readonly channelType?: ChannelType;
+}
+
+/** Whether what is said there is private. A channel of unknown type may be a direct message. */
+export function isPrivate({ channelType }: MemoryContext): boolean {
+  return channelType === "dm" || channelType === undefined;
+}
+
+/**
+ * Returns what may be seen there: everything in a direct message; public memories and those from the same
+ * channel in a channel of unknown type; public memories everywhere else.
+ */
+export function viewFrom(
+  { channelKey, channelType }: MemoryContext,
+): Pick<MemoryView, "includePrivate" | "channelKey"> {
+  return {
+    includePrivate: channelType === "dm",
+    channelKey: channelType === undefined ? channelKey : undefined,
+  };
 }

@@ -1,35 +1,43 @@
-/** The part of the store that keeps reminders until they are due. Used by the scheduler. */
+/** Stores reminders until they are due. */
 
 import type { Channel, User } from "../domain/message.ts";
 
-/** What a user wants to be reminded of, when and where. */
+/** A reminder that a user asked for. */
 export interface Reminder {
   readonly id: string;
-  /** Whose it is, over all platforms. */
+  /** The user: `platform:userId`. */
   readonly userKey: string;
-  /** The adapter that carried the wish, and will carry the reminder. */
+  /** The node that the request came from, and that gets the reminder. */
   readonly nodeId: string;
   readonly platform: string;
   readonly user: User;
   readonly channel: Channel;
   readonly text: string;
-  /** When the user wants it, also where it was put off; milliseconds since the epoch. */
+  /** When the user wants it. Postponing does not change it. */
   readonly dueAt: number;
   readonly createdAt: number;
 }
 
-/** Reminders. Every method is one transaction. */
+/** Stores reminders. */
 export interface ReminderStore {
-  /** Keeps a reminder; false where its user has `cap` of them already. One with a known id is kept. */
+  /**
+   * Adds a reminder. Returns false if its user already has `cap` of them. One with a known id changes
+   * nothing.
+   */
   add(reminder: Reminder, options: { readonly cap: number }): Promise<boolean>;
-  /** Those that are due and not put off any longer, the earliest first. */
+
+  /** Returns reminders whose time, or postponed time, has come; the earliest first. */
   due(options: { readonly now: number; readonly limit: number }): Promise<readonly Reminder[]>;
-  /** When the next one is due, or put off to; undefined where there is none. */
+
+  /** Returns when the next reminder is due or postponed to; `undefined` if there is none. */
   nextDueAt(): Promise<number | undefined>;
-  /** Those of a user, the earliest first. */
-  ofUser(userKey: string): Promise<readonly Reminder[]>;
-  /** Puts one off: it is taken up again then. */
+
+  /** Returns a user's reminders by `dueAt`. */
+  forUser(userKey: string): Promise<readonly Reminder[]>;
+
+  /** Postpones a reminder, so that it is due at `to`. */
   postpone(id: string, options: { readonly to: number }): Promise<void>;
-  /** Drops one, of this user where one is named; false where there was none. */
+
+  /** Deletes a reminder, only if it belongs to `userKey` when given. Returns false if there is none. */
   remove(id: string, options?: { readonly userKey?: string }): Promise<boolean>;
 }

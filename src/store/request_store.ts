@@ -1,8 +1,6 @@
-/**
- * The part of the store that keeps requests: from the acceptance of a message to the delivery of its
- * reply. Used by the intake, the processor and the delivery of replies.
- */
+/** Stores requests, from the acceptance of a message to the delivery of its reply. */
 
+import type { Conversation } from "../domain/keys.ts";
 import type { Dialect, UserMessage } from "../domain/message.ts";
 import type {
   AbsorbedRequest,
@@ -15,55 +13,55 @@ import type {
 } from "../domain/request.ts";
 import type { MessageOrigin, ToolCall, ToolResult } from "../domain/tool_call.ts";
 import type { Exchange } from "./exchange_store.ts";
-import type { Conversation } from "../domain/keys.ts";
 import type { NewHistoryEntry } from "./history_store.ts";
 import type { UsageEntry } from "./usage_store.ts";
 
-/** A text of JSON and its length in UTF-8. */
+/** JSON text and its length in UTF-8. */
 export interface SerializedJson {
   readonly text: string;
   readonly bytes: number;
 }
 
-/** A message to be accepted. */
+/** A message to accept. */
 export interface NewRequest {
   readonly nodeId: string;
   readonly platform: string;
   readonly channelKey: string;
-  /** Tells two messages with one request id apart: a digest of what counts as content. */
+  /** Hash of the content. Tells a resent message from another one with the same request id. */
   readonly digest: string;
   readonly message: UserMessage;
-  /** The same as it is kept, and its bytes: made once, since both the limits and the store want it. */
+  /** `message` as JSON. Serialized once, by the caller, who needs its size for the limits. */
   readonly serialized: SerializedJson;
-  /** Whether there is room for another one; a known message is answered either way. */
+  /** Whether a new message may be accepted. A known message gets its answer either way. */
   readonly hasCapacity: boolean;
-  /** Claims it with the same commit, where its turn is to begin at once. */
+  /** If set, the request is claimed in the same transaction. */
   readonly claim?: NewClaim;
   readonly now: number;
 }
 
 /** Who claims a request, and when. */
 export interface NewClaim {
+  /** Identifies the claiming process. */
   readonly owner: string;
   readonly now: number;
-  /** The user's session in the conversation counts as used, unless it was idle since before. */
+  /** The claim touches the user's session, unless that has been idle since before this time. */
   readonly idleBefore: number;
 }
 
-/** What became of a message that was to be accepted. */
+/** Result of {@linkcode RequestStore.accept}. */
 export type Acceptance =
   | { readonly type: "accepted"; readonly request: QueuedRequest }
   | { readonly type: "duplicate"; readonly seq: RequestSeq; readonly state: RequestState }
   | { readonly type: "conflict" }
   | { readonly type: "full" };
 
-/** A request that was cancelled while it waited. */
+/** A request that was cancelled while queued. */
 export interface CancelledRequest {
   readonly platform: string;
   readonly message: UserMessage;
 }
 
-/** A finished request whose adapter has not got all of its reply. */
+/** A finished request whose reply its adapter may not have received completely. */
 export interface UndeliveredReply {
   readonly seq: RequestSeq;
   readonly nodeId: string;
@@ -72,33 +70,41 @@ export interface UndeliveredReply {
   readonly outcome: Outcome;
 }
 
-/** Requests. Every method is one transaction, durable when its promise resolves. */
+/**
+ * Stores requests. A request is `queued`, `running` or `done`; `done` is final.
+ *
+ * A claim is valid while its request is running under the claim's fence and no later claim was made in the
+ * same channel. Fences rise with every claim in a channel, over restarts too. Methods that take a claim
+ * check it in the transaction that writes; if it is not valid, they write nothing.
+ */
 export interface RequestStore {
   /**
-   * Keeps a message, or says that it is known, that its id is taken by another content, or that
-   * there is no room for it.
+   * Accepts a message as a queued request. Its sequence number is higher than any before it, including
+   * those of purged requests. If (`nodeId`, `requestId`) is known, returns `duplicate` for the same digest
+   * and `conflict` for another one; otherwise returns `full` if `hasCapacity` is false.
    */
   accept(request: NewRequest): Promise<Acceptance>;
 
-  /** All requests without an outcome, the running ones first, then in order of acceptance. */
+  /** Lists requests without an outcome: running ones first, then by sequence number. */
   unfinished(): Promise<readonly QueuedRequest[]>;
 
   /**
-   * Takes a request to work on it; undefined when it has an outcome. Raises the channel's fence, so
-   * that whoever held the channel before can no longer write.
+   * Claims a request, even if it is running under another claim: it becomes running, `attempt` rises by
+   * one, and the channel gets a new fence. Returns `undefined` if the request is done or unknown.
    */
-  claim(
-    seq: RequestSeq,
-    claim: NewClaim,
-  ): Promise<ClaimedRequest | undefined>;
+  claim(seq: RequestSeq, claim: NewClaim): Promise<ClaimedRequest | undefined>;
 
-  /** Puts a claimed request back at its place, as if it had not been tried. */
+  /**
+   * Returns a claimed request to the queue, in its old position. The attempt does not count, but the
+   * journal is kept. Does nothing if the claim is not valid.
+   */
   release(claim: Claim): Promise<void>;
 
   /**
-   * Makes waiting requests a part of a claimed one: each ends as merged into it, and its message is
-   * kept with the claim. Gives those that still waited and were never claimed (what was done for one
-   * that was is its own); undefined when the claim is no longer held.
+   * Merges queued requests into a claimed one. Each ends as cancelled with `mergedInto`, and its message is
+   * kept with the claimed request until that is done. Requests that are not queued or were ever claimed are
+   * skipped: their tools may have run. Returns the merged ones by sequence number, or `undefined` if the
+   * claim is not valid.
    */
   absorb(
     claim: Claim,
@@ -106,8 +112,8 @@ export interface RequestStore {
   ): Promise<readonly AbsorbedRequest[] | undefined>;
 
   /**
-   * Journals a round before its tools run, and keeps what was used up to it, in one transaction. False
-   * when the claim is no longer held: nothing was written then.
+   * Records a round in the journal before its tools run, and the usage so far. Returns false if the claim
+   * is not valid. Rejects if the round `index` is already recorded.
    */
   recordRound(
     claim: Claim,
@@ -120,16 +126,19 @@ export interface RequestStore {
     },
   ): Promise<boolean>;
 
-  /** Journals the result of one call. False when the claim is no longer held. */
+  /**
+   * Records the result of one call in the journal. If it has a result, that is kept. Returns false if the
+   * claim is not valid.
+   */
   recordResult(
     claim: Claim,
     result: { readonly round: number; readonly position: number; readonly result: ToolResult },
   ): Promise<boolean>;
 
   /**
-   * Gives a claimed request its outcome, its history to the session, keeps what it took, and puts what
-   * was said into the memory's outbox, in one transaction. False when it has one already or the claim
-   * is no longer held: nothing was written then.
+   * Finishes a request. One transaction stores the outcome, the usage, the exchange and, if `sessionId` is
+   * set, the history lines in their order; it touches the session and deletes the message, the journal and
+   * absorbed messages. Returns false if the claim is not valid.
    */
   finish(
     claim: Claim,
@@ -140,35 +149,38 @@ export interface RequestStore {
       readonly conversation: Conversation;
       readonly history: readonly NewHistoryEntry[];
       readonly usage?: readonly UsageEntry[];
-      /** What the memory is to learn from. */
+      /** For the memory to learn from. */
       readonly exchange?: Exchange;
     },
   ): Promise<boolean>;
 
   /**
-   * Ends a request that waits, and gives it back; undefined when it is running or done. One whose
-   * claim has passed, or is held by another than `owner`, waits: only one gateway runs, and whoever
-   * claimed it is dead.
+   * Cancels a queued request. A running one counts as queued if its claim is not valid or belongs to an
+   * owner other than `owner`: only one gateway runs, so that owner is dead. Returns `undefined` if the
+   * request is running, done or unknown.
    */
   cancelQueued(
     options: { readonly seq: RequestSeq; readonly owner: string; readonly now: number },
   ): Promise<CancelledRequest | undefined>;
 
   /**
-   * Finished requests of an adapter that it has not been sent whole, the oldest first: at most
-   * `limit` (default 100) of those after number `after` (default 0).
+   * Lists a node's finished requests that are not marked as delivered, by sequence number: at most `limit`
+   * (default 100) after `after` (default 0).
    */
   undelivered(
     nodeId: string,
     page?: { readonly after?: RequestSeq; readonly limit?: number },
   ): Promise<readonly UndeliveredReply[]>;
 
-  /** The reply to a finished request, whether delivered or not. */
+  /** Returns a finished request, delivered or not; `undefined` if it is unfinished or unknown. */
   reply(seq: RequestSeq): Promise<UndeliveredReply | undefined>;
 
-  /** Notes that the adapter was sent the whole reply. */
+  /** Marks a reply as delivered. Idempotent. */
   markDelivered(options: { readonly seq: RequestSeq; readonly now: number }): Promise<void>;
 
-  /** Drops up to `limit` finished requests from before `before`; gives their count. */
+  /**
+   * Deletes up to `limit` requests that finished before `before`, delivered or not, and returns how many.
+   * Their history stays.
+   */
   purge(options: { readonly before: number; readonly limit: number }): Promise<number>;
 }

@@ -1,8 +1,8 @@
-/** The part of the store that keeps sessions. Used by the session registry. */
+/** Stores sessions. */
 
 import type { Conversation } from "../domain/keys.ts";
 
-/** A user's conversation in a channel (and thread). */
+/** A user's session in a conversation. */
 export interface Session {
   readonly id: string;
   readonly nodeId: string;
@@ -15,17 +15,17 @@ export interface Session {
   readonly activeAt: number;
 }
 
-/** A session as those see it who look back. */
+/** A session, running or ended, as listed for operators. */
 export interface SessionRecord extends Session {
-  /** Missing while it runs. */
+  /** Unset while it runs. */
   readonly endedAt?: number;
-  /** Lines of history that it has. */
+  /** Number of history lines. */
   readonly lines: number;
-  /** What was said in it, once it is over and summed up. */
+  /** Set once the session has ended and been summarized. */
   readonly summary?: string;
 }
 
-/** Which sessions are looked for; what is missing does not matter. */
+/** Filters for {@linkcode SessionStore.list}. */
 export interface SessionQuery {
   readonly platform?: string;
   readonly userId?: string;
@@ -33,12 +33,13 @@ export interface SessionQuery {
   readonly limit: number;
 }
 
-/** Sessions. Every method is one transaction, durable when its promise resolves. */
+/** Stores sessions. A user has at most one running session in a conversation. */
 export interface SessionStore {
   /**
-   * The running session of a user in a conversation, in use at the time `now`; a new one (with `id`)
-   * where there is none or the last one was idle since before `idleBefore`; that one is ended and given
-   * back. A session that a claim has found in use at that time costs no commit.
+   * Returns the user's running session in the conversation and sets its `activeAt` to `now`, or later if it
+   * is later already. Starts a new one with `id` if there is none, or if it was last active before
+   * `idleBefore`: then that one ends and is returned as `ended`. If `activeAt` is already `now` or later,
+   * the call writes nothing.
    */
   open(options: {
     readonly id: string;
@@ -55,31 +56,31 @@ export interface SessionStore {
     readonly ended?: Session;
   }>;
 
-  /** Ends up to `limit` sessions that were idle since before `idleBefore`; gives them back. */
+  /** Ends and returns up to `limit` sessions that were last active before `idleBefore`, in any order. */
   endIdle(options: {
     readonly idleBefore: number;
     readonly now: number;
     readonly limit: number;
   }): Promise<readonly Session[]>;
 
-  /** Ends a user's running session in a conversation; undefined where there is none. */
+  /** Ends a user's running session in a conversation. Returns `undefined` if there is none. */
   end(options: {
     readonly conversation: Conversation;
     readonly userId: string;
     readonly now: number;
   }): Promise<Session | undefined>;
 
-  /** Ends a session by its id; undefined where it does not run. */
+  /** Ends a session by id. Returns `undefined` if it is not running. */
   endById(
     options: { readonly id: string; readonly now: number },
   ): Promise<Session | undefined>;
 
-  /** The newest sessions, newest first. */
+  /** Lists sessions, the last started first. */
   list(query: SessionQuery): Promise<readonly SessionRecord[]>;
 
-  /** One session; undefined where there is none. */
+  /** Returns a session by id. */
   get(id: string): Promise<SessionRecord | undefined>;
 
-  /** The adapter that carried the newest session of a channel; undefined where there was none. */
-  nodeOf(channelKey: string): Promise<string | undefined>;
+  /** Returns the node of the channel's last started session, running or ended. */
+  nodeForChannel(channelKey: string): Promise<string | undefined>;
 }

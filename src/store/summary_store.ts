@@ -1,42 +1,43 @@
-/**
- * The part of the store that keeps summaries: one that goes along with a conversation, and one of each
- * session that ended. Written by the summaries, read by the context builder.
- */
+/** Stores summaries: a rolling one for each conversation, and one for each ended session. */
 
 import type { Conversation } from "../domain/keys.ts";
 import type { Session } from "./session_store.ts";
 
-/** What was said in a conversation up to a line of history. */
+/** Summary of a conversation up to a history line. */
 export interface RollingSummary {
   readonly text: string;
-  /** The newest line that it covers. */
+  /** Id of the newest line it covers. */
   readonly coversTo: number;
   readonly updatedAt: number;
 }
 
-/** What was said in a session that is over. */
+/** Summary of an ended session. */
 export interface SessionSummary {
   readonly text: string;
   readonly endedAt: number;
 }
 
-/** Summaries. Every method is one transaction, durable when its promise resolves. */
+/** Stores summaries. */
 export interface SummaryStore {
   /**
-   * The summary of what the running sessions of a conversation have said; undefined where there is
-   * none, or none of the sessions that it is about runs any more.
+   * Returns the rolling summary of a conversation. Returns `undefined` if there is none, or if every
+   * running session started after the newest line it covers.
    */
   rolling(conversation: Conversation): Promise<RollingSummary | undefined>;
 
-  /** The summary of a user's newest ended session in a conversation. */
+  /** Returns the newest non-empty summary of a user's ended sessions in a conversation. */
   lastSession(
     options: { readonly conversation: Conversation; readonly userId: string },
   ): Promise<SessionSummary | undefined>;
 
   /**
-   * Puts a summary in the place of the one that covers up to `from` (0 where there is none). False,
-   * and nothing is written, where that one is not there any more, or not all `lines` that the new one
-   * covers (they were deleted), or the one of ended sessions in its place is still to be summed up.
+   * Replaces the rolling summary that covers up to `from`; with `from` 0, adds the first one. The new one
+   * covers up to the highest of `lines`, the history lines that were summarized. Writes nothing and returns
+   * false if
+   *
+   * - the current summary does not cover up to `from`. With `from` 0, an existing summary is replaced,
+   *   unless an ended session that it covers still has no summary of its own;
+   * - any of `lines` was deleted in the meantime.
    */
   saveRolling(options: {
     readonly conversation: Conversation;
@@ -46,21 +47,22 @@ export interface SummaryStore {
     readonly now: number;
   }): Promise<boolean>;
 
-  /** Ended sessions that have no summary yet, the oldest first. */
-  unsummed(options: { readonly limit: number }): Promise<readonly Session[]>;
+  /** Lists ended sessions without a summary, the first ended first. */
+  unsummarized(options: { readonly limit: number }): Promise<readonly Session[]>;
 
-  /** Whether a session has ended and has no summary yet. */
-  isUnsummed(sessionId: string): Promise<boolean>;
+  /** Whether a session has ended and has no summary. */
+  isUnsummarized(sessionId: string): Promise<boolean>;
 
-  /** The rolling summary in which an ended session had a part. */
-  rollingOf(sessionId: string): Promise<RollingSummary | undefined>;
+  /** Returns the rolling summary of a session's conversation, if it covers lines since its start. */
+  rollingForSession(sessionId: string): Promise<RollingSummary | undefined>;
 
-  /** Gives an empty summary to sessions that ended before `endedBefore` and have none. */
+  /** Saves an empty summary for all sessions without one that ended before `endedBefore`. */
   giveUp(options: { readonly endedBefore: number }): Promise<void>;
 
   /**
-   * Gives an ended session its summary; an empty one where there is nothing to sum up. False where it
-   * has one, or it or any of the `lines` that were summed up is not there any more.
+   * Saves the summary of an ended session; an empty text means that there is nothing to summarize. Writes
+   * nothing and returns false if the session is unknown, running or has a summary, or if any of `lines`,
+   * the history lines that were summarized, was deleted in the meantime.
    */
   saveSession(options: {
     readonly sessionId: string;

@@ -1,29 +1,26 @@
-/**
- * The part of the store that keeps what models were used for: tokens and cost, summed up by user,
- * channel, model, day and purpose. Written with the outcome of a turn; read by budgets and admins.
- */
+/** Stores model usage: tokens and cost by user, channel, model, day and purpose. */
 
-/** What one request to a model took. */
+/** Usage of one model request. */
 export interface UsageEntry {
-  /** Who asked: `platform:userId`. */
+  /** The user: `platform:userId`. */
   readonly userKey: string;
   readonly channelKey: string;
   readonly model: string;
-  /** `reply`, or what else it was for. */
+  /** `reply`, or what else the request was for. */
   readonly purpose: string;
-  /** All of the input, the cached part included. */
+  /** All input tokens, including cached ones. */
   readonly inputTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
   /** Billionths of a dollar. */
   readonly costNanos: number;
-  /** Whether the provider did not say, and the figures are an estimate. */
+  /** Whether the provider reported no usage and the numbers are estimated. */
   readonly estimated: boolean;
-  /** Milliseconds since the epoch; it counts for that day in UTC. */
+  /** Counts for this day in UTC. */
   readonly at: number;
 }
 
-/** Figures of several requests together. */
+/** Sums over requests. */
 export interface UsageSums {
   readonly requests: number;
   readonly inputTokens: number;
@@ -32,43 +29,47 @@ export interface UsageSums {
   readonly costNanos: number;
 }
 
-/** What a row of a view stands for: a user's key, a channel's, a model, a day such as 2026-01-31. */
+/** Sums of a group. */
 export interface UsageRow extends UsageSums {
+  /** User key, channel key, model, purpose, or day such as 2026-01-31. */
   readonly key: string;
-  /** The part of it that is an estimate. */
+  /** The estimated part of the sums. */
   readonly estimated: UsageSums;
 }
 
-/** How usage can be summed up. */
+/** What usage can be grouped by. */
 export const usageGroups = ["user", "channel", "model", "day", "purpose"] as const;
 export type UsageGroup = typeof usageGroups[number];
 
-/** What is spent, or may be. */
+/** What was spent, or may be. */
 export interface Spending {
   /** Input and output. */
   readonly tokens: number;
   readonly costNanos: number;
 }
 
-/** Days in UTC as `YYYY-MM-DD`, both included. Default: from the first, to the last. */
+/** Days in UTC as `YYYY-MM-DD`, both inclusive. Unset: no bound. */
 export interface DayRange {
   readonly from?: string;
   readonly to?: string;
 }
 
-/** Usage. Every method is one transaction. */
+/** Stores usage. Sums are exact. */
 export interface UsageStore {
-  /** Adds what is not part of a turn; `RequestStore.finish` adds what is. */
+  /** Adds usage outside of turns. `RequestStore` adds that of turns. */
   add(entries: readonly UsageEntry[]): Promise<void>;
-  /** What a user has spent on the day of `at`. */
+
+  /** Returns what a user spent on the UTC day of `at`, estimates included. */
   spent(options: { readonly userKey: string; readonly at: number }): Promise<Spending>;
-  /** The sums, one row for each key: days in their order, all else the most expensive first. */
+
+  /** Returns sums by group: days in order, other groups by cost, the most expensive first. */
   sums(options: { readonly by: UsageGroup } & DayRange): Promise<readonly UsageRow[]>;
-  /** The sum of all, under the key `total`. */
+
+  /** Returns the sum of everything, with the key `total`. */
   total(range?: DayRange): Promise<UsageRow>;
 }
 
-/** The day of a time, in UTC. */
+/** Returns the UTC day of a time. */
 export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }

@@ -1,26 +1,26 @@
 /**
- * Work that nobody waits for: one at a time under a name, few at once, put off where it fails. Used by
- * the summaries.
+ * Runs named jobs in the background: one at a time per name, few at once overall, with exponential
+ * back-off for names whose last job failed.
  */
 
+import { backoffMs } from "../lib/backoff.ts";
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 
 const log = logger("summaries");
 
-const firstDelayMs = 10_000;
-const longestDelayMs = 600_000;
-/** How many names that failed are remembered. */
+const retries = { firstMs: 10_000, maxMs: 600_000 };
+/** Most names whose failure is remembered. */
 const maxFailed = 1_000;
 
-/** A piece of work; it ends soon after the signal aborts. */
+/** A job; it must end soon after the signal aborts. */
 export type Job = (signal: AbortSignal) => Promise<void>;
 
-/** What {@linkcode BackgroundJobs} are given. */
+/** Options of {@linkcode BackgroundJobs}. */
 export interface BackgroundJobsOptions {
-  /** How many run at once. Default: 2. */
+  /** How many jobs run at once. Default: 2. */
   readonly parallel?: number;
-  /** A clock that nobody sets. */
+  /** A monotonic clock. */
   readonly now?: () => number;
 }
 
@@ -29,7 +29,7 @@ export class BackgroundJobs implements AsyncDisposable {
   readonly #now: () => number;
   readonly #waiting = new Map<string, Job>();
   readonly #running = new Map<string, Promise<void>>();
-  readonly #failed = new Map<string, { readonly delayMs: number; readonly notBefore: number }>();
+  readonly #failed = new Map<string, { readonly failures: number; readonly notBefore: number }>();
   readonly #stop = new AbortController();
 
   constructor({ parallel = 2, now = () => performance.now() }: BackgroundJobsOptions = {}) {
@@ -38,8 +38,8 @@ export class BackgroundJobs implements AsyncDisposable {
   }
 
   /**
-   * Has work done when there is room. One that waits under the same name makes way; one that runs is
-   * followed. One that has just failed is not tried again yet: whoever needs it asks again.
+   * Runs a job as soon as possible. It replaces a waiting job of the same name and follows a running one.
+   * It is ignored during the back-off after a failure: the caller is expected to ask again later.
    */
   run(name: string, job: Job): void {
     if (this.#stop.signal.aborted) return;
@@ -48,15 +48,15 @@ export class BackgroundJobs implements AsyncDisposable {
     this.#startNext();
   }
 
-  /** Resolves when nothing waits or runs. For tests. */
+  /** Resolves when no job waits or runs. For tests. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
-  /** Aborts what runs and starts nothing more; resolves when it has ended. */
+  /** Aborts running jobs, drops waiting ones, and resolves when all have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#waiting.clear();
-    this.#stop.abort(new Error("the gateway stops"));
+    this.#stop.abort(new Error("the gateway is stopping"));
     await this.idle();
   }
 
@@ -74,23 +74,23 @@ export class BackgroundJobs implements AsyncDisposable {
       await job(this.#stop.signal);
       this.#failed.delete(name);
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#putOff(name, error);
+      if (!this.#stop.signal.aborted) this.#backOff(name, error);
     }
     this.#running.delete(name);
     this.#startNext();
   }
 
-  #putOff(name: string, error: unknown): void {
-    const last = this.#failed.get(name)?.delayMs ?? firstDelayMs / 2;
-    const delayMs = Math.min(last * 2, longestDelayMs);
-    log.warn("Cannot sum up {name}: {error}; not tried again for {seconds} s", {
+  #backOff(name: string, error: unknown): void {
+    const failures = (this.#failed.get(name)?.failures ?? 0) + 1;
+    const delayMs = backoffMs(failures, retries);
+    log.warn("Cannot summarize {name}: {error}; next attempt in {seconds} s at the earliest", {
       name,
       error: errorText(error),
       seconds: delayMs / 1000,
     });
-    // It would fail as well; whoever needs it asks again.
+    // The next job of this name would fail too.
     this.#waiting.delete(name);
     if (this.#failed.size >= maxFailed) this.#failed.clear();
-    this.#failed.set(name, { delayMs, notBefore: this.#now() + delayMs });
+    this.#failed.set(name, { failures, notBefore: this.#now() + delayMs });
   }
 }

@@ -1,29 +1,29 @@
 /**
- * Runs one call of a tool: finds it, asks the policy (and a person, where that says so), reads its
- * arguments, runs it within its time, cuts its output. Whatever goes wrong becomes a result that tells
- * the model; only an aborted turn throws.
+ * Runs a tool call: checks the policy, asks for approval, validates the arguments, enforces the
+ * time-out and cuts the output. Every failure becomes a result that the model sees; only an aborted
+ * turn throws.
  */
 
-import { errorText } from "../lib/error_text.ts";
 import { GatewayError } from "../domain/errors.ts";
-import type { EventBus } from "../domain/events.ts";
-import { logger } from "../logging/log.ts";
+import { type EventBus, eventOrigin } from "../domain/events.ts";
 import type { ReplyFile } from "../domain/reply.ts";
 import type { ToolCall, ToolResult } from "../domain/tool_call.ts";
-import type { Approver } from "./approver.ts";
 import { Deadline } from "../lib/deadline.ts";
-import type { ReadArguments, Tool, ToolContext, ToolOutput } from "./tool.ts";
+import { errorText } from "../lib/error_text.ts";
+import type { Parsed } from "../lib/schema.ts";
+import { logger } from "../logging/log.ts";
 import type { PolicyContext, ToolPolicy } from "./policy.ts";
 import type { ToolRegistry } from "./registry.ts";
+import type { Tool, ToolContext, ToolOutput } from "./tool.ts";
 
 const log = logger("tools");
 
-/** Tools of one request: more than this OpenAI refuses. */
+/** Tools in one request; OpenAI refuses more. */
 const maxOffered = 128;
-/** Bytes of the files of one call, in base64: a reply must fit through a socket. */
+/** Base64 characters of the files of one call; a reply must fit into a WebSocket frame. */
 const maxFileChars = 12 * 1024 * 1024;
 
-/** A tool as a model is told of it. */
+/** A tool as declared to a model. */
 export type ToolDeclaration = Pick<Tool, "name" | "description" | "parameters">;
 
 /** How a call is shown to people. */
@@ -32,15 +32,34 @@ export interface CallLabel {
   readonly emoji: string;
 }
 
-/** What a {@linkcode ToolExecutor} is given. */
+/** A question to a person: may this call run? */
+export interface ApprovalQuestion {
+  readonly call: ToolCall;
+  readonly context: ToolContext;
+  /** What the call would do. */
+  readonly description: string;
+}
+
+/** The answer. The model is shown `why`. */
+export type ApprovalAnswer =
+  | { readonly approved: true }
+  | { readonly approved: false; readonly why: string };
+
+/** Asks a person to approve a call. */
+export interface Approver {
+  /** Asks and waits for the answer. @throws the signal's reason when it aborts. */
+  ask(question: ApprovalQuestion, signal: AbortSignal): Promise<ApprovalAnswer>;
+}
+
+/** Options of a {@linkcode ToolExecutor}. */
 export interface ToolExecutorOptions {
   readonly registry: ToolRegistry;
   readonly policy: Pick<ToolPolicy, "decide">;
   readonly approver: Approver;
   readonly events: EventBus;
-  /** Longest time of a call of a tool that has no time of its own, milliseconds. */
+  /** Time limit of a call whose tool sets none, milliseconds. */
   readonly timeoutMs: number;
-  /** Characters of a result that the model gets. */
+  /** Characters of a result that the model is shown. */
   readonly outputChars: number;
   readonly now?: () => number;
 }
@@ -50,52 +69,54 @@ type Failure = { readonly content: string; readonly isError: true };
 export class ToolExecutor {
   readonly #options: ToolExecutorOptions;
   readonly #now: () => number;
-  #warnedOfMany = false;
+  #warnedOfTooMany = false;
 
   constructor(options: ToolExecutorOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The tools to offer to the model in a turn. */
+  /** The tools to offer to the model. */
   declarations(context: PolicyContext): readonly ToolDeclaration[] {
     const { registry, policy } = this.#options;
-    const offered = [...registry].filter((tool) => policy.decide(tool, context) !== "deny");
-    if (offered.length > maxOffered && !this.#warnedOfMany) {
-      this.#warnedOfMany = true;
-      log.warn("{count} tools are allowed, the model is offered {max}: deny some in tools.yaml", {
-        count: offered.length,
+    const allowed = [...registry].filter((tool) => policy.decide(tool, context) !== "deny");
+    if (allowed.length > maxOffered && !this.#warnedOfTooMany) {
+      this.#warnedOfTooMany = true;
+      log.warn("{count} tools are allowed but only {max} are offered: deny some in tools.yaml", {
+        count: allowed.length,
         max: maxOffered,
       });
     }
-    return offered.slice(0, maxOffered)
+    return allowed.slice(0, maxOffered)
       .map(({ name, description, parameters }) => ({ name, description, parameters }));
   }
 
-  /** How a call is shown to people while it runs, whether or not it will succeed. */
+  /** How a call is shown to people while it runs. */
   label(call: ToolCall): CallLabel {
     const tool = this.#options.registry.get(call.name);
     const fallback = { description: `Using ${call.name}`, emoji: tool?.emoji ?? "⚙️" };
     if (!tool) return fallback;
-    const input = readArguments(tool, call);
+    const input = parseArguments(tool, call);
     return "problem" in input ? fallback : { ...fallback, description: tool.describe(input.value) };
   }
 
   /**
    * Runs a call.
    *
-   * @throws the signal's reason when the turn is aborted; nothing else.
+   * @throws the signal's reason if the turn is aborted; nothing else.
    */
   async execute(call: ToolCall, context: ToolContext, signal: AbortSignal): Promise<ToolResult> {
     const { events } = this.#options;
-    const origin = originOf(call, context);
+    const origin = callOrigin(call, context);
     events.emit("tool:start", origin);
     const startedAt = this.#now();
     const files: ReplyFile[] = [];
-    let room = maxFileChars;
+    let remainingChars = maxFileChars;
     const sendFile = (file: ReplyFile) => {
-      room -= file.base64.length;
-      if (room < 0) throw new Error(`Cannot send "${file.filename}": the files are too large`);
+      remainingChars -= file.base64.length;
+      if (remainingChars < 0) {
+        throw new Error(`Cannot send "${file.filename}": the files are too large`);
+      }
       files.push(file);
     };
     const output = await this.#run(call, context, { signal, sendFile });
@@ -110,10 +131,10 @@ export class ToolExecutor {
       durationMs,
     };
     if (signal.aborted) {
-      // A turn that is put back tells of the call when it is taken up again; once is enough.
-      const putBack = signal.reason instanceof GatewayError &&
+      // A turn that a shutdown interrupts reports the call when it resumes.
+      const resumes = signal.reason instanceof GatewayError &&
         signal.reason.code === "shutting_down";
-      if (!putBack) {
+      if (!resumes) {
         events.emit("tool:error", { ...origin, duration_ms: durationMs, error: "cancelled" });
       }
       signal.throwIfAborted();
@@ -126,10 +147,10 @@ export class ToolExecutor {
     return result;
   }
 
-  /** Tells that a call of an earlier run was cut off: its start was told, its end was not. */
+  /** Emits the end of a call that was running when an earlier gateway process ended. */
   reportInterrupted(call: ToolCall, context: ToolContext): void {
     this.#options.events.emit("tool:error", {
-      ...originOf(call, context),
+      ...callOrigin(call, context),
       duration_ms: 0,
       error: "interrupted: the gateway ended while it ran",
     });
@@ -142,9 +163,9 @@ export class ToolExecutor {
   ): Promise<ToolOutput> {
     const tool = this.#options.registry.get(call.name);
     const action = tool && this.#options.policy.decide(tool, context);
-    // A tool that is not offered here is as good as none: its existence is not told either.
+    // The answer must not reveal that a denied tool exists.
     if (!tool || action === "deny") return failure(`There is no tool "${call.name}".`);
-    const input = readArguments(tool, call);
+    const input = parseArguments(tool, call);
     if ("problem" in input) return failure(`Cannot call "${call.name}": ${input.problem}`);
     try {
       const refusal = action === "ask" ? await this.#refusal(tool, call, context, run.signal) : "";
@@ -155,7 +176,7 @@ export class ToolExecutor {
     }
   }
 
-  /** Why a person did not let the tool run; empty when one did. */
+  /** Asks for approval. Returns why it was refused, or an empty text. */
   async #refusal(
     tool: Tool,
     call: ToolCall,
@@ -173,10 +194,10 @@ export class ToolExecutor {
     run: Parameters<Tool["run"]>[1],
   ): Promise<ToolOutput> {
     const { timeoutMs = this.#options.timeoutMs } = tool;
-    using deadline = new Deadline(run.signal, timeoutMs);
+    using deadline = new Deadline({ ms: timeoutMs, signal: run.signal });
     try {
       const running = (async () => await tool.run(input, { ...run, signal: deadline.signal }))();
-      return await Promise.race([running, deadline.passed]);
+      return await deadline.race(running);
     } catch (error) {
       if (!deadline.timedOut) throw error;
       return failure(`"${tool.name}" took longer than ${timeoutMs / 1000} seconds and was ended.`);
@@ -192,23 +213,13 @@ export class ToolExecutor {
   }
 }
 
-function originOf(call: ToolCall, context: ToolContext) {
-  const { task } = context.message;
-  return {
-    node_id: context.nodeId,
-    platform: context.platform,
-    user_id: context.userId,
-    channel_id: context.channelId,
-    request_id: context.requestId,
-    ...(task && { task_name: task.name }),
-    tool_name: call.name,
-    call_id: call.id,
-  };
+function callOrigin(call: ToolCall, context: ToolContext) {
+  return { ...eventOrigin(context), tool_name: call.name, call_id: call.id };
 }
 
-function readArguments(tool: Tool, call: ToolCall): ReadArguments {
+function parseArguments(tool: Tool, call: ToolCall): Parsed<unknown> {
   try {
-    return tool.read(JSON.parse(call.arguments || "{}"));
+    return tool.parse(JSON.parse(call.arguments || "{}"));
   } catch (error) {
     return { problem: `the arguments are not valid JSON: ${(error as Error).message}` };
   }

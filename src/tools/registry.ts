@@ -1,8 +1,8 @@
-/** The tools that there are: the built-in ones, and those of sources that come and go (MCP). */
+/** All tools: the built-in ones, and those of sources whose tools change (plugins, MCP servers). */
 
 import type { Tool } from "./tool.ts";
 
-/** Something that offers tools, now these, later perhaps others. */
+/** Provides tools that may change at any time. */
 export interface ToolSource {
   tools(): Iterable<Tool>;
 }
@@ -15,15 +15,15 @@ export class ToolRegistry {
     tools.forEach((tool) => this.add(tool));
   }
 
-  /** Adds a tool under its name. */
+  /** Adds a tool. @throws {Error} if the name is taken. */
   add(tool: Tool): void {
     if (this.#tools.has(tool.name)) {
-      throw new Error(`Cannot add tool "${tool.name}": there is one of this name`);
+      throw new Error(`Cannot add tool "${tool.name}": a tool with this name already exists`);
     }
     this.#tools.set(tool.name, tool);
   }
 
-  /** Adds a source; a tool of its own goes before one of a source with the same name. */
+  /** Adds a source. If a name occurs twice, tools added directly and earlier sources win. */
   addSource(source: ToolSource): void {
     this.#sources.push(source);
   }
@@ -35,7 +35,7 @@ export class ToolRegistry {
     return undefined;
   }
 
-  /** All tools, each name once. */
+  /** Iterates over all tools, each name once. */
   *[Symbol.iterator](): Iterator<Tool> {
     const seen = new Set<string>();
     for (const source of [{ tools: () => this.#tools.values() }, ...this.#sources]) {

@@ -1,63 +1,62 @@
-/** What a tool is: the built-in ones and those of MCP servers take this form. */
+/** The interface of a tool. Built-in tools, plugins' tools and those of MCP servers implement it. */
 
 import * as z from "zod";
+import { platformKey } from "../domain/keys.ts";
 import type { ChannelType, UserMessage } from "../domain/message.ts";
 import type { ReplyFile } from "../domain/reply.ts";
+import { type Parsed, parseWith } from "../lib/schema.ts";
 
-/** What a tool may do to the world; the policy goes by it. */
+/** What a tool can affect; policy rules refer to it. */
 export const toolRisks = ["read", "write", "execute", "network"] as const;
 export type ToolRisk = typeof toolRisks[number];
 
-/** On whose behalf a tool runs. */
+/** The user and channel that a tool runs for. */
 export interface ToolContext {
   readonly nodeId: string;
   readonly platform: string;
   readonly requestId: string;
   readonly userId: string;
   readonly channelId: string;
-  /** The channel's key over all platforms. */
+  /** Identifies the channel across platforms. */
   readonly channelKey: string;
   readonly channelType?: ChannelType;
   readonly sessionId: string;
-  /** The message that is being answered. */
+  /** The message being answered. */
   readonly message: Pick<UserMessage, "user" | "channel" | "task">;
 }
 
-/** What a running tool is given beside its arguments. */
+/** What a running tool receives besides its arguments. */
 export interface ToolRun extends ToolContext {
   /** Aborts on cancel and on the tool's time-out. */
   readonly signal: AbortSignal;
-  /** Sends a file along with the reply. */
+  /** Attaches a file to the reply. */
   readonly sendFile: (file: ReplyFile) => void;
 }
 
-/** What a tool gives the model: text, or text that tells of a failure. */
+/** The result for the model: text, or an error text. */
 export type ToolOutput = string | { readonly content: string; readonly isError: boolean };
-
-/** Arguments that were read: their value, or what is wrong with them. */
-export type ReadArguments = { readonly value: unknown } | { readonly problem: string };
 
 /** A tool that a model may call. */
 export interface Tool {
   readonly name: string;
-  /** For the model: what it does and when to use it. */
+  /** Tells the model what the tool does and when to use it. */
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly risk: ToolRisk;
-  /** One character for adapters that show it. */
+  /** One character, for adapters that show it. */
   readonly emoji: string;
-  /** Longest time of one call, milliseconds; the executor's default where it is missing. */
+  /** Time limit of one call, milliseconds. Default: the executor's. */
   readonly timeoutMs?: number;
-  /** Checks arguments against the schema. */
-  readonly read: (json: unknown) => ReadArguments;
-  /** For people: what is being done, such as "Searching the history for “tea”". */
+  /** Validates arguments. */
+  readonly parse: (json: unknown) => Parsed<unknown>;
+  /** Tells people what the call does, such as "Searching the history for “tea”". */
   readonly describe: (input: unknown) => string;
-  /** Runs with arguments that `read` gave. What it throws is reported to the model. */
+  /** Runs with arguments that `parse` returned. Errors are reported to the model. */
   readonly run: (input: unknown, run: ToolRun) => Promise<ToolOutput> | ToolOutput;
 }
 
-/** A tool as it is written: with a zod schema, from which types and JSON Schema follow. */
+/** A tool defined by a zod schema, which yields its types and its JSON Schema. */
 export interface ToolDefinition<Input extends z.ZodObject>
   extends Pick<Tool, "name" | "description" | "risk" | "emoji" | "timeoutMs"> {
   readonly input: Input;
@@ -65,17 +64,17 @@ export interface ToolDefinition<Input extends z.ZodObject>
   readonly run: (input: z.output<Input>, run: ToolRun) => Promise<ToolOutput> | ToolOutput;
 }
 
-/** Makes a tool of its definition. */
+/** Creates a tool from its definition. */
 export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition<Input>): Tool {
-  const { input, describe, run, ...rest } = definition;
+  const { input, describe, run, ...fields } = definition;
   let parameters: Tool["parameters"] | undefined;
   return {
-    ...rest,
-    // Made when a model is first told of it: the port opens without.
+    ...fields,
+    // Converted on first use, so that it does not delay the start of the gateway.
     get parameters() {
       return parameters ??= schemaOf(input);
     },
-    read: (json) => readWith(input, json),
+    parse: (json) => parseWith(input, json),
     describe: (value) => describe(value as z.output<Input>),
     run: (value, context) => run(value as z.output<Input>, context),
   };
@@ -86,12 +85,13 @@ function schemaOf(input: z.ZodObject): Tool["parameters"] {
   return schema;
 }
 
-/** Checks arguments with a zod schema; says which field is wrong and what was expected. */
-export function readWith(schema: z.ZodType, json: unknown): ReadArguments {
-  const result = schema.safeParse(json);
-  if (result.success) return { value: result.data };
-  const problems = result.error.issues.map(({ path, message }) =>
-    path.length > 0 ? `"${path.join(".")}": ${message}` : message
-  );
-  return { problem: problems.join("; ") };
+/** Identifies the user of a call across platforms. */
+export function userKeyOf({ platform, userId }: Pick<ToolContext, "platform" | "userId">): string {
+  return platformKey(platform, userId);
+}
+
+/** Shortens a text for {@linkcode Tool.describe}; an emoji counts as one character. */
+export function shorten(text: string, maxChars: number): string {
+  const characters = [...text];
+  return characters.length <= maxChars ? text : `${characters.slice(0, maxChars - 1).join("")}…`;
 }

@@ -1,24 +1,24 @@
 /**
- * Joins a continuation to the text before it so that no seam shows: models like to repeat the last
- * words when they go on. Used when a reply was cut for its length.
+ * When and how an answer goes on by itself: after it was cut off for its length, and after the model only asked for
+ * permission to proceed.
  */
 
-/** How far back a repetition is looked for, and how short one is taken for chance. Characters. */
+/** How far back a repetition is searched, and the shortest that counts as one. Characters. */
 const reach = 200;
 const shortest = 8;
 
-/** Holds back the beginning of a continuation for as long as it may be a repetition. */
+/** Removes the words that a model repeats at the start of a continuation. */
 export class ContinuationDeduplicator {
   readonly #tail: string;
   #held = "";
   #open = true;
 
-  /** @param before the text that the continuation follows. */
+  /** @param before the text that is continued. */
   constructor(before: string) {
     this.#tail = before.slice(-reach);
   }
 
-  /** Takes a delta of the continuation; gives what may be shown of it by now. */
+  /** Takes a delta of the continuation; returns what can be shown so far. */
   add(delta: string): string {
     if (!this.#open) return delta;
     this.#held += delta;
@@ -26,7 +26,7 @@ export class ContinuationDeduplicator {
     return this.flush();
   }
 
-  /** The continuation is over, or cannot be a repetition: gives what is held back, less that. */
+  /** Returns what was held back, without the repetition. */
   flush(): string {
     if (!this.#open) return "";
     this.#open = false;
@@ -37,8 +37,24 @@ export class ContinuationDeduplicator {
     return held;
   }
 
-  /** Whether the whole of what is held occurs as the beginning of some end of the tail. */
+  /** Whether everything held back may still be the start of a repetition. */
   #mayRepeat(): boolean {
     return this.#held.length < this.#tail.length && this.#tail.includes(this.#held);
   }
+}
+
+/** Questions for permission, at the start of a sentence or after a comma. */
+const questions = [
+  /(?:^|[,;:–-] )(?:(?:so|ok|okay|now|then|and|or|well),? )*(?:shall|should) (?:i|we)\b[^?]*\?$/i,
+  /\b(?:do you want|would you like|want) me to\b[^?]*\?$/i,
+  /(?:^|[,;:–-] )(?:may|can|could) i (?:now )?(?:proceed|continue|go ahead|start)\b[^?]*\?$/i,
+  /(?:^|[,;:–-] )(?:ready to )?(?:proceed|continue|go ahead)\?$/i,
+];
+
+/** Whether a text ends by asking for permission, such as "I found two files. Shall I proceed?". */
+export function asksForPermission(text: string): boolean {
+  const end = text.trimEnd().slice(-300);
+  // A full stop within a word (main.ts, 2.4.2) does not end a sentence.
+  const sentence = end.split(/(?<=[.!?…])\s+|\n+/).at(-1) ?? "";
+  return questions.some((question) => question.test(sentence.replace(/^[\W_]+/, "")));
 }

@@ -1,12 +1,24 @@
-/** A turn's journal in the store, under the turn's claim. Made by the processor for the orchestrator. */
+/** The journal of a turn's tool rounds, so that no tool runs twice. */
 
-import type { TurnJournal } from "./tool_round.ts";
-import type { ToolResult, ToolRound } from "../domain/tool_call.ts";
 import type { Claim } from "../domain/request.ts";
+import type { ToolResult, ToolRound } from "../domain/tool_call.ts";
+import type { LlmMessage } from "../llm/client.ts";
 import type { RequestStore } from "../store/request_store.ts";
-import type { TurnUsage } from "./usage.ts";
+import type { TurnUsage } from "./state.ts";
 
-/** Another process has claimed the channel: this one must not go on with the turn. */
+/** Records calls before they run, and results after. A method that cannot record throws. */
+export interface TurnJournal {
+  recordRound(
+    round: Pick<ToolRound, "text" | "calls" | "origin"> & { readonly index: number },
+  ): Promise<void>;
+  recordResult(
+    result: { readonly round: number; readonly position: number; readonly result: ToolResult },
+  ): Promise<void>;
+  /** The messages that join the turn after a round, now (`fresh`) or in an earlier attempt. */
+  join(round: number, options: { readonly fresh: boolean }): Promise<readonly LlmMessage[]>;
+}
+
+/** Another process has claimed the channel; this one must not continue the turn. */
 export class ClaimLostError extends Error {
   override readonly name = "ClaimLostError";
 
@@ -15,13 +27,13 @@ export class ClaimLostError extends Error {
   }
 }
 
+/** A journal in the store, written under the turn's claim. */
 export class ClaimJournal implements TurnJournal {
   readonly join: TurnJournal["join"];
   readonly #requests: Pick<RequestStore, "recordRound" | "recordResult">;
   readonly #claim: Claim;
   readonly #usage: TurnUsage;
 
-  /** @param options.join brings in what has come meanwhile. */
   constructor(
     requests: Pick<RequestStore, "recordRound" | "recordResult">,
     { claim, usage, join }: {
@@ -39,12 +51,12 @@ export class ClaimJournal implements TurnJournal {
   async recordRound(
     round: Pick<ToolRound, "text" | "calls" | "origin"> & { readonly index: number },
   ): Promise<void> {
-    // A crash later in the turn loses none of what was used up to here.
-    const usage = this.#usage.open();
+    // A crash later in the turn loses none of the usage up to here.
+    const usage = this.#usage.pending();
     if (!await this.#requests.recordRound(this.#claim, { ...round, usage })) {
       throw new ClaimLostError();
     }
-    this.#usage.kept(usage);
+    this.#usage.stored(usage);
   }
 
   async recordResult(

@@ -1,34 +1,32 @@
-/**
- * Repeats what the store refuses until it takes it: an accepted message outlives a full disk. Used by
- * the processor for the writes without which a turn cannot begin or end.
- */
+/** Retries a write until the store accepts it: an accepted message survives a full disk. */
 
-import { errorText } from "../lib/error_text.ts";
 import { StoreError } from "../domain/errors.ts";
-import { logger } from "../logging/log.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { errorText } from "../lib/error_text.ts";
 import { pause } from "../lib/wait.ts";
+import { logger } from "../logging/log.ts";
 
 const log = logger("turn", "store");
 
-const firstDelayMs = 100;
-const longestDelayMs = 5_000;
+const delays = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Calls `write` until it does not throw a {@linkcode StoreError}.
+ * Calls `write` until it throws no {@linkcode StoreError}.
  *
- * @throws one that will never pass; the last error once `givenUp` has aborted: the next start takes it
- * up.
+ * @throws an error that is not a store error, or is permanent; the last error once `givenUp` has aborted (the
+ * next start continues from there).
  */
 export async function retryUntilStored<T>(
   write: () => Promise<T>,
   givenUp: AbortSignal,
 ): Promise<T> {
-  for (let delayMs = firstDelayMs;; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
+  for (const backoff = new Backoff(delays);;) {
     try {
       return await write();
     } catch (error) {
       if (!(error instanceof StoreError) || error.lasting || givenUp.aborted) throw error;
-      log.error("{error}; trying again in {delay} ms", { error: errorText(error), delay: delayMs });
+      const delayMs = backoff.next();
+      log.error("{error}; retrying in {delay} ms", { error: errorText(error), delay: delayMs });
       await pause(delayMs, givenUp);
     }
   }

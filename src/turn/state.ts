@@ -1,14 +1,15 @@
-/** What a turn has come to know and to cost, for its end. Made by the processor for each turn. */
+/** What a turn learns and spends on its way to its outcome. */
 
-import type { Account } from "../llm/client.ts";
-import type { UserMessage } from "../domain/message.ts";
-import { platformKey } from "../domain/keys.ts";
 import type { Conversation } from "../domain/keys.ts";
+import { platformKey } from "../domain/keys.ts";
+import type { UserMessage } from "../domain/message.ts";
 import type { ClaimedRequest } from "../domain/request.ts";
-import { TurnUsage } from "./usage.ts";
+import type { Account, RequestUsage } from "../llm/client.ts";
+import type { UsageEntry } from "../store/usage_store.ts";
 
+/** The state of one turn. */
 export interface TurnState {
-  /** Missing while no session was opened. */
+  /** Undefined until a session was opened. */
   sessionId?: string;
   /** The user's message as history keeps it. */
   userText: string;
@@ -20,7 +21,7 @@ export interface TurnState {
   readonly usage: TurnUsage;
 }
 
-/** The state at the beginning of a turn. */
+/** The state at the start of a turn. */
 export function turnStateOf(
   { platform, claim: { channelKey } }: Pick<ClaimedRequest, "platform" | "claim">,
   { content, channel, user }: UserMessage,
@@ -33,4 +34,32 @@ export function turnStateOf(
     account,
     usage: new TurnUsage(account, options),
   };
+}
+
+/** The usage of a turn's model requests, until the store has it. */
+export class TurnUsage {
+  readonly #account: Account;
+  readonly #now: () => number;
+  #entries: readonly UsageEntry[] = [];
+
+  constructor(account: Account, options: { readonly now?: () => number } = {}) {
+    this.#account = account;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Adds the usage of one request. */
+  readonly add = (usage: RequestUsage): void => {
+    const entry = { ...usage, ...this.#account, purpose: "reply", at: this.#now() };
+    this.#entries = [...this.#entries, entry];
+  };
+
+  /** The entries that are not stored yet. */
+  pending(): readonly UsageEntry[] {
+    return this.#entries;
+  }
+
+  /** Notes that entries were stored. */
+  stored(entries: readonly UsageEntry[]): void {
+    this.#entries = this.#entries.filter((entry) => !entries.includes(entry));
+  }
 }

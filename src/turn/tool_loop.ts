@@ -1,7 +1,4 @@
-/**
- * The loop of one turn between model and tools: ask the model, pass its words on as they come, run
- * the tools it calls, tell it the results, until it is done. Called by the processor.
- */
+/** The loop of a turn between model and tools, until the model has answered. */
 
 import { GatewayError } from "../domain/errors.ts";
 import type { ContextPart } from "../context/part.ts";
@@ -9,16 +6,14 @@ import type { LlmClient, LlmMessage, RequestUsage } from "../llm/client.ts";
 import { filtered } from "../llm/failure.ts";
 import { TokenScale } from "../llm/token_scale.ts";
 import type { Tier } from "../domain/message.ts";
-import type { FinishReason, ReplyFile } from "../domain/reply.ts";
+import type { FinishReason, ReplyFile, Usage } from "../domain/reply.ts";
 import type { MessageOrigin, ToolCall, ToolRound } from "../domain/tool_call.ts";
 import type { ToolContext } from "../tools/tool.ts";
 import type { ToolExecutor } from "../tools/executor.ts";
-import { fittedStream } from "./fitted_stream.ts";
-import { asksForPermission } from "./permission_question.ts";
-import { ContinuationDeduplicator } from "./continuation.ts";
-import { interrupted, runToolRound, type TurnJournal } from "./tool_round.ts";
-import type { TurnEvent, TurnResult } from "./turn_event.ts";
-import { TurnMessages } from "./turn_messages.ts";
+import { asksForPermission, ContinuationDeduplicator } from "./continuation.ts";
+import type { TurnJournal } from "./journal.ts";
+import { fittedStream, TurnMessages } from "./messages.ts";
+import { interrupted, runToolRound, type TurnStep } from "./tool_round.ts";
 
 const continuePrompt =
   "Your last message was cut off because of its length. Go on exactly where it " +
@@ -26,24 +21,24 @@ const continuePrompt =
 const proceedAnswer = "Yes, please proceed.";
 const toolLimitPrompt = "The limit of tool calls for this message is reached. " +
   "Answer now with what you have, without calling a tool.";
-/** Base64 characters of all files of one reply: it must fit through a socket. */
+/** Base64 characters of all files of one reply: it must fit into a frame. */
 const maxFileChars = 16 * 1024 * 1024;
-/** Stands before what a model thinks, where that is shown. */
+/** Precedes reasoning, if it is shown. */
 const reasoningMark = "💭 ";
-/** How often a trailing question is answered with yes in one turn. */
+/** How often a request for permission is answered with yes in one turn. */
 export const maxProceeds = 3;
 
-/** What an {@linkcode ToolLoop} is given. */
+/** Options of a {@linkcode ToolLoop}. */
 export interface ToolLoopOptions {
-  readonly llm: LlmClient;
-  readonly tools: ToolExecutor;
+  readonly llm: Pick<LlmClient, "modelOf" | "stream">;
+  readonly tools: Pick<ToolExecutor, "declarations" | "execute" | "label" | "reportInterrupted">;
   /** Rounds of tool calls in one turn. */
   readonly toolRounds: number;
-  /** Times a reply cut for its length is continued. */
+  /** How often an answer that was cut off for its length is continued. */
   readonly continuations: number;
   /** Whether a trailing "Shall I proceed?" is answered with yes. */
   readonly autoProceed: boolean;
-  /** Tokens (estimated) that a request to the model of a tier may have. */
+  /** Estimated tokens that a request to a tier may have. */
   readonly inputTokens: (tier: Tier) => number;
   readonly newId?: () => string;
 }
@@ -53,15 +48,15 @@ export interface Turn {
   readonly tier: Tier;
   /** The context, the user's message last. */
   readonly parts: readonly ContextPart[];
-  /** Told before each request how many tokens of history there usually is room for. */
+  /** Receives the tokens that history usually has room for, before each request. */
   readonly onHistoryRoom?: (tokens: number) => void;
-  /** Rounds that an earlier attempt journaled: they are taken over, not run again. */
+  /** Rounds that an earlier attempt journaled; they are not run again. */
   readonly rounds: readonly ToolRound[];
   readonly journal: TurnJournal;
   readonly context: ToolContext;
-  /** Is shown each step as it happens. */
-  readonly show: (event: TurnEvent) => void;
-  /** Is told what each request to a model took. */
+  /** Called for each step as it happens. */
+  readonly show: (step: TurnStep) => void;
+  /** Receives the usage of each request to a model. */
   readonly onUsage?: (usage: RequestUsage) => void;
   readonly signal: AbortSignal;
 }
@@ -74,6 +69,17 @@ interface Answer {
   readonly origin?: MessageOrigin;
 }
 
+/** The result of a turn; its text is that of all `text` steps. */
+export interface TurnResult {
+  readonly files: readonly ReplyFile[];
+  readonly toolCount: number;
+  /** Summed over all requests to models. */
+  readonly usage: Usage;
+  /** The model that answered last; it may be a fallback. */
+  readonly model: string;
+  readonly finishReason: FinishReason;
+}
+
 /** What grows during a turn. */
 interface Progress {
   readonly messages: TurnMessages;
@@ -83,7 +89,7 @@ interface Progress {
   outputTokens: number;
   /** The model that answered last. */
   model: string;
-  /** Whether text was shown: the next answer is set apart from it. */
+  /** Whether text was shown; the next answer is then separated from it. */
   shown: boolean;
   /** The ids of all calls of the turn. */
   readonly callIds: Set<string>;
@@ -102,8 +108,7 @@ export class ToolLoop {
   /**
    * Runs a turn.
    *
-   * @throws {GatewayError} what the model's client throws, or `tool_limit`; the signal's reason when
-   * it aborts.
+   * @throws {GatewayError} as the client, or `tool_limit`; the signal's reason if it aborts.
    */
   async run(turn: Turn): Promise<TurnResult> {
     const budget = this.#budgetOf(turn.tier);
@@ -118,7 +123,7 @@ export class ToolLoop {
       shown: false,
       callIds: new Set(),
     };
-    await this.#takeOver(turn, progress);
+    await this.#replay(turn, progress);
     let proceeds = this.#options.autoProceed ? maxProceeds : 0;
     for (let round = turn.rounds.length;;) {
       const mayCall = round < this.#options.toolRounds;
@@ -137,14 +142,14 @@ export class ToolLoop {
     }
   }
 
-  /** Tokens (by our estimate) that a request to a tier may have. */
+  /** Tokens, by our estimate, that a request to a tier may have. */
   #budgetOf(tier: Tier): number {
     const { inputTokens, llm } = this.#options;
     return Math.floor(inputTokens(tier) / this.#scale.of(llm.modelOf(tier)));
   }
 
-  /** Takes over the rounds of an earlier attempt; a call without a result has an unknown outcome. */
-  async #takeOver(turn: Turn, progress: Progress): Promise<void> {
+  /** Replays the rounds of an earlier attempt; a call without a result has an unknown outcome. */
+  async #replay(turn: Turn, progress: Progress): Promise<void> {
     for (const [index, round] of turn.rounds.entries()) {
       showText(turn, progress, round.text);
       addCalls(progress, round);
@@ -180,7 +185,7 @@ export class ToolLoop {
     joined.forEach((message) => progress.messages.push(message));
   }
 
-  /** Asks the model, and again where its answer is cut for length, or is nothing at all. */
+  /** Asks the model, and again if its answer is cut off for its length or empty. */
   async #ask(turn: Turn, progress: Progress, mayCall: boolean): Promise<Answer> {
     let text = "";
     let emptyAnswers = 0;
@@ -190,7 +195,7 @@ export class ToolLoop {
       if (part.calls.length > 0) return { ...part, text };
       const cut = part.reason === "length" && part.text !== "";
       if (cut && continuation++ < this.#options.continuations) continue;
-      // A model may have said all before its last tool.
+      // A model may have said everything before its last tool call.
       const enough = text !== "" || progress.files.length > 0 || emptyAnswers > 0 && progress.shown;
       if (enough) return { ...part, text };
       if (part.reason === "content_filter") throw filtered().error;
@@ -198,7 +203,7 @@ export class ToolLoop {
     }
   }
 
-  /** One request to the model; `before` is the part of the answer that this one continues. */
+  /** One request to the model; `before` is the part of the answer to continue. */
   async #stream(
     turn: Turn,
     progress: Progress,
@@ -206,7 +211,7 @@ export class ToolLoop {
   ): Promise<Answer> {
     const calls: ToolCall[] = [];
     let origin: MessageOrigin | undefined;
-    const seam = before === "" ? undefined : new ContinuationDeduplicator(before);
+    const deduplicator = before === "" ? undefined : new ContinuationDeduplicator(before);
     const after: readonly LlmMessage[] = before === "" ? [] : [
       { role: "assistant", content: before },
       { role: "user", content: continuePrompt },
@@ -219,13 +224,14 @@ export class ToolLoop {
       llm: this.#options.llm,
       scale: this.#scale,
       messages: progress.messages,
-      tools: mayCall ? this.#options.tools.declarations(turn.context) : [],
+      tools: this.#options.tools.declarations(turn.context),
+      toolChoice: mayCall ? undefined : "none",
       after,
     });
     for await (const event of stream) {
       turn.signal.throwIfAborted();
       if (event.type === "text") {
-        const delta = seam ? seam.add(event.text) : event.text;
+        const delta = deduplicator ? deduplicator.add(event.text) : event.text;
         showText(turn, progress, delta, text === "" && before === "");
         text += delta;
       } else if (event.type === "reasoning") {
@@ -233,7 +239,7 @@ export class ToolLoop {
         showText(turn, progress, thought, !thinks);
         thinks = true;
       } else if (event.type === "tool_call") {
-        calls.push(this.#withOwnId(event.call, progress));
+        calls.push(this.#withUniqueId(event.call, progress));
       } else {
         reason = event.reason;
         progress.inputTokens += event.usage.inputTokens;
@@ -242,13 +248,13 @@ export class ToolLoop {
         origin = { model: event.model, ...(event.fields && { fields: event.fields }) };
       }
     }
-    const rest = seam?.flush() ?? "";
+    const rest = deduplicator?.flush() ?? "";
     showText(turn, progress, rest, false);
     return { text: text + rest, calls, reason, origin };
   }
 
-  /** Ids must be unique in a turn, and plain: a server may send none, the same twice, or odd ones. */
-  #withOwnId(call: ToolCall, { callIds }: Progress): ToolCall {
+  /** Gives a call a plain id, unique in the turn: servers send none, the same twice, or odd ones. */
+  #withUniqueId(call: ToolCall, { callIds }: Progress): ToolCall {
     const fits = /^[A-Za-z0-9_-]{1,40}$/.test(call.id) && !callIds.has(call.id);
     const id = fits ? call.id : this.#newId();
     callIds.add(id);
@@ -261,7 +267,7 @@ export class ToolLoop {
   }
 }
 
-/** Shows text; the first of an answer is set apart from what was shown before. */
+/** Shows text; the first of an answer is separated from what was shown before. */
 function showText({ show }: Turn, progress: Progress, text: string, first = true): void {
   if (text === "") return;
   if (first && progress.shown) show({ type: "text", text: "\n\n" });
@@ -287,14 +293,14 @@ function addResult(
   );
   const fit = chars <= maxFileChars;
   if (fit) progress.files.push(...result.files);
-  const note = fit ? "" : "\n[Its files are not sent: a reply cannot carry so much.]";
+  const note = fit ? "" : "\n[Its files are not sent: they are too large for one reply.]";
   progress.messages.push({ role: "tool", callId: call.id, content: result.content + note });
 }
 
 function toolLimit(rounds: number): GatewayError {
   return new GatewayError(
     "tool_limit",
-    `The model called tools for ${rounds} rounds and did not come to an answer. ` +
+    `The model called tools for ${rounds} rounds without reaching an answer. ` +
       "Ask for less at a time.",
     { recoverable: true },
   );

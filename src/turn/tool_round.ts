@@ -1,27 +1,30 @@
-/**
- * One round of tool calls: journaled before they run, all at once, their results journaled as they
- * come and given back in the order of the calls. Used by the orchestrator.
- */
+/** One round of tool calls: journaled, run in parallel, results journaled as they arrive. */
 
-import type { LlmMessage } from "../llm/client.ts";
-import type { MessageOrigin, ToolCall, ToolResult, ToolRound } from "../domain/tool_call.ts";
-import type { ToolContext } from "../tools/tool.ts";
+import type { MessageOrigin, ToolCall, ToolResult } from "../domain/tool_call.ts";
 import type { ToolExecutor } from "../tools/executor.ts";
-import type { TurnEvent } from "./turn_event.ts";
+import type { ToolContext } from "../tools/tool.ts";
+import type { TurnJournal } from "./journal.ts";
 
-/** Where a turn's calls and results are noted, so that none runs twice. Throws when it cannot. */
-export interface TurnJournal {
-  recordRound(
-    round: Pick<ToolRound, "text" | "calls" | "origin"> & { readonly index: number },
-  ): Promise<void>;
-  recordResult(
-    result: { readonly round: number; readonly position: number; readonly result: ToolResult },
-  ): Promise<void>;
-  /** What has come in meanwhile and joins the turn after a round, now or in an earlier attempt. */
-  join(round: number, options: { readonly fresh: boolean }): Promise<readonly LlmMessage[]>;
-}
+/** One step of a running turn. */
+export type TurnStep =
+  | { readonly type: "text"; readonly text: string }
+  | {
+    readonly type: "tool_started";
+    readonly call: ToolCall;
+    /** Counts the tool calls of the turn, from 1. */
+    readonly step: number;
+    readonly description: string;
+    readonly emoji: string;
+  }
+  | {
+    readonly type: "tool_finished";
+    readonly call: ToolCall;
+    readonly step: number;
+    readonly description: string;
+    readonly result: ToolResult;
+  };
 
-/** The result of a call that a crash cut off: whether it did anything cannot be known. */
+/** The result of a call interrupted by a crash: whether it did anything is unknown. */
 export const interrupted: ToolResult = {
   content: "This call was interrupted; its outcome is unknown. It was not run again. " +
     "Check what it did before you repeat it.",
@@ -33,7 +36,7 @@ export const interrupted: ToolResult = {
 /** Calls of one round that are run. */
 const maxCalls = 32;
 const tooMany: ToolResult = {
-  content: `This call was not run: one round may have ${maxCalls} calls. Call it again.`,
+  content: `This call was not run: a round may have ${maxCalls} calls. Call it again.`,
   isError: true,
   files: [],
   durationMs: 0,
@@ -47,15 +50,15 @@ export interface RoundOptions {
   readonly origin?: MessageOrigin;
   /** The number of its first call within the turn, from 1. */
   readonly firstStep: number;
-  readonly tools: ToolExecutor;
+  readonly tools: Pick<ToolExecutor, "execute" | "label">;
   readonly journal: TurnJournal;
   readonly context: ToolContext;
-  /** Is shown each start in order and each end when it comes. */
-  readonly show: (event: TurnEvent) => void;
+  /** Called for each start, in order, and for each end, when it happens. */
+  readonly show: (step: TurnStep) => void;
   readonly signal: AbortSignal;
 }
 
-/** Runs the round; gives the results in the order of the calls. */
+/** Runs a round; returns the results in the order of the calls. */
 export async function runToolRound(round: RoundOptions): Promise<readonly ToolResult[]> {
   const { index, text, calls, origin, tools, journal } = round;
   await journal.recordRound({ index, text, calls, origin });
@@ -66,7 +69,7 @@ export async function runToolRound(round: RoundOptions): Promise<readonly ToolRe
   }));
   for (const step of steps) round.show({ type: "tool_started", ...step });
 
-  // When one call cannot be noted the turn is over, and with it the other calls.
+  // If one result cannot be recorded the turn is over, and the other calls with it.
   const stop = new AbortController();
   const onAbort = () => stop.abort(round.signal.reason);
   round.signal.addEventListener("abort", onAbort);

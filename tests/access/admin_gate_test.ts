@@ -1,8 +1,6 @@
-/** Who may use the admin interface. */
-
 import assert from "node:assert/strict";
 import { AdminGate } from "../../src/access/admin_gate.ts";
-import { sharedKey } from "../../src/access/access_key.ts";
+import { sharedKey } from "../../src/access/authenticator.ts";
 import { Authenticator } from "../../src/access/authenticator.ts";
 
 const local = "127.0.0.1";
@@ -16,67 +14,85 @@ const cases: readonly {
   readonly access: string;
 }[] = [
   { who: "a program on this machine", headers: { host }, access: "ok" },
-  { who: "one that says localhost", headers: { host: "localhost:18789" }, access: "ok" },
-  { who: "one over IPv6", address: "::1", headers: { host: "[::1]:18789" }, access: "ok" },
-  { who: "one over both", address: "::ffff:127.0.0.1", headers: { host }, access: "ok" },
+  {
+    who: "a local program that uses the name localhost",
+    headers: { host: "localhost:18789" },
+    access: "ok",
+  },
+  {
+    who: "a local program over IPv6",
+    address: "::1",
+    headers: { host: "[::1]:18789" },
+    access: "ok",
+  },
+  {
+    who: "a local program over IPv4-mapped IPv6",
+    address: "::ffff:127.0.0.1",
+    headers: { host },
+    access: "ok",
+  },
   { who: "another machine", address: "192.168.1.5", headers: { host }, access: "forbidden" },
   {
-    who: "another machine over both",
+    who: "another machine over IPv4-mapped IPv6",
     address: "::ffff:10.0.0.1",
     headers: { host },
     access: "forbidden",
   },
-  { who: "one without a Host", headers: {}, access: "forbidden" },
+  { who: "a request without Host", headers: {}, access: "forbidden" },
   {
-    who: "a page whose name was made to point here",
+    who: "a page whose name resolves to this machine",
     headers: { host: "evil.example:18789" },
     access: "forbidden",
   },
   {
-    who: "a name that begins like an address",
+    who: "a host name that starts like an address",
     headers: { host: "127.0.0.1.evil.example" },
     access: "forbidden",
   },
   {
-    who: "a page of another site",
+    who: "a page from another site",
     headers: { host, origin: "https://evil.example" },
     access: "forbidden",
   },
-  { who: "a page without an origin", headers: { host, origin: "null" }, access: "forbidden" },
-  { who: "a page that was allowed", headers: { host, origin: "https://ok.example" }, access: "ok" },
+  { who: "a page with origin null", headers: { host, origin: "null" }, access: "forbidden" },
   {
-    who: "somebody who knows the secret",
+    who: "a page from an allowed origin",
+    headers: { host, origin: "https://ok.example" },
+    access: "ok",
+  },
+  {
+    who: "a client with the secret",
     secret: "s3cret",
     address: "203.0.113.9",
     headers: { host: "gateway.example", authorization: "Bearer s3cret" },
     access: "ok",
   },
   {
-    who: "somebody who knows one with a space and letters",
+    who: "a client with a secret that is not ASCII",
     secret: "sésame, ouvre toi",
     headers: { host, authorization: "Bearer sésame, ouvre toi" },
     access: "ok",
   },
   {
-    who: "somebody with a wrong secret",
+    who: "a client with a wrong secret",
     secret: "s3cret",
     headers: { host, authorization: "Bearer s3cre" },
     access: "unauthorized",
   },
   {
-    who: "this machine without the secret",
+    who: "a local program without the secret",
     secret: "s3cret",
     headers: { host },
     access: "unauthorized",
   },
   {
-    who: "somebody with the secret in another form",
+    who: "a client with the secret in another scheme",
     secret: "s3cret",
     headers: { host, authorization: "Basic s3cret" },
     access: "unauthorized",
   },
   {
-    who: "a page of another site with the secret",
+    who: "a page from another site with the secret",
     secret: "s3cret",
     headers: { host, origin: "https://evil.example", authorization: "Bearer s3cret" },
     access: "forbidden",

@@ -1,8 +1,6 @@
-/** The shared secret, and how often one may be wrong. */
-
 import assert from "node:assert/strict";
-import { parseSecretsFile, sharedKey } from "../../src/access/access_key.ts";
-import { Authenticator, bearerOf } from "../../src/access/authenticator.ts";
+import { parseSecretsFile } from "../../src/access/secrets.ts";
+import { Authenticator, bearerOf, sharedKey } from "../../src/access/authenticator.ts";
 
 function check(
   authenticator: Authenticator,
@@ -12,19 +10,19 @@ function check(
   return authenticator.check(offered, { scope: "adapter", address }).type;
 }
 
-/** Tries a wrong secret so many times; gives the last answer. */
+/** Tries a wrong secret several times and returns the last result. */
 function fail(authenticator: Authenticator, times: number, address = "1.1.1.1"): string {
   let last = "";
   for (let time = 0; time < times; time++) last = check(authenticator, ["wrong"], address);
   return last;
 }
 
-Deno.test("without a secret everybody may connect", () => {
+Deno.test("without secrets everybody may connect", () => {
   const authenticator = new Authenticator([]);
   assert.equal(check(authenticator, [undefined, null, "anything"], "1.1.1.1"), "ok");
 });
 
-Deno.test("any one of the offered secrets may be the right one", () => {
+Deno.test("one right secret among those offered is enough", () => {
   const authenticator = new Authenticator([sharedKey("secret")]);
   assert.equal(check(authenticator, ["secret"], "1.1.1.1"), "ok");
   assert.equal(check(authenticator, [undefined, "secret"], "1.1.1.1"), "ok");
@@ -34,7 +32,7 @@ Deno.test("any one of the offered secrets may be the right one", () => {
   }
 });
 
-Deno.test("after ten failures in a minute an address is slowed down, others are not", () => {
+Deno.test("an address is rate-limited after ten failures in a minute, others are not", () => {
   let now = 0;
   const authenticator = new Authenticator([sharedKey("secret")], { now: () => now });
   assert.equal(fail(authenticator, 10), "unauthorized");
@@ -45,7 +43,7 @@ Deno.test("after ten failures in a minute an address is slowed down, others are 
   assert.equal(fail(authenticator, 1), "unauthorized");
 });
 
-Deno.test("failures of very many addresses do not fill the memory, the newest are kept", () => {
+Deno.test("only the failures of the newest addresses are kept", () => {
   const authenticator = new Authenticator([sharedKey("secret")]);
   assert.equal(fail(authenticator, 11, "first"), "rate_limited");
   for (let index = 0; index < 10_000; index++) fail(authenticator, 1, `address ${index}`);
@@ -53,7 +51,7 @@ Deno.test("failures of very many addresses do not fill the memory, the newest ar
   assert.equal(fail(authenticator, 10, "address 9999"), "rate_limited");
 });
 
-Deno.test("a bearer's secret is read from its header, and nothing else is", () => {
+Deno.test("only a Bearer secret is read from the header", () => {
   const read = (authorization: string) => bearerOf(new Headers({ authorization }));
   assert.equal(read("Bearer secret"), "secret");
   assert.equal(read("bearer  secret "), "secret");
@@ -62,7 +60,7 @@ Deno.test("a bearer's secret is read from its header, and nothing else is", () =
   assert.equal(bearerOf(new Headers()), undefined);
 });
 
-Deno.test("keys have names and scopes; a right secret of another scope is told apart", async () => {
+Deno.test("a right secret without the scope is forbidden, not unauthorized", async () => {
   const text = `secrets:
   - name: discord
     secret: \${DISCORD}
@@ -85,7 +83,7 @@ Deno.test("keys have names and scopes; a right secret of another scope is told a
   assert.equal(ask("adapter").type, "unauthorized");
 });
 
-Deno.test("a wrong file of secrets is told with its line, and without a secret", async () => {
+Deno.test("errors in secrets.yaml name the line and contain no secret", async () => {
   const wrong = [
     [
       "secrets:\n  - name: a\n    secret: hidden\n    scopes: [root]\n",

@@ -1,5 +1,3 @@
-/** From which web pages a browser may connect. */
-
 import assert from "node:assert/strict";
 import { originAllowed } from "../../src/access/origin_policy.ts";
 
@@ -9,45 +7,45 @@ const cases: readonly {
   readonly host: string;
   readonly allowed: boolean;
 }[] = [
-  { name: "no page at all", host: "127.0.0.1:18789", allowed: true },
+  { name: "a program without an Origin", host: "127.0.0.1:18789", allowed: true },
   {
-    name: "a page of the gateway itself",
+    name: "a page from the gateway itself",
     origin: "http://127.0.0.1:18789",
     host: "127.0.0.1:18789",
     allowed: true,
   },
   {
-    name: "a page of the gateway by its local name",
+    name: "a page from the gateway as localhost",
     origin: "http://localhost:18789",
     host: "localhost:18789",
     allowed: true,
   },
   {
-    name: "a page of the gateway over IPv6",
+    name: "a page from the gateway over IPv6",
     origin: "http://[::1]:18789",
     host: "[::1]:18789",
     allowed: true,
   },
   {
-    name: "a page that was allowed",
+    name: "a page from an allowed origin",
     origin: "https://chat.example",
     host: "127.0.0.1:18789",
     allowed: true,
   },
   {
-    name: "a page of another site",
+    name: "a page from another site",
     origin: "https://evil.example",
     host: "127.0.0.1:18789",
     allowed: false,
   },
   {
-    name: "a page of another port of this machine",
+    name: "a page from another port of this machine",
     origin: "http://127.0.0.1:3000",
     host: "127.0.0.1:18789",
     allowed: false,
   },
   {
-    name: "a site whose name was made to point here",
+    name: "a site whose name resolves to this machine",
     origin: "http://evil.example:18789",
     host: "evil.example:18789",
     allowed: false,
@@ -58,11 +56,11 @@ const cases: readonly {
     host: "127.0.0.1.evil.example:18789",
     allowed: false,
   },
-  { name: "a page without an origin", origin: "null", host: "127.0.0.1:18789", allowed: false },
-  { name: "an origin that is none", origin: "http://", host: "127.0.0.1:18789", allowed: false },
+  { name: "a page with origin null", origin: "null", host: "127.0.0.1:18789", allowed: false },
+  { name: "an invalid origin", origin: "http://", host: "127.0.0.1:18789", allowed: false },
   { name: "an empty origin", origin: "", host: "127.0.0.1:18789", allowed: false },
   {
-    name: "the allowed name over another scheme",
+    name: "the allowed host with another scheme",
     origin: "http://chat.example",
     host: "127.0.0.1:18789",
     allowed: false,

@@ -1,4 +1,4 @@
-/** The command line, in a process of its own: what it prints and the code with which it exits. */
+/** The command line as a process: its output and exit codes. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Runs the program in an empty folder until it ends. */
+/** Runs the program in an empty folder. */
 async function run(
   args: readonly string[],
   options: { readonly env?: Readonly<Record<string, string>>; readonly dotEnv?: string } = {},
@@ -50,7 +50,7 @@ Deno.test("--version prints the version and nothing else", async () => {
   assert.equal(err, "");
 });
 
-const wrongs: readonly {
+const invalid: readonly {
   readonly name: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -58,52 +58,56 @@ const wrongs: readonly {
   readonly says: RegExp;
 }[] = [
   { name: "an unknown flag", args: ["--prot", "1"], says: /--prot/ },
-  { name: "an unknown command", args: ["walk"], says: /Unknown command "walk"; there are run/ },
+  {
+    name: "an unknown command",
+    args: ["walk"],
+    says: /Unknown command "walk"; expected one of run/,
+  },
   { name: "a flag without its value", args: ["run", "--port"], says: /--port/ },
   {
-    name: "a file of rules that is not there",
+    name: "a missing tool policy",
     args: ["--tools-config", "nowhere.yaml"],
     says: /CLARA_TOOLS_CONFIG="nowhere\.yaml": No such file/,
   },
   {
-    name: "a port that is none",
+    name: "a port out of range",
     args: ["--port", "70000"],
     says: /--port="70000": expected a whole number from 0 to 65535/,
   },
   {
-    name: "a wrong setting of the environment",
+    name: "an invalid setting in the environment",
     env: { CLARA_MAX_TOOL_ROUNDS: "many" },
     says: /CLARA_MAX_TOOL_ROUNDS="many": expected a whole number of at least 1/,
   },
   {
-    name: "a wrong setting of the .env file",
+    name: "an invalid setting in the .env file",
     dotEnv: "CLARA_LOG_LEVEL=loud\n",
     says: /CLARA_LOG_LEVEL \(in \.env\)="loud": expected one of debug, info, warning, error/,
   },
   {
-    name: "a wrong URL of the model",
+    name: "an invalid URL of the model",
     env: { OPENAI_BASE_URL: "localhost:11434" },
     says: /OPENAI_BASE_URL="localhost:11434": expected an http:\/\/ or https:\/\/ URL/,
   },
   {
-    name: "a persona that is not there",
+    name: "a missing persona",
     env: { CLARA_PERSONA_FILE: "nowhere.md" },
     says: /Cannot read CLARA_PERSONA_FILE "nowhere\.md"/,
   },
   {
-    name: "an open door",
+    name: "a public host without a secret",
     args: ["--host", "0.0.0.0"],
     says: /Cannot listen on "0\.0\.0\.0" without a secret/,
   },
   {
-    name: "a wrong URL of the gateway",
+    name: "an invalid URL of the gateway",
     args: ["chat", "--url", "http://localhost"],
     says: /--url="http:\/\/localhost": expected ws:\/\//,
   },
 ];
 
-for (const { name, args = [], says, ...options } of wrongs) {
-  Deno.test(`${name} ends with code 2 and a line that names it`, async () => {
+for (const { name, args = [], says, ...options } of invalid) {
+  Deno.test(`${name} exits with code 2 and a line that names it`, async () => {
     const { code, err } = await run(args, options);
     assert.equal(code, 2, err);
     assert.match(err, says);
@@ -111,7 +115,7 @@ for (const { name, args = [], says, ...options } of wrongs) {
   });
 }
 
-Deno.test("a data folder in use ends with code 1 and a line that says what to do", async () => {
+Deno.test("a data folder in use exits with code 1 and says what to do", async () => {
   await using folder = new TempFolder();
   await using _gateway = await GatewayProcess.start({ dataDir: folder.path });
   const { code, err } = await run(["run", "--port", "0", "--data-dir", folder.path]);
@@ -120,7 +124,7 @@ Deno.test("a data folder in use ends with code 1 and a line that says what to do
   assert.doesNotMatch(err, /\n\s+at /);
 });
 
-Deno.test("a port in use ends with code 1 and a line that names it", async () => {
+Deno.test("a port in use exits with code 1 and a line that names it", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(listener.addr.port);
   const { code, err } = await run(["run", "--port", port]);
@@ -129,23 +133,23 @@ Deno.test("a port in use ends with code 1 and a line that names it", async () =>
   assert.doesNotMatch(err, /\n\s+at /);
 });
 
-Deno.test("piped input is given up where no gateway runs", async () => {
+Deno.test("chat gives up piped input if no gateway is running", async () => {
   const { code, out } = await run(["chat", "--url", "ws://127.0.0.1:9"]);
   assert.equal(code, 1);
   assert.match(out, /no connection to ws:\/\/127\.0\.0\.1:9/);
 });
 
-Deno.test("output that nobody reads any more ends a command quietly", async () => {
+Deno.test("a command ends quietly when its output pipe is closed", async () => {
   await using folder = new CommandFolder();
   for (const args of [["--help"], ["config"], ["completions", "fish"]]) {
     const { code, err } = await folder.runUnread(args);
     assert.equal(err, "", args.join(" "));
-    // Deno 2.9 keeps it from the program that what it prints reaches nobody.
+    // Deno 2.9 hides the closed pipe from the program.
     assert.ok(code === 141 || code === 0, String(code));
   }
 });
 
-Deno.test("status of a gateway that says it cannot work ends with code 4", async () => {
+Deno.test("status exits with code 4 if the gateway reports that it cannot work", async () => {
   for (const [status, expected] of [["ok", 0], ["stopping", 0], ["error", 4]] as const) {
     const health = {
       status,

@@ -1,4 +1,4 @@
-/** What the words of a command line mean, and what is said where they mean nothing. */
+/** How command lines are parsed, and which errors they cause. */
 
 import assert from "node:assert/strict";
 import { parseCommandLine } from "../../src/cli/parser.ts";
@@ -36,10 +36,13 @@ const meanings: readonly (readonly [
   ["mcp add server --mcp-config f", "mcp", { "mcp-config": "f" }, ["add", "server"]],
   ["mcp add -- npx --name y", "mcp", {}, ["add", "npx", "--name", "y"]],
   ["completions zsh", "completions", {}, ["zsh"]],
+  ["completions --help", "completions", { help: true }],
+  ["hooks dance --help", "hooks", { help: true }, ["dance"]],
+  ["hooks help", "hooks", {}, ["help"]],
 ];
 
 for (const [args, command, flags, words = []] of meanings) {
-  Deno.test(`"${args}" is understood`, () => {
+  Deno.test(`"${args}" is parsed`, () => {
     const found = parseCommandLine(args.split(" ").filter(Boolean));
     assert.equal(found.command?.name, command);
     assert.deepEqual(found.flags, flags);
@@ -52,22 +55,24 @@ const mistakes: readonly (readonly [args: string, says: RegExp])[] = [
   ["status --jsno", /^Unknown option --jsno; did you mean --json\?$/],
   ["run --log", /^Unknown option --log; did you mean --log-level\?|--logfile\?$/],
   ["run --backgroud x", /^Unknown option --backgroud$/],
-  ["stop --follow", /^Unknown option --follow of stop; it is one of logs$/],
-  ["chat -n 5", /^Unknown option -n of chat; it is one of logs$/],
+  ["stop --follow", /^Unknown option --follow of stop; it belongs to logs$/],
+  ["chat -n 5", /^Unknown option -n of chat; it belongs to logs$/],
   ["run --xyzzy", /^Unknown option --xyzzy$/],
   ["stat", /^Unknown command "stat"; did you mean status\?$/],
   ["strat", /^Unknown command "strat"; did you mean start\?$/],
-  ["xyzzy", /^Unknown command "xyzzy"; there are run, start, /],
+  ["xyzzy", /^Unknown command "xyzzy"; expected one of run, start, /],
   ["help xyzzy", /^Unknown command "xyzzy"; /],
-  ["start now", /^Cannot use "now" after start: clara-gateway start --help/],
-  ["--port", /^Option --port needs a value; found nothing after it$/],
-  ["run --port --host x", /^Option --port needs a value; found --host after it$/],
+  ["start now", /^Cannot use "now" after start: see clara-gateway start --help$/],
+  ["--port", /^Option --port needs a value; found nothing$/],
+  ["run --port --host x", /^Option --port needs a value; found --host$/],
   ["status --json=yes", /^Option --json takes no value; found "yes"$/],
+  ["hooks dance", /^Cannot use "dance" after hooks: expected one of list, test, results, reload$/],
+  ["service install now", /^Cannot use "now" after service: see clara-gateway service --help$/],
   ["completions tcsh", /^Cannot use "tcsh" after completions: expected one of bash, zsh, fish$/],
 ];
 
 for (const [args, says] of mistakes) {
-  Deno.test(`"${args}" is refused with what was meant`, () => {
+  Deno.test(`"${args}" is refused with a hint`, () => {
     assert.throws(() => parseCommandLine(args.split(" ")), (error) => {
       assert.ok(error instanceof ConfigError);
       assert.match(error.message, says);
@@ -76,7 +81,7 @@ for (const [args, says] of mistakes) {
   });
 }
 
-Deno.test("every command has a help, and what does it can be loaded", async () => {
+Deno.test("every command has a help text and can be loaded", async () => {
   for (const command of commands) {
     const help = commandHelp(command);
     assert.match(help, new RegExp(`^Usage: clara-gateway ${command.name} `));

@@ -1,5 +1,3 @@
-/** Who is asked about a tool call, when, and whose answer counts. */
-
 import assert from "node:assert/strict";
 import { Approvals } from "../../src/delivery/approvals.ts";
 import type { ReplyConnection } from "../../src/delivery/port.ts";
@@ -21,8 +19,8 @@ const question = {
   description: "Deleting a",
 };
 
-/** A connection that keeps what is sent on it. */
-class KeptLink implements ReplyConnection {
+/** A connection that records what it is sent. */
+class RecordingConnection implements ReplyConnection {
   readonly sent: ReplyFrame[] = [];
   readonly streaming = true;
   readonly writable = true;
@@ -51,21 +49,21 @@ class KeptLink implements ReplyConnection {
 }
 
 function setUp(timeoutMs = 60_000) {
-  const links = new Map<string, KeptLink>([["n", new KeptLink(true)]]);
+  const connections = new Map<string, RecordingConnection>([["n", new RecordingConnection(true)]]);
   let count = 0;
   const approvals = new Approvals({
-    outlet: { connection: (nodeId) => links.get(nodeId) },
+    transport: { connection: (nodeId) => connections.get(nodeId) },
     timeoutMs,
     now: () => 1_000,
     newId: () => `a${++count}`,
   });
-  return { approvals, links, abort: new AbortController() };
+  return { approvals, connections, abort: new AbortController() };
 }
 
-Deno.test("the question says what would be done, for whom and until when", async () => {
-  const { approvals, links, abort } = setUp();
+Deno.test("the request says what the tool would do, for whom and until when", async () => {
+  const { approvals, connections, abort } = setUp();
   const asked = approvals.ask(question, abort.signal);
-  assert.deepEqual(links.get("n")!.sent, [{
+  assert.deepEqual(connections.get("n")!.sent, [{
     type: "approval_asked",
     requestId: "r",
     responseId: "",
@@ -82,7 +80,7 @@ Deno.test("the question says what would be done, for whom and until when", async
   assert.equal(approvals.answer("n", "a1", false), false);
 });
 
-Deno.test("the first of two answers counts", async () => {
+Deno.test("only the first answer counts", async () => {
   const { approvals, abort } = setUp();
   const asked = approvals.ask(question, abort.signal);
   approvals.answer("n", "a1", false);
@@ -90,17 +88,17 @@ Deno.test("the first of two answers counts", async () => {
   assert.equal((await asked).approved, false);
 });
 
-Deno.test("an adapter that comes back is asked what it has not answered, if it can be", async () => {
-  const { approvals, links, abort } = setUp();
+Deno.test("an adapter that reconnects is asked again what it has not answered, if it supports approvals", async () => {
+  const { approvals, connections, abort } = setUp();
   const asks = [1, 2].map(() => approvals.ask(question, abort.signal));
   approvals.answer("n", "a1", true);
   await asks[0];
-  const unable = new KeptLink(false);
-  links.set("n", unable);
+  const unable = new RecordingConnection(false);
+  connections.set("n", unable);
   approvals.attach("n");
   assert.equal(unable.sent.length, 0);
-  const able = new KeptLink(true);
-  links.set("n", able);
+  const able = new RecordingConnection(true);
+  connections.set("n", able);
   approvals.attach("stranger");
   assert.equal(able.sent.length, 0);
   approvals.attach("n");
@@ -110,7 +108,7 @@ Deno.test("an adapter that comes back is asked what it has not answered, if it c
   assert.deepEqual(await asks[1], { approved: true });
 });
 
-Deno.test("an abort ends the waiting with its reason, before it and in it", async () => {
+Deno.test("an abort rejects with its reason, before and while waiting", async () => {
   const { approvals, abort } = setUp();
   const asked = approvals.ask(question, abort.signal);
   abort.abort(new Error("cancelled"));
@@ -119,12 +117,12 @@ Deno.test("an abort ends the waiting with its reason, before it and in it", asyn
   assert.equal(approvals.answer("n", "a1", true), false);
 });
 
-Deno.test("silence is a refusal, and an adapter that is away cannot be asked", async () => {
-  const { approvals, links, abort } = setUp(5);
+Deno.test("a missing answer denies the call, and so does an absent adapter", async () => {
+  const { approvals, connections, abort } = setUp(5);
   assert.deepEqual(await approvals.ask(question, abort.signal), {
     approved: false,
     why: "nobody answered in time.",
   });
-  links.clear();
+  connections.clear();
   assert.equal((await approvals.ask(question, abort.signal)).approved, false);
 });

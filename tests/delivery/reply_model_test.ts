@@ -1,4 +1,4 @@
-/** A reply against what adapters must see of it, over links that come, go and fall behind at any time. */
+/** A reply over connections that open, close and fall behind in random order. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -7,13 +7,13 @@ import { Reply } from "../../src/delivery/reply.ts";
 import type { ReplyFrame } from "../../src/domain/reply.ts";
 import type { Outcome } from "../../src/domain/request.ts";
 
-/** A link as a strict adapter: it remembers what it would show. */
-class StrictLink implements ReplyConnection {
+/** A connection to a strict adapter, which records what it would show. */
+class StrictConnection implements ReplyConnection {
   readonly approvals = false;
   readonly dialect = "clara-1";
   readonly streaming: boolean;
   writable = true;
-  /** The text that is shown; undefined before the start. */
+  /** The text shown to the user; undefined before the start. */
   shown?: string;
   terminals: ReplyFrame[] = [];
   chunks = 0;
@@ -26,7 +26,7 @@ class StrictLink implements ReplyConnection {
   send(_: string, frame: ReplyFrame): void {
     assert.equal(this.terminals.length, 0, `${frame.type} after the end`);
     if (frame.type === "start") {
-      assert.equal(this.shown, undefined, "a second start on one link");
+      assert.equal(this.shown, undefined, "a second start on one connection");
       this.shown = "";
     } else if (frame.type === "chunk") {
       assert.notEqual(this.shown, undefined, "a chunk before the start");
@@ -54,7 +54,7 @@ class StrictLink implements ReplyConnection {
     this.#callBack();
   }
 
-  /** Its connection is gone: whoever waits to write need not wait any longer. */
+  /** Closes the connection: callers that wait for it to be writable are called back. */
   close(): void {
     this.writable = false;
     this.#callBack();
@@ -115,67 +115,72 @@ function outcomeOf(type: "reply" | "error" | "cancelled", text: string): Outcome
   };
 }
 
-Deno.test("whatever happens to its links, each shows a beginning of the reply, then all of it, and one end", async () => {
+Deno.test("whatever happens to connections, each shows a prefix of the reply, then all of it, and one end", async () => {
   const ends = fc.constantFrom("reply" as const, "error" as const, "cancelled" as const);
   const property = fc.asyncProperty(
     fc.array(step, { maxLength: 40, size: "max" }),
     fc.array(step, { maxLength: 10 }),
     ends,
     async (before, after, end) => {
-      const stage: { link?: StrictLink; text: string; ended: boolean } = { text: "", ended: false };
-      const links: StrictLink[] = [];
+      const stage: { connection?: StrictConnection; text: string; ended: boolean } = {
+        text: "",
+        ended: false,
+      };
+      const connections: StrictConnection[] = [];
       const reply = new Reply({
         nodeId: "n",
         requestId: "r",
         dialect: "clara-1",
         model: "m",
         tier: "mid",
-        outlet: { connection: () => stage.link },
+        transport: { connection: () => stage.connection },
       });
       const take = (next: Step) => {
         if (next.type === "add" && !stage.ended) {
           stage.text += next.text;
           reply.add(next.text);
         } else if (next.type === "connect") {
-          const old = stage.link;
-          stage.link = new StrictLink(next);
-          links.push(stage.link);
+          const old = stage.connection;
+          stage.connection = new StrictConnection(next);
+          connections.push(stage.connection);
           old?.close();
           reply.sync();
         } else if (next.type === "leave") {
-          const old = stage.link;
-          stage.link = undefined;
+          const old = stage.connection;
+          stage.connection = undefined;
           old?.close();
-        } else if (next.type === "block" && stage.link) stage.link.writable = false;
-        else if (next.type === "drain") stage.link?.drain();
+        } else if (next.type === "block" && stage.connection) stage.connection.writable = false;
+        else if (next.type === "drain") stage.connection?.drain();
         else if (next.type === "tool" && !stage.ended) reply.tool(tool);
         else if (next.type === "sync") reply.sync();
       };
-      const look = () => {
-        for (const { shown = "" } of links) assert.ok(stage.text.startsWith(shown));
-        const { link } = stage;
-        if (link?.streaming && link.writable && !stage.ended) assert.equal(link.shown, stage.text);
+      const check = () => {
+        for (const { shown = "" } of connections) assert.ok(stage.text.startsWith(shown));
+        const { connection } = stage;
+        if (connection?.streaming && connection.writable && !stage.ended) {
+          assert.equal(connection.shown, stage.text);
+        }
       };
       reply.start();
       for (const next of before) {
         take(next);
-        look();
+        check();
       }
       stage.ended = true;
-      const wasThere = stage.link;
-      assert.equal(await reply.finish(outcomeOf(end, stage.text)), wasThere !== undefined);
+      const connectedAtEnd = stage.connection;
+      assert.equal(await reply.finish(outcomeOf(end, stage.text)), connectedAtEnd !== undefined);
       for (const next of after) {
         take(next);
-        look();
+        check();
       }
-      stage.link?.drain();
+      stage.connection?.drain();
       reply.sync();
-      for (const link of links) assert.ok(link.terminals.length <= 1);
-      for (const link of [wasThere, stage.link]) {
-        if (!link) continue;
-        assert.equal(link.terminals.length, 1);
-        // Whoever was shown chunks was shown all of them; a link after the end gets the whole in one.
-        if (end === "reply" && link.chunks > 0) assert.equal(link.shown, stage.text);
+      for (const connection of connections) assert.ok(connection.terminals.length <= 1);
+      for (const connection of [connectedAtEnd, stage.connection]) {
+        if (!connection) continue;
+        assert.equal(connection.terminals.length, 1);
+        // A connection that got chunks got all of them; one opened after the end gets none.
+        if (end === "reply" && connection.chunks > 0) assert.equal(connection.shown, stage.text);
       }
     },
   );

@@ -1,20 +1,18 @@
-/** One reply over links that come, go and fall behind. */
-
 import assert from "node:assert/strict";
 import type { ReplyConnection } from "../../src/delivery/port.ts";
 import { Reply } from "../../src/delivery/reply.ts";
 import type { ReplyFrame } from "../../src/domain/reply.ts";
 import type { Outcome } from "../../src/domain/request.ts";
 
-/** A link that notes what it is sent, in short. */
-class NotingLink implements ReplyConnection {
+/** A connection that records what it is sent, abbreviated. */
+class RecordingConnection implements ReplyConnection {
   readonly sent: string[] = [];
   streaming = true;
   readonly approvals = false;
   readonly dialect = "clara-1";
   writable = true;
-  /** Resolves `flushed`; by default all has left at once. */
-  left: Promise<boolean> = Promise.resolve(true);
+  /** The result of `flushed`. */
+  flushResult: Promise<boolean> = Promise.resolve(true);
   #waiters: (() => void)[] = [];
 
   send(_: string, frame: ReplyFrame): void {
@@ -28,30 +26,30 @@ class NotingLink implements ReplyConnection {
   }
 
   flushed(): Promise<boolean> {
-    return this.left;
+    return this.flushResult;
   }
 
   hasEnded(): boolean {
     return false;
   }
 
-  /** The adapter takes in again what it is sent. */
+  /** The adapter keeps up again. */
   drain(): void {
     this.writable = true;
     this.#waiters.splice(0).forEach((callback) => callback());
   }
 }
 
-/** An adapter whose link can be changed, and a reply to it. */
-function stage(link?: NotingLink) {
-  const adapter: { link?: NotingLink } = { link };
+/** An adapter whose connection can be changed, and a reply to it. */
+function stage(connection?: RecordingConnection) {
+  const adapter: { connection?: RecordingConnection } = { connection };
   const reply = new Reply({
     nodeId: "n",
     requestId: "r",
     dialect: "clara-1",
     model: "m",
     tier: "mid",
-    outlet: { connection: () => adapter.link },
+    transport: { connection: () => adapter.connection },
   });
   return { adapter, reply };
 }
@@ -64,22 +62,22 @@ function outcome(text: string): Outcome {
 
 const error: Outcome = { type: "error", code: "internal_error", message: "no", recoverable: true };
 
-Deno.test("a reply streams over one link to its end", async () => {
-  const link = new NotingLink();
-  const { reply } = stage(link);
+Deno.test("a reply is streamed to its end", async () => {
+  const connection = new RecordingConnection();
+  const { reply } = stage(connection);
   reply.start();
   reply.add("one ");
   reply.add("two");
   assert.equal(await reply.finish(outcome("one two")), true);
-  assert.deepEqual(link.sent, ["start", "one ", "two", "|", "end one two"]);
+  assert.deepEqual(connection.sent, ["start", "one ", "two", "|", "end one two"]);
 });
 
-Deno.test("a new link gets the reply from its beginning", async () => {
-  const [older, newer] = [new NotingLink(), new NotingLink()];
+Deno.test("a new connection gets the reply from its beginning", async () => {
+  const [older, newer] = [new RecordingConnection(), new RecordingConnection()];
   const { adapter, reply } = stage(older);
   reply.start();
   reply.add("one ");
-  adapter.link = newer;
+  adapter.connection = newer;
   reply.sync();
   reply.add("two");
   assert.equal(await reply.finish(outcome("one two")), true);
@@ -87,7 +85,7 @@ Deno.test("a new link gets the reply from its beginning", async () => {
   assert.deepEqual(newer.sent, ["start", "one ", "two", "|", "end one two"]);
 });
 
-Deno.test("what was said while nobody was there comes with the next link", async () => {
+Deno.test("text that arrives while the adapter is away is sent when it reconnects", async () => {
   const { adapter, reply } = stage();
   reply.start();
   reply.add("one ");
@@ -99,92 +97,92 @@ Deno.test("what was said while nobody was there comes with the next link", async
     description: "d",
     emoji: "e",
   });
-  adapter.link = new NotingLink();
+  adapter.connection = new RecordingConnection();
   reply.add("two");
   await reply.finish(outcome("one two"));
-  assert.deepEqual(adapter.link.sent, ["start", "one two", "|", "end one two"]);
+  assert.deepEqual(adapter.connection.sent, ["start", "one two", "|", "end one two"]);
 });
 
-Deno.test("a reply whose adapter is away ends undelivered", async () => {
+Deno.test("a reply whose adapter is away stays undelivered", async () => {
   const { reply } = stage();
   reply.start();
   reply.add("one");
   assert.equal(await reply.finish(outcome("one")), false);
 });
 
-Deno.test("a link that comes after the end gets the whole, without chunks", async () => {
-  const [older, newer] = [new NotingLink(), new NotingLink()];
+Deno.test("a connection opened after the end gets the whole reply without chunks", async () => {
+  const [older, newer] = [new RecordingConnection(), new RecordingConnection()];
   const { adapter, reply } = stage(older);
   const closed = Promise.withResolvers<boolean>();
-  older.left = closed.promise;
+  older.flushResult = closed.promise;
   reply.start();
   reply.add("one");
   const finished = reply.finish(outcome("one"));
-  adapter.link = newer;
+  adapter.connection = newer;
   closed.resolve(false);
   assert.equal(await finished, true);
   assert.deepEqual(older.sent, ["start", "one", "|", "end one"]);
   assert.deepEqual(newer.sent, ["start", "end one"]);
 });
 
-Deno.test("a link that is synced twice after the end gets it once", async () => {
-  const link = new NotingLink();
-  const { reply } = stage(link);
-  const left = Promise.withResolvers<boolean>();
-  link.left = left.promise;
+Deno.test("syncing again after the end does not repeat it", async () => {
+  const connection = new RecordingConnection();
+  const { reply } = stage(connection);
+  const flushed = Promise.withResolvers<boolean>();
+  connection.flushResult = flushed.promise;
   const finished = reply.finish(error);
   reply.sync();
   reply.sync();
-  left.resolve(true);
+  flushed.resolve(true);
   assert.equal(await finished, true);
-  assert.deepEqual(link.sent.filter((frame) => frame === "error"), ["error"]);
+  assert.deepEqual(connection.sent.filter((frame) => frame === "error"), ["error"]);
 });
 
-Deno.test("chunks wait for an adapter that has fallen behind, and come as one", async () => {
-  const link = new NotingLink();
-  const { reply } = stage(link);
+Deno.test("chunks are held back and merged while the adapter is slow", async () => {
+  const connection = new RecordingConnection();
+  const { reply } = stage(connection);
   reply.start();
   reply.add("a");
-  link.writable = false;
+  connection.writable = false;
   for (const letter of "bcd") reply.add(letter);
-  assert.deepEqual(link.sent, ["start", "a"]);
-  link.drain();
-  assert.deepEqual(link.sent, ["start", "a", "bcd"]);
+  assert.deepEqual(connection.sent, ["start", "a"]);
+  connection.drain();
+  assert.deepEqual(connection.sent, ["start", "a", "bcd"]);
   await reply.finish(outcome("abcd"));
-  assert.deepEqual(link.sent, ["start", "a", "bcd", "|", "end abcd"]);
+  assert.deepEqual(connection.sent, ["start", "a", "bcd", "|", "end abcd"]);
 });
 
-Deno.test("an old link that becomes writable again gets nothing more", () => {
-  const [older, newer] = [new NotingLink(), new NotingLink()];
+Deno.test("an old connection that becomes writable again gets nothing more", () => {
+  const [older, newer] = [new RecordingConnection(), new RecordingConnection()];
   const { adapter, reply } = stage(older);
   reply.start();
   older.writable = false;
   reply.add("a");
-  adapter.link = newer;
+  adapter.connection = newer;
   reply.sync();
   older.drain();
   assert.deepEqual(older.sent, ["start"]);
   assert.deepEqual(newer.sent, ["start", "a"]);
 });
 
-Deno.test("a failed reply shows its text, then the error", async () => {
-  const link = new NotingLink();
-  const { reply } = stage(link);
+Deno.test("a failed reply sends its remaining text, then the error", async () => {
+  const connection = new RecordingConnection();
+  const { reply } = stage(connection);
   reply.start();
-  link.writable = false;
+  connection.writable = false;
   reply.add("half");
   await reply.finish(error);
-  assert.deepEqual(link.sent, ["start", "half", "error"]);
+  assert.deepEqual(connection.sent, ["start", "half", "error"]);
 });
 
-Deno.test("an adapter that does not want chunks gets none before the end", async () => {
-  const link = new NotingLink();
-  link.streaming = false;
-  const { reply } = stage(link);
+Deno.test("an adapter without streaming gets no chunk before the end", async () => {
+  const connection = new RecordingConnection();
+  connection.streaming = false;
+  const { reply } = stage(connection);
   reply.start();
   reply.add("one ");
   reply.add("two");
-  assert.deepEqual(link.sent, ["start"]);
+  assert.deepEqual(connection.sent, ["start"]);
   await reply.finish(outcome("one two"));
-  assert.equal(link.sent.at(-1), "end one two");
+  assert.equal(connection.sent.at(-1), "end one two");
 });

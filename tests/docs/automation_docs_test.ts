@@ -4,16 +4,13 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { eventNames } from "../../src/domain/events.ts";
-import { toHookEvent } from "../../src/automation/hooks/hook_event.ts";
-import { hooksFileSchema, parseHooksFile } from "../../src/automation/hooks/hooks_file.ts";
+import { toHookEvent } from "../../src/automation/hooks/event.ts";
+import { hooksFileSchema, parseHooksFile } from "../../src/automation/hooks/file.ts";
 import { sampleEvent } from "../../src/automation/hooks/sample_event.ts";
-import {
-  parseSchedulerFile,
-  schedulerFileSchema,
-} from "../../src/automation/scheduler/scheduler_file.ts";
+import { parseSchedulerFile, schedulerFileSchema } from "../../src/automation/scheduler/file.ts";
 import { settings } from "../../src/config/settings.ts";
 import { askAdmin } from "../support/admin_request.ts";
-import { offered } from "../support/mcp/mcp_folder.ts";
+import { offeredTools } from "../support/mcp/mcp_folder.ts";
 import { PluginFolder } from "../support/plugin_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -123,7 +120,7 @@ Deno.test("the example of docs/plugins.md is a plugin", async () => {
   await gateway.restart();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("Hello"));
-  assert.ok(offered(gateway.llm.requests[0]!.body).includes("order_status"));
+  assert.ok(offeredTools(gateway.llm.requests[0]!.body).includes("order_status"));
 });
 
 Deno.test("docs/tools.md has every built-in tool", async () => {
@@ -133,7 +130,7 @@ Deno.test("docs/tools.md has every built-in tool", async () => {
   });
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("Hello"));
-  const names = offered(gateway.llm.requests[0]!.body);
+  const names = offeredTools(gateway.llm.requests[0]!.body);
   assert.ok(names.includes("schedule_reminder"));
   const text = read("tools.md");
   for (const name of names) assert.ok(rowOf(text, name).includes(name), `${name} is missing`);

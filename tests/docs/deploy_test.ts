@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 
 const read = (path: string) =>
-  Deno.readTextFileSync(new URL(`../${path}`, import.meta.url)).replaceAll("\\\n", " ");
+  Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url)).replaceAll("\\\n", " ");
 
-Deno.test("the workflow uses the Deno that README and Dockerfile name, and tasks that there are", () => {
+Deno.test("the CI workflow uses the Deno version of README and Dockerfile, and existing tasks", () => {
   const workflow = parse(read(".github/workflows/ci.yml"));
   const readme = /npx -y deno@([\d.]+) task start/.exec(read("README.md"))![1]!;
   assert.ok(read("Dockerfile").includes(`FROM denoland/deno:debian-${readme} AS build`));
@@ -25,7 +25,7 @@ interface Step {
   readonly with?: Readonly<Record<string, string>>;
 }
 
-Deno.test("what the Dockerfile copies is there and goes to Docker, and no user of it is root", () => {
+Deno.test("the Dockerfile copies existing files that Docker receives, and its user is not root", () => {
   const instructions = read("Dockerfile").split("\n")
     .map((line) => /^([A-Z]+)\s+(.+)$/.exec(line))
     .filter((match) => match !== null)
@@ -40,7 +40,7 @@ Deno.test("what the Dockerfile copies is there and goes to Docker, and no user o
   assert.ok(copies.length > 0);
   for (const source of copies.flatMap(({ words }) => words.slice(0, -1))) {
     assert.ok(sent.has(source), source);
-    Deno.statSync(new URL(`../${source}`, import.meta.url));
+    Deno.statSync(new URL(`../../${source}`, import.meta.url));
   }
   const users = instructions.filter(({ name }) => name === "USER");
   assert.ok(users.length === 1 && Number(users[0]!.words[0]) > 0);

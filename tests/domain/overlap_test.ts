@@ -1,9 +1,7 @@
-/** The rules of what a message does that meets a running turn. */
-
 import assert from "node:assert/strict";
 import { overlapIn, parseOverlapRule } from "../../src/domain/overlap.ts";
 
-Deno.test("a rule names channels, with * for any characters, and a mode", () => {
+Deno.test("a rule consists of a channel pattern and a mode", () => {
   assert.deepEqual(parseOverlapRule("discord:123=collect"), {
     channels: "discord:123",
     overlap: "collect",
@@ -14,7 +12,7 @@ Deno.test("a rule names channels, with * for any characters, and a mode", () => 
   }
 });
 
-Deno.test("the first rule that fits a channel decides, else the fallback", () => {
+Deno.test("the first matching rule decides, else the fallback", () => {
   const rules = ["discord:1*=steer", "discord:*=collect"].map(parseOverlapRule);
   const options = { rules, fallback: "queue" } as const;
   assert.equal(overlapIn("discord:12", options), "steer");

@@ -1,4 +1,7 @@
-/** Secrets with names and scopes, exchanged while adapters work; rates; what strangers may send. */
+/**
+ * Named secrets and scopes, replacing secrets at run time, rate limits, and limits before
+ * registration.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -6,7 +9,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 const file = (lines: string) => `secrets:\n${lines}`;
 
-Deno.test("a secret is exchanged while adapters work: who is in stays in, the new one opens", async () => {
+Deno.test("secrets can be replaced while adapters are connected: they stay, and only the new secret opens", async () => {
   await using gateway = await TestGateway.start();
   const path = join(gateway.dataDir, "secrets.yaml");
   await Deno.writeTextFile(path, file("  - { name: old, secret: one }\n"));
@@ -19,7 +22,7 @@ Deno.test("a secret is exchanged while adapters work: who is in stays in, the ne
   await using after = await gateway.connect({ secret: "two" });
   assert.equal((await after.replyTo(after.say("Hello"))).text, "Hello");
 
-  // A file that is wrong or empty changes nothing, and opens no door.
+  // An invalid or empty file changes nothing and lets nobody in.
   for (const wrong of [file("  - { name: x }\n"), "", "secrets: []\n"]) {
     await Deno.writeTextFile(path, wrong);
     const [problem] = await gateway.gateway.reload();
@@ -29,7 +32,7 @@ Deno.test("a secret is exchanged while adapters work: who is in stays in, the ne
   }
 });
 
-Deno.test("a key of scope adapter neither manages servers nor opens the admin interface", async () => {
+Deno.test("a secret of scope adapter can neither manage servers nor use the admin interface", async () => {
   await using gateway = await TestGateway.start({ config: { secret: "all" } });
   const path = join(gateway.dataDir, "secrets.yaml");
   await Deno.writeTextFile(
@@ -44,7 +47,10 @@ Deno.test("a key of scope adapter neither manages servers nor opens the admin in
   bot.send({ type: "mcp_list", request_id: "l" });
   const list = await bot.waitFor(({ request_id }) => request_id === "l");
   assert.equal(list.type, "mcp_list_response");
-  await assert.rejects(gateway.connect({ secret: "ops" }), /unauthorized: .*not of scope adapter/);
+  await assert.rejects(
+    gateway.connect({ secret: "ops" }),
+    /unauthorized: .*does not have the scope adapter/,
+  );
   const admin = async (secret: string) => {
     const headers = { authorization: `Bearer ${secret}` };
     const response = await fetch(`${gateway.httpUrl}/admin/hooks`, { headers });
@@ -57,7 +63,7 @@ Deno.test("a key of scope adapter neither manages servers nor opens the admin in
   );
 });
 
-Deno.test("a user who sends too much is told when to try again, others are not concerned", async () => {
+Deno.test("a user who sends too much is told when to retry; other users are not affected", async () => {
   await using gateway = await TestGateway.start({
     llm: "echo",
     config: { limits: { userMessagesPerMinute: 3 } },
@@ -85,7 +91,7 @@ Deno.test("an adapter that sends too much is told so", async () => {
   assert.equal(terminal.code, "rate_limited");
 });
 
-Deno.test("before it has registered a socket may send 64 KiB at once, not more", async () => {
+Deno.test("before registration a socket may send at most 64 KiB at once", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using fine = await gateway.connectRaw();
   fine.register({ metadata: { padding: "x".repeat(60_000) } });
@@ -99,13 +105,13 @@ Deno.test("before it has registered a socket may send 64 KiB at once, not more",
   assert.equal((await stranger.closed).code, 1009);
 });
 
-Deno.test("a flood of frames ends its socket, and no other one", async () => {
+Deno.test("a flood of frames closes its own socket and no other", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using quiet = await gateway.connect();
   await using flood = await gateway.connect();
   const ping = JSON.stringify({ type: "ping" });
   for (let count = 0; count < 100_000; count++) flood.sendText(ping);
-  // What it still sends meanwhile may break the connection before the close arrives.
+  // Frames still in flight may break the connection before the close frame arrives.
   assert.ok([4429, 1006].includes((await flood.closed).code));
   const gone = await gateway.waitFor("adapter:disconnected");
   assert.equal((gone.data as { readonly reason: string }).reason, "too many frames");

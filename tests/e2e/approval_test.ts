@@ -1,9 +1,9 @@
-/** Tools that not everybody may use: the policy of `tools.yaml`, and people who are asked. */
+/** Tools restricted by the policy of `tools.yaml`, and approvals by people. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/lib/config_error.ts";
 import type { AdapterClient } from "../support/adapter/client.ts";
-import { badServer, McpFolder, offered, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
 import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
@@ -11,7 +11,7 @@ const askForTime = "rules:\n  - { action: ask, tools: current_time }\n";
 const approvals = { capabilities: ["streaming", "approvals"] };
 const call = { toolCalls: [{ id: "t", name: "current_time", arguments: {} }] };
 
-/** Has the model call the tool that needs approval; gives the question. */
+/** Makes the model call the tool that needs approval; returns the approval request. */
 async function ask(gateway: TestGateway, adapter: AdapterClient) {
   gateway.llm.reply(call, { text: "Well." });
   const id = adapter.say("Time?");
@@ -20,20 +20,22 @@ async function ask(gateway: TestGateway, adapter: AdapterClient) {
 }
 
 function questionOf(adapter: AdapterClient): Promise<ReceivedFrame> {
-  return adapter.waitFor(({ type }) => type === "approval_request", { what: "a question" });
+  return adapter.waitFor(({ type }) => type === "approval_request", {
+    what: "an approval request",
+  });
 }
 
 function answer(adapter: AdapterClient, question: ReceivedFrame, approved: boolean): void {
   adapter.send({ type: "approval_response", approval_id: question.approval_id, approved });
 }
 
-async function toldOf(gateway: TestGateway): Promise<string> {
+async function toolResultOf(gateway: TestGateway): Promise<string> {
   const { body } = await gateway.llm.request(1);
-  return toolTexts(body)[0]!;
+  return toolResults(body)[0]!;
 }
 
 for (const approved of [true, false]) {
-  const what = approved ? "runs when a person agrees" : "does not run when a person refuses";
+  const what = approved ? "runs when a person agrees" : "does not run when a person declines";
   Deno.test(`a tool that needs approval ${what}`, async () => {
     await using folder = new McpFolder({}, askForTime);
     await using gateway = await TestGateway.start({ config: folder.config });
@@ -47,9 +49,9 @@ for (const approved of [true, false]) {
     answer(adapter, question, approved);
     const { frames, terminal } = await adapter.replyTo(id);
     assert.equal(terminal.content, "Well.");
-    const told = await toldOf(gateway);
-    if (approved) assert.match(told, /20\d\d-\d\d-\d\dT/);
-    else assert.equal(told, '"current_time" was not run: the user did not agree.');
+    const result = await toolResultOf(gateway);
+    if (approved) assert.match(result, /20\d\d-\d\d-\d\dT/);
+    else assert.equal(result, '"current_time" was not run: the user did not agree.');
     assert.equal(
       frames.findLast(({ type }) => type === "tool_status")!.status,
       approved ? "completed" : "failed",
@@ -60,29 +62,29 @@ for (const approved of [true, false]) {
   });
 }
 
-Deno.test("the model is told when nobody answers in time", async () => {
+Deno.test("if nobody answers in time, the model is told", async () => {
   await using folder = new McpFolder({}, askForTime);
   const config = { ...folder.config, approvalTimeoutMs: 30 };
   await using gateway = await TestGateway.start({ config });
   await using adapter = await gateway.connect(approvals);
   const { id } = await ask(gateway, adapter);
   await adapter.replyTo(id);
-  assert.match(await toldOf(gateway), /was not run: nobody answered in time/);
+  assert.match(await toolResultOf(gateway), /was not run: nobody answered in time/);
 });
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
-  Deno.test(`a ${dialect} adapter that cannot ask is not asked`, async () => {
+  Deno.test(`a ${dialect} adapter without approvals is not asked`, async () => {
     await using folder = new McpFolder({}, askForTime);
     await using gateway = await TestGateway.start({ config: folder.config });
     await using adapter = await gateway.connect({ dialect });
     gateway.llm.reply(call, { text: "Well." });
     await adapter.replyTo(adapter.say("Time?"));
-    assert.match(await toldOf(gateway), /this platform cannot ask for one/);
+    assert.match(await toolResultOf(gateway), /this platform cannot ask for it/);
     assert.ok(!adapter.frames.some(({ type }) => type === "approval_request"));
   });
 }
 
-Deno.test("an adapter that comes back is asked again, and its answer counts", async () => {
+Deno.test("an adapter that reconnects is asked again, and its answer counts", async () => {
   await using folder = new McpFolder({}, askForTime);
   await using gateway = await TestGateway.start({ config: folder.config });
   const before = await gateway.connect({ ...approvals, nodeId: "n" });
@@ -94,17 +96,17 @@ Deno.test("an adapter that comes back is asked again, and its answer counts", as
   assert.equal(again.approval_id, question.approval_id);
   answer(adapter, again, true);
   assert.equal((await adapter.replyTo(id)).terminal.content, "Well.");
-  assert.match(await toldOf(gateway), /20\d\d-/);
+  assert.match(await toolResultOf(gateway), /20\d\d-/);
 });
 
-Deno.test("another adapter cannot answer, and a cancel ends the waiting", async () => {
+Deno.test("another adapter cannot answer, and a cancel ends the wait", async () => {
   await using folder = new McpFolder({}, askForTime);
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect(approvals);
-  await using stranger = await gateway.connect(approvals);
+  await using other = await gateway.connect(approvals);
   const { id, question } = await ask(gateway, adapter);
-  answer(stranger, question, true);
-  const error = await stranger.waitFor(({ type }) => type === "error");
+  answer(other, question, true);
+  const error = await other.waitFor(({ type }) => type === "error");
   assert.equal(error.code, "not_found");
   adapter.cancel(id);
   const { terminal } = await adapter.replyTo(id);
@@ -115,23 +117,23 @@ Deno.test("another adapter cannot answer, and a cancel ends the waiting", async 
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("without rules tools that read, and those of MCP servers, are offered", async () => {
+Deno.test("without rules, read-only tools and tools of MCP servers are offered", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
   gateway.llm.reply({ toolCalls: [{ name: "delete_file", arguments: { name: "a" } }] });
   await adapter.replyTo(adapter.say("Delete it"));
-  const names = offered(gateway.llm.requests[0]!.body);
+  const names = offeredTools(gateway.llm.requests[0]!.body);
   for (const name of ["current_time", "search_history", "remember", "bad__echo"]) {
     assert.ok(names.includes(name), name);
   }
   for (const name of ["delete_file", "save_file", "run_javascript", "fetch_url"]) {
     assert.ok(!names.includes(name), name);
   }
-  assert.equal(await toldOf(gateway), 'There is no tool "delete_file".');
+  assert.equal(await toolResultOf(gateway), 'There is no tool "delete_file".');
 });
 
-Deno.test("a rule for a channel, a user or a platform holds there alone", async () => {
+Deno.test("a rule for a channel, user or platform applies only there", async () => {
   const rules = `rules:
   - { action: allow, tools: "bad__e*", user: ada }
   - { action: deny, tools: "bad__*", channel: [public, lobby] }
@@ -144,7 +146,7 @@ Deno.test("a rule for a channel, a user or a platform holds there alone", async 
   await adapter.replyTo(adapter.say("1", { channelId: "public", userId: "ada" }));
   await adapter.replyTo(adapter.say("2", { channelId: "lobby", userId: "bob" }));
   await other.replyTo(other.say("3", { channelId: "quiet", userId: "bob" }));
-  const [ada, bob, elsewhere] = gateway.llm.requests.map(({ body }) => offered(body));
+  const [ada, bob, elsewhere] = gateway.llm.requests.map(({ body }) => offeredTools(body));
   assert.deepEqual(ada!.filter((name) => name.startsWith("bad__")), [
     "bad__echo",
     "bad__env",
@@ -154,7 +156,7 @@ Deno.test("a rule for a channel, a user or a platform holds there alone", async 
   assert.ok(elsewhere!.includes("bad__pid") && elsewhere!.includes("current_time"));
 });
 
-const wrongs: readonly (readonly [name: string, yaml: string, says: RegExp])[] = [
+const invalidFiles: readonly (readonly [name: string, yaml: string, says: RegExp])[] = [
   ["an unknown action", "rules:\n  - action: perhaps\n", /tools\.yaml:2: "rules\.0\.action"/],
   ["an unknown key", "rules:\n  - action: deny\n    usr: me\n", /tools\.yaml:3: .*"usr"/],
   ["broken YAML", "rules:\n  - [\n", /tools\.yaml:\d: /],
@@ -162,8 +164,8 @@ const wrongs: readonly (readonly [name: string, yaml: string, says: RegExp])[] =
   ["a list at the top", "- action: deny\n", /tools\.yaml:1: the file: /],
 ];
 
-for (const [name, yaml, says] of wrongs) {
-  Deno.test(`a tools.yaml with ${name} stops the start, and says where`, async () => {
+for (const [name, yaml, says] of invalidFiles) {
+  Deno.test(`a tools.yaml with ${name} prevents the start, and the error says where`, async () => {
     await using folder = new McpFolder({}, yaml);
     await assert.rejects(TestGateway.start({ config: folder.config }), (error) => {
       assert.ok(error instanceof ConfigError, String(error));

@@ -8,7 +8,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Runs a command of the program from the source. */
+/** Runs a command of the program from source. */
 async function clara(...args: readonly string[]) {
   const config = join(root, "deno.json");
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -19,11 +19,11 @@ async function clara(...args: readonly string[]) {
   return { code, out: decoder.decode(stdout), errors: decoder.decode(stderr) };
 }
 
-/** Sends messages on some channels at once until it is disposed of; counts the replies. */
-function keepTalking(adapter: AdapterClient, channels: number) {
+/** Sends messages on several channels until disposed of, and counts the replies. */
+function keepSending(adapter: AdapterClient, channels: number) {
   let going = true;
   let replies = 0;
-  const talking = Array.from({ length: channels }, async (_, channel) => {
+  const sending = Array.from({ length: channels }, async (_, channel) => {
     for (let turn = 0; going; turn++) {
       const channelId = `channel-${channel}`;
       await adapter.replyTo(adapter.say(`message ${turn} of ${channel}`, { channelId }));
@@ -34,12 +34,12 @@ function keepTalking(adapter: AdapterClient, channels: number) {
     replies: () => replies,
     [Symbol.asyncDispose]: async () => {
       going = false;
-      await Promise.all(talking);
+      await Promise.all(sending);
     },
   };
 }
 
-/** All rows of the tables that make up the conversations. */
+/** All rows of the tables with conversations. */
 function conversations(path: string) {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
@@ -66,14 +66,14 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
     await using gateway = await GatewayProcess.start({ dataDir: data });
     await using adapter = await AdapterClient.connect({ url: gateway.url });
     {
-      await using talk = keepTalking(adapter, 5);
+      await using load = keepSending(adapter, 5);
       await adapter.replyTo(adapter.say("the first message of all"));
-      const before = talk.replies();
+      const before = load.replies();
       const taken = await clara("backup", file, "--data-dir", data);
       assert.equal(taken.code, 0, taken.errors);
       assert.match(taken.out, /^Backed up .*: \d sessions, \d+ lines of history/);
-      // The gateway went on meanwhile.
-      assert.ok(talk.replies() > before);
+      // The gateway kept working meanwhile.
+      assert.ok(load.replies() > before);
       await adapter.replyTo(adapter.say("the last message of all"));
     }
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
@@ -84,7 +84,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   const copy = conversations(file);
   assert.deepEqual(copy.integrity, [{ integrity_check: "ok" }]);
   assert.deepEqual(conversations(join(empty, "gateway.db")), copy);
-  // What the copy has is the beginning of what the gateway went on to write.
+  // The copy is a prefix of what the gateway went on to write.
   const original = conversations(join(data, "gateway.db"));
   const lines = copy.history.length;
   assert.ok(
@@ -93,13 +93,13 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   );
   assert.deepEqual(copy.history, original.history.slice(0, copy.history.length));
   assert.equal(copy.found.length, copy.history.length);
-  // A gateway runs on it, and takes up what the copy left unfinished.
+  // A gateway runs on the copy and finishes its open requests.
   await using gateway = await GatewayProcess.start({ dataDir: empty });
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   assert.equal((await adapter.replyTo(adapter.say("and on"))).text, "and on");
 });
 
-Deno.test("a folder on which a gateway runs is not restored into, a stopped one keeps what it had", async () => {
+Deno.test("restoring fails if a gateway runs on the folder; a stopped one keeps its old data", async () => {
   await using folder = new TempFolder();
   const [data, file] = ["data", "copy.db"].map((name) => join(folder.path, name)) as [
     string,
@@ -114,17 +114,17 @@ Deno.test("a folder on which a gateway runs is not restored into, a stopped one 
     const refused = await clara("restore", file, "--data-dir", data);
     assert.equal(refused.code, 1);
     assert.match(refused.errors, /another gateway is running on it/);
-    // Killed: its log is not merged.
+    // Killed, so its write-ahead log is not merged.
     await gateway.kill();
   }
   const restored = await clara("restore", file, "--data-dir", data);
   assert.equal(restored.code, 0, restored.errors);
-  const kept = /The store that was there is now (.+)/.exec(restored.out)![1]!;
+  const kept = /The previous store was renamed to (.+)/.exec(restored.out)![1]!;
   assert.equal(conversations(kept).history.length, 4);
   assert.equal(conversations(join(data, "gateway.db")).history.length, 2);
 });
 
-Deno.test("neither a file that is there nor one that is no copy is taken", async () => {
+Deno.test("backup rejects an existing target, and restore rejects a file that is no backup", async () => {
   await using folder = new TempFolder();
   const at = (name: string) => join(folder.path, name);
   const text = at("text");

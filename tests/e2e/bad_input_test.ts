@@ -1,4 +1,4 @@
-/** Frames that are wrong: each is answered with its code and a text that names what is wrong. */
+/** Invalid frames: each is answered with an error code and a message that names the problem. */
 
 import assert from "node:assert/strict";
 import type { AdapterClient } from "../support/adapter/client.ts";
@@ -8,16 +8,16 @@ import { TestGateway } from "../support/test_gateway.ts";
 const message = messageFrame("Hello", { dialect: "clara-1", requestId: "r-1" });
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
-interface Wrong {
+interface InvalidFrame {
   readonly name: string;
-  /** A frame, or the text of one. */
+  /** A frame, or its text. */
   readonly frame: object | string;
   readonly code: string;
   readonly says: RegExp;
   readonly requestId?: string;
 }
 
-const wrongs: readonly Wrong[] = [
+const invalidFrames: readonly InvalidFrame[] = [
   { name: "no JSON", frame: "{hello", code: "invalid_json", says: /^Cannot read frame: / },
   { name: "nothing", frame: "", code: "invalid_json", says: /^Cannot read frame: / },
   { name: "an array", frame: "[]", code: "invalid_message", says: /JSON object, found an array/ },
@@ -32,17 +32,17 @@ const wrongs: readonly Wrong[] = [
     name: "an unknown type",
     frame: { type: "mesage", request_id: "r-1" },
     code: "unknown_type",
-    says: /unknown "type" "mesage"; known are register, message, cancel/,
+    says: /unknown "type" "mesage"; expected one of register, message, cancel/,
     requestId: "r-1",
   },
   {
-    name: "a type of Object's own",
+    name: "a type from Object.prototype",
     frame: { type: "constructor" },
     code: "unknown_type",
     says: /unknown "type" "constructor"/,
   },
   {
-    name: "a message of nothing",
+    name: "a message without fields",
     frame: {
       type: "message",
       request_id: "r-1",
@@ -76,7 +76,7 @@ const wrongs: readonly Wrong[] = [
     says: /"request_id": expected string/,
   },
   {
-    name: "a number for a text",
+    name: "a number instead of a text",
     frame: { ...message, content: 7 },
     code: "invalid_message",
     says: /"content": expected string, received number/,
@@ -90,7 +90,7 @@ const wrongs: readonly Wrong[] = [
     requestId: "r-1",
   },
   {
-    name: "a wrong attachment",
+    name: "an invalid attachment",
     frame: { ...message, attachments: [{ type: "image", filename: "" }] },
     code: "invalid_message",
     says: /"attachments\.0\.filename": /,
@@ -111,7 +111,7 @@ const wrongs: readonly Wrong[] = [
     requestId: "r-1",
   },
   {
-    name: "a cancel of nothing",
+    name: "a cancel without a target",
     frame: { type: "cancel" },
     code: "invalid_message",
     says: /"request_id": expected a request_id or a channel_id/,
@@ -120,7 +120,7 @@ const wrongs: readonly Wrong[] = [
     name: "a second register",
     frame: { type: "register", platform: "test", node_id: "another", capabilities: [] },
     code: "invalid_message",
-    says: /Cannot register again: this socket belongs to "node-1"/,
+    says: /Cannot register again: this connection belongs to "node-1"/,
   },
   {
     name: "a register without a platform",
@@ -136,11 +136,11 @@ const wrongs: readonly Wrong[] = [
   },
 ];
 
-for (const { name, frame, code, says, requestId = null } of wrongs) {
+for (const { name, frame, code, says, requestId = null } of invalidFrames) {
   Deno.test(`${name} is answered with ${code}, and the socket stays open`, async () => {
     await using gateway = await TestGateway.start();
     await using adapter = await gateway.connect({ nodeId: "node-1" });
-    // A message first: the errors after it are in its dialect.
+    // Send a message first, so that later errors are in its dialect.
     await adapter.replyTo(adapter.say("Hello"));
     const from = adapter.frames.length;
     adapter.sendText(typeof frame === "string" ? frame : JSON.stringify(frame));
@@ -152,31 +152,31 @@ for (const { name, frame, code, says, requestId = null } of wrongs) {
   });
 }
 
-/** The gateway must take it or say what is wrong with it, and it must not be its own fault. */
-async function takesOrRefuses(adapter: AdapterClient, text: string): Promise<void> {
+/** The gateway must accept the frame or report what is wrong, and not with an internal error. */
+async function acceptOrRefuse(adapter: AdapterClient, text: string): Promise<void> {
   const from = adapter.frames.length;
   adapter.sendText(text);
   const { terminal } = await adapter.replyTo("r-1", { from });
   if (terminal.type === "error") assert.equal(terminal.code, "invalid_message");
 }
 
-Deno.test("metadata that is nested a hundred thousand deep is taken or refused", async () => {
+Deno.test("metadata nested a hundred thousand levels deep is accepted or refused", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const text = JSON.stringify({ ...message, metadata: { deep: 0 } });
-  await takesOrRefuses(adapter, text.replace('"deep":0', `"deep":${nested(100_000)}`));
+  await acceptOrRefuse(adapter, text.replace('"deep":0', `"deep":${nested(100_000)}`));
   assert.equal((await adapter.replyTo(adapter.say("Still here"))).text, "Still here");
 });
 
-Deno.test("a __proto__ in a message is data", async () => {
+Deno.test("a __proto__ in a message is plain data", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const text = JSON.stringify({ ...message, metadata: { key: {} } });
-  await takesOrRefuses(adapter, text.replace('"key":{}', '"__proto__":{"polluted":true}'));
+  await acceptOrRefuse(adapter, text.replace('"key":{}', '"__proto__":{"polluted":true}'));
   assert.equal(Object.hasOwn(Object.prototype, "polluted"), false);
 });
 
-Deno.test("half a surrogate pair comes back as it can", async () => {
+Deno.test("half a surrogate pair comes back as a replacement character", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const { terminal } = await adapter.replyTo(adapter.say("a\ud83db"));
@@ -194,7 +194,7 @@ Deno.test("binary data is refused, and the socket stays open", async () => {
   await adapter.ping();
 });
 
-Deno.test("a session that is not kept is said to be so, and a new one follows", async () => {
+Deno.test("resuming an unknown session is refused, and a new session follows", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connectRaw();
   adapter.register({ resume: { sessionId: "long gone", lastSeq: 7 } });

@@ -1,15 +1,15 @@
-/** What users may spend in a day, and which tier answers them. */
+/** Daily budgets of users, and tiers. */
 
 import assert from "node:assert/strict";
 import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** Each answer takes 11 + 7 tokens. */
+/** Each answer costs 11 + 7 tokens. */
 const perAnswer = 18;
 const price = { input: 100_000, output: 1_000_000 };
 
-Deno.test("a user whose tokens are spent is told so and till when, and others go on", async () => {
+Deno.test("a user without tokens left is told so and until when; others go on", async () => {
   await using gateway = await TestGateway.start({
     config: { limits: { userTokensPerDay: 2 * perAnswer } },
   });
@@ -23,7 +23,7 @@ Deno.test("a user whose tokens are spent is told so and till when, and others go
   assert.equal(terminal.code, "rate_limited");
   assert.equal(
     terminal.message,
-    "Your budget for today is used up (36 of 36 tokens). It starts anew at midnight UTC.",
+    "Your budget for today is used up (36 of 36 tokens). It starts again at midnight UTC.",
   );
   const { retry_after_ms: left } = terminal.details as { retry_after_ms: number };
   assert.ok(left > 0 && left <= 86_400_000);
@@ -33,13 +33,13 @@ Deno.test("a user whose tokens are spent is told so and till when, and others go
   const elsewhere = { userId: "user-2", channelId: "channel-2" };
   const other = await adapter.replyTo(adapter.say("Hello", elsewhere));
   assert.equal(other.text, "Hello");
-  // It is the same after a restart.
+  // The budget survives a restart.
   await gateway.restart();
   await using again = await gateway.connect({ platform: "test" });
   assert.equal((await again.replyTo(again.say("Four"))).terminal.code, "rate_limited");
 });
 
-Deno.test("a cost that is spent ends a user's day, unless the file allows that user more", async () => {
+Deno.test("a user whose cost limit is reached must wait, unless the file allows that user more", async () => {
   await using server = LlmServer.start();
   await using folder = new ModelsFolder({ main: { server, model: { price } } }, {
     budgets: { "test:rich": { cost_per_day: 0 }, "test:poor": { cost_per_day: 1 } },
@@ -64,7 +64,7 @@ Deno.test("a cost that is spent ends a user's day, unless the file allows that u
   assert.equal((await answers("rich"))[0], 4);
 });
 
-Deno.test("what a failed and a cancelled turn took counts, too", async () => {
+Deno.test("failed and cancelled turns count too", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { userTokensPerDay: 1 } } });
   await using adapter = await gateway.connect({ platform: "test" });
   gateway.llm.reply({ text: "Half", cut: true }, { text: "On", hang: "mid-stream" });
@@ -79,7 +79,7 @@ Deno.test("what a failed and a cancelled turn took counts, too", async () => {
   }
 });
 
-Deno.test("a turn that the end of the gateway puts back has cost what it took by then", async () => {
+Deno.test("a turn put back at shutdown is charged for what it has used so far", async () => {
   await using gateway = await TestGateway.start({ config: { drainMs: 0 } });
   await using adapter = await gateway.connect({ platform: "test" });
   gateway.llm.reply({ text: "On", hang: "mid-stream" });
@@ -92,7 +92,7 @@ Deno.test("a turn that the end of the gateway puts back has cost what it took by
   assert.deepEqual([total.requests, total.estimated.requests], [2, 1]);
 });
 
-Deno.test("a message's prefix chooses the tier, and the model does not see it", async () => {
+Deno.test("a message's prefix chooses the tier and is not shown to the model", async () => {
   await using gateway = await TestGateway.start({
     config: { llm: { tierModels: { high: "big", low: "small" } } },
   });
@@ -105,15 +105,15 @@ Deno.test("a message's prefix chooses the tier, and the model does not see it", 
   const low = await adapter.replyTo(adapter.say("!low Hi"));
   assert.equal(low.terminal.model, "small");
   assert.equal((await adapter.replyTo(adapter.say("Hello"))).terminal.model, "test-model");
-  // The frame's own word is stronger: an adapter may have set it for the user.
+  // The frame's tier wins: the adapter may have set it for the user.
   const both = await adapter.replyTo(adapter.say("!high Hi", { tier_override: "low" }));
   assert.deepEqual([both.terminal.model, both.text], ["small", "Hi"]);
-  // History has no prefix either.
+  // History does not contain the prefix either.
   const said = gateway.llm.requests.at(-1)!.body.messages.slice(1).map(({ content }) => content);
   assert.ok(said.every((text) => !String(text).startsWith("!")), said.join(" | "));
 });
 
-Deno.test("fallbacks of the environment stand in for the model of every tier", async () => {
+Deno.test("fallbacks from the environment apply to the models of all tiers", async () => {
   await using gateway = await TestGateway.start({
     config: { llm: { tierModels: { high: "big" }, fallbacks: ["spare"] } },
   });

@@ -1,12 +1,12 @@
-/** Ending a request before its reply is done, wherever it is by then. */
+/** Cancelling a request at any stage. */
 
 import assert from "node:assert/strict";
-import { lastText } from "../support/llm/chat_request.ts";
+import { lastParagraph } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("cancelling a running request ends it upstream, and nothing follows", async () => {
+Deno.test("cancelling a running request aborts the model call, and nothing follows", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: ["Once ", "upon"], hang: "mid-stream" });
@@ -27,7 +27,7 @@ Deno.test("cancelling a running request ends it upstream, and nothing follows", 
   assert.deepEqual(said, ["Tell me a story", "Once upon [cut off]", "Something else"]);
 });
 
-Deno.test("a request can be cancelled before the model has said a word", async () => {
+Deno.test("a request can be cancelled before the model has answered", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ hang: "before-headers" });
@@ -38,7 +38,7 @@ Deno.test("a request can be cancelled before the model has said a word", async (
   await within(upstream.closedByClient, { what: "the end of the request upstream" });
 });
 
-Deno.test("a request can be cancelled while the model's provider asks to wait", async () => {
+Deno.test("a request can be cancelled while the provider asks to wait", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ status: 429, headers: { "retry-after": "30" } });
@@ -51,11 +51,11 @@ Deno.test("a request can be cancelled while the model's provider asks to wait", 
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("cancelling a waiting request leaves the others their order", async () => {
+Deno.test("cancelling a queued request keeps the order of the others", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const [first, second, third, fourth] = ["1", "2", "3", "4"].map((word) => adapter.say(word)) as [
     string,
     string,
@@ -69,10 +69,10 @@ Deno.test("cancelling a waiting request leaves the others their order", async ()
   assert.deepEqual(frames.map(({ type }) => type), ["status", "cancelled"]);
   gate.open();
   for (const id of [first, second, fourth]) await adapter.replyTo(id);
-  assert.deepEqual(gateway.llm.requests.map(({ body }) => lastText(body)), ["1", "2", "4"]);
+  assert.deepEqual(gateway.llm.requests.map(({ body }) => lastParagraph(body)), ["1", "2", "4"]);
 });
 
-Deno.test("a request can be cancelled between a tool and the next words of the model", async () => {
+Deno.test("a request can be cancelled between a tool and the model's next answer", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply(
@@ -87,11 +87,11 @@ Deno.test("a request can be cancelled between a tool and the next words of the m
   assert.equal((await adapter.replyTo(adapter.say("Next"))).text, "Next");
 });
 
-Deno.test("cancelling a channel ends all of it, and nothing of another", async () => {
+Deno.test("cancelling a channel cancels all its requests and none of another channel", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
-  gateway.llm.when(() => true, (request) => ({ text: lastText(request), gate: gate.opened }));
+  gateway.llm.when(() => true, (request) => ({ text: lastParagraph(request), gate: gate.opened }));
   const ids = ["1", "2", "3"].map((word) => adapter.say(word, { channelId: "noisy" }));
   const other = adapter.say("quiet words", { channelId: "quiet" });
   await gateway.llm.request(1);
@@ -103,10 +103,10 @@ Deno.test("cancelling a channel ends all of it, and nothing of another", async (
   assert.equal(gateway.llm.requests.length, 3);
 });
 
-Deno.test("a cancel right behind its message finds it", async () => {
+Deno.test("a cancel sent right after its message finds it", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
-  gateway.llm.when((request) => lastText(request) === "stop", { hang: "before-headers" });
+  gateway.llm.when((request) => lastParagraph(request) === "stop", { hang: "before-headers" });
   for (let round = 0; round < 20; round++) {
     const id = adapter.say("stop");
     adapter.cancel(id);
@@ -119,14 +119,14 @@ Deno.test("a cancel right behind its message finds it", async () => {
   assert.equal((await adapter.replyTo(adapter.say("go"))).text, "go");
 });
 
-Deno.test("a cancel in the same moment as the end gives one terminal frame", async () => {
+Deno.test("a cancel at the moment the reply ends gives exactly one terminal frame", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   for (let round = 0; round < 30; round++) {
     const id = adapter.say("short");
     await adapter.waitFor(({ type, request_id }) => type === "response_chunk" && request_id === id);
     adapter.cancel(id);
-    // A pong after it: whatever the cancel brought has arrived by then, or is the reply's end.
+    // After the pong, anything the cancel caused has arrived.
     await adapter.replyTo(id);
     await adapter.ping();
     const ends = adapter.framesOf(id).filter(({ type }) =>
@@ -136,7 +136,7 @@ Deno.test("a cancel in the same moment as the end gives one terminal frame", asy
   }
 });
 
-Deno.test("what neither waits nor runs cannot be cancelled", async () => {
+Deno.test("a request that is neither queued nor running cannot be cancelled", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const done = adapter.say("Hello");
@@ -150,7 +150,7 @@ Deno.test("what neither waits nor runs cannot be cancelled", async () => {
   }
 });
 
-Deno.test("another adapter's request cannot be cancelled, by its id or its channel", async () => {
+Deno.test("another adapter's request cannot be cancelled, by id or by channel", async () => {
   await using gateway = await TestGateway.start();
   await using owner = await gateway.connect();
   await using stranger = await gateway.connect();

@@ -1,4 +1,4 @@
-/** Many messages at once: channels side by side, one turn at a time within each. */
+/** Many messages at once: channels run in parallel, with one turn at a time in each. */
 
 import assert from "node:assert/strict";
 import type { AdapterClient } from "../support/adapter/client.ts";
@@ -6,12 +6,12 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** The users' words in the order in which the model was asked. */
+/** The users' texts in the order in which the model received them. */
 function asked({ llm }: TestGateway): readonly string[] {
   return llm.requests.map(({ body }) => lastText(body));
 }
 
-/** Says `word` in a channel and waits until the gateway has said that it waits there. */
+/** Sends `word` in a channel and waits until the gateway reports it as queued. */
 async function queue(
   adapter: AdapterClient,
   word: string,
@@ -69,7 +69,7 @@ Deno.test("five messages of a channel run in order, one at a time", async () => 
   assert.equal(gateway.llm.peak, 1);
 });
 
-Deno.test("channels of one name on two platforms are two channels", async () => {
+Deno.test("channels of the same name on two platforms are separate", async () => {
   await using gateway = await TestGateway.start();
   await using discord = await gateway.connect({ platform: "discord" });
   await using teams = await gateway.connect({ platform: "teams" });
@@ -82,7 +82,7 @@ Deno.test("channels of one name on two platforms are two channels", async () => 
   await teams.replyTo(ids[1]);
 });
 
-Deno.test("a high priority overtakes what waits, a low one lets it pass", async () => {
+Deno.test("high priority overtakes queued messages, low priority lets them pass", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -107,7 +107,7 @@ Deno.test("a high priority overtakes what waits, a low one lets it pass", async 
   assert.deepEqual(asked(gateway), ["running", "high 1", "high 2", "normal 1", "normal 2", "low"]);
 });
 
-Deno.test("a low priority does not starve behind an endless row of high ones", async () => {
+Deno.test("low priority does not starve behind an endless stream of high priority", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -124,7 +124,7 @@ Deno.test("a low priority does not starve behind an endless row of high ones", a
   assert.ok(place > 1 && place < 12, `the low one came at place ${place}`);
 });
 
-Deno.test("a full queue refuses the next message and harms none of the earlier", async () => {
+Deno.test("a full queue refuses the next message and keeps the earlier ones", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { queuedPerChannel: 2 } } });
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -142,14 +142,14 @@ Deno.test("a full queue refuses the next message and harms none of the earlier",
   await gateway.llm.request(1);
   gate.open();
   for (const id of [first, second.id, third.id, elsewhere]) await adapter.replyTo(id);
-  // Under the same id, as the error said.
+  // The same id again, as the error says.
   const again = await adapter.replyTo(adapter.say("4", { requestId: "four" }), {
     from: adapter.frames.indexOf(refused.terminal) + 1,
   });
   assert.equal(again.text, "4");
 });
 
-Deno.test("no more turns run at once than allowed, and the waiting channels take turns", async () => {
+Deno.test("no more turns run at once than allowed, and queued channels take turns", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { concurrentTurns: 3 } } });
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -173,7 +173,7 @@ Deno.test("no more turns run at once than allowed, and the waiting channels take
   assert.deepEqual(asked(gateway).slice(0, 6).map(Number).toSorted(), [0, 1, 2, 3, 4, 5]);
 });
 
-Deno.test("a failure in one channel touches no other", async () => {
+Deno.test("a failure in one channel does not affect another", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();

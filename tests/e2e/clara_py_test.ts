@@ -8,7 +8,7 @@ import type { ReceivedFrame } from "../support/adapter/received_frame.ts";
 
 const dialect = "clara-py";
 
-/** Frames without the time of their arrival. */
+/** Frames without their arrival time. */
 function bare(frames: readonly ReceivedFrame[]): readonly object[] {
   return frames.map(({ at: _, ...frame }) => frame);
 }
@@ -39,7 +39,7 @@ Deno.test("a Python adapter's message is answered with its own frames, field by 
   ]);
 });
 
-Deno.test("a Python adapter sees tools start and end, and gets the files", async () => {
+Deno.test("a Python adapter sees tools start and end, and receives files", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ dialect });
   gateway.llm.reply({
@@ -67,7 +67,7 @@ Deno.test("a Python adapter sees tools start and end, and gets the files", async
   assert.equal(terminal.tool_count, 1);
 });
 
-Deno.test("a Python adapter's waiting message is answered with a status, then in its turn", async () => {
+Deno.test("a Python adapter's queued message is answered with a status, then with its reply", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ dialect });
   const gate = new Gate();
@@ -84,7 +84,7 @@ Deno.test("a Python adapter's waiting message is answered with a status, then in
   assert.equal((await adapter.replyTo(second)).text, "2");
 });
 
-Deno.test("a Python adapter cancels, pings and asks for the status", async () => {
+Deno.test("a Python adapter can cancel, ping and ask for the status", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ dialect });
   gateway.llm.reply({ hang: "after-headers" });
@@ -99,7 +99,7 @@ Deno.test("a Python adapter cancels, pings and asks for the status", async () =>
   assert.equal(status.queue_length, 0);
 });
 
-Deno.test("a Python adapter's failed message is an error of its own shape", async () => {
+Deno.test("a Python adapter's failed message is an error in its own format", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ dialect });
   gateway.llm.reply({ status: 401 });
@@ -118,7 +118,7 @@ Deno.test("a Python adapter's failed message is an error of its own shape", asyn
   assert.match(refused.message!, /"user"/);
 });
 
-Deno.test("a Python adapter hears nothing it does not know when the gateway stops", async () => {
+Deno.test("a Python adapter receives no unknown frames when the gateway stops", async () => {
   await using gateway = await TestGateway.start();
   const modern = await gateway.connect();
   const adapter = await gateway.connect({ dialect });
@@ -151,7 +151,7 @@ Deno.test("a Python adapter that was away gets its reply in its own dialect", as
 
 Deno.test("on a mixed socket each request is answered in its own dialect", async () => {
   await using gateway = await TestGateway.start();
-  // Raw frames: the client would bear one dialect only.
+  // Raw frames, because the client accepts only one dialect.
   await using adapter = await gateway.connect();
   const gate = new Gate();
   gateway.llm.when(() => true, { text: "Hi", gate: gate.opened });
@@ -181,7 +181,7 @@ Deno.test("on a mixed socket each request is answered in its own dialect", async
       "with seq without id",
     ]),
   );
-  // What the strict client did not like is what was to be shown here.
+  // The strict client's complaints are what this test expects.
   assert.ok(adapter.violations.length > 0);
   adapter.violations.length = 0;
 });

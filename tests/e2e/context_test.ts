@@ -1,4 +1,4 @@
-/** What the model is shown for a message: who it is, where it is, what was said before. */
+/** What the model is shown for a message: persona, origin and history. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { type ChatMessage, textOf } from "../support/llm/chat_request.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** The messages of a request to the model, but the system prompt. */
+/** The messages of a request to the model, without the system prompt. */
 function said(gateway: TestGateway, request = -1): readonly string[] {
   return messages(gateway, request).slice(1).map(textOf);
 }
@@ -15,7 +15,7 @@ function messages({ llm }: TestGateway, request = -1): readonly ChatMessage[] {
   return llm.requests.at(request)!.body.messages;
 }
 
-Deno.test("the system prompt is the persona of the file and where the message comes from", async () => {
+Deno.test("the system prompt contains the persona file and the message's origin", async () => {
   await using folder = new TempFolder();
   const personaFile = join(folder.path, "persona.md");
   await Deno.writeTextFile(personaFile, "You are Käthe.\n\n");
@@ -45,7 +45,7 @@ Deno.test("the system prompt is the persona of the file and where the message co
   ]);
 });
 
-Deno.test("in a channel of several people the model is told who speaks", async () => {
+Deno.test("in a channel with several people the model is told who speaks", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, { text: "Hi" });
@@ -57,7 +57,7 @@ Deno.test("in a channel of several people the model is told who speaks", async (
   assert.match(textOf(messages(gateway)[0]!), /Participants: 3, Bob, Ada$/m);
 });
 
-Deno.test("in a direct message nobody is named", async () => {
+Deno.test("in a direct message the speaker is not named", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("Hello", { channel_type: "dm", user_name: "Ada" }));
@@ -65,8 +65,8 @@ Deno.test("in a direct message nobody is named", async () => {
   assert.match(textOf(messages(gateway)[0]!), /Channel: channel-1, a direct message\nUser: Ada/);
 });
 
-Deno.test("history fills its budget with the newest lines, from a user's on", async () => {
-  // Each line is 25 tokens and 4 of overhead: three fit, the oldest of them is not a user's.
+Deno.test("history fills its budget with the newest lines, starting at a user's", async () => {
+  // A line is 25 tokens and 4 of overhead: three fit, and the oldest of them is not a user's.
   await using gateway = await TestGateway.start({ config: { limits: { historyTokens: 100 } } });
   await using adapter = await gateway.connect();
   const line = (word: string) => word + " and".repeat(24);
@@ -75,7 +75,7 @@ Deno.test("history fills its budget with the newest lines, from a user's on", as
   assert.deepEqual(said(gateway), [line("three"), line("three"), "Now"]);
 });
 
-Deno.test("what a message replies to is shown, unless history shows it anyway", async () => {
+Deno.test("a quoted message is shown unless history already shows it", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "Known answer" });
@@ -100,7 +100,7 @@ Deno.test("what a message replies to is shown, unless history shows it anyway", 
 Deno.test("attachments: text is inlined, an image is a part, other files are named", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
-  const image = btoa("not really a picture");
+  const image = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
   await adapter.replyTo(adapter.say("See these", {
     attachments: [
       { type: "text", filename: "a.txt", content: "Text of a" },
@@ -121,13 +121,13 @@ Deno.test("attachments: text is inlined, an image is a part, other files are nam
         "[image: d.png]",
       ].join("\n\n"),
     },
-    { type: "image_url", image_url: { url: `data:image/png;base64,${image}` } },
+    { type: "image_url", image_url: { url: `data:image/gif;base64,${image}` } },
   ]);
   await adapter.replyTo(adapter.say("And?"));
   assert.match(said(gateway)[0]!, /Text of a/);
 });
 
-Deno.test("a thread has a history of its own", async () => {
+Deno.test("a thread has its own history", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, { text: "Yes" });
@@ -140,7 +140,7 @@ Deno.test("a thread has a history of its own", async () => {
   assert.deepEqual(said(gateway), ["In the channel", "Yes", "In the channel again"]);
 });
 
-Deno.test("history outlives a restart", async () => {
+Deno.test("history survives a restart", async () => {
   await using gateway = await TestGateway.start();
   const before = await gateway.connect();
   await before.replyTo(before.say("Remember the shed"));
@@ -153,13 +153,13 @@ Deno.test("history outlives a restart", async () => {
   assert.equal(starts.length, 1);
 });
 
-Deno.test("after a long silence a session ends and a new one starts afresh", async () => {
+Deno.test("after a long silence a new session starts without the old history", async () => {
   const sessionIdleMs = 20;
   await using gateway = await TestGateway.start({ config: { sessionIdleMs } });
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("Long ago", { userId: "u-1" }));
   const { at } = await gateway.waitFor("message:sent");
-  // The gateway compares clocks: nothing but their going on can be waited for.
+  // The gateway compares wall-clock times, so real time must pass.
   while (Date.now() <= at.getTime() + sessionIdleMs) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

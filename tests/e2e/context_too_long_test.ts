@@ -1,4 +1,4 @@
-/** What happens where a request does not fit into the model's window, by our count or by its own. */
+/** Requests that exceed the model's window, by our count or the provider's. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { requestTokens } from "../support/llm/request_tokens.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** As OpenAI words it. */
+/** The error in OpenAI's format. */
 const tooLong: Reply = {
   status: 400,
   body: {
@@ -28,7 +28,7 @@ function text(word: string, tokens: number): string {
   return word + " and".repeat(tokens - 1);
 }
 
-Deno.test("what the provider finds too long is sent once more, with less history", async () => {
+Deno.test("a request the provider finds too long is retried with less history", async () => {
   await using gateway = await TestGateway.start();
   const { llm } = gateway;
   await using adapter = await gateway.connect();
@@ -46,7 +46,7 @@ Deno.test("what the provider finds too long is sent once more, with less history
   assert.ok(!oldest.startsWith("turn-1 "), "the oldest lines went");
 });
 
-Deno.test("it is sent once more only, and then the error says what to do", async () => {
+Deno.test("it is retried only once; then the error says what to do", async () => {
   await using gateway = await TestGateway.start();
   const { llm } = gateway;
   await using adapter = await gateway.connect();
@@ -59,7 +59,7 @@ Deno.test("it is sent once more only, and then the error says what to do", async
   assert.equal(llm.requests.length, 4);
 });
 
-Deno.test("with nothing to leave out it is not sent again", async () => {
+Deno.test("if nothing can be left out, it is not retried", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, tooLong);
@@ -68,7 +68,7 @@ Deno.test("with nothing to leave out it is not sent again", async () => {
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("a message that alone is too long is refused without a request, and the next one is not", async () => {
+Deno.test("a message that is too long by itself is refused without a request; the next one is answered", async () => {
   await using gateway = await TestGateway.start({ config: { llm: { contextTokens: 8_000 } } });
   await using adapter = await gateway.connect();
   const attachments = [{ type: "text", filename: "a.txt", content: text("long", 9_000) }];
@@ -83,10 +83,10 @@ Deno.test("a message that alone is too long is refused without a request, and th
   assert.ok(requestTokens(gateway.llm.requests[0]!.body) <= 6_000);
 });
 
-Deno.test("tools that say more than the window holds: older results are shortened, none is lost", async () => {
+Deno.test("if tool results exceed the window, older ones are shortened and none is lost", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(
-    join(folder.path, "talker.ts"),
+    join(folder.path, "client.ts"),
     `export default function (gateway) {
       gateway.tool({
         name: "talk",

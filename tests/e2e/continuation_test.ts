@@ -1,10 +1,10 @@
-/** Answers that stop before they are done: for length, with a question, filtered, or empty. */
+/** Answers that stop early: cut off, ending in a question, filtered or empty. */
 
 import assert from "node:assert/strict";
 import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("an answer that is cut for its length goes on without a seam", async () => {
+Deno.test("an answer cut off for its length is continued seamlessly", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply(
@@ -40,7 +40,7 @@ Deno.test("a continuation that repeats the last words does not show them twice",
   assert.equal(text, terminal.content);
 });
 
-Deno.test("an answer is continued only so often, and then ends as cut", async () => {
+Deno.test("an answer is continued a limited number of times, then ends as cut off", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { continuations: 2 } } });
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, (_, index) => ({ text: `part ${index}. `, finish: "length" }));
@@ -50,7 +50,7 @@ Deno.test("an answer is continued only so often, and then ends as cut", async ()
   assert.equal(gateway.llm.requests.length, 3);
 });
 
-Deno.test("a continuation may call a tool, and the words before it stay", async () => {
+Deno.test("a continuation may call a tool, and the text before it is kept", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply(
@@ -64,7 +64,7 @@ Deno.test("a continuation may call a tool, and the words before it stay", async 
   assert.equal(textOf(called), "I shall look.");
 });
 
-Deno.test("a question for leave is left to the user by default", async () => {
+Deno.test("a question for permission is left to the user by default", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "I found two files. Shall I proceed?" });
@@ -73,7 +73,7 @@ Deno.test("a question for leave is left to the user by default", async () => {
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("with auto-proceed a question for leave is answered with yes, three times", async () => {
+Deno.test("with auto-proceed, a question for permission is answered with yes, three times", async () => {
   await using gateway = await TestGateway.start({ config: { autoProceed: true } });
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, (_, index) => ({ text: `Step ${index}. Shall I proceed?` }));
@@ -91,7 +91,7 @@ Deno.test("with auto-proceed a question for leave is answered with yes, three ti
   assert.deepEqual([yes!.role, textOf(yes!)], ["user", "Yes, please proceed."]);
 });
 
-Deno.test("an answer that was filtered half-way ends and says why", async () => {
+Deno.test("an answer filtered halfway ends with the reason", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "First you take", finish: "content_filter" });
@@ -112,7 +112,7 @@ Deno.test("an answer that was withheld is an error that says so", async () => {
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("an empty answer is asked for once more", async () => {
+Deno.test("an empty answer is requested once more", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "" }, { text: "Here I am." });

@@ -1,11 +1,11 @@
-/** What is said between an adapter, the gateway and the model when all goes well. */
+/** The normal course of a conversation between adapter, gateway and model. */
 
 import assert from "node:assert/strict";
 import { textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("the first chunk reaches the adapter before the model has made the last", async () => {
+Deno.test("the first chunk reaches the adapter before the model has sent the last", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -33,7 +33,7 @@ Deno.test("the first chunk reaches the adapter before the model has made the las
   assert.deepEqual(terminal.files, []);
 });
 
-Deno.test("a channel's second message carries the first exchange to the model", async () => {
+Deno.test("a channel's second message includes the first exchange", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "Nice to meet you, Ada." }, { text: "Ada." });
@@ -63,7 +63,7 @@ Deno.test("a message's tier chooses the model, and the reply names both", async 
   assert.equal(low.frames[0]!.tier, "low");
 });
 
-Deno.test("without a model configured the echo model answers", async () => {
+Deno.test("without a configured model the echo model answers", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using adapter = await gateway.connect();
   const { terminal, text } = await adapter.replyTo(adapter.say("  Wörter, one by one.\n"));
@@ -81,7 +81,7 @@ Deno.test("an adapter without the capability streaming gets its reply at the end
   assert.equal(frames.filter(({ type, done }) => type === "response_chunk" && !done).length, 0);
 });
 
-Deno.test("every word, whatever its characters, comes through and is remembered", async () => {
+Deno.test("any Unicode text arrives unchanged and is remembered", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const words = "Grüße 你好 👩‍👩‍👧 \u0000 \u001b[31m \\ \" ' <script> $(rm) `x` \r\n\t end";
@@ -93,7 +93,7 @@ Deno.test("every word, whatever its characters, comes through and is remembered"
   assert.equal(textOf(answered!), words);
 });
 
-Deno.test("events tell of a conversation in order", async () => {
+Deno.test("events describe a conversation in order", async () => {
   await using gateway = await TestGateway.start();
   const adapter = await gateway.connect({ nodeId: "n-1", platform: "discord" });
   const id = adapter.say("Hi", { userId: "u-1", channelId: "c-1" });

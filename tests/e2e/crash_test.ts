@@ -1,4 +1,4 @@
-/** A gateway that is killed: what it had accepted is answered by the next one, each once. */
+/** A killed gateway: the next one answers everything it had accepted, exactly once. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -12,8 +12,8 @@ import { historyRows } from "./history_rows.ts";
 const nodeId = "adapter-1";
 const words = ["one", "two", "three", "four", "five"];
 
-/** Says all words in one channel and waits until all are accepted and the first one streams. */
-async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
+/** Sends all messages in one channel and waits until all are accepted and the first streams. */
+async function sendAll(adapter: AdapterClient): Promise<readonly string[]> {
   const ids = words.map((word) => adapter.say(word));
   for (const id of ids.slice(1)) {
     await adapter.waitFor(({ type, request_id }) => type === "status" && request_id === id);
@@ -22,13 +22,13 @@ async function sayAll(adapter: AdapterClient): Promise<readonly string[]> {
   return ids;
 }
 
-Deno.test("five accepted messages outlive a kill in the middle of the first reply", async () => {
+Deno.test("five accepted messages survive a kill during the first reply", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: ["half", "of it"], hang: "mid-stream" });
   await using killed = await startGateway(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
-  const ids = await sayAll(before);
+  const ids = await sendAll(before);
   await killed.kill();
   await before.close();
 
@@ -58,10 +58,10 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
   const gate = new Gate();
   llm.reply({ text: ["a", "b"], gateAfter: { chunks: 1, until: gate.opened } });
-  const ids = await sayAll(before);
+  const ids = await sendAll(before);
   await before.close();
-  await killed.waitForLog(/is gone/);
-  // The first two are done and wait for the adapter, the third runs.
+  await killed.waitForLog(/disconnected/);
+  // The first two are done and wait for the adapter; the third is running.
   llm.reply({ text: "second" }, { hang: "before-headers" });
   gate.open();
   await llm.request(2);
@@ -80,7 +80,7 @@ Deno.test("a kill while the adapter is away loses none of its replies", async ()
   assert.equal(llm.requests.length, 6);
 });
 
-Deno.test("a tool that has run before a kill is not run again, and its result is kept", async () => {
+Deno.test("a tool that ran before a kill does not run again, and its result is kept", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const call = { id: "t1", name: "current_time", arguments: {} };
@@ -101,21 +101,21 @@ Deno.test("a tool that has run before a kill is not run again, and its result is
   assert.equal(terminal.tool_count, 2);
   assert.equal((terminal.files as readonly { filename: string }[])[0]!.filename, "a.txt");
   assert.equal(llm.requests.length, 3);
-  // The time that the tool told before the kill, to the second and millisecond.
+  // The time the tool reported before the kill, to the millisecond.
   assert.deepEqual(llm.requests[2]!.body.messages.slice(1), cut.body.messages.slice(1));
 });
 
-Deno.test("a message that ends the process three times is set aside, the channel goes on", async () => {
+Deno.test("a message that crashes the process three times is set aside, and the channel goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
-  llm.when((request) => lastText(request) === "poison", { hang: "before-headers" });
-  let poison = "";
+  llm.when((request) => lastText(request) === "crashing", { hang: "before-headers" });
+  let crashing = "";
   let behind = "";
   for (let attempt = 0; attempt < 3; attempt++) {
     await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
     if (attempt === 0) {
       const before = await AdapterClient.connect({ url: gateway.url, nodeId });
-      poison = before.say("poison");
+      crashing = before.say("crashing");
       behind = before.say("behind it");
       await before.waitFor(({ type, request_id }) => type === "status" && request_id === behind);
       await before.close();
@@ -125,14 +125,14 @@ Deno.test("a message that ends the process three times is set aside, the channel
   }
   await using gateway = await startGateway(llm, folder, { CLARA_MAX_ATTEMPTS: "3" });
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
-  const { terminal } = await adapter.replyTo(poison);
+  const { terminal } = await adapter.replyTo(crashing);
   assert.equal(terminal.code, "internal_error");
-  assert.match(terminal.message!, /set aside: the gateway ended 3 times/);
+  assert.match(terminal.message!, /set aside: the gateway crashed 3 times/);
   assert.equal((await adapter.replyTo(behind)).terminal.content, "behind it");
-  assert.equal(llm.requests.filter(({ body }) => lastText(body) === "poison").length, 3);
+  assert.equal(llm.requests.filter(({ body }) => lastText(body) === "crashing").length, 3);
 });
 
-Deno.test("a second gateway on the same data folder is refused, the first goes on", async () => {
+Deno.test("a second gateway on the same data folder is refused; the first goes on", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   await using gateway = await startGateway(llm, folder);

@@ -1,4 +1,4 @@
-/** The same message sent more than once: it runs once, and each sending is answered. */
+/** A message sent more than once runs once, and every copy is answered. */
 
 import assert from "node:assert/strict";
 import { lastText } from "../support/llm/chat_request.ts";
@@ -27,7 +27,7 @@ Deno.test("a message sent three times at once runs once and is answered once", a
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("a waiting message sent again is told its place", async () => {
+Deno.test("a queued message sent again is told its position", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -43,7 +43,7 @@ Deno.test("a waiting message sent again is told its place", async () => {
   assert.equal(gateway.llm.requests.length, 3);
 });
 
-Deno.test("a finished message sent again gets the same reply without a run", async () => {
+Deno.test("a finished message sent again gets the same reply without another run", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({
@@ -68,7 +68,7 @@ Deno.test("a finished message sent again gets the same reply without a run", asy
   assert.equal(gateway.llm.requests.length, 2);
 });
 
-Deno.test("a message sent again in the moment of its reply's end is answered, too", async () => {
+Deno.test("a message sent again at the moment its reply ends is answered too", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   for (let round = 0; round < 20; round++) {
@@ -103,7 +103,7 @@ Deno.test("failed and cancelled messages sent again are answered as before", asy
   assert.equal(gateway.llm.requests.length, 2);
 });
 
-Deno.test("another message under a known id is a conflict, and harms the first in no way", async () => {
+Deno.test("a different message with a known id is a conflict and does not affect the first", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -119,14 +119,14 @@ Deno.test("another message under a known id is a conflict, and harms the first i
   ];
   for (const { content, ...options } of others) {
     const from = adapter.frames.length;
-    // Not `say`: the client would take the first one's reply for this one's.
+    // Not `say`: the client would take the first reply for this message's.
     adapter.say(content, { ...options, requestId: "r" });
     const error = await adapter.waitFor(({ type }) => type === "error", { from });
     assert.equal(error.code, "duplicate_conflict");
     assert.equal(error.request_id, "r");
   }
   const from = adapter.frames.length;
-  // What an adapter adds anew at each try does not make it another message.
+  // Fields an adapter sets anew on each attempt do not make it a different message.
   adapter.say("First", { requestId: "r", metadata: { attempt: 2 }, user_name: "Ada" });
   assert.equal(
     (await adapter.waitFor(({ type }) => type === "status", { from })).state,
@@ -138,7 +138,7 @@ Deno.test("another message under a known id is a conflict, and harms the first i
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("an id of another adapter, or another id, is another message", async () => {
+Deno.test("the id of another adapter, or a new id, is a different message", async () => {
   await using gateway = await TestGateway.start();
   await using one = await gateway.connect();
   await using two = await gateway.connect();

@@ -1,16 +1,17 @@
-/** Events over the end of a process: what a crash or a restart cuts off is told once, by the next run. */
+/** Events across restarts: what a crash or restart interrupts is reported once, by the next run. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AdapterClient } from "../support/adapter/client.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
-import { HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
+import { HooksFolder, type RecordedEvent, recorder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { badServer, written } from "../support/mcp/mcp_folder.ts";
+import { badServer } from "../support/mcp/mcp_folder.ts";
+import { writtenText } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
 
-/** A folder with a tool `bad__hang` that notes its calls in `hung` and never ends. */
+/** A folder with a tool `bad__hang` that records its calls in `hung` and never returns. */
 async function withHangingTool(): Promise<{ folder: HooksFolder; hung: string }> {
   const folder = new HooksFolder([recorder]);
   const mcp = { mcpServers: { bad: badServer() } };
@@ -33,14 +34,14 @@ function start(
   });
 }
 
-/** What was noted of one request: types, and the errors of tools. */
-function told(events: readonly NotedEvent[], requestId: string): readonly string[] {
+/** The recorded events of one request: types, and errors of tools. */
+function told(events: readonly RecordedEvent[], requestId: string): readonly string[] {
   return events.filter(({ request_id }) => request_id === requestId)
     .map(({ type, data }) => type === "tool:error" ? `${type} ${data.error}` : type);
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  Deno.test(`a tool that ${signal} cuts off is told as interrupted, its message as sent, once`, async () => {
+  Deno.test(`a tool interrupted by ${signal} is reported as interrupted, and its message as sent, once`, async () => {
     await using llm = await LlmServer.start();
     const { folder, hung } = await withHangingTool();
     await using _folder = folder;
@@ -51,8 +52,10 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using cut = await start(folder, llm, { CLARA_DRAIN_SECONDS: "0" });
     const before = await AdapterClient.connect({ url: cut.url, nodeId });
     const id = before.say("Hang on");
-    await written(hung);
-    await folder.noted((events) => told(events, id).length === 4, { what: "the call of the tool" });
+    await writtenText(hung);
+    await folder.waitForEvents((events) => told(events, id).length === 4, {
+      what: "the call of the tool",
+    });
     await cut.kill(signal);
     await before.close();
 
@@ -60,7 +63,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using gateway = await start(folder, llm);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     assert.equal((await adapter.replyTo(id)).terminal.content, "It was cut off.");
-    await folder.noted((events) => told(events, id).includes("message:sent"));
+    await folder.waitForEvents((events) => told(events, id).includes("message:sent"));
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
 
     const events = folder.events();
@@ -74,7 +77,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     ]);
     const secondStart = events.findLastIndex(({ type }) => type === "gateway:startup");
     const error = events.findIndex(({ type }) => type === "tool:error");
-    assert.ok(secondStart < error, "the next run tells of the call");
+    assert.ok(secondStart < error, "the next run reports the call");
     assert.equal(events[error]!.data.tool_name, "bad__hang");
     assert.equal(events.filter(({ type }) => type === "session:start").length, 1);
     const sent = events.find(({ type }) => type === "message:sent");
@@ -82,7 +85,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a gateway's first event is its startup, also when a task was cut off", async () => {
+Deno.test("a gateway's first event is its startup, even if a task was interrupted", async () => {
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder], [{
     name: "hangs",
@@ -91,14 +94,14 @@ Deno.test("a gateway's first event is its startup, also when a task was cut off"
     command: "echo $$ > hooks/begun; sleep 100",
   }, { name: "often", type: "interval", interval: 1, delay: 0, missed: "once", command: "true" }]);
   await using killed = await start(folder, llm);
-  await written(folder.file("begun"));
-  await folder.noted((events) => events.some(({ task_name }) => task_name === "hangs"));
+  await writtenText(folder.file("begun"));
+  await folder.waitForEvents((events) => events.some(({ task_name }) => task_name === "hangs"));
   await killed.kill();
 
   const from = folder.events().length;
   await using gateway = await start(folder, llm);
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
-  const events = await folder.noted((all) =>
+  const events = await folder.waitForEvents((all) =>
     all.slice(from).some(({ type }) => type === "scheduler:task_error")
   );
   assert.equal((await gateway.kill("SIGTERM")).code, 0);

@@ -1,4 +1,6 @@
-/** Every event of a gateway's life, as a hook sees it: each once, in order, each variable right. */
+/**
+ * All events of a gateway as a hook receives them: each once, in order, with the right variables.
+ */
 
 import assert from "node:assert/strict";
 import { eventNames } from "../../src/domain/events.ts";
@@ -8,7 +10,7 @@ import {
   admin,
   type Entry,
   HooksFolder,
-  type NotedEvent,
+  type RecordedEvent,
   recorder,
 } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
@@ -20,14 +22,14 @@ const tasks: readonly Entry[] = [
   { name: "breaks", type: "cron", cron: "0 0 1 1 *", command: "exit 5" },
 ];
 
-/** What a command has in its environment beside what an event says. */
-const surroundings = new Set([
+/** Variables of a command's environment besides those of the event. */
+const otherVariables = new Set([
   ...["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER", "NODE_EXTRA_CA_CERTS"],
   ...["SSL_CERT_FILE", "PWD", "OLDPWD", "SHLVL", "_", "CLARA_DATA_DIR"],
 ]);
 
-/** Checks that the environment tells of an event what its JSON does, and nothing else. */
-function checkEnvironment({ env, ...event }: NotedEvent): void {
+/** Asserts that the environment contains what the event's JSON does, and nothing else. */
+function checkEnvironment({ env, ...event }: RecordedEvent): void {
   const { data, type, timestamp, task_name, ...origin } = event;
   const expected: Record<string, string> = {
     CLARA_EVENT_TYPE: type,
@@ -41,13 +43,13 @@ function checkEnvironment({ env, ...event }: NotedEvent): void {
     if (typeof value !== "object") expected[`CLARA_${name.toUpperCase()}`] = String(value);
   }
   const { CLARA_EVENT_DATA, ...others } = env;
-  const found = Object.entries(others).filter(([name]) => !surroundings.has(name));
+  const found = Object.entries(others).filter(([name]) => !otherVariables.has(name));
   assert.deepEqual(Object.fromEntries(found), expected);
   assert.deepEqual(JSON.parse(CLARA_EVENT_DATA!), event);
   assert.match(timestamp, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 }
 
-/** Starts a gateway that asks this model. */
+/** Starts a gateway with this model. */
 function start(
   folder: HooksFolder,
   llm: LlmServer,
@@ -56,12 +58,12 @@ function start(
   return folder.start({ env: { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url, ...env } });
 }
 
-/** The types of events but those of the scheduler and of hooks, which come when they like. */
-function ownOrder(events: readonly NotedEvent[]): readonly string[] {
+/** The types of events, without the scheduler's and hooks', whose order varies. */
+function ownOrder(events: readonly RecordedEvent[]): readonly string[] {
   return events.map(({ type }) => type).filter((type) => !/^(scheduler|hook):/.test(type));
 }
 
-/** A conversation in which everything happens; the ids of its requests. */
+/** Holds a conversation in which everything happens; returns the ids of its requests. */
 async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readonly string[]> {
   const { url } = gateway;
   await using first = await AdapterClient.connect({ ...identity, url, relay: true });
@@ -92,7 +94,7 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   assert.equal((await first.replyTo(failed)).terminal.type, "error");
 
   await first.drop();
-  await gateway.waitForLog(/is gone/);
+  await gateway.waitForLog(/ disconnected: /);
   await using second = await AdapterClient.connect({ ...identity, url });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, idleFrom + 1_100 - Date.now())));
   const late = second.say("Hello again", { channelId: "talk", requestId: "r-late" });
@@ -101,12 +103,12 @@ async function converse(gateway: GatewayProcess, llm: LlmServer): Promise<readon
   return [plain, tools, running, queued, failed, late];
 }
 
-Deno.test("all events of a conversation, each once, in order, each variable right", async () => {
+Deno.test("all events of a conversation arrive once, in order, with the right variables", async () => {
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder, failing], tasks);
   await using gateway = await start(folder, llm, { CLARA_SESSION_IDLE_SECONDS: "1" });
   await converse(gateway, llm);
-  await folder.noted((events) => {
+  await folder.waitForEvents((events) => {
     const has = (wanted: string, count = 1) =>
       events.filter(({ type }) => type === wanted).length >= count;
     return has("adapter:disconnected", 2) && has("scheduler:task_error") && has("hook:error");
@@ -137,18 +139,22 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   const of = (type: string) => events.filter((event) => event.type === type);
   const data = (type: string) => of(type).map((event) => event.data);
   const who = { node_id: "adapter-1", platform: "discord", user_id: "user-1" };
-  const whoOf = ({ node_id, platform, user_id }: NotedEvent) => ({ node_id, platform, user_id });
+  const originOf = ({ node_id, platform, user_id }: RecordedEvent) => ({
+    node_id,
+    platform,
+    user_id,
+  });
 
   assert.deepEqual(data("gateway:startup").map(({ address }) => address), [
     gateway.url.replace("ws://", ""),
   ]);
   assert.deepEqual(data("gateway:shutdown"), [{ reason: "SIGTERM" }]);
   for (const event of of("adapter:connected")) {
-    assert.deepEqual(whoOf(event), { ...who, user_id: null });
+    assert.deepEqual(originOf(event), { ...who, user_id: null });
     assert.deepEqual(event.data, { capabilities: ["streaming"], resumed: false });
   }
   const conversation = events.filter(({ type }) => /^(message|session|tool):/.test(type));
-  for (const event of conversation) assert.deepEqual(whoOf(event), who, event.type);
+  for (const event of conversation) assert.deepEqual(originOf(event), who, event.type);
   const requests = (type: string) => of(type).map(({ request_id }) => request_id);
   assert.deepEqual(requests("message:received"), [
     "r-plain",
@@ -202,7 +208,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   assert.equal(runs[1]!.data.fire_at, undefined);
   const [broken] = of("scheduler:task_error");
   assert.equal(broken!.task_name, "breaks");
-  assert.equal(broken!.data.error, "it ended with exit code 5");
+  assert.equal(broken!.data.error, "it exited with code 5");
   assert.ok(events.indexOf(runs[1]!) < events.indexOf(broken!));
 
   const [hook] = of("hook:error");
@@ -215,7 +221,7 @@ Deno.test("all events of a conversation, each once, in order, each variable righ
   }
 });
 
-Deno.test("adapters that the shutdown cuts off are told after it, and no secret is told at all", async () => {
+Deno.test("adapters disconnected by the shutdown are reported after it, and no secret ever is", async () => {
   const secrets = {
     OPENAI_API_KEY: "sk-secret-of-the-model",
     CLARA_GATEWAY_SECRET: "secret-of-the-gateway",
@@ -224,7 +230,7 @@ Deno.test("adapters that the shutdown cuts off are told after it, and no secret 
   };
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder, {
-    name: "asks for one",
+    name: "requests one",
     event: "gateway:shutdown",
     env: { TOKEN: "${SOME_TOKEN}" },
     command: 'printf "%s\\n" "$TOKEN" > given',
@@ -240,7 +246,7 @@ Deno.test("adapters that the shutdown cuts off are told after it, and no secret 
     secret: secrets.CLARA_GATEWAY_SECRET,
   });
   await adapter.replyTo(adapter.say("Hello"));
-  await folder.noted((events) => events.some(({ type }) => type === "message:sent"));
+  await folder.waitForEvents((events) => events.some(({ type }) => type === "message:sent"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   const events = folder.events();
   assert.deepEqual(events.map(({ type }) => type), [
@@ -254,7 +260,7 @@ Deno.test("adapters that the shutdown cuts off are told after it, and no secret 
   ]);
   events.forEach(checkEnvironment);
   assert.ok(!/secret-|DOT_ENV/.test(JSON.stringify(events)));
-  // What the operator asks for by name is given to that hook alone.
+  // A variable the operator lists is passed to that hook only.
   assert.deepEqual(folder.lines("given"), ["secret-of-somebody-else"]);
   assert.ok(!/secret-/.test(gateway.log.join("\n")));
 });

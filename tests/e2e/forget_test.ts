@@ -1,4 +1,4 @@
-/** Deletion of all that is kept of a user: nothing of it is left, and nothing of others is gone. */
+/** Deleting a user: everything of that user is removed, and nothing of others. */
 
 import assert from "node:assert/strict";
 import { type ChatRequest, textOf } from "../support/llm/chat_request.ts";
@@ -9,7 +9,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 const ada = { userId: "ada-4711", user_name: "Ada Zweistein" };
 const bob = { userId: "bob-0815", user_name: "Bob" };
-/** What tells of Ada, wherever it stands. */
+/** Words that are only in Ada's data. */
 const traces = ["ada-4711", "Zweistein", "Xylophon", "Quarzuhr", "Fagottist", "dm-of-ada"];
 
 const isSummary = ({ messages }: ChatRequest) =>
@@ -20,8 +20,8 @@ function erase(gateway: TestGateway, user: string): Promise<Response> {
   return fetch(url, { method: "DELETE" });
 }
 
-/** A gateway that knows of Ada whatever one can know, and of Bob. */
-async function livedIn(gateway: TestGateway): Promise<void> {
+/** A gateway with all kinds of data about Ada, and some about Bob. */
+async function fillWithData(gateway: TestGateway): Promise<void> {
   const { llm } = gateway;
   llm.when(isSummary, { text: "Ada plays the Xylophon." });
   await using adapter = await gateway.connect({ nodeId: "main" });
@@ -56,12 +56,12 @@ async function livedIn(gateway: TestGateway): Promise<void> {
   await gateway.allDelivered();
 }
 
-Deno.test("what is kept of a user is deleted, whatever it is, and what is kept of others stays", async () => {
+Deno.test("all data of a user is deleted, and the data of others stays", async () => {
   await using folder = new TempFolder();
   const toolsFile = `${folder.path}/tools.yaml`;
   await Deno.writeTextFile(toolsFile, "rules:\n  - action: allow\n    tools: [save_file]\n");
   await using gateway = await TestGateway.start({ config: { toolsFile } });
-  await livedIn(gateway);
+  await fillWithData(gateway);
   const before = tablesWith(gateway.dataDir, traces);
   for (const table of ["requests", "sessions", "history", "memories", "reminders"]) {
     assert.ok(before.includes(table), `${table} of ${before}`);
@@ -85,12 +85,12 @@ Deno.test("what is kept of a user is deleted, whatever it is, and what is kept o
   const shown = gateway.llm.requests.at(-1)!.body.messages.slice(1).map(textOf);
   assert.deepEqual(shown, ["I am a plumber", "Fine.", "And I?"]);
   await gateway.stop();
-  // Not even the bytes are left: not in the log of writes, nor in pages that are free now.
+  // Not even bytes are left, neither in the write-ahead log nor in free pages.
   assert.deepEqual(filesWith(gateway.dataDir, traces), []);
   assert.ok(filesWith(gateway.dataDir, ["plumber"]).length > 0);
 });
 
-Deno.test("what runs and waits for the user is cancelled first", async () => {
+Deno.test("the user's running and queued requests are cancelled first", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when((request) => /Xylophon/.test(textOf(request.messages.at(-1)!)), {
@@ -110,7 +110,7 @@ Deno.test("what runs and waits for the user is cancelled first", async () => {
   assert.deepEqual(tablesWith(gateway.dataDir, traces), []);
 });
 
-Deno.test("frames that are kept to be sent again are deleted, and the sessions go on without them", async () => {
+Deno.test("frames kept for replay are deleted, and the sessions go on without them", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const adapter = await reader.connect(gateway.url);
@@ -127,12 +127,12 @@ Deno.test("frames that are kept to be sent again are deleted, and the sessions g
   const back = await reader.connect(gateway.url);
   await back.replyTo(back.say("And now?", bob));
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   await gateway.restart();
-  await (await reader.refused(gateway.url, { ...reader.position, lastSeq: 3 })).close();
+  await (await reader.resumeRefused(gateway.url, { ...reader.position, lastSeq: 3 })).close();
 });
 
-Deno.test("a summary that is being made of the user's words is not kept", async () => {
+Deno.test("a summary in progress of the user's messages is discarded", async () => {
   await using gateway = await TestGateway.start();
   const { llm } = gateway;
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
@@ -148,7 +148,7 @@ Deno.test("a summary that is being made of the user's words is not kept", async 
   assert.deepEqual(filesWith(gateway.dataDir, traces), []);
 });
 
-Deno.test("who is no user of a platform is refused, and one who is not known has nothing", async () => {
+Deno.test("a malformed user is refused, and an unknown one has no data", async () => {
   await using gateway = await TestGateway.start();
   for (const wrong of ["ada", ":ada", "test:"]) {
     const answer = await erase(gateway, wrong);

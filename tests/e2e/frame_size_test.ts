@@ -1,4 +1,4 @@
-/** Frames around the limit of their size. */
+/** Frames near the size limit. */
 
 import assert from "node:assert/strict";
 import { messageFrame } from "../support/adapter/message_frame.ts";
@@ -6,7 +6,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 
 const requestId = "r-1";
 
-/** A message whose frame has exactly this many bytes in UTF-8, umlauts for the most part. */
+/** A message whose frame has exactly this many UTF-8 bytes, mostly umlauts. */
 function frameOf(bytes: number): string {
   const text = (content: string) =>
     JSON.stringify(messageFrame(content, { dialect: "clara-1", requestId }));
@@ -14,8 +14,8 @@ function frameOf(bytes: number): string {
   return text("ü".repeat(Math.floor(rest / 2)) + "u".repeat(rest % 2));
 }
 
-Deno.test("a frame of sixteen mebibytes of umlauts is taken, and its reply comes whole", async () => {
-  // A model that takes as much: with another one the message itself is too long.
+Deno.test("a frame of sixteen mebibytes of umlauts is accepted and its reply arrives whole", async () => {
+  // The model needs a large enough window, or the message itself is too long.
   await using gateway = await TestGateway.start({ config: { llm: { contextTokens: 1e8 } } });
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "Long." });
@@ -27,7 +27,7 @@ Deno.test("a frame of sixteen mebibytes of umlauts is taken, and its reply comes
 });
 
 for (const [limit, bytes] of [[16 * 1024 * 1024, 16 * 1024 * 1024 + 1], [1024, 4096]] as const) {
-  Deno.test(`a frame of ${bytes} bytes over a limit of ${limit} is refused, with 1009`, async () => {
+  Deno.test(`a frame of ${bytes} bytes over a limit of ${limit} is refused with 1009`, async () => {
     await using gateway = await TestGateway.start({ config: { limits: { frameBytes: limit } } });
     await using adapter = await gateway.connect();
     assert.equal(adapter.registered.max_frame_bytes, limit);

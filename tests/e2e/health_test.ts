@@ -1,4 +1,4 @@
-/** What the gateway says of itself over HTTP. */
+/** The gateway's own status over HTTP. */
 
 import assert from "node:assert/strict";
 import { Gate } from "../support/gate.ts";
@@ -7,7 +7,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 const secret = "hidden-secret";
 const apiKey = "hidden-key";
 
-Deno.test("/health tells how the gateway is and how busy, and no secret", async () => {
+Deno.test("/health reports state and load, and no secret", async () => {
   await using gateway = await TestGateway.start({
     config: { secret, llm: { apiKey } },
   });
@@ -48,7 +48,7 @@ Deno.test("/health tells how the gateway is and how busy, and no secret", async 
   assert.deepEqual(store, { kind: "sqlite", queued: 0, running: 0, undelivered: 0 });
 });
 
-Deno.test("/health says so while the gateway stops", async () => {
+Deno.test("/health reports that the gateway is stopping", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -64,7 +64,7 @@ Deno.test("/health says so while the gateway stops", async () => {
   await stopped;
 });
 
-Deno.test("other paths tell where to go, or that they are nothing", async () => {
+Deno.test("other paths point to the documentation or do not exist", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   const get = async (path: string, method = "GET") => {
     const response = await fetch(gateway.httpUrl + path, { method });

@@ -1,9 +1,9 @@
-/** What a gateway's SQLite file holds of history, read as an administrator would. For crash tests. */
+/** Reads history from a gateway's SQLite file, for crash tests. */
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** Role and text of each line of history, the oldest first. */
+/** Role and text of each line of history, oldest first. */
 export function historyRows(dataDir: string): readonly (readonly [string, string])[] {
   const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
   try {

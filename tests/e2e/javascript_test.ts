@@ -1,4 +1,6 @@
-/** Code that a model wrote, run in a turn: what it may, what it may not, and who is not disturbed. */
+/**
+ * JavaScript written by the model and run in a turn: what it may do, and that nobody else notices.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -6,7 +8,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { lastText } from "../support/llm/chat_request.ts";
 
-/** A gateway that lets the model run JavaScript. */
+/** A gateway that allows running JavaScript. */
 async function start(folder: TempFolder): Promise<TestGateway> {
   const toolsFile = join(folder.path, "tools.yaml");
   await Deno.writeTextFile(toolsFile, "rules:\n  - action: allow\n    tools: run_javascript\n");
@@ -15,7 +17,7 @@ async function start(folder: TempFolder): Promise<TestGateway> {
 
 const call = (code: string) => ({ toolCalls: [{ name: "run_javascript", arguments: { code } }] });
 
-Deno.test("arithmetic works, and its value is told to the model", async () => {
+Deno.test("arithmetic works, and the model is told its value", async () => {
   await using folder = new TempFolder();
   await using gateway = await start(folder);
   gateway.llm.reply(call("let sum = 0; for (let i = 1; i <= 100; i++) sum += i; sum"), {
@@ -32,7 +34,7 @@ Deno.test("arithmetic works, and its value is told to the model", async () => {
   );
 });
 
-Deno.test("what code must not do ends in a clear error while other turns stream on", async () => {
+Deno.test("forbidden code ends in a clear error while other turns stream on", async () => {
   await using folder = new TempFolder();
   await using gateway = await start(folder);
   const { llm } = gateway;
@@ -56,7 +58,7 @@ Deno.test("what code must not do ends in a clear error while other turns stream 
   for (const id of ids) {
     await adapter.waitFor(({ type, request_id }) => type === "tool_status" && request_id === id);
   }
-  // The endless loop runs by now, or will: in both cases the others go on.
+  // Whether or not the endless loop runs already, the other turns go on.
   const words = Array.from({ length: 50 }, (_, index) => `word${index} `);
   llm.when((request) => lastText(request) === "stream", { text: words, chunkDelayMs: 1 });
   const { text } = await adapter.replyTo(adapter.say("stream", { channelId: "quiet" }));

@@ -1,6 +1,6 @@
 /**
- * A model that fails, in every way that a provider or a network has: the request ends in exactly one
- * terminal frame with the right code, and the channel goes on.
+ * Every way a provider or network can fail: the request ends in exactly one terminal frame with the
+ * right code, and the channel goes on.
  */
 
 import assert from "node:assert/strict";
@@ -14,18 +14,18 @@ const finish = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
 
 interface Failure {
   readonly name: string;
-  /** What the model does, each time it is asked. */
+  /** The model's reply to every request. */
   readonly reply: Reply;
   readonly code: string;
   readonly recoverable: boolean;
   readonly says: RegExp;
-  /** Text that was shown before. */
+  /** Text shown before the failure. */
   readonly shown?: string;
   readonly details?: object;
   readonly llm?: ConfigOverrides["llm"];
 }
 
-/** Tells the SDK to try again at once. */
+/** Makes the SDK retry at once. */
 const atOnce = { "retry-after-ms": "1" };
 const unavailable = { code: "llm_unavailable", recoverable: true } as const;
 const timeout = { code: "llm_timeout", recoverable: true, llm: { stallMs: 200 } } as const;
@@ -33,7 +33,7 @@ const timeout = { code: "llm_timeout", recoverable: true, llm: { stallMs: 200 } 
 const failures: readonly Failure[] = [
   {
     ...unavailable,
-    name: "that refuses the key",
+    name: "that rejects the key",
     reply: { status: 401 },
     recoverable: false,
     says: /refused the gateway's key \(401\)/,
@@ -42,22 +42,22 @@ const failures: readonly Failure[] = [
   {
     ...unavailable,
     name: "that does not exist",
-    reply: { status: 404 },
+    reply: { status: 404, body: { error: { message: "The model `x` does not exist" } } },
     recoverable: false,
     says: /knows no model "test-model" \(404\)/,
     details: { status: 404 },
   },
   {
     ...unavailable,
-    name: "that refuses the request",
+    name: "that rejects the request",
     reply: { status: 400 },
     recoverable: false,
-    says: /refused the request as wrong \(400\)/,
+    says: /refused the request \(400\)/,
     details: { status: 400 },
   },
   {
     ...unavailable,
-    name: "that wants to be paid",
+    name: "that requires payment",
     reply: { status: 402 },
     recoverable: false,
     says: /account with the model's provider is used up \(402\)/,
@@ -75,21 +75,21 @@ const failures: readonly Failure[] = [
   },
   {
     ...unavailable,
-    name: "that is always too busy",
+    name: "that is always overloaded",
     reply: { status: 429, headers: atOnce },
     says: /429.*later/,
     details: { status: 429 },
   },
   {
     ...unavailable,
-    name: "that breaks inside",
+    name: "with an internal error",
     reply: { status: 500, headers: atOnce },
     says: /cannot be reached \(500\)/,
     details: { status: 500 },
   },
   {
     ...unavailable,
-    name: "whose stream ends before its end",
+    name: "whose stream ends early",
     reply: { text: ["Half a ", "sentence"], cut: true },
     says: /broke off/,
     shown: "Half a sentence",
@@ -121,20 +121,20 @@ const failures: readonly Failure[] = [
   },
   {
     ...timeout,
-    name: "that says no word",
+    name: "that sends headers only",
     reply: { hang: "after-headers" },
     says: /silent for 0\.2 seconds/,
   },
   {
     ...timeout,
-    name: "that falls silent half-way",
+    name: "that goes silent halfway",
     reply: { text: "Half", hang: "mid-stream" },
     says: /silent for 0\.2 seconds/,
     shown: "Half",
   },
   {
     ...timeout,
-    name: "that does not come to an end",
+    name: "that never finishes",
     reply: { text: Array.from({ length: 1000 }, () => "on and "), chunkDelayMs: 10 },
     llm: { totalMs: 200 },
     says: /longer than 0\.2 seconds/,
@@ -154,9 +154,9 @@ for (const { name, reply, code, recoverable, says, shown, details, llm } of fail
     assert.match(terminal.message!, says);
     assert.deepEqual(terminal.details, details);
     if (shown !== undefined) assert.equal(text, shown);
-    // The client bears nothing after the end; the next reply shows that nothing came.
+    // The client rejects frames after the end; the next reply shows that there were none.
     assert.equal((await adapter.replyTo(adapter.say("Go on"))).text, "Go on");
-    // No request to the model is left behind.
+    // No model request is left open.
     await within(
       Promise.all(
         gateway.llm.requests.map((request) =>
@@ -168,7 +168,7 @@ for (const { name, reply, code, recoverable, says, shown, details, llm } of fail
   });
 }
 
-Deno.test("no user is told what a provider says of itself, nor of its keys", async () => {
+Deno.test("no user is shown a provider's details or keys", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const error = { message: "the upstream key sk-upstream-1 of org-7 is wrong", code: "odd" };
@@ -186,7 +186,7 @@ Deno.test("no user is told what a provider says of itself, nor of its keys", asy
   assert.doesNotMatch(JSON.stringify(adapter.frames), /upstream|org-7/);
 });
 
-Deno.test("a model that was too busy is asked again, and nobody notices", async () => {
+Deno.test("an overloaded model is retried without anybody noticing", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply(
@@ -199,7 +199,7 @@ Deno.test("a model that was too busy is asked again, and nobody notices", async 
   assert.equal(gateway.llm.requests.length, 3);
 });
 
-Deno.test("a model that nobody serves is an error that says so", async () => {
+Deno.test("a model that no provider has is an error that says so", async () => {
   const unused = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = unused.addr as Deno.NetAddr;
   unused.close();
@@ -212,7 +212,7 @@ Deno.test("a model that nobody serves is an error that says so", async () => {
   assert.match(terminal.message!, /cannot be reached \(no connection\)/);
 });
 
-Deno.test("a character that is split between two packets arrives whole", async () => {
+Deno.test("a character split between two packets arrives intact", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const bytes = new TextEncoder().encode(sse(delta("Grüße 👋")));
@@ -233,7 +233,7 @@ Deno.test("one delta of a megabyte arrives whole", async () => {
   assert.equal(terminal.content, long);
 });
 
-Deno.test("what was shown before a failure stays in history, as cut off", async () => {
+Deno.test("text shown before a failure stays in history, marked as cut off", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({ text: "The answer is", cut: true });

@@ -1,6 +1,6 @@
 /**
- * A conversation that is much longer than the model's window: every request fits, who the assistant is
- * and what was just said are always there, and what is older is summed up, without a gap.
+ * A conversation much longer than the model's window: every request fits and contains the persona
+ * and the latest messages; older ones are summarized without a gap.
  */
 
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { requestTokens } from "../support/llm/request_tokens.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const contextTokens = 8_000;
-/** What an answer is left of the window. */
+/** Tokens reserved for an answer. */
 const reserve = contextTokens / 4;
 const turns = 500;
 const turnsAfterRestart = 100;
@@ -19,12 +19,12 @@ const turnsAfterRestart = 100;
 const isSummary = ({ messages }: ChatRequest) =>
   textOf(messages[0]!).startsWith("You keep the notes");
 
-/** The numbers of the turns that a text speaks of, in order. */
+/** The turn numbers mentioned in a text, in order. */
 function turnsIn(text: string): readonly number[] {
   return [...new Set([...text.matchAll(/turn-(\d+)/g)].map((match) => Number(match[1])))];
 }
 
-/** What a user says: mostly little, sometimes so much that there is less room for all else. */
+/** What a user says: mostly short, sometimes so long that little else fits. */
 const isLong = (turn: number) => turn % 40 === 7;
 
 function message(turn: number): string {
@@ -33,8 +33,8 @@ function message(turn: number): string {
 }
 
 /**
- * A model that sums up by naming the newest turn that it knows of, in notes that would grow for ever,
- * and that checks that no line is left out and none comes twice.
+ * A model whose summaries name the newest turn, in notes that would grow for ever. It checks that
+ * no line is skipped or repeated.
  */
 class Notes {
   covered = 0;
@@ -57,7 +57,7 @@ class Notes {
   }
 }
 
-/** What a request for an answer shows of the conversation. */
+/** What a chat request shows of the conversation. */
 function shown({ messages }: ChatRequest) {
   const system = textOf(messages[0]!);
   const known = Number(/\(a summary; [^\n]*\nup to (\d+)/.exec(system)?.[1] ?? 0);
@@ -102,7 +102,7 @@ Deno.test("five hundred turns with a window of 8,000 tokens, and more after a re
     const { system, known, lines } = shown(body);
     assert.match(system, /^You are Clara/);
     assert.equal(lastText(body), message(turn));
-    // No turn is missing between two that are shown, and none is shown that is summed up.
+    // No turn is missing between two that are shown, and no summarized turn is shown.
     assert.deepEqual(lines, lines.map((_, at) => lines[0]! + at));
     assert.equal(lines.at(-1), turn);
     assert.ok(lines[0]! > known, `turn ${lines[0]} is shown and summed up`);
@@ -111,13 +111,13 @@ Deno.test("five hundred turns with a window of 8,000 tokens, and more after a re
   for (const { body } of llm.requests) {
     assert.ok(requestTokens(body) <= contextTokens - reserve, "a request for a summary fits, too");
   }
-  // A summary may come after the next turn has begun; it is not the rule.
+  // A summary may finish after the next turn has started, but rarely.
   assert.ok(late < answers.length / 50, `${late} turns missed lines that no summary covered yet`);
   const summaries = llm.requests.length - answers.length;
-  // Each sums up many turns, so that the lines shown stay the same for a while.
+  // Each covers many turns, so that the lines shown stay the same for a while.
   assert.ok(summaries > 20 && summaries < answers.length / 3, `${summaries} summaries`);
   assert.ok(notes.covered > turns + turnsAfterRestart - 60);
-  // The notes grow until they have reached their share, and not beyond it.
+  // The notes grow up to their share of the window and no further.
   const sizes = answers.map((body) => /up to \d+:[^\n]*/.exec(shown(body).system)?.[0].length ?? 0);
   assert.ok(sizes[60]! < sizes[200]!);
   assert.ok(Math.max(...sizes) < 6_000, `notes of ${Math.max(...sizes)} characters`);

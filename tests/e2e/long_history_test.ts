@@ -1,10 +1,10 @@
-/** History with lines that are larger than all there is room for. */
+/** History with lines larger than the available space. */
 
 import assert from "node:assert/strict";
 import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("a huge line keeps its beginning in the context and hides no other", async () => {
+Deno.test("a huge line is shortened to its beginning and hides no other line", async () => {
   await using gateway = await TestGateway.start({
     config: { limits: { historyTokens: 1000 }, llm: { contextTokens: 1_000_000 } },
   });

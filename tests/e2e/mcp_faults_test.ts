@@ -1,4 +1,4 @@
-/** MCP servers that misbehave: what goes wrong with one is told to the model and stays with it. */
+/** Misbehaving MCP servers: the model is told, and other servers are not affected. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -6,21 +6,14 @@ import { within } from "../support/deadline.ts";
 import { Gate } from "../support/gate.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import {
-  badServer,
-  gone,
-  isAlive,
-  McpFolder,
-  offered,
-  toolTexts,
-  written,
-} from "../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../support/process/temp_folder.ts";
+import { badServer, McpFolder, offeredTools, toolResults } from "../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../support/process/processes.ts";
+import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 type Call = readonly [name: string, input?: object];
 
-/** Has the model make these calls in one round; gives what it was told of them. */
+/** Makes the model call these tools in one round; returns the results it was shown. */
 async function callTools(gateway: TestGateway, ...calls: readonly Call[]) {
   await using adapter = await gateway.connect();
   const from = gateway.llm.requests.length;
@@ -30,10 +23,10 @@ async function callTools(gateway: TestGateway, ...calls: readonly Call[]) {
   const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 20_000 });
   assert.equal(terminal.content, "Done.");
   const { body } = await gateway.llm.request(from + 1);
-  return { texts: toolTexts(body), body };
+  return { texts: toolResults(body), body };
 }
 
-Deno.test("a server killed in a call is told to the model and back for the next one", async () => {
+Deno.test("if a server is killed during a call, the model is told and the next call works", async () => {
   await using folder = new McpFolder({ bad: badServer(), other: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   const before = await callTools(gateway, ["bad__pid"], ["other__pid"]);
@@ -50,7 +43,7 @@ Deno.test("a server killed in a call is told to the model and back for the next 
   assert.equal(after.texts[1], before.texts[1]);
 });
 
-Deno.test("servers that do not start are no hindrance to the one that does", async () => {
+Deno.test("servers that do not start do not affect the one that does", async () => {
   const hurried = { startTimeoutSeconds: 0.5 };
   await using folder = new McpFolder({
     silent: badServer("silent", hurried),
@@ -71,35 +64,35 @@ Deno.test("servers that do not start are no hindrance to the one that does", asy
   const errors = Object.fromEntries(list.map(({ name, last_error }) => [name, last_error]));
   assert.match(errors.silent!, /did not answer within 0\.5 seconds/);
   assert.match(errors.unlisted!, /timed out/i);
-  assert.match(errors.crash!, /it ended with code 3; it wrote last:\n +cannot find my own feet/);
+  assert.match(errors.crash!, /it ended with code 3; its last output:\n +cannot find my own feet/);
   assert.match(errors.missing!, /code 127.*no-such-command-anywhere/s);
   assert.match(errors.nowhere!, /no such/i);
   assert.ok(errors.refused);
   assert.equal(list.find(({ name }) => name === "good")!.status, "running");
 });
 
-Deno.test("an answer of 100 MB ends its server, which is back, in bounded memory", async () => {
+Deno.test("a response of 100 MB terminates its server, which restarts, in bounded memory", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await callTools(gateway, ["bad__pid"]);
   const before = Deno.memoryUsage().rss;
   const { texts } = await callTools(gateway, ["bad__big", { bytes: 100 << 20 }]);
-  assert.match(texts[0]!, /a message of it exceeded 8388608 bytes/);
+  assert.match(texts[0]!, /it was ended because a message exceeded 8388608 bytes/);
   assert.ok(Deno.memoryUsage().rss - before < 80 << 20);
   assert.deepEqual((await callTools(gateway, ["bad__echo", { text: "again" }])).texts, [
     "Echo: again",
   ]);
 });
 
-Deno.test("tools that a call has changed are there for the model's next words", async () => {
+Deno.test("tools changed by a call are in the model's next request", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   const { body } = await callTools(gateway, ["bad__change"]);
-  assert.ok(offered(body).includes("bad__added"));
-  assert.ok(!offered(body).includes("bad__echo"));
+  assert.ok(offeredTools(body).includes("bad__added"));
+  assert.ok(!offeredTools(body).includes("bad__echo"));
 });
 
-Deno.test("a tool that never ends has its time, a flood of its log holds nobody up", async () => {
+Deno.test("a tool that hangs times out, and a log flood blocks nobody", async () => {
   await using folder = new McpFolder({
     slow: badServer("good", { timeoutSeconds: 0.7 }),
     loud: badServer("good", { timeoutSeconds: 0.7 }),
@@ -122,14 +115,14 @@ Deno.test("a tool that never ends has its time, a flood of its log holds nobody 
   assert.equal(other.text, "at once");
   assert.ok(!adapter.framesOf(id).some(({ type }) => type === "response_end"));
   await adapter.replyTo(id);
-  const texts = toolTexts(gateway.llm.requests.at(-1)!.body);
+  const texts = toolResults(gateway.llm.requests.at(-1)!.body);
   assert.match(texts[0]!, /"slow__hang" took longer than 0\.7 seconds/);
   assert.match(texts[1]!, /"loud__flood" took longer than 0\.7 seconds/);
   assert.match(texts[2]!, /it did not work/);
   assert.deepEqual((await callTools(gateway, ["slow__echo", { text: "on" }])).texts, ["Echo: on"]);
 });
 
-Deno.test("five calls, two of them failing, are five results in order and a reply", async () => {
+Deno.test("five calls, two of them failing, give five results in order and a reply", async () => {
   await using folder = new McpFolder({ one: badServer(), two: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
@@ -161,14 +154,14 @@ Deno.test("five calls, two of them failing, are five results in order and a repl
   ]);
 });
 
-Deno.test("a cancel ends a call, once, and the channel and the server go on", async () => {
+Deno.test("a cancel ends a call once, and the channel and the server go on", async () => {
   await using folder = new McpFolder({ bad: badServer() });
   await using gateway = await TestGateway.start({ config: folder.config });
   await using adapter = await gateway.connect();
   const file = folder.file("entered");
   gateway.llm.reply({ toolCalls: [{ name: "bad__hang", arguments: { file } }] });
   const id = adapter.say("Hang");
-  await written(file);
+  await writtenText(file);
   adapter.cancel(id);
   const { terminal } = await adapter.replyTo(id, { timeoutMs: 3_000 });
   assert.equal(terminal.type, "cancelled");
@@ -177,12 +170,12 @@ Deno.test("a cancel ends a call, once, and the channel and the server go on", as
     text: "Yes.",
   });
   assert.equal((await adapter.replyTo(adapter.say("There?"))).text, "Yes.");
-  assert.deepEqual(toolTexts(gateway.llm.requests.at(-1)!.body), ["Echo: still here"]);
+  assert.deepEqual(toolResults(gateway.llm.requests.at(-1)!.body), ["Echo: still here"]);
   assert.equal(adapter.framesOf(id).at(-1), terminal);
   assert.equal(adapter.framesOf(id).filter(({ type }) => type === "cancelled").length, 1);
 });
 
-Deno.test("a stop ends every server, also one that ignores it", async () => {
+Deno.test("a stop ends every server, even one that ignores it", async () => {
   await using folder = new McpFolder({
     good: badServer(),
     stubborn: badServer("stubborn"),
@@ -199,9 +192,9 @@ Deno.test("a stop ends every server, also one that ignores it", async () => {
   const pids = texts.map(Number);
   for (const pid of pids) assert.ok(await isAlive(pid));
   await gateway[Symbol.asyncDispose]();
-  // It has left the group: the stop does not wait for it.
+  // It has left the process group, so the stop does not wait for it.
   Deno.kill(pids.pop()!, "SIGKILL");
-  for (const pid of pids) await gone(pid, 1_000);
+  for (const pid of pids) await exited(pid, 1_000);
 });
 
 Deno.test("a stop does not wait for a server that is still starting", async () => {
@@ -211,7 +204,7 @@ Deno.test("a stop does not wait for a server that is still starting", async () =
 });
 
 for (const mode of ["good", "stubborn"]) {
-  Deno.test(`a ${mode} server does not outlive a killed gateway, nor is its call repeated`, async () => {
+  Deno.test(`a ${mode} server does not outlive a killed gateway, and its call is not repeated`, async () => {
     await using folder = new McpFolder({ bad: badServer(mode) });
     await using llm = LlmServer.start();
     await using data = new TempFolder();
@@ -228,18 +221,18 @@ for (const mode of ["good", "stubborn"]) {
     await using killed = await GatewayProcess.start(options);
     const before = await AdapterClient.connect({ url: killed.url, nodeId: "n" });
     const id = before.say("Go");
-    await written(file);
-    const [pid] = toolTexts(llm.requests[1]!.body);
+    await writtenText(file);
+    const [pid] = toolResults(llm.requests[1]!.body);
     await killed.kill();
     await before.close();
-    await gone(Number(pid), 5_000);
+    await exited(Number(pid), 5_000);
 
     await using gateway = await GatewayProcess.start(options);
     llm.reply({ text: "It was cut off." });
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "n" });
     const { terminal } = await adapter.replyTo(id);
     assert.equal(terminal.content, "Now.\n\nIt was cut off.");
-    assert.match(toolTexts(llm.requests.at(-1)!.body)[1]!, /interrupted; its outcome is unknown/);
+    assert.match(toolResults(llm.requests.at(-1)!.body)[1]!, /interrupted; its outcome is unknown/);
     assert.equal(Deno.readTextFileSync(file), "entered\n");
     await gateway.kill("SIGTERM");
   });

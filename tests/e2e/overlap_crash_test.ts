@@ -1,4 +1,4 @@
-/** Messages that were merged, steered or interrupted when the gateway is killed: each ends once. */
+/** Requests absorbed, steered or interrupted when the gateway is killed: each ends once. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -18,10 +18,12 @@ async function queue(adapter: AdapterClient, text: string, options: MessageOptio
 }
 
 function said(request: ChatRequest): readonly string[] {
-  return request.messages.filter(({ role }) => role === "user").map(textOf);
+  // What arrived in a row is sent as the paragraphs of one message.
+  return request.messages.filter(({ role }) => role === "user")
+    .flatMap((message) => textOf(message).split("\n\n"));
 }
 
-/** The terminal frames of a request over all connections; the same one may come twice. */
+/** The terminal frames of a request over all connections; the same one may be repeated. */
 function endings(id: string, ...adapters: readonly AdapterClient[]): readonly string[] {
   const ends = adapters.flatMap((adapter) => adapter.framesOf(id))
     .filter(({ type }) => ["response_end", "cancelled", "error"].includes(type))
@@ -31,7 +33,7 @@ function endings(id: string, ...adapters: readonly AdapterClient[]): readonly st
   return [...new Set(ends)];
 }
 
-Deno.test("collected messages are answered in one turn after a kill in it", async () => {
+Deno.test("collected messages are answered in one turn after a kill during it", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const gate = new Gate();
@@ -62,7 +64,7 @@ Deno.test("collected messages are answered in one turn after a kill in it", asyn
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("messages that wait to be collected are collected after a kill", async () => {
+Deno.test("messages waiting to be collected are collected after a kill", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "never ends", hang: "mid-stream" });
@@ -84,11 +86,11 @@ Deno.test("messages that wait to be collected are collected after a kill", async
   assert.deepEqual(endings(c, before, after), [`cancelled ${b}`]);
 });
 
-/** One turn at a time, so that what a run left behind waits behind the turn of another channel. */
+/** One turn at a time, so that an unfinished turn is queued behind one of another channel. */
 const oneTurn = { CLARA_MAX_CONCURRENT_TURNS: "1" };
 
 for (const overlap of ["collect", "steer"]) {
-  Deno.test(`a turn that was killed is not taken by the one that overtakes it (${overlap})`, async () => {
+  Deno.test(`a killed turn is not absorbed by the one that overtakes it (${overlap})`, async () => {
     await using llm = await LlmServer.start();
     await using folder = new TempFolder();
     llm.reply({ hang: "before-headers" }, { text: "never ends", hang: "mid-stream" });
@@ -102,7 +104,7 @@ for (const overlap of ["collect", "steer"]) {
     await killed.kill();
     await before.close();
 
-    // After its tool a turn takes in what wants to join it.
+    // After its tool call, a turn absorbs waiting messages.
     llm.reply(
       { text: "Other's" },
       { toolCalls: [{ id: "t1", name: "current_time", arguments: {} }] },
@@ -154,7 +156,7 @@ for (const overlap of ["collect", "steer"]) {
   });
 }
 
-Deno.test("a turn that was killed and waits behind another can be cancelled", async () => {
+Deno.test("a killed turn queued behind another can be cancelled", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "never ends", hang: "mid-stream" });
@@ -179,7 +181,7 @@ Deno.test("a turn that was killed and waits behind another can be cancelled", as
   assert.equal(llm.requests.length, 2);
 });
 
-Deno.test("what has joined a turn before a kill is in it after the kill, and is not answered again", async () => {
+Deno.test("messages absorbed before a kill stay absorbed after it and are not answered again", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const gate = new Gate();
@@ -211,7 +213,7 @@ Deno.test("what has joined a turn before a kill is in it after the kill, and is 
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("an interrupted turn stays so after a kill, and the one that interrupts is answered", async () => {
+Deno.test("an interrupted turn stays cancelled after a kill, and the interrupting one is answered", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply(
@@ -236,7 +238,7 @@ Deno.test("an interrupted turn stays so after a kill, and the one that interrupt
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("a refused message is not there after a kill, and may be sent again", async () => {
+Deno.test("a rejected message is not stored, and can be sent again after a kill", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });

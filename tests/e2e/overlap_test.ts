@@ -1,4 +1,6 @@
-/** A message that meets a running turn in its channel: queued, collected, steered, in its place, refused. */
+/**
+ * Messages that arrive during a turn in their channel: queue, collect, steer, interrupt, reject.
+ */
 
 import assert from "node:assert/strict";
 import type { AdapterClient } from "../support/adapter/client.ts";
@@ -8,25 +10,27 @@ import type { MessageOptions } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
 
-/** Says something and waits until it stands in the queue. */
+/** Sends a message and waits until it is queued. */
 async function queue(adapter: AdapterClient, text: string, options: MessageOptions = {}) {
   const id = adapter.say(text, options);
   await adapter.waitFor(({ request_id, state }) => request_id === id && state === "queued");
   return id;
 }
 
-/** What users say in a request to the model, without the speakers' names. */
+/** The users' texts in a model request, without the speakers' names. */
 function said(request: ChatRequest): readonly string[] {
-  return request.messages.filter(({ role }) => role === "user").map(textOf);
+  // What arrived in a row is sent as the paragraphs of one message.
+  return request.messages.filter(({ role }) => role === "user")
+    .flatMap((message) => textOf(message).split("\n\n"));
 }
 
-/** The requests that became a part of others, with these. */
+/** The requests absorbed by others, with the absorbing ones. */
 function merged(adapter: AdapterClient): readonly (readonly [unknown, unknown])[] {
   return adapter.frames.filter(({ type }) => type === "cancelled")
     .map((frame) => [frame.request_id, (frame as { merged_into?: unknown }).merged_into]);
 }
 
-Deno.test("messages that are collected while a turn runs are answered in one", async () => {
+Deno.test("messages collected during a turn are answered in one", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();
@@ -66,7 +70,7 @@ Deno.test("messages that are collected while a turn runs are answered in one", a
   );
 });
 
-Deno.test("an idle channel that collects waits until it is quiet", async () => {
+Deno.test("an idle channel with collect waits until it is quiet", async () => {
   await using gateway = await TestGateway.start({
     config: { collectMs: 300, overlap: { fallback: "collect", rules: [] } },
   });
@@ -80,7 +84,7 @@ Deno.test("an idle channel that collects waits until it is quiet", async () => {
   assert.deepEqual(said(gateway.llm.requests[0]!.body), ["one", "two", "three"]);
 });
 
-Deno.test("a message that waits for quiet can be cancelled, and is taken up after a stop", async () => {
+Deno.test("a message waiting for quiet can be cancelled, and survives a stop", async () => {
   await using gateway = await TestGateway.start({
     config: { collectMs: 60_000, overlap: { fallback: "collect", rules: [] } },
   });
@@ -136,7 +140,7 @@ Deno.test("a message that steers joins the running turn after its next tools", a
   await adapter.replyTo(joined);
   assert.deepEqual(merged(adapter), [[joined, asked]]);
   const { messages } = (await gateway.llm.request(1)).body;
-  assert.deepEqual(messages.slice(-3).map(({ role }) => role), ["assistant", "tool", "user"]);
+  assert.deepEqual(messages.slice(-3).map(({ role }) => role), ["tool", "assistant", "user"]);
   assert.equal(textOf(messages.at(-1)!), "In Rome, I mean.");
   assert.equal(gateway.llm.requests.length, 2);
 });
@@ -155,7 +159,7 @@ Deno.test("a message that steers a turn without tools is answered after it", asy
   assert.deepEqual(merged(adapter), []);
 });
 
-Deno.test("where messages are refused while one is answered, the sender is told and may try again", async () => {
+Deno.test("if a message is rejected during a turn, its sender is told and may retry", async () => {
   await using gateway = await TestGateway.start({
     config: { overlap: { fallback: "reject", rules: [] } },
   });
@@ -169,7 +173,7 @@ Deno.test("where messages are refused while one is answered, the sender is told 
   assert.equal(terminal.code, "queue_full");
   assert.equal(terminal.recoverable, true);
   assert.deepEqual(terminal.details, { reason: "busy" });
-  // The running one itself is known, and not refused.
+  // The running request itself is known and not rejected.
   adapter.say("one", { requestId: first });
   await adapter.waitFor(({ request_id, state }) => request_id === first && state === "duplicate");
   gate.open();
@@ -178,7 +182,7 @@ Deno.test("where messages are refused while one is answered, the sender is told 
   assert.equal((await adapter.replyTo(again)).terminal.content, "two, again");
 });
 
-Deno.test("a message's own word goes before the channel's", async () => {
+Deno.test("a message's own overlap setting overrides the channel's", async () => {
   await using gateway = await TestGateway.start({
     config: { overlap: { fallback: "reject", rules: [] } },
   });
@@ -193,7 +197,7 @@ Deno.test("a message's own word goes before the channel's", async () => {
   assert.equal((await adapter.replyTo(second)).terminal.content, "two");
 });
 
-Deno.test("cancelling the turn ends what was merged into it, each once", async () => {
+Deno.test("cancelling a turn ends the requests absorbed by it, each once", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const gate = new Gate();

@@ -1,4 +1,4 @@
-/** Prompts of scheduler.yaml: a text that nobody sent, whose reply goes out unasked. */
+/** Prompts in scheduler.yaml: their replies are sent as proactive messages. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,17 +7,17 @@ import { Gate } from "../support/gate.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { historyRows } from "./history_rows.ts";
-import { unaskedFrames } from "./reminder_scene.ts";
+import { proactiveFrames } from "./reminder_script.ts";
 
 const question = "What was talked about?";
 
-/** A gateway whose scheduler.yaml is written while it runs. */
-class TaskScene implements AsyncDisposable {
+/** A gateway whose scheduler.yaml is written at run time. */
+class TaskSetup implements AsyncDisposable {
   readonly #folder: TempFolder;
 
-  static async open(): Promise<TaskScene> {
+  static async open(): Promise<TaskSetup> {
     const folder = new TempFolder("clara_scheduler_");
-    return new TaskScene(
+    return new TaskSetup(
       folder,
       await TestGateway.start({ config: { schedulerDir: folder.path } }),
     );
@@ -30,7 +30,7 @@ class TaskScene implements AsyncDisposable {
     });
   }
 
-  /** Puts a prompt into a channel, once and now. */
+  /** Submits a prompt to a channel, once and now. */
   async prompt(fields: Readonly<Record<string, string>> = {}): Promise<void> {
     const lines = { platform: "test", channel: "news", ...fields };
     const text = [
@@ -51,13 +51,13 @@ class TaskScene implements AsyncDisposable {
   }
 }
 
-Deno.test("a prompt's reply goes to the platform's only adapter, and history holds it", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
+Deno.test("a prompt's reply goes to the platform's only adapter and is stored in history", async () => {
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
   await using adapter = await gateway.connect();
   await using elsewhere = await gateway.connect({ platform: "elsewhere" });
-  await scene.prompt();
-  const { at: _, seq: __, request_id, ...frame } = await adapter.unasked();
+  await setup.prompt();
+  const { at: _, seq: __, request_id, ...frame } = await adapter.proactive();
   assert.match(String(request_id), /^task-digest-20/);
   assert.deepEqual(frame, {
     type: "proactive_message",
@@ -68,48 +68,48 @@ Deno.test("a prompt's reply goes to the platform's only adapter, and history hol
   });
   await gateway.allDelivered();
   assert.deepEqual(historyRows(gateway.dataDir), [["user", question], ["assistant", "The digest"]]);
-  // A user's next message there is answered with it in mind.
+  // The user's next message there is answered with it in context.
   await adapter.replyTo(adapter.say("And then?", { channelId: "news" }));
   const shown = gateway.llm.requests.at(-1)!.body.messages.map(textOf);
   assert.ok(shown.includes("The digest"));
-  // The bot has not answered itself: one request of the task, one of the user.
+  // The bot has not answered itself: one request by the task, one by the user.
   assert.equal(gateway.llm.requests.length, 2);
   await elsewhere.ping();
-  assert.equal(unaskedFrames(adapter, elsewhere).length, 1);
+  assert.equal(proactiveFrames(adapter, elsewhere).length, 1);
   const run = await gateway.waitFor("scheduler:task_run");
   assert.ok("task_type" in run.data && run.data.task_type === "one_shot");
 });
 
-Deno.test("a prompt's reply goes to the adapter that it names, for the user that it names", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect({ nodeId: "one" });
-  await using two = await scene.gateway.connect({ nodeId: "two" });
+Deno.test("a prompt's reply goes to the node and user that it names", async () => {
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect({ nodeId: "one" });
+  await using two = await setup.gateway.connect({ nodeId: "two" });
   await one.replyTo(one.say("Hello", { channelId: "news" }));
-  await scene.prompt({ node: "two", user: "ada" });
-  assert.equal((await two.unasked()).user_id, "ada");
+  await setup.prompt({ node: "two", user: "ada" });
+  assert.equal((await two.proactive()).user_id, "ada");
   await one.ping();
-  assert.deepEqual(unaskedFrames(one), []);
+  assert.deepEqual(proactiveFrames(one), []);
 });
 
-Deno.test("a prompt's reply goes to the adapter of the channel's newest session", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect({ nodeId: "one" });
-  await using two = await scene.gateway.connect({ nodeId: "two" });
+Deno.test("a prompt's reply goes to the node of the channel's newest session", async () => {
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect({ nodeId: "one" });
+  await using two = await setup.gateway.connect({ nodeId: "two" });
   await one.replyTo(one.say("Hello", { channelId: "news" }));
   await two.replyTo(two.say("Hello", { channelId: "news", userId: "user-2" }));
   await one.replyTo(one.say("Hello", { channelId: "other" }));
-  await scene.prompt();
-  await two.unasked();
+  await setup.prompt();
+  await two.proactive();
   await one.ping();
-  assert.deepEqual(unaskedFrames(one), []);
+  assert.deepEqual(proactiveFrames(one), []);
 });
 
-Deno.test("a prompt for an adapter that is away arrives when it is back", async () => {
-  await using scene = await TaskScene.open();
-  await scene.prompt({ node: "away" });
-  await scene.gateway.waitFor("message:sent");
-  await using adapter = await scene.gateway.connect({ nodeId: "away", dialect: "clara-py" });
-  const { at: _, ...frame } = await adapter.unasked();
+Deno.test("a prompt for an adapter that is away arrives when it returns", async () => {
+  await using setup = await TaskSetup.open();
+  await setup.prompt({ node: "away" });
+  await setup.gateway.waitFor("message:sent");
+  await using adapter = await setup.gateway.connect({ nodeId: "away", dialect: "clara-py" });
+  const { at: _, ...frame } = await adapter.proactive();
   assert.deepEqual(frame, {
     type: "proactive_message",
     user: {
@@ -124,35 +124,35 @@ Deno.test("a prompt for an adapter that is away arrives when it is back", async 
   });
 });
 
-Deno.test("a prompt without an adapter is told as failed, and put in when there is one", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
-  await scene.prompt();
+Deno.test("a prompt without an adapter fails and is retried until there is one", async () => {
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
+  await setup.prompt();
   const { data } = await gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
-  assert.match(data.error, /No adapter of platform "test" is connected.*Name it with "node"/);
+  assert.match(data.error, /no adapter of platform "test" is connected.*Set "node"/);
   await using adapter = await gateway.connect();
-  // It is tried again after ten seconds.
-  await adapter.unasked({ timeoutMs: 20_000 });
+  // It is retried after ten seconds.
+  await adapter.proactive({ timeoutMs: 20_000 });
   await adapter.ping();
-  assert.equal(unaskedFrames(adapter).length, 1);
+  assert.equal(proactiveFrames(adapter).length, 1);
 });
 
-Deno.test("a prompt that two adapters could carry wants one to be named", async () => {
-  await using scene = await TaskScene.open();
-  await using one = await scene.gateway.connect();
-  await using two = await scene.gateway.connect();
-  await scene.prompt();
-  const { data } = await scene.gateway.waitFor("scheduler:task_error");
+Deno.test("a prompt that two adapters could deliver must name one", async () => {
+  await using setup = await TaskSetup.open();
+  await using one = await setup.gateway.connect();
+  await using two = await setup.gateway.connect();
+  await setup.prompt();
+  const { data } = await setup.gateway.waitFor("scheduler:task_error");
   assert.ok("error" in data);
-  assert.match(data.error, /2 adapters of platform "test" are connected.*Name it with "node"/);
+  assert.match(data.error, /2 adapters of platform "test" are connected.*Set "node"/);
   for (const adapter of [one, two]) await adapter.ping();
-  assert.deepEqual(unaskedFrames(one, two), []);
+  assert.deepEqual(proactiveFrames(one, two), []);
 });
 
-Deno.test("a prompt waits its turn in its channel and disturbs no other", async () => {
-  await using scene = await TaskScene.open();
-  const { gateway } = scene;
+Deno.test("a prompt is queued in its channel and does not affect others", async () => {
+  await using setup = await TaskSetup.open();
+  const { gateway } = setup;
   const gate = new Gate();
   gateway.llm.when((request) => lastText(request).endsWith("slow"), {
     text: "slowly",
@@ -161,14 +161,14 @@ Deno.test("a prompt waits its turn in its channel and disturbs no other", async 
   await using adapter = await gateway.connect();
   const slow = adapter.say("slow", { channelId: "news" });
   await gateway.llm.request(0);
-  await scene.prompt();
+  await setup.prompt();
   await gateway.waitFor("scheduler:task_run");
   const behind = adapter.say("behind", { channelId: "news" });
   assert.equal((await adapter.replyTo(adapter.say("quick", { channelId: "b" }))).text, "quick");
   assert.equal(gateway.llm.requests.length, 2, "the prompt waits");
   gate.open();
   await adapter.replyTo(slow);
-  await adapter.unasked();
+  await adapter.proactive();
   await adapter.replyTo(behind);
   const ends = adapter.frames.filter(({ type }) =>
     type === "response_end" || type === "proactive_message"
@@ -182,7 +182,7 @@ Deno.test("a prompt waits its turn in its channel and disturbs no other", async 
 });
 
 for (const dialect of ["clara-1", "clara-py"] as const) {
-  Deno.test(`of a prompt that is cancelled with its channel nothing leaves (${dialect})`, async () => {
+  Deno.test(`a prompt cancelled with its channel sends nothing (${dialect})`, async () => {
     await using gateway = await TestGateway.start();
     const folder = gateway.dataDir;
     gateway.llm.when((request) => lastText(request) === question, {
@@ -207,7 +207,7 @@ for (const dialect of ["clara-1", "clara-py"] as const) {
   });
 }
 
-Deno.test("of a prompt whose model fails nothing leaves", async () => {
+Deno.test("a prompt whose model fails sends nothing", async () => {
   await using gateway = await TestGateway.start();
   gateway.llm.reply({ status: 401 });
   await using adapter = await gateway.connect();

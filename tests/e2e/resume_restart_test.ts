@@ -1,4 +1,4 @@
-/** Sessions that go on over an orderly stop of the gateway: no gap, nothing twice. */
+/** Sessions that continue over a graceful restart of the gateway, without gap or repetition. */
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
@@ -12,14 +12,14 @@ import { ResumingReader } from "../support/adapter/resuming_reader.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** Sends a message and reads its reply to the end. */
+/** Sends a message and reads its whole reply. */
 async function say(client: AdapterClient, content: string, channelId = "c"): Promise<string> {
   const id = client.say(content, { channelId });
   await client.replyTo(id);
   return id;
 }
 
-/** The rows of a table of a gateway's store. */
+/** The rows of a table in a gateway's store. */
 function rowsIn(dataDir: string, table: string): number {
   const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
   try {
@@ -29,7 +29,7 @@ function rowsIn(dataDir: string, table: string): number {
   }
 }
 
-Deno.test("a session goes on over SIGTERM: what was sent and not seen follows, no reply comes twice", async () => {
+Deno.test("a session continues over SIGTERM: missed frames follow, and no reply is repeated", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const reader = new ResumingReader();
@@ -40,7 +40,7 @@ Deno.test("a session goes on over SIGTERM: what was sent and not seen follows, n
     ids.push(await say(there, "acknowledged"));
     there.send({ type: "ack", seq: there.frames.at(-1)!.seq });
     ids.push(await say(there, "seen"));
-    // It loses the line in the middle of a reply, which ends while it is away.
+    // It loses the connection during a reply, which ends while it is away.
     const gate = new Gate();
     llm.reply({ text: ["one ", "two"], gateAfter: { chunks: 1, until: gate.opened } });
     ids.push(there.say("unseen", { channelId: "another" }));
@@ -54,17 +54,17 @@ Deno.test("a session goes on over SIGTERM: what was sent and not seen follows, n
   const back = await reader.connect(gateway.url);
   ids.push(await say(back, "next"));
   await back.ping();
-  reader.take(back);
-  reader.assertWhole();
-  assert.deepEqual(ids.map((id) => reader.endsOf(id)), [1, 1, 1, 1]);
+  reader.collect(back);
+  reader.assertComplete();
+  assert.deepEqual(ids.map((id) => reader.countEnds(id)), [1, 1, 1, 1]);
   assert.equal(reader.frames.filter(({ type }) => type === "response_start").length, 4);
   reader.acknowledge(back);
-  // That it has them is known by its word: nothing waits to be sent any more.
+  // Once acknowledged, nothing is left to send.
   while ((await gateway.health() as { store: { undelivered: number } }).store.undelivered > 0);
   await back.close();
 });
 
-Deno.test("a reply that SIGTERM cuts off begins anew in the same session", async () => {
+Deno.test("a reply interrupted by SIGTERM restarts in the same session", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const reader = new ResumingReader();
@@ -84,13 +84,13 @@ Deno.test("a reply that SIGTERM cuts off begins anew in the same session", async
   const back = await reader.connect(gateway.url);
   assert.equal((await back.replyTo(id)).terminal.content, "Take your time");
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   const types = reader.framesOf(id).map(({ type }) => type);
   assert.equal(types.filter((type) => type === "response_start").length, 2);
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
-Deno.test("a reply that ends in the drain time of an adapter that is away is sent once, after it", async () => {
+Deno.test("a reply that ends while the gateway drains and its adapter is away is sent once, after the restart", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const gate = new Gate();
@@ -105,18 +105,18 @@ Deno.test("a reply that ends in the drain time of an adapter that is away is sen
   await gateway.waitFor("gateway:shutdown");
   gate.open();
   await stopped;
-  // Nobody waits for the word of an adapter that is not there.
+  // The gateway does not wait for an adapter that is not connected.
   assert.ok(performance.now() - startedAt < 2_000);
   const back = await reader.connect(gateway.url);
   await back.replyTo(id);
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(reader.text, "one two");
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
-Deno.test("a session in which nothing was sent goes on, over three restarts", async () => {
+Deno.test("a session in which nothing was sent continues over three restarts", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   await reader.drop(await reader.connect(gateway.url));
@@ -126,10 +126,10 @@ Deno.test("a session in which nothing was sent goes on, over three restarts", as
     await say(back, `round ${round}`);
     await reader.close(back);
   }
-  reader.assertWhole();
+  reader.assertComplete();
 });
 
-Deno.test("an adapter that never returns loses its session when its time is over, and its rows go", async () => {
+Deno.test("the session of an adapter that never returns expires, and its rows are deleted", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const there = await reader.connect(gateway.url);
@@ -139,11 +139,11 @@ Deno.test("an adapter that never returns loses its session when its time is over
   assert.equal(rowsIn(gateway.dataDir, "adapter_frames"), 1);
   while (rowsIn(gateway.dataDir, "adapter_sessions") > 0) await gateway.health();
   assert.equal(rowsIn(gateway.dataDir, "adapter_frames"), 0);
-  await using back = await reader.refused(gateway.url);
+  await using back = await reader.resumeRefused(gateway.url);
   assert.equal((await back.replyTo(id)).terminal.content, "Hello");
 });
 
-Deno.test("after a restart the kept window has its bounds, and more than it holds is refused", async () => {
+Deno.test("after a restart the replay window is bounded, and resuming from before it is refused", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const there = await reader.connect(gateway.url);
@@ -158,7 +158,7 @@ Deno.test("after a restart the kept window has its bounds, and more than it hold
   const kept = database.prepare("SELECT before_seq FROM adapter_sessions").get()!;
   database.close();
   assert.equal(kept.before_seq, last - 2_000);
-  // As far back as it goes, and one further.
+  // The oldest position that is kept, and one before it.
   const back = await reader.connect(gateway.url, { lastSeq: last - 2_000 });
   assert.equal((await back.replyTo(id)).terminal.content!.length, 2_500);
   assert.equal(back.frames.filter(({ seq }) => seq !== undefined).length, 2_000);
@@ -166,11 +166,11 @@ Deno.test("after a restart the kept window has its bounds, and more than it hold
   await back.close();
   await gateway.restart();
   const position = { sessionId: sessionId!, lastSeq: last - 2_001 };
-  await using other = await reader.refused(gateway.url, position);
+  await using other = await reader.resumeRefused(gateway.url, position);
   assert.equal((await other.replyTo(id)).terminal.content!.length, 2_500);
 });
 
-Deno.test("what is acknowledged leaves the disk, and an adapter without resume leaves nothing there", async () => {
+Deno.test("acknowledged frames are deleted, and without resume nothing is stored", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const there = await reader.connect(gateway.url);
@@ -178,14 +178,14 @@ Deno.test("what is acknowledged leaves the disk, and an adapter without resume l
   await using other = await gateway.connect();
   await say(other, "Hello", "another");
   while (rowsIn(gateway.dataDir, "adapter_frames") === 0) await gateway.health();
-  reader.take(there);
+  reader.collect(there);
   reader.acknowledge(there);
   while (rowsIn(gateway.dataDir, "adapter_frames") > 0) await gateway.health();
   assert.equal(rowsIn(gateway.dataDir, "adapter_sessions"), 1);
   await there.close();
 });
 
-Deno.test("a new session of an adapter ends the one that the last gateway has left", async () => {
+Deno.test("a new session of a node ends the one left by the last gateway", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const there = await reader.connect(gateway.url);
@@ -197,7 +197,7 @@ Deno.test("a new session of an adapter ends the one that the last gateway has le
   await fresh.close();
   await gateway.restart();
   assert.equal(rowsIn(gateway.dataDir, "adapter_sessions"), 0);
-  await (await reader.refused(gateway.url)).close();
+  await (await reader.resumeRefused(gateway.url)).close();
 });
 
 Deno.test("a resumed session waits for the acknowledgement of a reply that it does not send again", async () => {
@@ -207,15 +207,15 @@ Deno.test("a resumed session waits for the acknowledgement of a reply that it do
   const id = await say(there, "Hello");
   await reader.drop(there);
   await gateway.restart();
-  // Seen, but never acknowledged: what it says when it comes back is its acknowledgement.
+  // Seen but never acknowledged: resuming acknowledges it.
   const back = await reader.connect(gateway.url);
   await gateway.allDelivered();
   await back.ping();
   await reader.close(back);
-  assert.equal(reader.endsOf(id), 1);
+  assert.equal(reader.countEnds(id), 1);
 });
 
-Deno.test("a message sent again after a restart gets its reply again, in the same session", async () => {
+Deno.test("a message resent after a restart gets its reply again, in the same session", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader();
   const there = await reader.connect(gateway.url);
@@ -223,14 +223,14 @@ Deno.test("a message sent again after a restart gets its reply again, in the sam
   await reader.drop(there);
   await gateway.restart();
   const back = await reader.connect(gateway.url);
-  back.sayAgain("Hello", { requestId: id, channelId: "c" });
+  back.resend("Hello", { requestId: id, channelId: "c" });
   assert.equal((await back.replyTo(id)).terminal.content, "Hello");
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(gateway.llm.requests.length, 1);
 });
 
-Deno.test("an orderly restart under a running load repeats nothing, whatever the moment", async () => {
+Deno.test("a graceful restart under load repeats nothing, whenever it happens", async () => {
   await using gateway = await TestGateway.start({ config: { drainMs: 50 } });
   gateway.llm.when(() => true, (request) => ({
     text: lastText(request).split(" "),
@@ -243,7 +243,7 @@ Deno.test("an orderly restart under a running load repeats nothing, whatever the
     for (let channel = 0; channel < 4; channel++) {
       ids.push(client.say("a b c d e f g h", { channelId: `${channel}` }));
     }
-    // Accepted, and somewhere on the way.
+    // Accepted, and somewhere in progress.
     const taken = ids.slice(-4);
     await client.waitFor(() => taken.every((id) => client.framesOf(id).length > round % 3));
     if (round % 2 === 0) reader.acknowledge(client);
@@ -253,10 +253,10 @@ Deno.test("an orderly restart under a running load repeats nothing, whatever the
     await reader.close(client);
   }
   const last = await reader.connect(gateway.url);
-  const rest = ids.filter((id) => reader.endsOf(id) === 0);
+  const rest = ids.filter((id) => reader.countEnds(id) === 0);
   for (const id of rest) await last.replyTo(id);
   await last.ping();
   await reader.close(last);
-  reader.assertWhole();
-  assert.deepEqual(ids.map((id) => reader.endsOf(id)), ids.map(() => 1));
+  reader.assertComplete();
+  assert.deepEqual(ids.map((id) => reader.countEnds(id)), ids.map(() => 1));
 });

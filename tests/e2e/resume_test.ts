@@ -1,4 +1,4 @@
-/** Adapters that lose their connection and take their session up again: no gap, nothing twice. */
+/** Adapters that lose their connection and resume their session, without gap or repetition. */
 
 import assert from "node:assert/strict";
 import { Gate } from "../support/gate.ts";
@@ -8,7 +8,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 const nodeId = "adapter-1";
 const capabilities = ["streaming", "resume"];
 
-Deno.test("an adapter that loses its connection fifty times in one reply reads it without gap or repeat", async () => {
+Deno.test("an adapter that loses its connection fifty times in one reply reads it without gap or repetition", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);
   const words = Array.from({ length: 260 }, (_, index) => `${index} `);
@@ -22,8 +22,8 @@ Deno.test("an adapter that loses its connection fifty times in one reply reads i
     if (cut % 3 === 0) client.send({ type: "ack", seq: reader.lastSeq });
   }
   await client.replyTo(id);
-  reader.take(client);
-  reader.assertWhole();
+  reader.collect(client);
+  reader.assertComplete();
   assert.equal(reader.text, words.join(""));
   assert.equal(reader.frames.filter(({ type }) => type === "response_start").length, 1);
   client.send({ type: "ack", seq: reader.lastSeq });
@@ -31,13 +31,13 @@ Deno.test("an adapter that loses its connection fifty times in one reply reads i
   await client.close();
 });
 
-Deno.test("an adapter that comes back without its session hears that it is registered before all else", async () => {
+Deno.test("an adapter that returns without its session receives registered before anything else", async () => {
   await using gateway = await TestGateway.start();
   const words = Array.from({ length: 200 }, (_, index) => `${index} `);
   gateway.llm.reply({ text: words, chunkDelayMs: 2 });
   let client = await gateway.connect({ nodeId, capabilities, relay: true });
   const id = client.say("Count");
-  // The reply grows on while nobody is there, and waits for the next connection.
+  // The reply continues in its absence and waits for the next connection.
   for (let cut = 0; cut < 12; cut++) {
     await client.waitFor(({ type }) => type === "response_chunk");
     await client.drop();
@@ -50,7 +50,7 @@ Deno.test("an adapter that comes back without its session hears that it is regis
   await client.close();
 });
 
-Deno.test("what was lost on the wire after the gateway had sent it comes again", async () => {
+Deno.test("frames lost in transit are sent again", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);
   gateway.llm.reply({ text: ["Swallowed ", "by the wire"] });
@@ -62,7 +62,7 @@ Deno.test("what was lost on the wire after the gateway had sent it comes again",
   await before.replyTo(id);
   await before.drop();
   await before.close();
-  // It says that it has seen nothing of it.
+  // It reports that it has seen none of it.
   const back = await reader.connect(gateway.url, { lastSeq: 0 });
   const { text, terminal } = await back.replyTo(id);
   assert.equal(text, "Swallowed by the wire");
@@ -71,7 +71,7 @@ Deno.test("what was lost on the wire after the gateway had sent it comes again",
   await back.close();
 });
 
-Deno.test("a reply that ends while the connection is lost arrives on the next one, in order", async () => {
+Deno.test("a reply that ends during an outage arrives on the next connection, in order", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);
   const gate = new Gate();
@@ -84,19 +84,19 @@ Deno.test("a reply that ends while the connection is lost arrives on the next on
   await before.waitFor(({ content }) => content === "one ");
   await before.drop();
   await before.close();
-  reader.take(before);
+  reader.collect(before);
   await gateway.waitFor("adapter:disconnected");
   gate.open();
   await gateway.waitFor("message:sent", { requestId: id });
   const back = await reader.connect(gateway.url);
   await back.replyTo(id);
-  reader.take(back);
-  reader.assertWhole();
+  reader.collect(back);
+  reader.assertComplete();
   assert.equal(reader.text, "one two three");
   await back.close();
 });
 
-Deno.test("what was acknowledged is not sent again, what was not is, in a new session", async () => {
+Deno.test("in a new session acknowledged replies are not sent again, the others are", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);
   const first = await reader.connect(gateway.url);
@@ -115,7 +115,7 @@ Deno.test("what was acknowledged is not sent again, what was not is, in a new se
   assert.deepEqual(back.framesOf(acked), []);
 });
 
-Deno.test("a session that is not kept is refused, and a new one follows with what is missing", async () => {
+Deno.test("an unknown session is refused, and a new one follows with what is missing", async () => {
   await using gateway = await TestGateway.start();
   const first = await gateway.connect({ nodeId, capabilities, relay: true });
   const sessionId = first.registered.session_id!;
@@ -142,7 +142,7 @@ Deno.test("a session that is not kept is refused, and a new one follows with wha
   }
 });
 
-Deno.test("a newer connection takes the session over from one that still stands", async () => {
+Deno.test("a newer connection takes the session over from one that is still open", async () => {
   await using gateway = await TestGateway.start();
   const reader = new ResumingReader(nodeId);
   const gate = new Gate();
@@ -150,14 +150,14 @@ Deno.test("a newer connection takes the session over from one that still stands"
   const old = await reader.connect(gateway.url);
   const id = old.say("Count");
   await old.waitFor(({ content }) => content === "one ");
-  reader.take(old);
+  reader.collect(old);
   const next = await reader.connect(gateway.url);
   assert.equal((await old.closed).code, 4409);
   await old.close();
   gate.open();
   await next.replyTo(id);
-  reader.take(next);
-  reader.assertWhole();
+  reader.collect(next);
+  reader.assertComplete();
   assert.equal(reader.text, "one two");
   await next.close();
 });

@@ -1,18 +1,18 @@
-/** The examples of scheduler.yaml, as the documentation has them, in a real gateway and the terminal. */
+/** The documented examples of scheduler.yaml, in a real gateway and on the command line. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SchedulerPlace } from "../faults/scheduler_process.ts";
-import { type EndedCommand, runCommand } from "../support/process/command_process.ts";
+import { SchedulerFolder } from "../faults/scheduler_folder.ts";
+import { type CommandResult, runCommand } from "../support/process/command_process.ts";
 import { within } from "../support/deadline.ts";
 import { documentedTasks } from "../support/documented_examples.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Puts programs in the place of those that the examples call: they write down what they were told. */
-function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
+/** Replaces the programs called by the examples with ones that record their arguments. */
+function programs(place: SchedulerFolder): Readonly<Record<string, string>> {
   const bin = join(place.folder, "bin");
   Deno.mkdirSync(bin);
   for (const name of ["python", "curl"]) {
@@ -22,13 +22,13 @@ function programs(place: SchedulerPlace): Readonly<Record<string, string>> {
   return { PATH: `${bin}:${Deno.env.get("PATH")}`, TZ: "UTC" };
 }
 
-/** Runs `tasks` with these words against a gateway. */
-function tasks({ url }: GatewayProcess, ...words: readonly string[]): Promise<EndedCommand> {
+/** Runs `tasks` with these arguments against a gateway. */
+function tasks({ url }: GatewayProcess, ...words: readonly string[]): Promise<CommandResult> {
   return runCommand(["tasks", ...words], { cwd: Deno.cwd(), url });
 }
 
-Deno.test("the documented tasks are listed with their times, and run by hand", async () => {
-  await using place = new SchedulerPlace();
+Deno.test("the documented tasks are listed with their times and can be run by hand", async () => {
+  await using place = new SchedulerFolder();
   place.write(documentedTasks);
   const before = Date.now();
   await using gateway = await place.start({ env: programs(place) });
@@ -62,13 +62,13 @@ Deno.test("the documented tasks are listed with their times, and run by hand", a
 });
 
 Deno.test("the documented tasks run by themselves, in seconds instead of hours", async () => {
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(
     documentedTasks.replace("interval: 3600", "interval: 1").replace("delay: 30", "delay: 1")
       .replace('"0 9 * * *"', '"* * * * * *"'),
   );
   await using gateway = await place.start({ env: programs(place) });
-  await within(place.written("calls", 9), { what: "three runs of each" });
+  await within(place.waitForLines("calls", 9), { what: "three runs of each" });
   await gateway.kill("SIGTERM");
   const calls = place.lines("calls");
   const count = (call: string) => calls.filter((line) => line === call).length;
@@ -77,12 +77,12 @@ Deno.test("the documented tasks run by themselves, in seconds instead of hours",
   assert.equal(count("curl http://localhost:8000/health"), 1);
 });
 
-Deno.test("the scheduler.yaml that comes with the gateway works as it is", async () => {
-  await using place = new SchedulerPlace();
+Deno.test("the scheduler.yaml shipped with the gateway works unchanged", async () => {
+  await using place = new SchedulerFolder();
   place.write(Deno.readTextFileSync(join(root, "scheduler.yaml")));
   await using gateway = await place.start();
   const run = await tasks(gateway, "run", "disk-space");
-  assert.match(run.out, /disk-space .*\n {4}\d+% of the disk are in use, \d+ KiB are free/);
+  assert.match(run.out, /disk-space .*\n {4}\d+% of the disk is in use, \d+ KiB are free/);
   const { out } = await tasks(gateway, "list");
   assert.match(out, /daily-digest +0 8 \* \* \* \(Europe\/Berlin\) +off/);
 });

@@ -1,10 +1,10 @@
-/** A user begins a new conversation: with `/new`, by the adapter's word, each day, or by the operator. */
+/** Starting a new session: with `/new`, by the adapter, daily, or by the operator. */
 
 import assert from "node:assert/strict";
 import { textOf } from "../support/llm/chat_request.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** What the model was shown last, but the system prompt. */
+/** The last messages shown to the model, without the system prompt. */
 function said({ llm }: TestGateway): readonly string[] {
   return llm.requests.at(-1)!.body.messages.slice(1).map(textOf);
 }
@@ -15,7 +15,7 @@ function ends({ events }: TestGateway): readonly string[] {
   );
 }
 
-Deno.test("/new is answered without the model, and what was said before is gone", async () => {
+Deno.test("/new is answered without the model and clears the conversation", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("My cat is called Momo"));
@@ -32,7 +32,7 @@ Deno.test("/new is answered without the model, and what was said before is gone"
   assert.ok(!gateway.events.items.some(({ name }) => name === "session:timeout"));
 });
 
-Deno.test("/new ends the session of its user alone, in its conversation alone", async () => {
+Deno.test("/new ends only the session of its user in its conversation", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when(() => true, { text: "Yes" });
@@ -54,7 +54,7 @@ const byAdapter = [
   { name: "metadata.reset in clara-py", fields: { metadata: { reset: true } }, py: true },
 ];
 for (const { name, fields, py } of byAdapter) {
-  Deno.test(`${name} begins a new conversation, with a message in it or without`, async () => {
+  Deno.test(`${name} starts a new session, with or without a message`, async () => {
     await using gateway = await TestGateway.start();
     await using adapter = await gateway.connect(py ? { dialect: "clara-py" } : {});
     await adapter.replyTo(adapter.say("Before"));
@@ -67,12 +67,12 @@ for (const { name, fields, py } of byAdapter) {
     await adapter.replyTo(adapter.say("First of another one", fields));
     assert.deepEqual(said(gateway).length, 1);
     assert.match(said(gateway)[0]!, /First of another one$/);
-    // The second /reset found nothing to end.
+    // The second /reset finds nothing to end.
     assert.deepEqual(ends(gateway), ["reset", "reset"]);
   });
 }
 
-Deno.test("/new among other words is a message, and so is /new in an attachment", async () => {
+Deno.test("/new among other words is a message, and so is /new with an attachment", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("What does /new do?"));
@@ -80,12 +80,12 @@ Deno.test("/new among other words is a message, and so is /new in an attachment"
   assert.equal(gateway.llm.requests.length, 2);
   const attachments = [{ type: "text", filename: "a.txt", content: "Text" }];
   await adapter.replyTo(adapter.say("/new", { attachments }));
-  // It begins a conversation, and the file is for the model.
+  // It starts a session, and the file goes to the model.
   assert.equal(gateway.llm.requests.length, 3);
   assert.equal(said(gateway).length, 1);
 });
 
-Deno.test("the same /new again gives the same answer and ends nothing", async () => {
+Deno.test("the same /new again gets the same answer and ends nothing", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("One"));

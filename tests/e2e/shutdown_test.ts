@@ -1,4 +1,4 @@
-/** A gateway that is told to stop: running turns finish or are put back, nothing is lost. */
+/** Stopping a gateway: running turns finish or are put back, and nothing is lost. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -11,7 +11,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 const nodeId = "adapter-1";
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`at ${signal} a running turn finishes, new messages are refused`, async () => {
+  Deno.test(`on ${signal} a running turn finishes, and new messages are refused`, async () => {
     await using llm = await LlmServer.start();
     await using folder = new TempFolder();
     const gate = new Gate();
@@ -26,8 +26,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await adapter.waitFor(({ type }) => type === "response_chunk");
     await adapter.waitFor(({ type, request_id }) => type === "status" && request_id === waiting);
     const ended = gateway.kill(signal);
-    const farewell = await adapter.waitFor(({ type }) => type === "going_away");
-    assert.equal(farewell.reason, signal);
+    const goingAway = await adapter.waitFor(({ type }) => type === "going_away");
+    assert.equal(goingAway.reason, signal);
     const refused = await adapter.replyTo(adapter.say("too late"));
     assert.equal(refused.terminal.code, "shutting_down");
     assert.equal(refused.terminal.recoverable, true);
@@ -44,7 +44,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-Deno.test("a turn that outlasts the drain time is put back and answered by the next", async () => {
+Deno.test("a turn that outlasts the drain time is put back and answered by the next gateway", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });
@@ -67,7 +67,7 @@ Deno.test("a turn that outlasts the drain time is put back and answered by the n
   assert.equal((await adapter.replyTo(id)).terminal.content, "Take your time");
 });
 
-Deno.test("a turn that is put back after a tool does not run the tool again", async () => {
+Deno.test("a turn put back after a tool does not run the tool again", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply(
@@ -94,7 +94,7 @@ Deno.test("a turn that is put back after a tool does not run the tool again", as
   assert.deepEqual(llm.requests.at(-1)!.body.messages.slice(1), cut.body.messages.slice(1));
 });
 
-Deno.test("putting a turn back does not count as a try", async () => {
+Deno.test("putting a turn back does not count as an attempt", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const env = { CLARA_DRAIN_SECONDS: "0", CLARA_MAX_ATTEMPTS: "1" };
@@ -116,7 +116,7 @@ Deno.test("putting a turn back does not count as a try", async () => {
   assert.equal((await adapter.replyTo(id)).terminal.content, "Patience");
 });
 
-Deno.test("a second signal ends the process at once, and the turn is answered by the next", async () => {
+Deno.test("a second signal ends the process at once, and the next gateway answers the turn", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   llm.reply({ text: "Begun", hang: "mid-stream" });

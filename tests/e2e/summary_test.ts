@@ -1,8 +1,12 @@
-/** Summaries beside the conversation: they hold nothing up, outlive a crash, and follow sessions. */
+/** Summaries run in the background, survive a crash and belong to sessions. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { type ChatRequest, lastText, textOf } from "../support/llm/chat_request.ts";
+import { within } from "../support/deadline.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { ModelsFolder } from "../support/models_folder.ts";
@@ -10,7 +14,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const contextTokens = 8_000;
-/** Some of these are more than the window has room for. */
+/** More messages than the window has room for. */
 const long = " and so on".repeat(150);
 
 const isSummary = ({ messages }: ChatRequest) =>
@@ -25,15 +29,29 @@ async function converse(adapter: AdapterClient, words: readonly string[]): Promi
   }
 }
 
-/** The words of the lines that a summary is asked of. */
-function summedUp(request: ChatRequest): readonly string[] {
+/** The words of the lines to be summarized. */
+function summarizedWords(request: ChatRequest): readonly string[] {
   const [, lines] = lastText(request).split("# Lines\n");
   return [...lines!.matchAll(/^user-1: (\S+)/gm)].map((match) => match[1]!);
 }
 
+/** Resolves when a gateway's store has a summary. */
+async function summaryStored(dataDir: string): Promise<void> {
+  const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
+  const count = database.prepare("SELECT count(*) AS count FROM summaries");
+  const poll = async () => {
+    while (count.get()!.count === 0) await pause(5);
+  };
+  try {
+    await within(poll(), { what: "a summary in the store" });
+  } finally {
+    database.close();
+  }
+}
+
 const words = Array.from({ length: 16 }, (_, index) => `word-${index}`);
 
-Deno.test("a model that does not come to a summary holds up no turn", async () => {
+Deno.test("a model that hangs on a summary blocks no turn", async () => {
   await using llm = await LlmServer.start();
   llm.when(isSummary, { hang: "before-headers" });
   llm.when(() => true, { text: "Yes." });
@@ -41,20 +59,20 @@ Deno.test("a model that does not come to a summary holds up no turn", async () =
   await using adapter = await gateway.connect();
   await converse(adapter, words);
   const asked = llm.requests.filter(({ body }) => isSummary(body));
-  // One at a time, and it still runs; the end of the gateway does not wait for it.
+  // One at a time, still running; stopping the gateway does not wait for it.
   assert.equal(asked.length, 1);
   await gateway.stop();
   await asked[0]!.closedByClient;
 });
 
-Deno.test("a summary that a crash cut off is made again, with no line twice or missing", async () => {
+Deno.test("a summary interrupted by a crash is made again, without repeated or missing lines", async () => {
   await using folder = new TempFolder();
   await using llm = await LlmServer.start();
   let healthy = false;
   const seen: string[] = [];
   llm.when((request) => isSummary(request) && !healthy, { hang: "before-headers" });
   llm.when(isSummary, (request) => {
-    seen.push(...summedUp(request));
+    seen.push(...summarizedWords(request));
     return { text: "The notes." };
   });
   llm.when(() => true, { text: "Yes." });
@@ -74,18 +92,17 @@ Deno.test("a summary that a crash cut off is made again, with no line twice or m
   await using gateway = await GatewayProcess.start({ env, dataDir });
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   await converse(adapter, ["word-16"]);
-  await llm.waitForRequest((request) => isSummary(request) && summedUp(request).length > 0);
-  const withNotes = () =>
-    llm.requests.find(({ body }) => !isSummary(body) && system(body).includes("The notes."));
-  // Turns go on until one shows the notes.
-  for (let more = 17; !withNotes(); more++) await converse(adapter, [`word-${more}`]);
+  await summaryStored(dataDir);
+  await converse(adapter, ["word-17"]);
   assert.deepEqual(seen, seen.map((_, index) => `word-${index}`));
-  const [, oldest] = withNotes()!.body.messages.map(textOf);
+  const last = llm.requests.findLast(({ body }) => !isSummary(body))!.body;
+  assert.match(system(last), /The notes\./);
+  const [, oldest] = last.messages.map(textOf);
   const number = Number(/^word-(\d+) /.exec(oldest!)?.[1]);
   assert.ok(number > 0 && number <= seen.length, `${number} of ${seen.length}`);
 });
 
-Deno.test("one long message, and one turn of a small model, sum no line up that has room otherwise", async () => {
+Deno.test("neither one long message nor one turn of a small model causes a summary if there is room otherwise", async () => {
   await using llm = await LlmServer.start();
   await using small = await LlmServer.start();
   for (const server of [llm, small]) {
@@ -100,21 +117,21 @@ Deno.test("one long message, and one turn of a small model, sum no line up that 
   await using adapter = await gateway.connect();
   const short = " and so on".repeat(30);
   for (const word of words.slice(0, 8)) await adapter.replyTo(adapter.say(word + short));
-  const asides = [`Read this${" and this".repeat(1_750)}`, "!low Hello"];
-  for (const aside of asides) {
-    const { terminal } = await adapter.replyTo(adapter.say(aside));
+  const exceptions = [`Read this${" and this".repeat(1_750)}`, "!low Hello"];
+  for (const exception of exceptions) {
+    const { terminal } = await adapter.replyTo(adapter.say(exception));
     assert.equal(terminal.type, "response_end");
-    // A job runs behind its turn; the turns after it give it its time.
+    // Jobs run after their turn; the following turns give them time.
     for (const word of ["So", "and", "so"]) await adapter.replyTo(adapter.say(word));
   }
   const asked = [...llm.requests, ...small.requests].filter(({ body }) => isSummary(body));
-  assert.deepEqual(asked.map(({ body }) => summedUp(body)), []);
+  assert.deepEqual(asked.map(({ body }) => summarizedWords(body)), []);
   assert.match(llm.requests.at(-1)!.body.messages.map(textOf).join("\n"), /^word-0 and so on/m);
 });
 
-Deno.test("a session that is over leaves a summary to the user's next one there, and to nobody else", async () => {
+Deno.test("an ended session leaves a summary to the same user's next session there, and to nobody else", async () => {
   await using llm = await LlmServer.start();
-  llm.when(isSummary, (request) => ({ text: `About ${summedUp(request).join(" and ")}.` }));
+  llm.when(isSummary, (request) => ({ text: `About ${summarizedWords(request).join(" and ")}.` }));
   llm.when(() => true, { text: "Yes." });
   await using gateway = await TestGateway.start({ llm });
   await using adapter = await gateway.connect();
@@ -134,7 +151,7 @@ Deno.test("a session that is over leaves a summary to the user's next one there,
   );
   assert.ok(!(await told({ userId: "user-2" })).includes("About"));
   assert.ok(!(await told({ channelId: "another" })).includes("About"));
-  // Its lines are gone, the summary alone stands for them.
+  // Its lines are gone; only the summary is left.
   const lines = llm.requests.at(-1)!.body.messages.slice(1).map(textOf);
   assert.ok(!lines.join().includes("cats"));
   await gateway.restart();
@@ -143,7 +160,7 @@ Deno.test("a session that is over leaves a summary to the user's next one there,
   assert.ok(system(llm.requests.at(-1)!.body).includes(notes), "it outlives a restart");
 });
 
-Deno.test("what the conversation was about stays out once no session of it runs", async () => {
+Deno.test("a summary is not shown once no session it covers is open", async () => {
   await using llm = await LlmServer.start();
   llm.when(isSummary, { text: "Notes about everything." });
   llm.when(() => true, { text: "Yes." });
@@ -164,7 +181,7 @@ Deno.test("what the conversation was about stays out once no session of it runs"
   assert.equal(body.messages.length, 2);
 });
 
-Deno.test("the echo model sums nothing up", async () => {
+Deno.test("the echo model makes no summaries", async () => {
   await using gateway = await TestGateway.start({
     llm: "echo",
     config: { limits: { historyTokens: 500 } },

@@ -1,17 +1,17 @@
-/** What happens when the model calls tools: the calls run, the adapter sees them, the model is told. */
+/** Tool calls: they run, the adapter sees them, and the model gets the results. */
 
 import assert from "node:assert/strict";
 import { textOf } from "../support/llm/chat_request.ts";
 import type { RecordedRequest } from "../support/llm/server.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-/** What the model was told of its calls: id and text of each tool message, in order. */
+/** The results of calls shown to the model: id and text of each tool message, in order. */
 function toolResults({ body }: RecordedRequest): readonly (readonly [string, string])[] {
   return body.messages.filter(({ role }) => role === "tool")
     .map((message) => [message.tool_call_id!, textOf(message)]);
 }
 
-Deno.test("a tool's call and result are shown to the adapter and told to the model", async () => {
+Deno.test("a tool's call and result are shown to the adapter and the model", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({
@@ -36,7 +36,7 @@ Deno.test("a tool's call and result are shown to the adapter and told to the mod
 
   const [first, second] = gateway.llm.requests;
   const offered = first!.body.tools!.map((tool) => tool.function.name).sort();
-  // The others write, run or reach out: they are asked for in tools.yaml.
+  // The others write, run code or use the network: tools.yaml must allow them.
   assert.deepEqual(offered, [
     "cancel_reminder",
     "create_file",
@@ -58,7 +58,7 @@ Deno.test("a tool's call and result are shown to the adapter and told to the mod
   assert.match(textOf(told!), /20\d\d-\d\d-\d\dT/);
 });
 
-Deno.test("a file that the model makes rides on the end of the reply", async () => {
+Deno.test("a file made by the model is attached to the end of the reply", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const content = "name,größe\nAda,1.7\n";
@@ -87,11 +87,11 @@ Deno.test("the model finds an earlier message of the channel, and none of anothe
   }, { text: "Rhabarber" });
   await adapter.replyTo(adapter.say("What was it?"));
   const results = toolResults(gateway.llm.requests.at(-1)!);
-  assert.match(results[0]![1], /^Nothing was said here/);
+  assert.match(results[0]![1], /^No message in this channel contains/);
   assert.match(results[1]![1], /^\[20\S+Z\] user-1: The password of the shed is Rhabarber$/);
 });
 
-Deno.test("ten calls at once are answered to the model in their order", async () => {
+Deno.test("the results of ten concurrent calls reach the model in the order of the calls", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const zones = Array.from({ length: 10 }, (_, index) => `Etc/GMT+${index}`);
@@ -110,7 +110,7 @@ Deno.test("ten calls at once are answered to the model in their order", async ()
   assert.deepEqual(second!.body.messages.at(-11)!.tool_calls!.map(({ id }) => id), ids);
 });
 
-Deno.test("a call that cannot be is told to the model, and the turn goes on", async () => {
+Deno.test("the model is told of an impossible call, and the turn goes on", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.reply({
@@ -128,12 +128,12 @@ Deno.test("a call that cannot be is told to the model, and the turn goes on", as
   const texts = toolResults(gateway.llm.requests[1]!).map(([, text]) => text);
   assert.match(texts[0]!, /no tool "teleport"/);
   assert.match(texts[1]!, /not valid JSON/);
-  assert.match(texts[2]!, /"filename": a name without a folder; "content": /);
+  assert.match(texts[2]!, /"filename": expected a name without a folder; "content": /);
   assert.match(texts[3]!, /Mars\/Olympus/);
   assert.match(texts[4]!, /Cannot call "current_time"/);
 });
 
-Deno.test("a result that is too long is cut, and the model is told so", async () => {
+Deno.test("a result that is too long is cut, and the model is told", async () => {
   await using gateway = await TestGateway.start({ config: { limits: { toolOutputChars: 200 } } });
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say(`needle ${"hay ".repeat(200)}`));
@@ -148,15 +148,17 @@ Deno.test("a result that is too long is cut, and the model is told so", async ()
 
 for (const obeys of [true, false]) {
   const name = obeys ? "answers then has its answer shown" : "calls on ends with tool_limit";
-  Deno.test(`at the limit of rounds no tool is offered, and a model that ${name}`, async () => {
+  Deno.test(`at the limit of rounds no tool may be called, and a model that ${name}`, async () => {
     await using gateway = await TestGateway.start({ config: { limits: { toolRounds: 3 } } });
     await using adapter = await gateway.connect();
     const call = { toolCalls: [{ name: "current_time", arguments: {} }] };
     gateway.llm.reply(call, call, call, obeys ? { text: "Enough." } : call);
     const { terminal } = await adapter.replyTo(adapter.say("Loop"));
     assert.equal(gateway.llm.requests.length, 4);
-    const offers = gateway.llm.requests.map(({ body }) => body.tools !== undefined);
-    assert.deepEqual(offers, [true, true, true, false]);
+    const bodies = gateway.llm.requests.map(({ body }) => body);
+    assert.deepEqual(bodies.map((body) => body.tool_choice), [...Array(3), "none"]);
+    // Providers refuse a history with calls but without the tools.
+    assert(bodies.every(({ tools }) => tools !== undefined));
     if (obeys) assert.equal(terminal.content, "Enough.");
     else assert.equal(terminal.code, "tool_limit");
     const next = await adapter.replyTo(adapter.say("Still there?"));
@@ -164,11 +166,11 @@ for (const obeys of [true, false]) {
   });
 }
 
-Deno.test("seventy-five rounds of calls are allowed, as the documentation says", async () => {
+Deno.test("seventy-five rounds of calls are allowed, as documented", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   gateway.llm.when(
-    ({ tools }) => tools !== undefined,
+    ({ tool_choice }) => tool_choice !== "none",
     { toolCalls: [{ name: "current_time", arguments: {} }] },
   ).when(() => true, { text: "That was long." });
   const { terminal } = await adapter.replyTo(adapter.say("Loop"), { timeoutMs: 30_000 });

@@ -1,4 +1,4 @@
-/** What turns took and cost: the sums equal what the provider reported, however the turns ended. */
+/** Usage and cost of turns: the sums equal what the provider reported, however turns end. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -26,7 +26,7 @@ interface Sums {
   nanos: number;
 }
 
-/** Sums by what they are of: `user:…`, `channel:…`, `model:…`, `total`. */
+/** Sums by key: `user:…`, `channel:…`, `model:…`, `total`. */
 class Ledger {
   readonly sums = new Map<string, Sums>();
 
@@ -47,7 +47,7 @@ type Row = Readonly<Record<keyof Sums | "key", number | string>> & {
   readonly estimated: Omit<Row, "key" | "estimated">;
 };
 
-/** What a row has that is no estimate. */
+/** The columns of a row that are not estimates. */
 function reported({ estimated, ...row }: Row): Sums {
   const part = (name: "requests" | "input_tokens" | "cached_tokens" | "output_tokens") =>
     Number(row[name]) - Number(estimated[name]);
@@ -60,11 +60,11 @@ function reported({ estimated, ...row }: Row): Sums {
   };
 }
 
-/** A provider that answers as the message says, and keeps its own books. */
-function bookkeeper() {
+/** A provider that answers as the message asks and keeps its own records. */
+function recordingProvider() {
   const ledger = new Ledger();
   let count = 0;
-  const book = (request: ChatRequest, reply: Reply): Reply => {
+  const record = (request: ChatRequest, reply: Reply): Reply => {
     const n = ++count;
     const [, user, channel] = words(request);
     const model = request.model as ModelName;
@@ -89,13 +89,13 @@ function bookkeeper() {
     }
     return { ...reply, usage };
   };
-  return { ledger, book };
+  return { ledger, record };
 }
 
-/** "kind user channel", as the test's messages say. */
+/** "kind user channel", as in the test's messages. */
 function words({ messages }: ChatRequest): readonly string[] {
   const said = messages.map(textOf).findLast((text) => /user-\d+ channel-\d+/.test(text))!;
-  return said.match(/(\w+) (user-\d+) (channel-\d+)/)!.slice(1);
+  return [...said.matchAll(/(\w+) (user-\d+) (channel-\d+)/g)].at(-1)!.slice(1);
 }
 
 const kinds = [
@@ -111,39 +111,39 @@ const kinds = [
   "busy",
 ] as const;
 
-/** How the models answer a message of a kind; only what is booked was reported. */
-function script(book: (request: ChatRequest, reply: Reply) => Reply) {
+/** How the models answer a kind of message; only recorded usage was reported. */
+function script(record: (request: ChatRequest, reply: Reply) => Reply) {
   const busy = new Set<string>();
   return (request: ChatRequest): Reply => {
     const [kind, user, channel] = words(request);
     const { model, messages } = request;
-    if (model === "small") return book(request, { text: "mid" });
+    if (model === "small") return record(request, { text: "mid" });
     const last = messages.at(-1)!;
     switch (kind) {
       case "tool":
         return last.role === "tool"
-          ? book(request, { text: "It is late" })
-          : book(request, { toolCalls: [{ name: "current_time", arguments: {} }] });
+          ? record(request, { text: "It is late" })
+          : record(request, { toolCalls: [{ name: "current_time", arguments: {} }] });
       case "long":
         return textOf(last).startsWith("Your last message was cut off")
-          ? book(request, { text: " and the rest" })
-          : book(request, { text: "The first part", finish: "length" });
+          ? record(request, { text: " and the rest" })
+          : record(request, { text: "The first part", finish: "length" });
       case "refused":
-        return book(request, { refusal: "No." });
+        return record(request, { refusal: "No." });
       case "other":
-        return model === "main" ? { status: 422 } : book(request, { text: "From the backup" });
+        return model === "main" ? { status: 422 } : record(request, { text: "From the backup" });
       case "cut":
         return { text: "Half an ans", cut: true };
       case "cancel":
         return { text: "Going on and on", hang: "mid-stream" };
       case "busy": {
         const key = `${user} ${channel} ${messages.length} ${textOf(last)}`;
-        if (busy.has(key)) return book(request, { text: "Now" });
+        if (busy.has(key)) return record(request, { text: "Now" });
         busy.add(key);
         return { status: 429, headers: { "retry-after-ms": "1" } };
       }
       default:
-        return book(request, { text: "Sure" });
+        return record(request, { text: "Sure" });
     }
   };
 }
@@ -154,7 +154,7 @@ const terminals: Readonly<Record<string, string>> = {
   cancel: "cancelled",
 };
 
-/** One turn after the other in one channel. */
+/** Runs one turn after the other in one channel. */
 async function talk(adapter: AdapterClient, channel: number, turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
     const kind = kinds[(turn + channel) % kinds.length]!;
@@ -172,8 +172,8 @@ async function talk(adapter: AdapterClient, channel: number, turns: number): Pro
 }
 
 Deno.test("after a thousand mixed turns the sums are what the provider reported", async () => {
-  const { ledger, book } = bookkeeper();
-  await using server = LlmServer.start({ script: script(book) });
+  const { ledger, record } = recordingProvider();
+  await using server = LlmServer.start({ script: script(record) });
   const of = (model: ModelName) => ({ server, model: { price: prices[model] } });
   await using folder = new ModelsFolder(
     { main: of("main"), backup: of("backup"), small: of("small") },
@@ -204,7 +204,7 @@ Deno.test("after a thousand mixed turns the sums are what the provider reported"
       assert.deepEqual(row && reported(row), sums, key);
     }
     assert.deepEqual(reported(total), ledger.sums.get("total"));
-    // A cut and a cancelled one in each ten: nobody told what those took.
+    // One cut off and one cancelled in each ten: nobody reported their usage.
     assert.equal(total.estimated.requests, 200);
     assert.ok(Number(total.estimated.output_tokens) > 0 && total.estimated.cost > 0);
   }
@@ -217,7 +217,7 @@ Deno.test("after a thousand mixed turns the sums are what the provider reported"
   assert.deepEqual(reported((await view("day")).total), ledger.sums.get("total"));
 });
 
-Deno.test("figures that are no counts end no turn, and no sum is spoilt by them", async () => {
+Deno.test("invalid usage figures neither end a turn nor spoil a sum", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   const figures = [
@@ -243,10 +243,10 @@ Deno.test("figures that are no counts end no turn, and no sum is spoilt by them"
   const { total } = await (await fetch(`${gateway.httpUrl}/admin/usage`)).json();
   const { requests, input_tokens, output_tokens } = reported(total);
   assert.deepEqual([requests, input_tokens, output_tokens], [4, ...expected]);
-  assert.equal(total.estimated.requests, 2, "what says nothing is estimated");
+  assert.equal(total.estimated.requests, 2, "answers without usage are estimated");
 });
 
-Deno.test("what is cancelled or given up before the first word is counted, with its images", async () => {
+Deno.test("turns cancelled or given up before the first word are estimated, including images", async () => {
   await using server = LlmServer.start();
   await using folder = new ModelsFolder({ only: { server, provider: { stall_seconds: 0.3 } } });
   await using gateway = await TestGateway.start({ llm: server, config: folder.config });
@@ -276,13 +276,13 @@ Deno.test("what is cancelled or given up before the first word is counted, with 
   assert.equal(cancelled.requests, 2);
   assert.ok(Number(cancelled.input_tokens) >= 2 * Number(silent.input_tokens) + 1_400);
 
-  // A provider that refuses, or is not there, has taken nothing.
+  // A provider that refuses or is down has used nothing.
   server.reply({ status: 400 });
   await adapter.replyTo(adapter.say("Three"));
   assert.equal((await sums()).requests, 2);
 });
 
-Deno.test("a kill in the middle of a turn loses none of what its rounds of tools took", async () => {
+Deno.test("a kill during a turn loses no usage of its earlier tool rounds", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   llm.reply(
@@ -301,11 +301,11 @@ Deno.test("a kill in the middle of a turn loses none of what its rounds of tools
   assert.equal((await adapter.replyTo(id)).terminal.content, "It is late");
   const response = await fetch(`${gateway.httpUrl}/admin/usage`);
   const { total } = await response.json();
-  // The answer that the kill cut off is the one that nobody could note.
+  // Only the answer interrupted by the kill could not be recorded.
   assert.deepEqual([total.requests, total.input_tokens, total.output_tokens], [2, 22, 14]);
 });
 
-Deno.test("/health tells of costs only who knows the secret, and of nobody by name", async () => {
+Deno.test("/health reports costs only to those who know the secret, and names no one", async () => {
   const secret = "hidden-secret";
   await using gateway = await TestGateway.start({ config: { secret } });
   await using adapter = await gateway.connect({ secret });
@@ -331,7 +331,7 @@ Deno.test("/health tells of costs only who knows the secret, and of nobody by na
   assert.ok(!text.includes("user-1"), text);
 });
 
-Deno.test("/admin/usage refuses what it does not know, and shows the days that are asked for", async () => {
+Deno.test("/admin/usage rejects unknown parameters and shows the requested days", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect();
   await adapter.replyTo(adapter.say("Hello"));

@@ -1,16 +1,17 @@
-/** What the others feel of an adapter that does all that is too much. */
+/** How an abusive adapter affects the latency of others. */
+// Runs alone: it compares latencies.
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 
-/** The time within which 99 of 100 messages of four adapters have their reply, milliseconds. */
+/** The 99th percentile of the reply times of four adapters, milliseconds. */
 async function p99(url: string, until: Promise<unknown>): Promise<number> {
   const tookMs: number[] = [];
   let over = false;
   until.then(() => over = true);
-  // A thousand at least, each in a channel of its own, an adapter's one after the other.
+  // At least a thousand messages, each in a new channel; each adapter sends one at a time.
   await Promise.all(Array.from({ length: 4 }, async () => {
     await using adapter = await AdapterClient.connect({ url });
     for (let count = 0; count < 250 || !over; count++) {
@@ -31,9 +32,9 @@ function abuse(url: string): Promise<Deno.CommandStatus> {
     .spawn().status;
 }
 
-Deno.test("fault 27: beside an adapter that does all that is too much, the others wait at most twice as long", async () => {
+Deno.test("fault 27: next to an abusive adapter, others wait at most twice as long", async () => {
   await using gateway = await GatewayProcess.start();
-  // What the abuser takes of the machine is the same when it abuses another gateway.
+  // The abuser uses the same share of the machine when it abuses another gateway.
   await using elsewhere = await GatewayProcess.start();
   const beside = async (url: string): Promise<number> => {
     const abused = abuse(url);
@@ -42,7 +43,7 @@ Deno.test("fault 27: beside an adapter that does all that is too much, the other
     return ms;
   };
   await beside(elsewhere.url);
-  // Whatever else the machine does makes either slower by chance: the best of each counts.
+  // Other load on the machine slows either by chance, so compare the best of each.
   let [without, with_] = [Infinity, Infinity];
   for (let round = 0; round < 6 && !(with_ < 2 * without + 10); round++) {
     without = Math.min(without, await beside(elsewhere.url));

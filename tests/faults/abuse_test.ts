@@ -1,22 +1,23 @@
-/** What is too much: each gets its error or its cap, memory stays bounded, others are served. */
+/** Abuse is answered with an error or a limit; memory stays bounded and others are served. */
+// Runs alone: it opens ten thousand sockets and measures memory.
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
-import { IdleSocket, NoPlaceError } from "../support/adapter/idle_socket.ts";
+import { IdleSocket, RefusedError } from "../support/adapter/idle_socket.ts";
 import { messageFrame } from "../support/adapter/message_frame.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
 const MiB = 1 << 20;
 
-/** Bytes of memory that a process has. */
+/** Resident memory of a process in bytes. */
 function memoryOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
 }
 
-Deno.test("fault 26: every frame but register is refused before it, a wrong secret a thousand times is slowed down", async () => {
+Deno.test("fault 26: before register all other frames are refused, and a thousand wrong secrets are rate-limited", async () => {
   await using gateway = await TestGateway.start({ llm: "echo", config: { secret: "right" } });
   {
     await using stranger = await gateway.connectRaw();
@@ -50,7 +51,7 @@ Deno.test("fault 26: every frame but register is refused before it, a wrong secr
   assert.deepEqual(codes, new Map([["unauthorized", 10], ["rate_limited", 990]]));
 });
 
-Deno.test("fault 26: sockets that never register leave a place for adapters, even when they ignore their end", async () => {
+Deno.test("fault 26: sockets that never register leave room for adapters, even if they ignore the close", async () => {
   const secret = "right";
   await using gateway = await TestGateway.start({
     llm: "echo",
@@ -58,13 +59,13 @@ Deno.test("fault 26: sockets that never register leave a place for adapters, eve
   });
   const { hostname, port } = new URL(gateway.url);
   const open = () => IdleSocket.open({ hostname, port: Number(port) });
-  // A quarter of all is for strangers of one address.
+  // Unregistered sockets of one address may use a quarter of all.
   using first = await open();
   using second = await open();
   await assert.rejects(open(), /503 [^]*retry-after: 1/);
-  // They are closed, and take no notice.
+  // They are closed, but ignore it.
   for (const stranger of [first, second]) await stranger.readUntil("no register");
-  await assert.rejects(open(), NoPlaceError);
+  await assert.rejects(open(), RefusedError);
   const headers = { Authorization: `Bearer ${secret}` };
   for (let count = 0; count < 6; count++) {
     const adapter = await gateway.connect({ headers, nodeId: `adapter-${count}` });
@@ -73,10 +74,10 @@ Deno.test("fault 26: sockets that never register leave a place for adapters, eve
   }
 });
 
-Deno.test("fault 26: an adapter that registers in a tight loop is slowed down, and no other one", async () => {
+Deno.test("fault 26: an adapter that registers in a tight loop is rate-limited, and no other one is", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   let refused = 0;
-  // While it goes on, it earns some more.
+  // While it continues, it earns a few more.
   for (let count = 0; count < 200 && refused === 0; count++) {
     await using loop = await gateway.connectRaw();
     loop.register({ nodeId: "loop" });
@@ -93,26 +94,26 @@ Deno.test("fault 26: an adapter that registers in a tight loop is slowed down, a
   assert.equal((await other.replyTo(other.say("Hello"))).text, "Hello");
 });
 
-Deno.test("fault 26: six hundred adapters that come back at once all get in, though few may wait at the door", async () => {
+Deno.test("fault 26: six hundred adapters that reconnect at once all get in, although few may be unregistered", async () => {
   await using gateway = await TestGateway.start({
     llm: "echo",
     config: { limits: { connections: 800 } },
   });
   const { hostname, port } = new URL(gateway.url);
   let refusals = 0;
-  const comeBack = async (nodeId: string): Promise<IdleSocket> => {
+  const reconnect = async (nodeId: string): Promise<IdleSocket> => {
     for (;;) {
       try {
         return await IdleSocket.open({ hostname, port: Number(port), nodeId });
       } catch (error) {
-        if (!(error instanceof NoPlaceError)) throw error;
+        if (!(error instanceof RefusedError)) throw error;
         refusals++;
       }
     }
   };
   const startedAt = performance.now();
   const sockets = await Promise.all(
-    Array.from({ length: 600 }, (_, index) => comeBack(`adapter-${index}`)),
+    Array.from({ length: 600 }, (_, index) => reconnect(`adapter-${index}`)),
   );
   console.log(
     `600 adapters: ${Math.round(performance.now() - startedAt)} ms, ${refusals} refusals`,
@@ -123,7 +124,7 @@ Deno.test("fault 26: six hundred adapters that come back at once all get in, tho
 });
 
 Deno.test({
-  name: "fault 27: frames of 17 and 63 MiB are refused, again and again, in bounded memory",
+  name: "fault 27: frames of 17 and 63 MiB are refused repeatedly, in bounded memory",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using gateway = await GatewayProcess.start();
@@ -141,8 +142,8 @@ Deno.test({
   },
 });
 
-/** Texts of frames that are odd, each at the edge of what a parser bears. */
-const odd: readonly (readonly [string, string])[] = [
+/** Unusual frames at the limits of a parser. */
+const unusualFrames: readonly (readonly [string, string])[] = [
   ["nesting of 10,000", `{"type":"message","metadata":${"[".repeat(10_000)}${"]".repeat(10_000)}}`],
   ["nesting of 10,000 in the type", `{"type":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`],
   ["__proto__", '{"__proto__":{"type":"message"},"constructor":{"prototype":{"polluted":1}}}'],
@@ -157,10 +158,10 @@ const odd: readonly (readonly [string, string])[] = [
   ["NUL and control characters", '{"type":"message","request_id":"a\\u0000b","content":"\\u0007"}'],
 ];
 
-Deno.test("fault 27: odd frames and binary ones get an error each, and the socket goes on", async () => {
+Deno.test("fault 27: unusual and binary frames get an error each, and the socket goes on", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using adapter = await gateway.connect();
-  for (const [name, text] of odd) {
+  for (const [name, text] of unusualFrames) {
     const from = adapter.frames.length;
     adapter.sendText(text);
     const { type, code } = await adapter.waitFor(() => true, { from });
@@ -219,7 +220,7 @@ Deno.test({
   },
 });
 
-/** Files that this process may have open; the gateway's own process has the same limit. */
+/** How many files this process may open; the gateway's process has the same limit. */
 function openFilesLimit(): number {
   const limits = Deno.readTextFileSync("/proc/self/limits");
   return Number(/Max open files\s+(\d+)/.exec(limits)![1]);

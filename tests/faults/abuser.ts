@@ -1,6 +1,6 @@
 /**
- * A program that abuses a gateway in each way of fault 27, one after the other, and ends. A process of
- * its own: what it costs itself slows down nobody who measures. `deno run abuser.ts URL`.
+ * Abuses a gateway in each way of fault 27, one after the other. A separate process, so that its
+ * own work does not slow down the measurement. `deno run abuser.ts URL`.
  */
 
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -8,7 +8,7 @@ import { AdapterClient } from "../support/adapter/client.ts";
 const MiB = 1 << 20;
 const url = Deno.args[0]!;
 
-/** What ends its socket: too large, or too many. */
+/** Closes the socket: too large, or too many. */
 const endings: readonly ((adapter: AdapterClient) => void)[] = [
   (adapter) => adapter.sendText(" ".repeat(17 * MiB)),
   (adapter) => adapter.sendText(" ".repeat(63 * MiB)),
@@ -17,8 +17,8 @@ const endings: readonly ((adapter: AdapterClient) => void)[] = [
   },
 ];
 
-/** What gets an error, and the socket goes on. */
-const odd: readonly (string | Uint8Array<ArrayBuffer>)[] = [
+/** Answered with an error; the socket goes on. */
+const unusualFrames: readonly (string | Uint8Array<ArrayBuffer>)[] = [
   `{"type":"message","metadata":${"[".repeat(10_000)}${"]".repeat(10_000)}}`,
   '{"__proto__":{"type":"message"},"type":"message","request_id":"\\ud800","user_id":7}',
   `{${Array.from({ length: 1e5 }, (_, n) => `"${n}":0`).join(",")}}`,
@@ -31,7 +31,7 @@ for (const send of endings) {
   await adapter.closed;
 }
 const adapter = await AdapterClient.connect({ url });
-for (const frame of odd) {
+for (const frame of unusualFrames) {
   const from = adapter.frames.length;
   adapter.sendText(frame);
   await adapter.waitFor(({ type }) => type === "error", { from });

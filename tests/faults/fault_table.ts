@@ -1,10 +1,10 @@
-/** The table of the fault suite in README.md, read. Used by its own test and by `deno task test:faults`. */
+/** Parses the table of the fault suite in README.md, for its test and the test runner. */
 
-/** A test that shows a part of a fault. */
+/** A test that covers a part of a fault. */
 export interface FaultRow {
   readonly fault: number;
   readonly path: string;
-  /** The test's name; its parts stand in the file in this order. */
+  /** The test's name; its parts occur in the file in this order. */
   readonly parts: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export const faultRows: readonly FaultRow[] = Deno.readTextFileSync(
     parts: name!.split("…").map((part) => part.trim()).filter(Boolean),
   }));
 
-/** What the suite runs: its own folder, and the other files that the table names. */
+/** What the suite runs: its folder and the other files of the table. */
 export const faultPaths: readonly string[] = [
   "tests/faults/",
   ...new Set(faultRows.map(({ path }) => path).filter((path) => !path.startsWith("tests/faults/"))),

@@ -1,4 +1,8 @@
-/** More events than a slow hook can take: turns do not feel it, memory is bounded, the rest is counted. */
+/**
+ * More events than a slow hook can handle: turns are not affected, memory is bounded, dropped
+ * events are counted.
+ */
+// Runs alone: it measures latencies and memory.
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -6,11 +10,11 @@ import { runCommand } from "../support/process/command_process.ts";
 import { within } from "../support/deadline.ts";
 import type { GatewayProcess } from "../support/process/gateway_process.ts";
 import { type Entry, HooksFolder } from "../support/hooks_folder.ts";
-import { residentMb } from "../support/process/resident_memory.ts";
+import { residentMb } from "../support/process/processes.ts";
 
 const rounds = 25;
 const burst = 25;
-/** Two events a turn, where its session is there already. */
+/** Two events per turn of an existing session. */
 const eventCount = rounds * (burst + 1) * 2;
 const queuedEvents = 1_000;
 const slow: Entry = { name: "slow", event: "*", command: "sleep 0.3", description: "Too slow" };
@@ -21,9 +25,9 @@ interface HookFigures {
   readonly dropped: number;
 }
 
-/** How one flood went. */
+/** The measurements of one flood. */
 interface Flood {
-  /** Median and worst latency of a turn amid the flood, milliseconds. */
+  /** Median and worst latency of a turn during the flood, milliseconds. */
   readonly medianMs: number;
   readonly worstMs: number;
   readonly tookMs: number;
@@ -31,7 +35,7 @@ interface Flood {
   readonly figures: HookFigures;
 }
 
-/** Bursts of messages, each in a channel of its own, and in each burst a turn that is timed. */
+/** Sends bursts of messages, each in its own channel, and times one turn in each burst. */
 async function flood(gateway: GatewayProcess): Promise<Flood> {
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   const startedAt = performance.now();
@@ -68,7 +72,7 @@ function shown({ medianMs, worstMs, tookMs, rssMb }: Flood): string {
     `${rate} events/s, ${Math.round(rssMb)} MB`;
 }
 
-Deno.test("a thousand events in a second and a slow hook: turns go on, the backlog is bounded", async () => {
+Deno.test("a thousand events in a second and a slow hook: turns go on, and the backlog is bounded", async () => {
   await using plain = new HooksFolder();
   await using quiet = await plain.start();
   await flood(quiet);
@@ -79,7 +83,7 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   await using gateway = await folder.start();
   await flood(gateway);
   folder.writeHooks([slow]);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   const withHook = await flood(gateway);
   console.log(`without a hook: ${shown(without)}\nwith a slow one: ${shown(withHook)}`);
 
@@ -89,7 +93,7 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   assert.ok(dropped > 0, "some events were dropped");
   const handled = withHook.tookMs / 300 + 2;
   assert.ok(queued + dropped >= eventCount - handled, `${queued} wait, ${dropped} dropped`);
-  await gateway.waitForLog(/Hook \\?"slow\\?" does not keep up/);
+  await gateway.waitForLog(/Hook \\?"slow\\?" is too slow/);
   const { out: list } = await runCommand(["hooks", "list"], {
     cwd: folder.path,
     url: gateway.url,
@@ -98,14 +102,14 @@ Deno.test("a thousand events in a second and a slow hook: turns go on, the backl
   assert.ok(row, list);
   assert.ok(Number(row[1]) <= queuedEvents && Number(row[2]) >= dropped, list);
 
-  // Far looser than what is printed: other tests run beside this one.
+  // Far looser than what is printed, so that a busy machine does not fail the test.
   assert.ok(withHook.medianMs < without.medianMs * 5 + 100, "turns took far longer with a hook");
   assert.ok(withHook.rssMb < without.rssMb + 150, "memory grew with the hook");
   const ended = await within(gateway.kill("SIGTERM"), { what: "the end", timeoutMs: 20_000 });
   assert.equal(ended.code, 0);
 });
 
-Deno.test("a thousand large events and a slow hook: what waits is bounded in memory, too", async () => {
+Deno.test("a thousand large events and a slow hook: the backlog is bounded in memory, too", async () => {
   await using folder = new HooksFolder([slow]);
   await using gateway = await folder.start();
   await using adapter = await AdapterClient.connect({ url: gateway.url });

@@ -1,14 +1,14 @@
 /**
- * What users write reaches hooks as data, whatever it looks like: every field that a user, an adapter
- * or a model fills is tried with what would run in a shell that was handed it as code.
+ * What users write reaches hooks only as data: every field that a user, an adapter or a model
+ * controls is filled with text that a shell would execute.
  */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
-import { type Entry, HooksFolder, type NotedEvent, recorder } from "../support/hooks_folder.ts";
+import { type Entry, HooksFolder, type RecordedEvent, recorder } from "../support/hooks_folder.ts";
 import { LlmServer } from "../support/llm/server.ts";
 
-/** Uses data as operators do, quoted and not. */
+/** Uses data as operators do, quoted and unquoted. */
 const usual: Entry = {
   name: "usual",
   event: "*",
@@ -18,7 +18,7 @@ for word in $CLARA_NODE_ID; do [ "$word" = "$CLARA_CONTENT" ] && printf '%s\\n' 
 done; true`,
 };
 
-/** Of one line and at most 64 characters, so that ids and platforms may hold them. */
+/** One line of at most 64 characters, so that ids and platforms may contain them. */
 const lines = [
   "$(touch pwned)",
   "`touch pwned`",
@@ -40,7 +40,7 @@ const lines = [
   "ünï 😀 \u202e\u2028",
 ];
 
-/** What only a text may hold. */
+/** Only valid in texts. */
 const texts = [
   "line\ntouch pwned\n",
   "a\r\n\ttouch pwned\x1b[31m",
@@ -48,11 +48,11 @@ const texts = [
   "\0$(touch pwned)",
   "lone \ud800 touch \udc00",
   "x".repeat(1 << 20) + "$(touch pwned)",
-  // Without a space: the echo model sends each word on its own.
+  // No space, because the echo model sends each word on its own.
   '"$(touch${IFS}pwned)`'.repeat(50_000),
 ];
 
-/** Everything under a folder whose name says that a command was run. */
+/** All files below a folder whose names show that a command was executed. */
 function pwned(folder: string): readonly string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => [
     ...(name.includes("pwned") ? [name] : []),
@@ -60,13 +60,13 @@ function pwned(folder: string): readonly string[] {
   ]);
 }
 
-/** Whether a message was answered, as far as the hook has noted. */
+/** Whether the hook has recorded the answer to a message. */
 function answered(count: number) {
-  return (events: readonly NotedEvent[]) =>
+  return (events: readonly RecordedEvent[]) =>
     events.filter(({ type }) => type === "message:sent").length >= count;
 }
 
-Deno.test("in ids, names and texts code is data, and arrives unchanged", async () => {
+Deno.test("in ids, names and texts, code is data and arrives unchanged", async () => {
   await using folder = new HooksFolder([recorder, usual]);
   await using gateway = await folder.start({ cwd: folder.path });
   for (const [index, line] of lines.entries()) {
@@ -88,9 +88,9 @@ Deno.test("in ids, names and texts code is data, and arrives unchanged", async (
       reply_chain: [{ role: "user", content: line, user_name: line }],
     });
     await adapter.replyTo(id);
-    await folder.noted(answered(index + 1));
+    await folder.waitForEvents(answered(index + 1));
   }
-  await folder.noted((events) =>
+  await folder.waitForEvents((events) =>
     events.filter(({ type }) => type === "adapter:disconnected").length === lines.length
   );
   const events = folder.events();
@@ -118,18 +118,18 @@ Deno.test("in ids, names and texts code is data, and arrives unchanged", async (
   assert.ok(folder.lines("usual").length > lines.length);
 });
 
-Deno.test("texts of several lines, with NUL, no Unicode, or a megabyte are data, too", async () => {
+Deno.test("multi-line texts, NUL, lone surrogates and a megabyte are data, too", async () => {
   await using folder = new HooksFolder([recorder, usual]);
   await using gateway = await folder.start({ cwd: folder.path });
   await using adapter = await AdapterClient.connect({ url: gateway.url });
   for (const [index, text] of texts.entries()) {
     await adapter.replyTo(adapter.say(text), { timeoutMs: 30_000 });
-    await folder.noted(answered(index + 1));
+    await folder.waitForEvents(answered(index + 1));
   }
   const received = folder.events().filter(({ type }) => type === "message:received");
   for (const [index, text] of texts.entries()) {
     const { data, env } = received[index]!;
-    // On standard input it is whole.
+    // On standard input it is complete.
     assert.ok(data.content === text, `text ${index} has changed`);
     const plain = text.replaceAll("\0", "").toWellFormed();
     const short = text.length < 10_000;
@@ -143,7 +143,7 @@ Deno.test("texts of several lines, with NUL, no Unicode, or a megabyte are data,
   assert.deepEqual(pwned(folder.path), []);
 });
 
-Deno.test("ids that a variable cannot hold are refused, and no hook hears of them", async () => {
+Deno.test("ids that a variable cannot hold are refused, and no hook receives them", async () => {
   await using folder = new HooksFolder([recorder]);
   await using gateway = await folder.start();
   await using adapter = await AdapterClient.connect({ url: gateway.url });
@@ -167,7 +167,7 @@ Deno.test("ids that a variable cannot hold are refused, and no hook hears of the
     await raw.waitFor(({ type, code }) => type === "error" && code === "invalid_message");
     await raw.close();
   }
-  await folder.noted((events) => events.some(({ type }) => type === "adapter:connected"));
+  await folder.waitForEvents((events) => events.some(({ type }) => type === "adapter:connected"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   const types = folder.events().map(({ type }) => type);
   assert.deepEqual(
@@ -181,7 +181,7 @@ Deno.test("ids that a variable cannot hold are refused, and no hook hears of the
   );
 });
 
-Deno.test("what a model calls, with what, and what came of it are data", async () => {
+Deno.test("tool names, arguments and results are data", async () => {
   await using llm = await LlmServer.start();
   await using folder = new HooksFolder([recorder, usual]);
   await using gateway = await folder.start({
@@ -208,7 +208,7 @@ Deno.test("what a model calls, with what, and what came of it are data", async (
   }, { text: "$(touch pwned)" });
   const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
   assert.equal(terminal.content, "$(touch pwned)", terminal.message);
-  const events = await folder.noted(answered(1), { timeoutMs: 60_000 });
+  const events = await folder.waitForEvents(answered(1), { timeoutMs: 60_000 });
   const errors = events.filter(({ type }) => type === "tool:error");
   const unknown = errors.filter(({ data }) => String(data.error).startsWith("There is no tool"));
   for (const text of all.slice(0, 16)) {
@@ -223,7 +223,7 @@ Deno.test("what a model calls, with what, and what came of it are data", async (
   }
   assert.equal(events.at(-1)!.env.CLARA_CONTENT, "$(touch pwned)");
   await gateway.kill("SIGTERM");
-  // The model may well make a file of this name among the user's: those are its own.
+  // The model may create a file of this name among the user's; those are its own.
   assert.deepEqual(pwned(folder.config.hooksDir), []);
   assert.ok(![...Deno.readDirSync(folder.path)].some(({ name }) => name.includes("pwned")));
 });

@@ -1,13 +1,17 @@
-/** Hooks that fork, ignore signals, flood or hang: ended in their time with all they started. */
+/**
+ * Hooks that fork, ignore signals, flood or hang: they are terminated in time, with all their
+ * processes.
+ */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { within } from "../support/deadline.ts";
 import { admin, type Entry, hookRuns, HooksFolder } from "../support/hooks_folder.ts";
-import { gone, isAlive, written } from "../support/mcp/mcp_folder.ts";
+import { exited, isAlive } from "../support/process/processes.ts";
+import { writtenText } from "../support/process/temp_folder.ts";
 
-/** Starts a family that ignores TERM, notes its process ids in `pids`, and never ends. */
-const family = (pids: string) =>
+/** Starts a process tree that ignores TERM, writes its process ids to `pids`, and never exits. */
+const processTree = (pids: string) =>
   `trap "" TERM
 sleep 600 & echo $! >> ${pids}
 (sleep 600 & echo $! >> ${pids}; sh -c 'echo $$ >> ${pids}; while :; do sleep 600; done') &
@@ -16,7 +20,7 @@ until [ "$(wc -l < ${pids})" -ge 4 ]; do sleep 0.02; done; echo ready > ${pids}.
 while :; do sleep 600; done`;
 
 const bad: readonly Entry[] = [
-  { name: "forks", command: family("forks") },
+  { name: "forks", command: processTree("forks") },
   { name: "floods", command: "echo $$ >> floods; yes 'a gigabyte of this' & yes >&2" },
   { name: "hangs", command: "echo $$ >> hangs; exec sleep 600" },
   {
@@ -25,14 +29,14 @@ const bad: readonly Entry[] = [
   },
 ].map((entry) => ({ event: "message:received", timeout: 1.5, ...entry }));
 
-/** The processes that hooks have noted in files of their names. */
+/** The process ids that hooks have written to files of these names. */
 function pidsOf(folder: HooksFolder, ...names: readonly string[]): readonly number[] {
   const pids = names.flatMap((name) => folder.lines(name).map(Number));
   for (const pid of pids) assert.ok(pid > 1, `a process id: ${pid}`);
   return pids;
 }
 
-Deno.test("bad hooks end at their time with all their processes, no turn waits for them", async () => {
+Deno.test("bad hooks are terminated on time with all their processes, and no turn waits for them", async () => {
   await using folder = new HooksFolder(bad);
   await using gateway = await folder.start();
   await using adapter = await AdapterClient.connect({ url: gateway.url });
@@ -47,25 +51,25 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
   const [floods] = await hookRuns(gateway, "floods", 1);
   const [hangs] = await hookRuns(gateway, "hangs", 1);
   const [daemon] = await hookRuns(gateway, "daemon", 1);
-  // All turns were over before any of these was.
+  // All turns were over before any of these.
   assert.ok(hooks.running >= 3, `${hooks.running} hooks ran`);
-  const late = "it took longer than 1.5 seconds and was ended";
+  const late = "it took longer than 1.5 seconds and was killed";
   for (const run of [results[0]!, floods!, hangs!]) {
     assert.equal(run.error, late, run.name);
     assert.equal(run.exit_code, null);
     assert.ok(run.duration_ms! < 15_000, `${run.name}: ${run.duration_ms} ms`);
   }
-  assert.match(floods!.output!, /\[\d+ bytes are not kept\]/);
+  assert.match(floods!.output!, /\[\d+ bytes truncated\]/);
   assert.ok(floods!.output!.length < 17_000);
   assert.deepEqual([daemon!.exit_code, daemon!.error], [0, null]);
-  // Each has begun anew for the next message; what matters is what the first ones started.
+  // Each was started again for the next message; only the processes of the first run count.
   const first = [
     ...pidsOf(folder, "forks").slice(0, 4),
     ...["floods", "hangs", "daemon"].flatMap((name) => pidsOf(folder, name).slice(0, 1)),
   ];
   assert.equal(first.length, 7);
-  for (const pid of first) await gone(pid, 3_000);
-  // Switched off, they end with what they still do.
+  for (const pid of first) await exited(pid, 3_000);
+  // Once disabled, they finish what they are doing.
   folder.writeHooks(bad.map((entry) => ({ ...entry, enabled: false })));
   await admin(gateway, "/reload", {});
   const idle = async () => {
@@ -76,48 +80,48 @@ Deno.test("bad hooks end at their time with all their processes, no turn waits f
     }
   };
   await within(idle(), { what: "the end of the bad hooks" });
-  for (const pid of pidsOf(folder, "forks", "floods", "hangs", "daemon")) await gone(pid, 3_000);
+  for (const pid of pidsOf(folder, "forks", "floods", "hangs", "daemon")) await exited(pid, 3_000);
 });
 
-Deno.test("a gateway that is killed leaves no process of a hook behind", async () => {
+Deno.test("a killed gateway leaves no hook processes behind", async () => {
   await using folder = new HooksFolder([{
     name: "forks",
     event: "gateway:startup",
-    command: family("pids"),
+    command: processTree("pids"),
     timeout: 600,
   }]);
   await using gateway = await folder.start();
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   await gateway.kill("SIGKILL");
   const pids = pidsOf(folder, "pids");
   assert.equal(pids.length, 4);
-  for (const pid of pids) await gone(pid, 10_000);
+  for (const pid of pids) await exited(pid, 10_000);
 });
 
-Deno.test("a gateway that is told to stop ends what hangs, and runs the hooks of its end", async () => {
+Deno.test("a stopping gateway terminates hanging hooks and runs its shutdown hooks", async () => {
   await using folder = new HooksFolder([
-    { name: "forks", event: "gateway:startup", command: family("pids"), timeout: 600 },
+    { name: "forks", event: "gateway:startup", command: processTree("pids"), timeout: 600 },
     { name: "last", event: "gateway:shutdown", command: "sleep 0.5; echo last > last" },
   ]);
   await using gateway = await folder.start();
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   const status = await within(gateway.kill("SIGTERM"), { what: "the end", timeoutMs: 20_000 });
   assert.equal(status.code, 0);
   assert.deepEqual(folder.lines("last"), ["last"]);
   for (const pid of pidsOf(folder, "pids")) assert.equal(await isAlive(pid), false, `${pid}`);
 });
 
-Deno.test("a hook that is tried out and hangs does not keep the gateway from its end", async () => {
+Deno.test("a hanging test run of a hook does not block the shutdown", async () => {
   await using folder = new HooksFolder([
-    { name: "forks", event: "tool:error", command: family("pids"), timeout: 600 },
+    { name: "forks", event: "tool:error", command: processTree("pids"), timeout: 600 },
   ]);
   await using gateway = await folder.start();
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
   const trying = admin(gateway, "/hooks/forks/test", {}).catch(() => "cut off");
-  await written(folder.file("pids.ready"));
+  await writtenText(folder.file("pids.ready"));
   const status = await within(gateway.kill("SIGTERM"), { what: "the end", timeoutMs: 25_000 });
   assert.equal(status.code, 0);
   await trying;
-  for (const pid of pidsOf(folder, "pids")) await gone(pid, 3_000);
+  for (const pid of pidsOf(folder, "pids")) await exited(pid, 3_000);
 });

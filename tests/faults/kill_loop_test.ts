@@ -1,8 +1,8 @@
 /**
- * The gateway is killed at random moments under load, again and again; nothing may be lost or doubled.
+ * The gateway is killed repeatedly at random moments under load; nothing may be lost or repeated.
  *
- * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `--kills 200 --seed 7` behind it)
- * makes the long run, and replays the choices of a seed: when to kill, and what adapters say.
+ * `CLARA_FAULT_KILLS=200 CLARA_FAULT_SEED=7 deno task test:faults` (or `--kills 200 --seed 7`)
+ * makes a long run and replays a seed's choices: when to kill, and what adapters send.
  */
 
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 const kills = Number(values.kills ?? Deno.env.get("CLARA_FAULT_KILLS") ?? 15);
 const seed = Number(values.seed ?? Deno.env.get("CLARA_FAULT_SEED") ?? 1);
 
-/** A moment for the next kill: amid a start, after so many frames, or as a tool begins. */
+/** Waits for the next kill: during a start, after some frames, or when a tool starts. */
 async function randomMoment(load: Load, random: Random): Promise<void> {
   const choice = random.below(100);
   if (choice < 10) {
@@ -35,12 +35,12 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-Deno.test(`fault 2: ${kills} kills at random moments under load lose and double nothing (seed ${seed})`, async () => {
+Deno.test(`fault 2: ${kills} kills at random moments under load lose and repeat nothing (seed ${seed})`, async () => {
   const random = new Random(seed);
   await using load = new Load(random);
   for (let kill = 0; kill < kills; kill++) {
     const moment = within(randomMoment(load, random), { timeoutMs: 60_000, what: `kill ${kill}` });
-    await load.while(moment);
+    await load.whileRunning(moment);
     await load.gateway.kill();
   }
   const { problems, ...figures } = await load.finish();

@@ -1,4 +1,4 @@
-/** The gateway is killed at one certain moment: what was accepted is answered once, by the next one. */
+/** The gateway is killed at one specific moment; the next one answers what was accepted, once. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { lastText, textOf } from "../support/llm/chat_request.ts";
 import { Gate } from "../support/gate.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
-import { toolTexts } from "../support/mcp/mcp_folder.ts";
+import { toolResults } from "../support/mcp/mcp_folder.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
 const nodeId = "adapter-1";
@@ -25,12 +25,12 @@ function start(
   });
 }
 
-Deno.test("fault 1: a message that a kill meets before its commit was not answered, and runs once when it is sent again", async () => {
+Deno.test("fault 1: a message killed before its commit is not answered, and runs once when it is sent again", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   await using killed = await start(llm, folder);
   const before = await AdapterClient.connect({ url: killed.url, nodeId });
-  // Stopped, it reads nothing: the message waits in the socket until the process is gone.
+  // Suspended, it reads nothing: the message stays in the socket until the process is gone.
   Deno.kill(killed.pid, "SIGSTOP");
   const id = before.say("Hello");
   await killed.kill();
@@ -47,7 +47,7 @@ Deno.test("fault 1: a message that a kill meets before its commit was not answer
   assert.equal(llm.requests.length, 1);
 });
 
-Deno.test("fault 2: a kill after the commit, before the adapter has seen a frame: the next one answers, once", async () => {
+Deno.test("fault 2: after a kill between commit and first frame, the next gateway answers once", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   await using killed = await start(llm, folder);
@@ -68,10 +68,10 @@ Deno.test("fault 2: a kill after the commit, before the adapter has seen a frame
   assert.equal(adapter.framesOf(id).filter(({ type }) => type === "response_end").length, 1);
 });
 
-Deno.test("fault 2: a kill between a tool's note in the journal and the tool: it is not run later", async () => {
+Deno.test("fault 2: a tool killed between its journal entry and its start does not run later", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
-  // The call is in the journal when a person is asked, and runs when that person has agreed.
+  // The call is journaled when approval is requested, and runs when it is granted.
   await Deno.writeTextFile(
     join(folder.path, "tools.yaml"),
     "rules:\n  - { action: ask, tools: create_file }\n",
@@ -92,12 +92,12 @@ Deno.test("fault 2: a kill between a tool's note in the journal and the tool: it
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId, capabilities });
   const { terminal } = await adapter.replyTo(id);
   assert.deepEqual(terminal.files, []);
-  const [told] = toolTexts(llm.requests[1]!.body);
+  const [told] = toolResults(llm.requests[1]!.body);
   assert.match(told!, /interrupted; its outcome is unknown/);
   assert.equal(adapter.frames.filter(({ type }) => type === "approval_request").length, 0);
 });
 
-Deno.test("fault 2: a kill after the last chunk, before the end: one reply, and history has it once", async () => {
+Deno.test("fault 2: a kill between the last chunk and the end gives one reply, and one in history", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   await using killed = await start(llm, folder);
@@ -106,7 +106,7 @@ Deno.test("fault 2: a kill after the last chunk, before the end: one reply, and 
   llm.reply({ text: ["All", " of it"], gateAfter: { chunks: 1, until: gate.opened } });
   const id = before.say("Hello");
   await before.waitFor(({ content }) => content === "All");
-  // Nobody can commit while this transaction is open: the outcome waits.
+  // Nobody can commit while this transaction is open, so the outcome waits.
   const database = new DatabaseSync(join(folder.path, "data", "gateway.db"));
   database.exec("BEGIN IMMEDIATE");
   gate.open();

@@ -1,4 +1,4 @@
-/** Fault 24: a gateway that is killed again and again while its tasks fire every second. */
+/** Fault 24: a gateway is killed repeatedly while its tasks fire every second. */
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,13 +7,13 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { within } from "../support/deadline.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { historyRows } from "../e2e/history_rows.ts";
-import { SchedulerPlace } from "./scheduler_process.ts";
+import { SchedulerFolder } from "./scheduler_folder.ts";
 
 const nodeId = "adapter-1";
 const rounds = 20;
 const longestMs = 45_000;
 
-/** A message that is killed in its turn a few times is set aside, which is another test's matter. */
+/** Messages killed several times would be set aside, which another test covers. */
 const env = { CLARA_MAX_ATTEMPTS: "100" };
 
 const everySecond = `tasks:
@@ -33,15 +33,15 @@ const everySecond = `tasks:
     node: ${nodeId}
 `;
 
-Deno.test("kills around the fire times run nothing twice, lose and double no prompt", async () => {
+Deno.test("kills around fire times run nothing twice, and neither lose nor repeat a prompt", async () => {
   await using llm = LlmServer.start();
-  await using place = new SchedulerPlace();
+  await using place = new SchedulerFolder();
   place.write(everySecond);
   const waits: number[] = [];
   const startedAt = performance.now();
   while (waits.length < rounds && performance.now() - startedAt < longestMs) {
     await using gateway = await place.start({ llm, env });
-    // Anywhere in a second, also while the gateway catches up: the moment is what is tested.
+    // Any moment within a second, including while the gateway catches up.
     waits.push(Math.floor(Math.random() * 1200));
     await pause(waits.at(-1));
     await gateway.kill("SIGKILL");
@@ -56,7 +56,7 @@ Deno.test("kills around the fire times run nothing twice, lose and double no pro
   check({ place, adapter, llm }, `killed after ${waits.join(", ")} ms`);
 });
 
-/** Resolves when nothing waits or runs, and all was delivered. */
+/** Resolves when nothing is queued, running or undelivered. */
 async function idle(url: string): Promise<void> {
   for (;;) {
     const { store } = await (await fetch(`${url}/health`)).json();
@@ -66,7 +66,7 @@ async function idle(url: string): Promise<void> {
 
 function check(
   { place, adapter, llm }: {
-    readonly place: SchedulerPlace;
+    readonly place: SchedulerFolder;
     readonly adapter: AdapterClient;
     readonly llm: LlmServer;
   },
@@ -78,7 +78,7 @@ function check(
     place.rows("SELECT name, run_count FROM tasks").map((row) => [row.name, row.run_count]),
   );
   assert.ok(ran.length <= Number(counts.get("command")), how);
-  // What began and did not write its line was cut off by a kill, and is told so.
+  // A run that started but did not write its line was interrupted and is reported as such.
   const cutOff = place.rows("SELECT error FROM runs WHERE name = 'command' AND error IS NOT NULL");
   for (const { error } of cutOff) assert.match(String(error), /the gateway ended while it ran/);
   assert.ok(Number(counts.get("command")) - ran.length <= cutOff.length, how);
@@ -89,7 +89,7 @@ function check(
   const triggers = place.rows("SELECT trigger FROM runs WHERE name = 'prompt' ORDER BY id")
     .map(({ trigger }) => `task-prompt-${trigger}`);
   assert.ok(triggers.length > 3, how);
-  // One put in may not be claimed yet where a kill was the last thing that happened.
+  // After a final kill, one submitted prompt may not be claimed yet.
   const claimed = Number(counts.get("prompt"));
   assert.ok(
     [claimed, claimed + 1].includes(prompts.length),

@@ -1,4 +1,4 @@
-/** `hooks.yaml` and `scheduler.yaml` that are changed, broken, mended and removed while it runs. */
+/** `hooks.yaml` and `scheduler.yaml` changed, broken, repaired and removed at run time. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const tasksYaml = (name: string, more = "") =>
     command: echo ${name}
 ${more}`;
 
-/** The names of what is in force. */
+/** The names of active hooks and tasks. */
 async function names(gateway: GatewayProcess, what: "hooks" | "tasks"): Promise<readonly string[]> {
   const answer = await admin<Record<string, readonly { readonly name: string }[]>>(
     gateway,
@@ -30,7 +30,7 @@ async function names(gateway: GatewayProcess, what: "hooks" | "tasks"): Promise<
   return answer[what]!.map(({ name }) => name);
 }
 
-/** Has the gateway start and end with its wrong file; gives what it said. */
+/** Starts the gateway with an invalid file; returns its output. */
 async function refusal(folder: HooksFolder): Promise<string> {
   try {
     await using _gateway = await folder.start();
@@ -41,7 +41,7 @@ async function refusal(folder: HooksFolder): Promise<string> {
   throw new Error("the gateway started");
 }
 
-Deno.test("a file that becomes wrong leaves the last good one in force, mended it counts", async () => {
+Deno.test("a file that becomes invalid leaves the last valid one active; once repaired, it is used", async () => {
   await using folder = new HooksFolder();
   await Deno.writeTextFile(folder.hooksFile, yaml("one"));
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("first"));
@@ -51,7 +51,7 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   const wrong = await gateway.waitForLog(/tiemout/);
   assert.match(wrong, /"level":"(ERROR|error)"/);
   assert.match(wrong, /hooks\/hooks\.yaml:5: .*hooks\.0.*Unrecognized key: .*tiemout/);
-  assert.match(wrong, /The last good one stays in force/);
+  assert.match(wrong, /The last valid version stays active/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second", "    timezone: Mars\n"));
   const wrongTask = await gateway.waitForLog(/timezone/);
   assert.match(wrongTask, /scheduler\.yaml:6: .*tasks\.0.*timezone/);
@@ -60,7 +60,7 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   await adapter.replyTo(adapter.say("Hello"));
   await hookRuns(gateway, "one", 1);
   assert.deepEqual(folder.lines("log"), ["one"]);
-  // Asked again, it says so again.
+  // Reloading reports the error again.
   const { problems } = await admin<{ readonly problems: readonly string[] }>(
     gateway,
     "/reload",
@@ -70,9 +70,9 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   assert.match(problems[0]!, /hooks\.yaml:5: .*tiemout/);
 
   await Deno.writeTextFile(folder.hooksFile, yaml("two", "    timeout: 5\n"));
-  await gateway.waitForLog(/hooks\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   await Deno.writeTextFile(folder.schedulerFile, tasksYaml("second"));
-  await gateway.waitForLog(/scheduler\.yaml.* has changed and is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
   assert.deepEqual(await names(gateway, "tasks"), ["second"]);
   await adapter.replyTo(adapter.say("Hello again"));
@@ -80,7 +80,7 @@ Deno.test("a file that becomes wrong leaves the last good one in force, mended i
   assert.deepEqual(folder.lines("log"), ["one", "two"]);
 });
 
-Deno.test("a file that is wrong at the start stops the start, and says where", async () => {
+Deno.test("an invalid file prevents the start, and the error says where", async () => {
   for (const file of ["hooksFile", "schedulerFile"] as const) {
     await using folder = new HooksFolder();
     const text = file === "hooksFile" ? yaml("one", "    priority: high\n") : tasksYaml(
@@ -95,10 +95,10 @@ Deno.test("a file that is wrong at the start stops the start, and says where", a
   }
 });
 
-Deno.test("SIGHUP has both files read again, where no change of theirs can be seen", async () => {
+Deno.test("SIGHUP reloads both files even if no change is visible", async () => {
   await using folder = new HooksFolder();
   await using elsewhere = new TempFolder();
-  // The files are links: what they point to changes in a folder that nobody watches.
+  // The files are links, and their targets change in a folder that nobody watches.
   const hooks = join(elsewhere.path, "hooks.yaml");
   const tasks = join(elsewhere.path, "scheduler.yaml");
   await Deno.writeTextFile(hooks, yaml("one"));
@@ -108,14 +108,14 @@ Deno.test("SIGHUP has both files read again, where no change of theirs can be se
   await Deno.symlink(tasks, folder.schedulerFile);
   await using gateway = await folder.start();
   await listens(gateway);
-  // The first look of the watch may come as late as the first signal, but there is none after it.
+  // The watcher's first poll may come as late as the first signal, but none comes after it.
   for (const round of ["two", "three"]) {
     const from = gateway.log.length;
     await Deno.writeTextFile(hooks, yaml(round));
     await Deno.writeTextFile(tasks, tasksYaml(round));
     Deno.kill(gateway.pid, "SIGHUP");
-    await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
-    await gateway.waitForLog(/scheduler\.yaml.* is in force/, { from });
+    await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
+    await gateway.waitForLog(/Reloaded .*scheduler\.yaml/, { from });
     assert.deepEqual(await names(gateway, "hooks"), [round]);
     assert.deepEqual(await names(gateway, "tasks"), [round]);
   }
@@ -125,10 +125,10 @@ Deno.test("SIGHUP has both files read again, where no change of theirs can be se
   assert.deepEqual(await names(gateway, "hooks"), ["three"]);
 });
 
-Deno.test("SIGHUP while the gateway starts does not end it; the files are read once it has", async () => {
+Deno.test("SIGHUP during the start does not end the gateway; the files are read when it has started", async () => {
   await using folder = new HooksFolder();
   await Deno.writeTextFile(folder.hooksFile, yaml("one"));
-  // Read before the plugins are: this one is in force only if the file is read again.
+  // It was read before the plugins were, so this entry is active only if the file is read again.
   const changed = JSON.stringify(yaml("two"));
   await Deno.writeTextFile(
     join(folder.config.hooksDir, "signals.ts"),
@@ -139,19 +139,19 @@ Deno.test("SIGHUP while the gateway starts does not end it; the files are read o
   );
   await using gateway = await folder.start();
   await listens(gateway);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 });
 
-/** Resolves when the gateway has come so far that it takes adapters, and signals. */
+/** Resolves when the gateway accepts adapters and signals. */
 async function listens(gateway: GatewayProcess): Promise<void> {
   await using _adapter = await AdapterClient.connect({ url: gateway.url });
 }
 
-Deno.test("files may be put there by a rename, come later, and go", async () => {
+Deno.test("files may be renamed into place, appear later, and be removed", async () => {
   await using folder = new HooksFolder();
   await Deno.remove(join(folder.path, "hooks"), { recursive: true });
-  // In the default place, which alone may be missing.
+  // Only at the default path may a file be missing.
   await using gateway = await folder.start({
     cwd: folder.path,
     env: { CLARA_HOOKS_DIR: "", CLARA_SCHEDULER_DIR: "" },
@@ -159,25 +159,25 @@ Deno.test("files may be put there by a rename, come later, and go", async () => 
   assert.deepEqual(await names(gateway, "hooks"), []);
   await Deno.mkdir(join(folder.path, "hooks"));
   await Deno.writeTextFile(folder.hooksFile, yaml("one"));
-  await gateway.waitForLog(/hooks\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   assert.deepEqual(await names(gateway, "hooks"), ["one"]);
 
   let from = gateway.log.length;
   await Deno.writeTextFile(`${folder.hooksFile}~`, yaml("two"));
   await Deno.rename(`${folder.hooksFile}~`, folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is in force/, { from });
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/, { from });
   assert.deepEqual(await names(gateway, "hooks"), ["two"]);
 
   await Deno.writeTextFile(`${folder.schedulerFile}~`, tasksYaml("first"));
   await Deno.rename(`${folder.schedulerFile}~`, folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is in force/);
+  await gateway.waitForLog(/Reloaded .*scheduler\.yaml/);
   assert.deepEqual(await names(gateway, "tasks"), ["first"]);
 
   from = gateway.log.length;
   await Deno.remove(folder.hooksFile);
-  await gateway.waitForLog(/hooks\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/hooks\.yaml.* was removed/, { from });
   await Deno.remove(folder.schedulerFile);
-  await gateway.waitForLog(/scheduler\.yaml.* is gone/, { from });
+  await gateway.waitForLog(/scheduler\.yaml.* was removed/, { from });
   assert.deepEqual(await names(gateway, "hooks"), []);
   assert.deepEqual(await names(gateway, "tasks"), []);
   await Deno.remove(join(folder.path, "hooks"), { recursive: true });

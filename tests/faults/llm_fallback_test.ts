@@ -1,6 +1,6 @@
 /**
- * Fault 15, the half before anything was shown: a provider that fails in any way is passed over, and
- * asked again when its rest is over; nobody who waits for an answer notices.
+ * Fault 15 before anything was shown: a failing provider is skipped and asked again after its
+ * cooldown; nobody waiting for an answer notices.
  */
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { ModelsFolder } from "../support/models_folder.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 import { WallClock } from "../support/wall_clock.ts";
 
-/** A gateway with the models "main" and, for when that fails, "backup". */
+/** A gateway with the model "main" and its fallback "backup". */
 async function twoProviders(
   options: { readonly main?: object; readonly coolDown?: object } = {},
 ) {
@@ -39,28 +39,31 @@ async function twoProviders(
 
 const sse = (data: unknown) => `data: ${JSON.stringify(data)}\n\n`;
 
-/** Ways to fail before a word was said. */
+/** Ways to fail before the first word. */
 const failures: readonly (readonly [name: string, reply: Reply, provider?: object])[] = [
-  ["refuses the key", { status: 401 }],
-  ["forbids it", { status: 403 }],
-  ["knows no such model", { status: 404 }],
-  ["is too busy", { status: 429, headers: { "retry-after": "60" } }],
-  ["is out of money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
-  ["wants to be paid", { status: 402 }],
-  ["breaks inside", { status: 500 }],
+  ["rejects the key", { status: 401 }],
+  ["denies permission", {
+    status: 403,
+    body: { error: { message: "Your API key lacks permission" } },
+  }],
+  ["knows no such model", { status: 404, body: { error: { code: "model_not_found" } } }],
+  ["is overloaded", { status: 429, headers: { "retry-after": "60" } }],
+  ["has no quota left", { status: 429, body: { error: { code: "insufficient_quota" } } }],
+  ["requires payment", { status: 402 }],
+  ["has an internal error", { status: 500 }],
   ["is down for maintenance", { status: 503 }],
-  ["cannot take such a request", { status: 422 }],
+  ["cannot process the request", { status: 422 }],
   ["closes its stream at once", { cut: true }],
   ["resets the connection", { cut: "reset" }],
-  ["sends what is no JSON", { raw: ["data: {broken\n\n"] }],
+  ["sends invalid JSON", { raw: ["data: {broken\n\n"] }],
   ["sends a web page", { raw: ["<html><body>Wi-Fi</body></html>"] }],
   ["reports an error in its stream", { raw: [sse({ error: { message: "overloaded" } })] }],
   ["never answers", { hang: "before-headers" }, { stall_seconds: 0.2 }],
-  ["says no word", { hang: "after-headers" }, { stall_seconds: 0.2 }],
+  ["sends headers only", { hang: "after-headers" }, { stall_seconds: 0.2 }],
 ];
 
 for (const [name, reply, provider] of failures) {
-  Deno.test(`where a provider ${name}, the next model answers and nothing else shows`, async () => {
+  Deno.test(`if a provider ${name}, the next model answers and nothing else shows`, async () => {
     await using setup = await twoProviders({
       main: provider,
       coolDown: { first_seconds: 60 },
@@ -76,16 +79,16 @@ for (const [name, reply, provider] of failures) {
     assert.equal(terminal.model, "backup");
     assert.equal(main.requests.length, 1);
     assert.equal(backup.requests.length, 1);
-    // The next message does not even try, but for a failure that said nothing of the model.
+    // The next message skips it, unless the failure said nothing about the model.
     const again = await adapter.replyTo(adapter.say("And again"));
     assert.equal(again.terminal.model, "backup");
-    assert.equal(main.requests.length, name === "cannot take such a request" ? 2 : 1);
+    assert.equal(main.requests.length, name === "cannot process the request" ? 2 : 1);
   });
 }
 
-Deno.test("a provider that comes back is asked again after its rest, and not before", async () => {
-  const restMs = 400;
-  await using setup = await twoProviders({ coolDown: { first_seconds: restMs / 1000 } });
+Deno.test("a recovered provider is asked again after its cooldown, and not before", async () => {
+  const cooldownMs = 400;
+  await using setup = await twoProviders({ coolDown: { first_seconds: cooldownMs / 1000 } });
   const { main, adapter } = setup;
   let down = false;
   main.when(() => down, { status: 503 });
@@ -97,12 +100,12 @@ Deno.test("a provider that comes back is asked again after its rest, and not bef
   down = false;
   let asked = 0;
   while (await ask() !== "main") asked++;
-  assert.ok(asked > 0, "the backup answered during the rest");
+  assert.ok(asked > 0, "the backup answered during the cooldown");
   assert.equal(main.requests.length, 3);
-  assert.ok(main.requests[2]!.startedAt - failedAt >= restMs - 1);
+  assert.ok(main.requests[2]!.startedAt - failedAt >= cooldownMs - 1);
 });
 
-Deno.test("a provider's Retry-After is kept to", async () => {
+Deno.test("a provider's Retry-After is respected", async () => {
   await using setup = await twoProviders({ coolDown: { first_seconds: 0.001 } });
   const { main, adapter } = setup;
   main.reply({ status: 429, headers: { "retry-after": "1" } });
@@ -113,7 +116,7 @@ Deno.test("a provider's Retry-After is kept to", async () => {
   assert.equal(main.requests.length, 2);
 });
 
-Deno.test("a clock that is set back makes no rest longer, and no silence", async () => {
+Deno.test("setting the clock back does not prolong a cooldown or a time-out", async () => {
   using clock = new WallClock();
   await using setup = await twoProviders({ main: { stall_seconds: 0.3 } });
   const { main, adapter } = setup;
@@ -123,7 +126,7 @@ Deno.test("a clock that is set back makes no rest longer, and no silence", async
   clock.setBack(3_600_000);
   while ((await ask()).model !== "main");
   const gate = new Gate();
-  // For this turn only: after so many the gateway may be asking for a summary.
+  // For this turn only: later the gateway may be requesting a summary.
   main.when((request) => lastText(request) === "And now?", {
     text: ["Half ", "a word"],
     gateAfter: { chunks: 1, until: gate.opened },
@@ -135,7 +138,7 @@ Deno.test("a clock that is set back makes no rest longer, and no silence", async
   assert.equal((await adapter.replyTo(id)).terminal.code, "llm_timeout");
 });
 
-Deno.test("where every provider asks for patience, the error says for how long", async () => {
+Deno.test("if every provider asks to wait, the error says how long", async () => {
   await using setup = await twoProviders();
   const { main, backup, adapter } = setup;
   main.when(() => true, { status: 429, headers: { "retry-after": "60" } });
@@ -153,7 +156,7 @@ Deno.test("where every provider asks for patience, the error says for how long",
   assert.deepEqual([main.requests.length, backup.requests.length], [1, 1]);
 });
 
-Deno.test("a short outage of the only model is waited for", async () => {
+Deno.test("a short outage of the only model is waited out", async () => {
   await using server = LlmServer.start();
   await using folder = new ModelsFolder({ only: { server } });
   await using gateway = await TestGateway.start({ llm: server, config: folder.config });
@@ -165,7 +168,7 @@ Deno.test("a short outage of the only model is waited for", async () => {
   assert.equal(server.requests.length, 3);
 });
 
-Deno.test("a conversation that is too long goes to no other model", async () => {
+Deno.test("a conversation that is too long is not sent to another model", async () => {
   await using setup = await twoProviders();
   const { main, backup, adapter } = setup;
   for (
@@ -174,7 +177,7 @@ Deno.test("a conversation that is too long goes to no other model", async () => 
       { message: "This model's maximum context length is 8192 tokens" },
     ]
   ) {
-    // It is made shorter and sent once more to the same one.
+    // It is shortened and sent once more to the same one.
     main.reply({ status: 400, body: { error } }, { status: 400, body: { error } });
     const { terminal } = await adapter.replyTo(adapter.say("Very long"));
     assert.equal(terminal.code, "context_too_long");
@@ -184,7 +187,7 @@ Deno.test("a conversation that is too long goes to no other model", async () => 
   assert.equal((await adapter.replyTo(adapter.say("Short"))).terminal.model, "main");
 });
 
-Deno.test("what waits for a provider that is full goes in order, and never too many at once", async () => {
+Deno.test("requests waiting for a full provider are served in order, and never too many at once", async () => {
   await using server = LlmServer.start();
   await using folder = new ModelsFolder({ only: { server, provider: { max_concurrent: 2 } } });
   await using gateway = await TestGateway.start({ llm: server, config: folder.config });
@@ -205,7 +208,7 @@ Deno.test("what waits for a provider that is full goes in order, and never too m
   assert.equal(server.peak, 2);
 });
 
-Deno.test("a request that waits for its provider can be cancelled, and the next one goes on", async () => {
+Deno.test("a request waiting for its provider can be cancelled, and the next one goes on", async () => {
   await using server = LlmServer.start();
   await using folder = new ModelsFolder({ only: { server, provider: { max_concurrent: 1 } } });
   await using gateway = await TestGateway.start({ llm: server, config: folder.config });

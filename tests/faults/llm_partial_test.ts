@@ -1,6 +1,6 @@
 /**
- * Fault 15, the half after something was shown: what was shown is kept, nothing is shown again, no
- * other model is asked, and the error says so. And what models say beside their answer.
+ * Fault 15 after something was shown: it is kept, nothing is repeated, no other model is asked, and
+ * the error says so. Also: reasoning and refusals.
  */
 
 import assert from "node:assert/strict";
@@ -23,7 +23,7 @@ const breaks: readonly (readonly [name: string, reply: Reply, code: string])[] =
   ],
 ];
 for (const [name, reply, code] of breaks) {
-  Deno.test(`an answer that is ${name} half-way ends in ${code}, and is not begun anew`, async () => {
+  Deno.test(`an answer that is ${name} halfway ends in ${code} and is not restarted`, async () => {
     await using main = LlmServer.start();
     await using backup = LlmServer.start();
     await using folder = new ModelsFolder({
@@ -37,12 +37,12 @@ for (const [name, reply, code] of breaks) {
     assert.equal(terminal.type, "error");
     assert.equal(terminal.code, code);
     assert.equal(terminal.recoverable, true);
-    assert.match(terminal.message!, /^The reply is not complete; what there is of it was kept\. /);
+    assert.match(terminal.message!, /^The reply is incomplete; the part that arrived was kept\. /);
     assert.equal(text, "Half a sentence");
     assert.equal(frames.filter(({ type }) => type === "response_start").length, 1);
     assert.equal(main.requests.length, 1);
     assert.equal(backup.requests.length, 0);
-    // It is history, marked as cut off.
+    // It is in history, marked as cut off.
     await adapter.replyTo(adapter.say("Go on"));
     const said = [...main.requests, ...backup.requests].at(-1)!.body.messages.slice(1);
     assert.deepEqual(said.map(({ content }) => content), [
@@ -53,7 +53,7 @@ for (const [name, reply, code] of breaks) {
   });
 }
 
-Deno.test("a tool call that breaks off half-way is neither run nor asked for again", async () => {
+Deno.test("a tool call cut off halfway is not run, and another model answers", async () => {
   await using main = LlmServer.start();
   await using backup = LlmServer.start();
   await using folder = new ModelsFolder({ main: { server: main }, backup: { server: backup } });
@@ -67,13 +67,14 @@ Deno.test("a tool call that breaks off half-way is neither run nor asked for aga
   };
   main.reply({ raw: [sse({ choices: [{ index: 0, delta: { tool_calls: [call] } }] })] });
   const { frames, terminal } = await adapter.replyTo(adapter.say("What time is it?"));
-  assert.equal(terminal.code, "llm_unavailable");
-  assert.match(terminal.message!, /not complete.*broke off/);
+  // Nothing of it was shown.
+  assert.equal(terminal.content, "What time is it?");
+  assert.equal(terminal.model, "backup");
   assert.equal(frames.filter(({ type }) => type.startsWith("tool")).length, 0);
-  assert.deepEqual([main.requests.length, backup.requests.length], [1, 0]);
+  assert.deepEqual([main.requests.length, backup.requests.length], [1, 1]);
 });
 
-Deno.test("a refusal in the model's own words is told apart from the provider's filter", async () => {
+Deno.test("a refusal by the model is distinguished from the provider's filter", async () => {
   await using main = LlmServer.start();
   await using backup = LlmServer.start();
   await using folder = new ModelsFolder({ main: { server: main }, backup: { server: backup } });
@@ -95,7 +96,7 @@ Deno.test("a refusal in the model's own words is told apart from the provider's 
     assert.match(terminal.message!, /provider withheld the answer \(its content filter\)/);
     assert.deepEqual(terminal.details, { finish_reason: "content_filter" });
   }
-  // Neither is the model's fault: it does not rest, and no other is asked to do it.
+  // Neither is a failure of the model: no cooldown, and no fallback is asked.
   assert.equal((await adapter.replyTo(adapter.say("Hello"))).terminal.model, "main");
   assert.equal(backup.requests.length, 0);
 });
@@ -103,7 +104,7 @@ Deno.test("a refusal in the model's own words is told apart from the provider's 
 for (const reasoningField of ["reasoning_content", "reasoning"] as const) {
   const thinking: Reply = { reasoning: ["Let me ", "think."], reasoningField, text: "It is 4." };
 
-  Deno.test(`what a model thinks (${reasoningField}) is not shown, nor remembered`, async () => {
+  Deno.test(`a model's reasoning (${reasoningField}) is neither shown nor remembered`, async () => {
     await using gateway = await TestGateway.start();
     await using adapter = await gateway.connect();
     gateway.llm.reply(thinking);
@@ -115,7 +116,7 @@ for (const reasoningField of ["reasoning_content", "reasoning"] as const) {
     assert.deepEqual(said, ["2 + 2?", "It is 4.", "Sure?"]);
   });
 
-  Deno.test(`what a model thinks (${reasoningField}) is shown where that is wanted`, async () => {
+  Deno.test(`a model's reasoning (${reasoningField}) is shown if enabled`, async () => {
     await using gateway = await TestGateway.start({ config: { llm: { showReasoning: true } } });
     await using adapter = await gateway.connect();
     gateway.llm.reply(thinking);
@@ -125,7 +126,7 @@ for (const reasoningField of ["reasoning_content", "reasoning"] as const) {
   });
 }
 
-Deno.test("a model that thinks for long is not silent", async () => {
+Deno.test("a model that reasons for a long time is not silent", async () => {
   await using gateway = await TestGateway.start({ config: { llm: { stallMs: 700 } } });
   await using adapter = await gateway.connect();
   const thought = sse({ choices: [{ index: 0, delta: { reasoning_content: "hm " } }] });

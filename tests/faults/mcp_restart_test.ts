@@ -1,12 +1,13 @@
-/** MCP servers that end or hang for good: how they are started again. */
+/** Restarts of MCP servers that exit or hang. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
-import { badServer, gone, McpFolder, toolTexts } from "../support/mcp/mcp_folder.ts";
+import { badServer, McpFolder, toolResults } from "../support/mcp/mcp_folder.ts";
+import { exited } from "../support/process/processes.ts";
 import { TestGateway } from "../support/test_gateway.ts";
 
-Deno.test("fault 17: a server that ends again and again is started ever less often, and turns go on", async () => {
+Deno.test("fault 17: a server that exits again and again is restarted ever less often, and turns go on", async () => {
   await using folder = new McpFolder({
     crash: { command: "sh", args: ["-c", "echo began >&2; exit 3"] },
   });
@@ -20,7 +21,7 @@ Deno.test("fault 17: a server that ends again and again is started ever less oft
   assert.ok(tries.length <= 4, `${tries.length} tries in three delays`);
 });
 
-Deno.test("fault 17: a server that hangs altogether is found out, ended and replaced, the other one unharmed", async () => {
+Deno.test("fault 17: a server that hangs is detected, terminated and replaced; the other one is not affected", async () => {
   await using folder = new McpFolder({
     hung: badServer("good", { timeoutSeconds: 0.5 }),
     other: badServer(),
@@ -35,16 +36,16 @@ Deno.test("fault 17: a server that hangs altogether is found out, ended and repl
     );
     const { terminal } = await adapter.replyTo(adapter.say("Go"), { timeoutMs: 30_000 });
     assert.equal(terminal.content, "Done.");
-    return toolTexts((await gateway.llm.request(from + 1)).body);
+    return toolResults((await gateway.llm.request(from + 1)).body);
   };
   const before = await call("hung__pid", "other__pid");
   const pid = Number(before[0]);
-  // All of it stands still: it neither answers nor ends by itself.
+  // It is suspended: it neither answers nor exits by itself.
   Deno.kill(pid, "SIGSTOP");
   const during = await call("hung__pid", "other__pid");
   assert.match(during[0]!, /longer than 0\.5 seconds/);
   assert.equal(during[1], before[1]);
-  await gone(pid, 20_000);
+  await exited(pid, 20_000);
   const after = await call("hung__pid", "other__pid");
   assert.match(after[0]!, /^\d+$/);
   assert.notEqual(after[0], before[0]);

@@ -1,9 +1,9 @@
-/** Fault 25, and 24 where a process matters: fire times that a gateway was not there for. */
+/** Fault 25, and 24 as far as processes matter: fire times missed while no gateway was running. */
 
 import assert from "node:assert/strict";
 import { within } from "../support/deadline.ts";
-import { gone } from "../support/mcp/mcp_folder.ts";
-import { SchedulerPlace } from "./scheduler_process.ts";
+import { exited } from "../support/process/processes.ts";
+import { SchedulerFolder } from "./scheduler_folder.ts";
 
 const minute = 60_000;
 const policies = ["skip", "once", "all"] as const;
@@ -19,13 +19,13 @@ const everyTenMinutes = "tasks:\n" + policies.map((missed) => `
     command: echo "$CLARA_FIRE_AT" >> ${missed}
 `).join("");
 
-function written(place: SchedulerPlace, name: string, count = 1): Promise<readonly string[]> {
-  return within(place.written(name, count), { what: `${count} lines of ${name}` });
+function written(place: SchedulerFolder, name: string, count = 1): Promise<readonly string[]> {
+  return within(place.waitForLines(name, count), { what: `${count} lines of ${name}` });
 }
 
 for (const signal of signals) {
-  Deno.test(`what was missed between ${signal} and the next start runs as configured`, async () => {
-    await using place = new SchedulerPlace();
+  Deno.test(`runs missed between ${signal} and the next start run as configured`, async () => {
+    await using place = new SchedulerFolder();
     place.write(everyTenMinutes);
     {
       await using gateway = await place.start();
@@ -33,8 +33,8 @@ for (const signal of signals) {
       await gateway.kill(signal);
     }
     const first = Object.fromEntries(policies.map((name) => [name, place.lines(name)[0]!]));
-    place.letPass(65 * minute);
-    // What is missed now lies 10, 20, … 60 minutes after the (shifted) first time.
+    place.ageTasks(65 * minute);
+    // The missed times are 10, 20, … 60 minutes after the (shifted) first time.
     const after = (name: string, minutes: number) =>
       new Date(Date.parse(first[name]!) + (minutes - 65) * minute).toISOString();
     const all = [10, 20, 30, 40, 50, 60].map((minutes) => after("all", minutes));
@@ -42,7 +42,7 @@ for (const signal of signals) {
       await using gateway = await place.start();
       await written(place, "all", 7);
       await written(place, "once", 2);
-      // In the end gracefully: then all that was begun is done.
+      // Stop gracefully, so that everything started is finished.
       await gateway.kill(start === 0 ? signal : "SIGTERM");
       assert.deepEqual(place.lines("all").slice(1), all);
       assert.deepEqual(place.lines("once").slice(1), [after("once", 60)]);
@@ -50,8 +50,8 @@ for (const signal of signals) {
     }
   });
 
-  Deno.test(`a single time in the pause after ${signal} is neither lost nor doubled`, async () => {
-    await using place = new SchedulerPlace();
+  Deno.test(`a single fire time during the pause after ${signal} is neither lost nor repeated`, async () => {
+    await using place = new SchedulerFolder();
     place.write(`tasks:
   - { name: later, type: one_shot, delay: 3600, command: 'echo "$CLARA_FIRE_AT" >> later' }
   - { name: now, type: one_shot, delay: 0, command: echo now >> now }
@@ -62,7 +62,7 @@ for (const signal of signals) {
       await gateway.kill(signal);
     }
     assert.deepEqual(place.lines("later"), []);
-    place.letPass(65 * minute);
+    place.ageTasks(65 * minute);
     for (let start = 0; start < 3; start++) {
       await using gateway = await place.start();
       const [fireAt] = await written(place, "later");
@@ -74,8 +74,8 @@ for (const signal of signals) {
   });
 }
 
-Deno.test("a single time in the past runs once, at the first start that sees it", async () => {
-  await using place = new SchedulerPlace();
+Deno.test("a single fire time in the past runs once, at the first start that sees it", async () => {
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - { name: past, type: one_shot, run_at: 2020-01-01T00:00:00Z, command: 'echo "$CLARA_FIRE_AT" >> past' }
   - { name: skipped, type: one_shot, run_at: 2020-01-01T00:00:00Z, missed: skip, command: echo x >> skipped }
@@ -89,8 +89,8 @@ Deno.test("a single time in the past runs once, at the first start that sees it"
   assert.deepEqual(place.lines("skipped"), []);
 });
 
-Deno.test("a run that a kill has cut off is told as failed, its process gone, not run again", async () => {
-  await using place = new SchedulerPlace();
+Deno.test("a run interrupted by a kill is reported as failed, its process is gone, and it does not run again", async () => {
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - name: long
     type: one_shot
@@ -103,19 +103,22 @@ Deno.test("a run that a kill has cut off is told as failed, its process gone, no
   await killed.kill("SIGKILL");
 
   await using gateway = await place.start();
-  const line = await gateway.waitForLog(/begun for /);
-  assert.match(line, /long.*the gateway ended while it ran; it is not run again for this time/);
+  const line = await gateway.waitForLog(/started for /);
+  assert.match(
+    line,
+    /long.*the gateway ended while it ran; it is not run again for this time/,
+  );
   const response = await fetch(`${gateway.httpUrl}/admin/tasks/results?name=long`);
   const { results } = await response.json();
   assert.equal(results.length, 1);
   assert.match(results[0].error, /the gateway ended while it ran/);
   await gateway.kill("SIGTERM");
   assert.equal(place.lines("long").length, 1);
-  await gone(Number(pid));
+  await exited(Number(pid));
 });
 
-Deno.test("a run that a graceful stop has ended is kept as such, not as cut off", async () => {
-  await using place = new SchedulerPlace();
+Deno.test("a run ended by a graceful stop is recorded as such, not as interrupted", async () => {
+  await using place = new SchedulerFolder();
   place.write(`tasks:
   - { name: long, type: one_shot, delay: 0, command: echo $$ >> long; exec sleep 300 }
 `);

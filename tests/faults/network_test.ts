@@ -1,4 +1,7 @@
-/** A network that resets, stalls, splits and half-closes: each reply arrives, in full and once. */
+/**
+ * A network that resets, stalls, splits and half-closes connections: each reply arrives complete
+ * and once.
+ */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -11,7 +14,7 @@ import { TestGateway } from "../support/test_gateway.ts";
 const nodeId = "adapter-1";
 const resume = ["streaming", "resume"];
 
-Deno.test("fault 3: frames that come in packets of one byte, both ways, are whole", async () => {
+Deno.test("fault 3: frames in packets of one byte, in both directions, arrive intact", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId, relay: true });
   adapter.relay!.split(1);
@@ -22,7 +25,7 @@ Deno.test("fault 3: frames that come in packets of one byte, both ways, are whol
   assert.equal(terminal.content, content);
 });
 
-Deno.test("fault 3: a line that stalls and flows again brings the rest, nothing twice", async () => {
+Deno.test("fault 3: after a stall the rest arrives, and nothing twice", async () => {
   await using gateway = await TestGateway.start();
   await using adapter = await gateway.connect({ nodeId, relay: true });
   const gate = new Gate();
@@ -52,7 +55,7 @@ for (const capabilities of [["streaming"], resume]) {
     await before.waitFor(({ content }) => content === "one ");
     const { position } = before;
     await before.relay!.halfClose();
-    // Whoever cannot say "close" properly is gone.
+    // Whoever cannot close properly counts as gone.
     await gateway.waitFor("adapter:disconnected");
     gate.open();
     await before.closed;
@@ -70,7 +73,7 @@ for (const capabilities of [["streaming"], resume]) {
   });
 }
 
-Deno.test("fault 5: a half-open socket is closed within two heartbeats, and its session can go on", async () => {
+Deno.test("fault 5: a half-open socket is closed within two heartbeats, and its session can be resumed", async () => {
   await using gateway = await TestGateway.start({ config: { heartbeatMs: 1_000 } });
   const gate = new Gate();
   gateway.llm.reply({ text: ["one ", "two"], gateAfter: { chunks: 1, until: gate.opened } });
@@ -78,12 +81,12 @@ Deno.test("fault 5: a half-open socket is closed within two heartbeats, and its 
   const id = dead.say("Count");
   await dead.waitFor(({ content }) => content === "one ");
   const { position } = dead;
-  // As a machine that has lost its power: the connection stands, nobody answers.
+  // Like a machine that lost power: the connection is open, but nobody answers.
   dead.relay!.stall();
   const stalledAt = performance.now();
   await within(gateway.waitFor("adapter:disconnected"), { what: "the end of a half-open socket" });
   const tookMs = performance.now() - stalledAt;
-  // Two heartbeats, and one until the next look.
+  // Two heartbeats, and one until the next check.
   assert.ok(tookMs < 4_000, `${tookMs} ms`);
   gate.open();
   await gateway.waitFor("message:sent", { requestId: id });
@@ -94,7 +97,7 @@ Deno.test("fault 5: a half-open socket is closed within two heartbeats, and its 
   assert.equal((await back.replyTo(id)).terminal.content, "one two");
 });
 
-Deno.test("fault 5: a resume past the kept window says invalid_session, and whole replies follow", async () => {
+Deno.test("fault 5: resuming from before the replay window is an invalid_session, and whole replies follow", async () => {
   await using gateway = await TestGateway.start();
   const first = await gateway.connect({ nodeId, capabilities: resume, relay: true });
   const { position } = first;
@@ -104,7 +107,7 @@ Deno.test("fault 5: a resume past the kept window says invalid_session, and whol
   await first.drop();
   await first.close();
   await gateway.waitFor("adapter:disconnected");
-  // Some 3,000 frames were sent and none acknowledged; the first thousand is not kept any more.
+  // About 3,000 frames were sent and none acknowledged; the first thousand are no longer kept.
   await using back = await AdapterClient.connectRaw(gateway.url);
   back.register({ nodeId, capabilities: resume, resume: position });
   assert.equal((await back.waitFor(({ type }) => type === "error")).code, "invalid_session");

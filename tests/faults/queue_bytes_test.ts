@@ -1,4 +1,4 @@
-/** Messages that wait and are large: their sum has a limit, which a kill does not change. */
+/** The limit on the total size of queued messages, which also holds after a kill. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -11,7 +11,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 
 const MiB = 1 << 20;
 
-/** Half a MiB that no model is shown. */
+/** Half a MiB that is not shown to the model. */
 const attachments = [
   { type: "file", filename: "a.bin", base64_data: "A".repeat(MiB / 2), media_type: "x/y" },
 ];
@@ -28,19 +28,19 @@ async function queuedBytes(gateway: GatewayProcess): Promise<number> {
   return queue.bytes;
 }
 
-/** What the gateway first says about a message, from frame number `from` on. */
+/** The gateway's first answer to a message, from frame `from` on. */
 function answerTo(adapter: AdapterClient, id: string, from = 0): Promise<ReceivedFrame> {
   return adapter.waitFor(({ request_id }) => request_id === id, { from });
 }
 
-/** A large message in a channel of its own. */
+/** A large message in its own channel. */
 function large(adapter: AdapterClient, requestId: string): Promise<ReceivedFrame> {
   const from = adapter.frames.length;
   adapter.say(requestId, { requestId, channelId: requestId, attachments });
   return answerTo(adapter, requestId, from);
 }
 
-Deno.test("fault 10: past the limit of bytes large messages are refused, also after a kill, others have room", async () => {
+Deno.test("fault 10: past the byte limit large messages are refused, also after a kill, and others have room", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const gate = new Gate();
@@ -54,7 +54,7 @@ Deno.test("fault 10: past the limit of bytes large messages are refused, also af
   const small = before.say("small", { requestId: "small" });
   await llm.request(0);
 
-  // It may hold as much as it leaves to the others: less than 2 MiB of the 4.
+  // It may use as much as it leaves to others: less than 2 MiB of the 4.
   const accepted: string[] = [];
   for (let index = 0; index < 6; index++) {
     const answer = await large(before, `large ${index}`);
@@ -68,9 +68,9 @@ Deno.test("fault 10: past the limit of bytes large messages are refused, also af
   }
   const held = await queuedBytes(killed);
   assert.ok(held > 1.5 * MiB && held < 1.6 * MiB, `${held} bytes`);
-  // What is known is answered as ever.
+  // A known message is answered as always.
   const from = before.frames.length;
-  before.sayAgain("large 0", { requestId: "large 0", channelId: "large 0", attachments });
+  before.resend("large 0", { requestId: "large 0", channelId: "large 0", attachments });
   assert.equal((await answerTo(before, "large 0", from)).state, "duplicate");
   assert.equal(await queuedBytes(killed), held);
   await killed.kill();
@@ -87,7 +87,7 @@ Deno.test("fault 10: past the limit of bytes large messages are refused, also af
     assert.equal((await after.replyTo(id)).terminal.content, id);
   }
   assert.equal((await other.replyTo("of another")).terminal.content, "of another");
-  // A turn has ended a moment after its adapter has heard so.
+  // A turn ends shortly after its adapter has received the reply.
   while (await queuedBytes(gateway) > 0);
   const last = after.frames.length;
   await large(after, "large 3");

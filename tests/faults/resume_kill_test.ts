@@ -1,6 +1,6 @@
 /**
- * The gateway is killed under adapters that resume: the session goes on where the disk has what they
- * have seen, and is refused where it has less.
+ * The gateway is killed while adapters can resume: the session continues if the disk has everything
+ * they have seen, and is refused otherwise.
  */
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { isTerminal } from "../support/adapter/received_frame.ts";
 import { ResumingReader } from "../support/adapter/resuming_reader.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
-/** A gateway's database, opened beside it. */
+/** A gateway's database, opened by the test. */
 class Disk implements Disposable {
   readonly #database: DatabaseSync;
 
@@ -21,18 +21,18 @@ class Disk implements Disposable {
     this.#database = new DatabaseSync(join(folder.path, "gateway.db"));
   }
 
-  /** The number of the last frame that is on the disk, of the only session. */
+  /** The number of the last frame on disk, of the only session. */
   get lastSeq(): number {
     const row = this.#database.prepare("SELECT last_seq FROM adapter_sessions").get();
     return Number(row?.last_seq ?? -1);
   }
 
-  /** Resolves when frames up to this number are on the disk. */
+  /** Resolves when frames up to this number are on disk. */
   async has(seq: number): Promise<void> {
     while (this.lastSeq < seq) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** From now on nobody else can write. */
+  /** Blocks all other writers from now on. */
   lock(): void {
     this.#database.exec("BEGIN IMMEDIATE");
   }
@@ -46,7 +46,10 @@ class Disk implements Disposable {
   }
 }
 
-/** A gateway in the middle of a reply, of which a resuming adapter has seen the first of three pieces. */
+/**
+ * A gateway in the middle of a reply, of which a resuming adapter has seen the first of three
+ * pieces.
+ */
 async function halfReply() {
   await using stack = new AsyncDisposableStack();
   const llm = stack.use(LlmServer.start());
@@ -71,7 +74,7 @@ async function halfReply() {
   };
 }
 
-Deno.test("fault 2: a session of which the disk has all goes on over a kill, no reply comes twice", async () => {
+Deno.test("fault 2: a session that is complete on disk continues after a kill, and no reply is repeated", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const reader = new ResumingReader();
@@ -79,9 +82,9 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
   const there = await reader.connect(killed.url);
   const seen = there.say("seen");
   const { terminal } = await there.replyTo(seen);
-  reader.take(there);
+  reader.collect(there);
   const { lastSeq } = reader;
-  // The next one is sent to its end, and lost on the wire.
+  // The next one is sent completely and lost in transit.
   there.relay!.stall("to-client");
   const unseen = there.say("unseen");
   {
@@ -101,12 +104,12 @@ Deno.test("fault 2: a session of which the disk has all goes on over a kill, no 
   await back.replyTo(next);
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
-  assert.deepEqual([seen, unseen, next].map((id) => reader.endsOf(id)), [1, 1, 1]);
+  reader.assertComplete();
+  assert.deepEqual([seen, unseen, next].map((id) => reader.countEnds(id)), [1, 1, 1]);
   assert.equal(llm.requests.length, 3);
 });
 
-Deno.test("fault 2: an adapter that has seen more than the disk has is refused, and gets the whole reply", async () => {
+Deno.test("fault 2: an adapter that has seen more than the disk has is refused and gets the whole reply", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   {
@@ -122,7 +125,7 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
   await reader.close(there);
   assert.ok(reader.lastSeq > 2);
 
-  // Killed once more when the turn has run again: its frames are no longer than what was seen.
+  // Killed again after the turn has run: its frames now go no further than what was seen.
   const text = Array.from({ length: 50 }, (_, index) => `${index} `);
   llm.reply({ text });
   {
@@ -131,13 +134,13 @@ Deno.test("fault 2: an adapter that has seen more than the disk has is refused, 
     await second.kill();
   }
   await using gateway = await startGateway(llm, folder);
-  await using back = await reader.refused(gateway.url);
+  await using back = await reader.resumeRefused(gateway.url);
   const { terminal, frames } = await back.replyTo(id);
   assert.equal(frames[0]!.seq, 1);
   assert.ok([text.join(""), "Count"].includes(terminal.content!), terminal.content);
 });
 
-Deno.test("fault 2: frames that nobody has seen and no disk has are never heard of, their numbers go to others", async () => {
+Deno.test("fault 2: frames neither seen nor on disk are lost, and their numbers are reused", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   {
@@ -147,7 +150,7 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
     there.relay!.stall("to-client");
     gate.open();
     await (await llm.request(0)).finished;
-    await killed.waitForLog(/Cannot keep adapters' sessions/);
+    await killed.waitForLog(/Cannot save adapter sessions/);
     await killed.kill();
     disk.unlock();
   }
@@ -162,24 +165,24 @@ Deno.test("fault 2: frames that nobody has seen and no disk has are never heard 
   assert.equal(terminal.content, "four five");
   await back.ping();
   await reader.close(back);
-  reader.assertWhole();
+  reader.assertComplete();
   assert.equal(reader.frames.filter(isTerminal).length, 1);
 });
 
-Deno.test("fault 13: a store that does not take the frames costs no reply, is told of once, and is made up for", async () => {
+Deno.test("fault 13: if the store rejects frames, no reply is lost, one warning is logged, and they are written later", async () => {
   await using begun = await halfReply();
   const { llm, folder, killed, reader, there, gate, id } = begun;
   using disk = new Disk(folder);
   await disk.has(2);
   disk.lock();
   gate.open();
-  await killed.waitForLog(/Cannot keep adapters' sessions/);
+  await killed.waitForLog(/Cannot save adapter sessions/);
   await there.waitFor(({ content }) => content === "three");
   disk.unlock();
   const { terminal } = await there.replyTo(id);
   await disk.has(Number(terminal.seq));
-  await killed.waitForLog(/sessions are kept over a restart again/);
-  assert.equal(killed.log.filter((line) => /Cannot keep adapters' sessions/.test(line)).length, 1);
+  await killed.waitForLog(/Adapter sessions are saved again/);
+  assert.equal(killed.log.filter((line) => /Cannot save adapter sessions/.test(line)).length, 1);
   await killed.kill();
   await there.closed;
   await reader.close(there);
@@ -188,6 +191,6 @@ Deno.test("fault 13: a store that does not take the frames costs no reply, is to
   const back = await reader.connect(gateway.url);
   await back.replyTo(back.say("next"));
   await reader.close(back);
-  reader.assertWhole();
-  assert.equal(reader.endsOf(id), 1);
+  reader.assertComplete();
+  assert.equal(reader.countEnds(id), 1);
 });

@@ -1,4 +1,4 @@
-/** Secrets are nowhere: not in the log, not in an error, not in /health, a hook's environment, the store. */
+/** Secrets never appear in the log, errors, /health, hooks' environments or the store. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,10 +7,10 @@ import { lastText } from "../support/llm/chat_request.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { LlmServer } from "../support/llm/server.ts";
 import { Mem0Server } from "../support/mem0_server.ts";
-import { badServer, toolTexts, written } from "../support/mcp/mcp_folder.ts";
-import { TempFolder } from "../support/process/temp_folder.ts";
+import { badServer, toolResults } from "../support/mcp/mcp_folder.ts";
+import { TempFolder, writtenText } from "../support/process/temp_folder.ts";
 
-/** One for each place where a secret is told; they look like nothing else. */
+/** A secret for each setting that takes one; they look like nothing else. */
 const secrets = {
   gateway: "gateway-secret-6f1d",
   model: "sk-model-secret-a2c4",
@@ -40,7 +40,7 @@ const files = (folder: string): Readonly<Record<string, string>> => ({
     '  - { name: fails, event: "message:*", command: "env >&2; exit 3" }\n',
 });
 
-/** Where a text of the gateway holds a secret, as lines for people. */
+/** Describes where the gateway's texts contain a secret. */
 function leaks(where: string, text: string): readonly string[] {
   return Object.entries(secrets).flatMap(([name, secret]) => {
     const at = text.indexOf(secret);
@@ -55,7 +55,7 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
     await Deno.mkdir(join(folder.path, "hooks"), { recursive: true });
     await Deno.writeTextFile(join(folder.path, name), text);
   }
-  // Providers repeat the key that they refuse.
+  // Providers repeat the key they reject.
   const refusal = { error: { message: `Incorrect API key provided: ${secrets.model}.` } };
   llm.when((request) => lastText(request) === "refuse", { status: 401, body: refusal })
     .when((request) => lastText(request) === "break", { status: 500, body: refusal })
@@ -83,7 +83,7 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
     },
   });
   const texts: [string, string][] = [];
-  // Close to right is wrong, too, and tells nothing of the right one.
+  // A nearly right secret is rejected like any other and reveals nothing.
   for (const secret of [`${secrets.gateway}x`, `${secrets.named} `, secrets.admin]) {
     const refused = AdapterClient.connect({ url: gateway.url, secret });
     await assert.rejects(refused, (error: Error) => {
@@ -95,8 +95,8 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
   for (const word of ["peek", "refuse", "break", "cut", "plain"]) {
     await adapter.replyTo(adapter.say(word), { timeoutMs: 30_000 });
   }
-  const peeked = llm.requests.map(({ body }) => body).find((body) => toolTexts(body).length > 0);
-  assert.deepEqual(toolTexts(peeked!), ["(not set)", "(not set)"]);
+  const peeked = llm.requests.map(({ body }) => body).find((body) => toolResults(body).length > 0);
+  assert.deepEqual(toolResults(peeked!), ["(not set)", "(not set)"]);
   for (const frame of [{ type: "mcp_list" }, { type: "mcp_status", server_name: "web" }]) {
     const from = adapter.frames.length;
     adapter.send({ ...frame, request_id: "mcp" });
@@ -109,7 +109,7 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
     texts.push([path, await (await fetch(gateway.httpUrl + path, { headers })).text()]);
   }
   texts.push(["frames", JSON.stringify(adapter.frames)]);
-  await written(join(folder.path, "environment"));
+  await writtenText(join(folder.path, "environment"));
   assert.equal((await gateway.kill("SIGTERM")).code, 0);
   texts.push(["the log", gateway.log.join("\n")]);
   for (const name of ["environment", "input"]) {
@@ -123,7 +123,7 @@ Deno.test("fault 28: no secret is in the log at debug, errors, /health, hooks' e
   assert.deepEqual(texts.flatMap(([where, text]) => leaks(where, text)), []);
 });
 
-Deno.test("fault 28: what a provider of models.yaml repeats is not in the log", async () => {
+Deno.test("fault 28: a provider's error that repeats its key from models.yaml is redacted in the log", async () => {
   const own = {
     key: "sk-yaml-secret-1b7c",
     header: "yaml-header-secret-2e9d",
@@ -174,7 +174,7 @@ Deno.test("fault 28: what a provider of models.yaml repeats is not in the log", 
   assert.deepEqual(shown, []);
 });
 
-Deno.test("fault 28: a wrong setting is told without the secret that stands beside it", async () => {
+Deno.test("fault 28: the report of an invalid setting does not contain a secret next to it", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(
     join(folder.path, "secrets.yaml"),

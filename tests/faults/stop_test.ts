@@ -1,4 +1,4 @@
-/** A gateway that is told to stop under load: nothing new, the running ones finish or are put back. */
+/** Stopping a gateway under load: no new turns start, running ones finish or are put back. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../support/adapter/client.ts";
@@ -17,12 +17,12 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(
     `fault 29: ${signal} with ${channels} running and ${
       channels * waitingEach
-    } waiting turns ends with 0 in time, and each is answered once`,
+    } queued turns exits with 0 in time, and each is answered once`,
     async () => {
       await using llm = LlmServer.start();
       await using folder = new TempFolder();
       const gate = new Gate();
-      // Every second running turn never ends by itself; the others do within the drain time.
+      // Every second running turn never ends by itself; the others end within the drain time.
       llm.when((request) => lastText(request) === "stuck", { text: "Begun", hang: "mid-stream" })
         .when((request) => lastText(request) === "slow", {
           text: ["to ", "the ", "end"],
@@ -81,7 +81,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   );
 }
 
-Deno.test("fault 29: SIGHUP under load reads the hooks again and breaks no turn", async () => {
+Deno.test("fault 29: SIGHUP under load reloads the hooks and breaks no turn", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   const hooks = `${folder.path}/hooks`;
@@ -103,6 +103,6 @@ Deno.test("fault 29: SIGHUP under load reads the hooks again and breaks no turn"
     "hooks:\n  - { name: said, event: message:sent, command: 'echo heard' }\n",
   );
   Deno.kill(gateway.pid, "SIGHUP");
-  await gateway.waitForLog(/hooks\.yaml.*in force/);
+  await gateway.waitForLog(/Reloaded .*hooks\.yaml/);
   for (const id of ids) assert.equal((await adapter.replyTo(id)).text, "one two three");
 });

@@ -1,4 +1,4 @@
-/** A disk that is full, a folder that takes no writes, a file that is torn: told, outlived, untouched. */
+/** A full disk, a read-only folder, a torn file: reported, survived, and never made worse. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -14,8 +14,8 @@ import { canMount, Tmpfs } from "../support/process/tmpfs.ts";
 
 const nodeId = "adapter-1";
 
-/** Says it, as often as it is refused by the store. */
-async function sayUntilTaken(adapter: AdapterClient, content: string): Promise<string> {
+/** Sends a message until the store accepts it. */
+async function sendUntilAccepted(adapter: AdapterClient, content: string): Promise<string> {
   for (;;) {
     const { terminal, text } = await adapter.replyTo(adapter.say(content));
     if (terminal.type === "response_end") return text;
@@ -23,12 +23,12 @@ async function sayUntilTaken(adapter: AdapterClient, content: string): Promise<s
   }
 }
 
-/** A refusal by the store: it says so, and that the same message may be taken later. */
+/** Asserts a refusal by the store that says the message may be retried. */
 async function refused(adapter: AdapterClient, content: string): Promise<void> {
   const { terminal } = await adapter.replyTo(adapter.say(content));
   assert.equal(terminal.type, "error");
   assert.equal(terminal.recoverable, true);
-  assert.match(terminal.message!, /store does not take or give anything just now/);
+  assert.match(terminal.message!, /store is unavailable/);
 }
 
 function integrity(dataDir: string): unknown {
@@ -54,7 +54,7 @@ Deno.test("fault 13: a locked database refuses new messages, and a running turn 
   gate.open();
   await refused(adapter, "Refused");
   assert.equal((await gateway.health()).status, "ok");
-  await gateway.waitForLog(/database is locked.*trying again/);
+  await gateway.waitForLog(/database is locked.*retrying/);
   assert.equal(adapter.framesOf(running).some(({ type }) => type === "response_end"), false);
   other.exec("ROLLBACK");
   other.close();
@@ -77,7 +77,7 @@ Deno.test({
     await adapter.waitFor(({ content }) => content === "one ");
     const filler = join(disk.path, "filler");
     await fill(filler);
-    // Some pages may still fit into the log's file; a megabyte does not.
+    // A few pages may still fit into the log file; a megabyte does not.
     await refused(adapter, "x".repeat(1 << 20));
     gate.open();
     assert.notEqual((await gateway.health()).status, "stopping");
@@ -85,7 +85,7 @@ Deno.test({
     await refused(adapter, large);
     await Deno.remove(filler);
     assert.equal((await adapter.replyTo(running)).text, "one two");
-    assert.equal(await sayUntilTaken(adapter, "Taken"), "Taken");
+    assert.equal(await sendUntilAccepted(adapter, "Taken"), "Taken");
     assert.equal((await gateway.kill("SIGTERM")).code, 0);
     assert.equal(integrity(disk.path), "ok");
   },
@@ -117,11 +117,11 @@ Deno.test({
   },
 });
 
-Deno.test("fault 12: kills amid checkpoints leave a whole store with every accepted message", async () => {
+Deno.test("fault 12: kills during checkpoints leave an intact store with every accepted message", async () => {
   await using llm = LlmServer.start();
   await using folder = new TempFolder();
   const ids: string[] = [];
-  // Some 4,000 pages make a checkpoint: long messages bring one every 80 of them.
+  // About 4,000 pages trigger a checkpoint: long messages cause one every 80 of them.
   const sentEach = 90;
   const text = "w".repeat(200_000);
   llm.when(() => true, { text: "Read." });
@@ -135,13 +135,13 @@ Deno.test("fault 12: kills amid checkpoints leave a whole store with every accep
     await gateway.kill();
     assert.equal(integrity(folder.path), "ok");
   }
-  // The file itself grows by checkpoints only.
+  // Only checkpoints make the file itself grow.
   const { size } = await Deno.stat(join(folder.path, "gateway.db"));
   assert.ok(size > 2_000_000, `no checkpoint in ${size} bytes`);
   await using gateway = await startGateway(llm, folder);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
   for (const [index, requestId] of ids.entries()) {
-    adapter.sayAgain(text, { requestId, channelId: `${index % sentEach % 8}` });
+    adapter.resend(text, { requestId, channelId: `${index % sentEach % 8}` });
   }
   for (const id of ids) {
     const { terminal } = await adapter.replyTo(id, { timeoutMs: 60_000 });
@@ -158,7 +158,7 @@ for (
     "with a flipped bit in its last page",
   ]
 ) {
-  Deno.test(`fault 12: a log ${torn} costs no message that was answered before it`, async () => {
+  Deno.test(`fault 12: a log ${torn} loses no message that was answered before it`, async () => {
     await using llm = LlmServer.start();
     await using folder = new TempFolder();
     const ids: string[] = [];
@@ -169,7 +169,7 @@ for (
         ids.push(adapter.say(`message ${index}`));
         await adapter.replyTo(ids.at(-1)!);
       }
-      // What is torn is the last transaction, which comes after all of these.
+      // The torn part is the last transaction, which comes after all of these.
       llm.reply({ hang: "before-headers" });
       adapter.say("the last");
       await llm.request(5);
@@ -179,7 +179,7 @@ for (
     await using gateway = await startGateway(llm, folder);
     await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId });
     for (const [index, requestId] of ids.entries()) {
-      adapter.sayAgain(`message ${index}`, { requestId });
+      adapter.resend(`message ${index}`, { requestId });
       assert.equal((await adapter.replyTo(requestId)).terminal.content, `message ${index}`);
     }
     assert.equal(llm.requests.filter(({ body }) => lastText(body).startsWith("message")).length, 5);
@@ -188,7 +188,7 @@ for (
   });
 }
 
-Deno.test("fault 14: a corrupt database and one of a newer version stop the start, byte for byte as they were", async () => {
+Deno.test("fault 14: a corrupt database or one of a newer version prevents the start and is left byte for byte", async () => {
   await using llm = LlmServer.start();
   for (const kind of ["corrupt", "newer"] as const) {
     await using folder = new TempFolder();
@@ -213,7 +213,7 @@ function digest(path: string): string {
   return createHash("sha256").update(Deno.readFileSync(path)).digest("hex");
 }
 
-/** Damages the end of a log as a power cut does. */
+/** Damages the end of a log like a power failure. */
 function tear(path: string, how: string): void {
   const bytes = Deno.readFileSync(path);
   if (how.startsWith("cut")) Deno.writeFileSync(path, bytes.subarray(0, bytes.length - 1_000));

@@ -1,5 +1,3 @@
-/** What was meant by a word that is in no list. */
-
 import assert from "node:assert/strict";
 import { closestWord } from "../../src/lib/closest_word.ts";
 
@@ -17,7 +15,7 @@ const cases: readonly (readonly [word: string, meant: string | undefined])[] = [
 ];
 
 for (const [word, meant] of cases) {
-  Deno.test(`"${word}" may mean ${meant ?? "nothing"}`, () => {
+  Deno.test(`the suggestion for "${word}" is ${meant ?? "none"}`, () => {
     assert.equal(closestWord(word, words), meant);
   });
 }

@@ -3,13 +3,13 @@ import { Semaphore } from "../../src/lib/semaphore.ts";
 
 const { signal } = new AbortController();
 
-Deno.test("as many as there are slots go on, the others wait in turn", async () => {
+Deno.test("operations beyond the capacity wait and are admitted in order", async () => {
   const slots = new Semaphore(2);
   const order: string[] = [];
-  const first = await slots.take(signal);
-  const second = await slots.take(signal);
-  const third = slots.take(signal).then((slot) => (order.push("third"), slot));
-  const fourth = slots.take(signal).then((slot) => (order.push("fourth"), slot));
+  const first = await slots.acquire(signal);
+  const second = await slots.acquire(signal);
+  const third = slots.acquire(signal).then((slot) => (order.push("third"), slot));
+  const fourth = slots.acquire(signal).then((slot) => (order.push("fourth"), slot));
   await Promise.resolve();
   assert.deepEqual(order, []);
   second[Symbol.dispose]();
@@ -17,18 +17,28 @@ Deno.test("as many as there are slots go on, the others wait in turn", async () 
   (await third)[Symbol.dispose]();
   (await fourth)[Symbol.dispose]();
   assert.deepEqual(order, ["third", "fourth"]);
-  (await slots.take(signal))[Symbol.dispose]();
+  (await slots.acquire(signal))[Symbol.dispose]();
 });
 
-Deno.test("who gives up waiting takes nobody's slot", async () => {
+Deno.test("an aborted wait does not use up a slot", async () => {
   const slots = new Semaphore(1);
-  const held = await slots.take(signal);
+  const held = await slots.acquire(signal);
   const cancel = new AbortController();
-  const given = assert.rejects(slots.take(cancel.signal), /^Error: enough$/);
-  const next = slots.take(signal);
+  const aborted = assert.rejects(slots.acquire(cancel.signal), /^Error: enough$/);
+  const next = slots.acquire(signal);
   cancel.abort(new Error("enough"));
-  await given;
+  await aborted;
   held[Symbol.dispose]();
   (await next)[Symbol.dispose]();
-  await assert.rejects(slots.take(cancel.signal), /^Error: enough$/);
+  await assert.rejects(slots.acquire(cancel.signal), /^Error: enough$/);
+});
+
+Deno.test("tryAcquire takes a slot only if one is free", () => {
+  const slots = new Semaphore(1);
+  const held = slots.tryAcquire();
+  assert.equal(slots.taken, 1);
+  assert.equal(slots.free, false);
+  assert.equal(slots.tryAcquire(), undefined);
+  held![Symbol.dispose]();
+  assert.equal(slots.taken, 0);
 });

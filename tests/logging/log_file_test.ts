@@ -1,5 +1,3 @@
-/** The log's file: rotation by size, a full disk, a folder that takes no more files, and its readers. */
-
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LogTail } from "../../src/cli/daemon/log_tail.ts";
@@ -17,14 +15,14 @@ function filesOf(folder: TempFolder): readonly string[] {
   return [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
 }
 
-Deno.test("a file that is full is set aside, the oldest goes, no line is lost", async () => {
+Deno.test("a full file is rotated, the oldest copy is deleted, and no line is lost", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "new", "gateway.log");
   {
     using file = new LogFile(path, { maxBytes: 100, keep: 3 });
     for (let number = 0; number < 18; number++) file.write(line(number));
   }
-  // A later process goes on where this one ended.
+  // A later process continues where this one stopped.
   using file = new LogFile(path, { maxBytes: 100, keep: 3 });
   for (let number = 18; number < 22; number++) file.write(line(number));
   const text = (name: string) => Deno.readTextFileSync(`${path}${name}`);
@@ -37,7 +35,7 @@ Deno.test("a file that is full is set aside, the oldest goes, no line is lost", 
   assert.equal(Deno.statSync(`${path}.1`).mode! & 0o777, 0o600);
 });
 
-Deno.test("a line that is longer than the file may be is written whole", async () => {
+Deno.test("a line longer than the limit is written in full", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
   using file = new LogFile(path, { maxBytes: 100, keep: 1 });
@@ -48,7 +46,7 @@ Deno.test("a line that is longer than the file may be is written whole", async (
   assert.equal(Deno.readTextFileSync(path), line(2));
 });
 
-Deno.test("what others append to the file is set aside with it, and they go on in the new one", async () => {
+Deno.test("what other writers append is rotated too, and they continue in the new file", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
   using file = new LogFile(path, { maxBytes: 100, keep: 1 });
@@ -62,29 +60,29 @@ Deno.test("what others append to the file is set aside with it, and they go on i
   assert.equal(Deno.readTextFileSync(path), `${line(6)}last words\n`);
 });
 
-Deno.test("where nothing can be set aside the file grows, says so once, and keeps every line", async () => {
+Deno.test("a file that cannot be rotated grows, warns once and keeps every line", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
-  // No file can take this name.
+  // A folder blocks the name of the copy.
   await Deno.mkdir(join(`${path}.1`, "in the way"), { recursive: true });
   using file = new LogFile(path, { maxBytes: 100, keep: 1 });
   for (let number = 0; number < 40; number++) file.write(line(number));
   const text = Deno.readTextFileSync(path);
-  const remarks = text.split("\n").filter((found) => found.startsWith("Cannot set log file"));
+  const remarks = text.split("\n").filter((found) => found.startsWith("Cannot rotate log file"));
   assert.equal(remarks.length, 1);
-  assert.equal(text.replace(/^Cannot set log file.*\n/m, ""), lines(0, 40));
+  assert.equal(text.replace(/^Cannot rotate log file.*\n/m, ""), lines(0, 40));
   assert.deepEqual(filesOf(folder), ["gateway.log", "gateway.log.1"]);
-  // As soon as it can, it does.
+  // Rotation works again once the folder is gone.
   await Deno.remove(`${path}.1`, { recursive: true });
   for (let number = 40; number < 44; number++) file.write(line(number));
   assert.ok(Deno.readTextFileSync(`${path}.1`).startsWith(line(0)));
   assert.ok(Deno.statSync(path).size <= 100);
 });
 
-Deno.test("lines that a full disk does not take are counted, and told when there is room", async () => {
+Deno.test("lines lost to a full disk are counted and reported once there is space", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
-  // A disk that is always full; after a moment another one is there in its place.
+  // A disk that is always full, replaced by another one later.
   await Deno.symlink("/dev/full", path);
   let now = 0;
   using file = new LogFile(path, { maxBytes: 1000, keep: 1, now: () => now });
@@ -95,11 +93,11 @@ Deno.test("lines that a full disk does not take are counted, and told when there
   file.write(line(4));
   assert.equal(
     Deno.readTextFileSync(path),
-    `\nLines of the log that could not be written: 3\n${lines(3, 5)}`,
+    `\nLog lines that could not be written: 3\n${lines(3, 5)}`,
   );
 });
 
-Deno.test("a file that somebody has moved away is begun anew", async () => {
+Deno.test("a new file is created after the old one was moved", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
   let now = 0;
@@ -112,7 +110,7 @@ Deno.test("a file that somebody has moved away is begun anew", async () => {
   assert.equal(Deno.readTextFileSync(path), line(2));
 });
 
-Deno.test("a folder that cannot be made is said with what to do", async () => {
+Deno.test("the error for a folder that cannot be created says what to do", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(join(folder.path, "file"), "");
   const path = join(folder.path, "file", "gateway.log");
@@ -123,7 +121,7 @@ Deno.test("a folder that cannot be made is said with what to do", async () => {
   );
 });
 
-Deno.test("who follows the file misses no line of a rotation, and sees none twice", async () => {
+Deno.test("a reader that follows the file sees each line once, across rotations", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
   const tail = new LogTail(path);
@@ -133,7 +131,7 @@ Deno.test("who follows the file misses no line of a rotation, and sees none twic
   let seen = "";
   for (let number = 0; number < 95; number++) {
     file.write(line(number));
-    // Not at each line: some are read only after the file they stood in was set aside.
+    // Not after each line: some are read only after their file was rotated.
     if (number % 7 === 0) seen += decoder.decode(tail.read());
   }
   seen += decoder.decode(tail.read());
@@ -142,7 +140,7 @@ Deno.test("who follows the file misses no line of a rotation, and sees none twic
   assert.deepEqual(new LogTail(path).last(0), []);
 });
 
-Deno.test("records go into the file in the log's format, remarks about the file as well", async () => {
+Deno.test("records and remarks about the file are written in the configured format", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "gateway.log");
   await Deno.mkdir(join(`${path}.1`, "in the way"), { recursive: true });
@@ -151,10 +149,10 @@ Deno.test("records go into the file in the log's format, remarks about the file 
   try {
     for (let number = 0; number < 5; number++) logger("test").info("Number {number}", { number });
   } finally {
-    // The file is closed with the log.
+    // Closes the file.
     await configureLog({ level: "error", format: "json", fileOnly: true });
   }
   const records = Deno.readTextFileSync(path).trim().split("\n").map((text) => JSON.parse(text));
   assert.deepEqual(records.filter(({ number }) => number !== undefined).length, 5);
-  assert.equal(records.filter(({ message }) => /Cannot set log file/.test(message)).length, 1);
+  assert.equal(records.filter(({ message }) => /Cannot rotate log file/.test(message)).length, 1);
 });

@@ -1,8 +1,9 @@
-/** What tells a process from a later one of the same number. */
+/** Telling a process from a later one with the same id. */
 
 import assert from "node:assert/strict";
 import { TempFolder } from "../support/process/temp_folder.ts";
-import { markOf, stateOf } from "../../src/platform/process_identity.ts";
+import { processIdentity, processState } from "../../src/platform/process_identity.ts";
+import { lacks } from "../support/process/programs.ts";
 
 function sleep(): Deno.ChildProcess {
   return new Deno.Command("sleep", { args: ["600"] }).spawn();
@@ -13,53 +14,59 @@ async function end(child: Deno.ChildProcess): Promise<void> {
   await child.status;
 }
 
-Deno.test("a process is the same as long as it lives, and then gone", async () => {
+Deno.test("a process is the same while it is running, then gone", async () => {
   const child = sleep();
-  const mark = await markOf(child.pid);
-  assert.equal(await markOf(child.pid), mark);
-  assert.equal(await stateOf(child.pid, mark), "same");
+  const identity = await processIdentity(child.pid);
+  assert.equal(await processIdentity(child.pid), identity);
+  assert.equal(await processState(child.pid, identity), "same");
   await end(child);
-  assert.equal(await stateOf(child.pid, mark), "gone");
-  assert.equal(await markOf(child.pid), undefined);
+  assert.equal(await processState(child.pid, identity), "gone");
+  assert.equal(await processIdentity(child.pid), undefined);
 });
 
-Deno.test("a process with another start is another one", async () => {
-  const child = sleep();
-  try {
-    const mark = await markOf(Deno.pid);
-    assert.equal(await stateOf(child.pid, mark), "gone");
-    assert.equal(await stateOf(child.pid, "ps Mon Jan 1 00:00:00 2024"), "gone");
-    assert.equal(await stateOf(child.pid, `${await markOf(child.pid)}1`), "gone");
-  } finally {
-    await end(child);
-  }
-});
+Deno.test(
+  "a process with another start time is another process",
+  { ignore: lacks("ps") },
+  async () => {
+    const child = sleep();
+    try {
+      const identity = await processIdentity(Deno.pid);
+      assert.equal(await processState(child.pid, identity), "gone");
+      assert.equal(await processState(child.pid, "ps Mon Jan 1 00:00:00 2024"), "gone");
+      assert.equal(await processState(child.pid, `${await processIdentity(child.pid)}1`), "gone");
+    } finally {
+      await end(child);
+    }
+  },
+);
 
-Deno.test("what was noted without a mark cannot be told, unless no process is there", async () => {
+Deno.test("without a recorded identity the state is unknown, or gone if there is no process", async () => {
   const child = sleep();
-  assert.equal(await stateOf(child.pid, undefined), "unknown");
+  assert.equal(await processState(child.pid, undefined), "unknown");
   await end(child);
-  assert.equal(await stateOf(child.pid, undefined), "gone");
+  assert.equal(await processState(child.pid, undefined), "gone");
 });
 
-for (const [what, tools] of [["cat", ["cat"]], ["ps", ["ps"]]] as const) {
-  Deno.test(`where /proc may not be read, ${what} tells the same`, async () => {
+for (const what of ["cat", "ps"] as const) {
+  Deno.test(`without access to /proc, ${what} is used`, {
+    ignore: what === "ps" && lacks("ps"),
+  }, async () => {
     // Nothing else is on the path, and without all permissions Deno does not read /proc.
     await using folder = new TempFolder();
-    for (const name of ["sleep", ...tools]) {
+    for (const name of ["sleep", what]) {
       const found = new Deno.Command("sh", { args: ["-c", `command -v ${name}`] }).outputSync();
       const place = new TextDecoder().decode(found.stdout).trim();
       await Deno.symlink(place, `${folder.path}/${name}`);
     }
     const worker = `
-    import { markOf, stateOf } from ${
+    import { processIdentity, processState } from ${
       JSON.stringify(import.meta.resolve("../../src/platform/process_identity.ts"))
     };
-    const mark = await markOf(${Deno.pid});
-    console.log(mark?.split(" ")[0], await stateOf(${Deno.pid}, mark), await stateOf(${Deno.pid}, mark + "1"));
+    const identity = await processIdentity(${Deno.pid});
+    console.log(identity?.split(" ")[0], await processState(${Deno.pid}, identity), await processState(${Deno.pid}, identity + "1"));
     // Its parent, the shell, does not ask for its end.
     const pid = Number(Deno.args[0]);
-    while (await markOf(pid) !== undefined && await stateOf(pid, await markOf(pid)) !== "gone");
+    while (await processIdentity(pid) !== undefined && await processState(pid, await processIdentity(pid)) !== "gone");
     console.log("over");`;
     const script = 'sleep 0 & exec "$@" $!';
     const { stdout, stderr } = await new Deno.Command("/bin/sh", {
@@ -73,7 +80,7 @@ for (const [what, tools] of [["cat", ["cat"]], ["ps", ["ps"]]] as const) {
       env: { NO_COLOR: "1", PATH: folder.path },
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    const mark = what === "ps" ? "ps" : "proc";
-    assert.equal(text(stdout), `${mark} same gone\nover\n`, text(stderr));
+    const identity = what === "ps" ? "ps" : "proc";
+    assert.equal(text(stdout), `${identity} same gone\nover\n`, text(stderr));
   });
 }

@@ -9,7 +9,7 @@ import { TempFolder } from "../support/process/temp_folder.ts";
 const ignore = Deno.build.os !== "linux";
 
 Deno.test({
-  name: "a supervised gateway says when it is ready, alive and stopping",
+  name: "a supervised gateway reports when it is ready, alive and stopping",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -29,7 +29,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the socket may be abstract, and a watchdog for another process is none",
+  name: "the socket may be abstract, and a watchdog for another process is ignored",
   ignore,
   async fn() {
     await using manager = new NotifyListener(`@clara-test-${crypto.randomUUID()}`);
@@ -37,7 +37,7 @@ Deno.test({
       env: { NOTIFY_SOCKET: manager.name, WATCHDOG_USEC: "20000", WATCHDOG_PID: "1" },
     });
     await manager.waitForLine("READY=1");
-    // Ten times the watchdog's time at least, by the gateway's own doing.
+    // This takes at least ten times the watchdog's limit.
     await using adapter = await AdapterClient.connect({ url: gateway.url });
     for (let turn = 0; turn < 10; turn++) await adapter.replyTo(adapter.say(`message ${turn}`));
     await gateway.kill("SIGTERM");
@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "no sign of life goes out while the store does not answer, and again when it does",
+  name: "the watchdog is not pinged while the store does not answer",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -55,7 +55,7 @@ Deno.test({
     using manager = new ServiceManager({ notifySocket: listener.name, watchdogMs: 40 });
     let found: string | undefined = "the store does not answer";
     manager.watch(() => Promise.resolve(found));
-    await listener.waitForLine("STATUS=No sign of life: the store does not answer");
+    await listener.waitForLine("STATUS=Skipping watchdog ping: the store does not answer");
     assert.ok(!listener.messages.items.some((text) => text.includes("WATCHDOG=1")));
     found = undefined;
     await listener.waitForLine("WATCHDOG=1");
@@ -63,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a reload is told with the time of its begin",
+  name: "a reload is reported with its start time",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -74,7 +74,7 @@ Deno.test({
     manager.reloading();
     const message = await listener.waitForLine("RELOADING=1");
     const usec = Number(/^MONOTONIC_USEC=(\d+)$/m.exec(message)![1]);
-    // The uptime is in whole seconds, and a container may have its own.
+    // The uptime has whole seconds only, and a container may have its own.
     assert.ok(Number.isSafeInteger(usec) && usec > 0, `${usec}, uptime ${before}`);
     manager.reloading();
     const later = await listener.waitForLine(/^MONOTONIC_USEC=/, { from: 1 });
@@ -83,7 +83,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "time is asked for again and again while the end takes long, but not for ever",
+  name: "the time limit of a stop is extended repeatedly, but not forever",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -93,7 +93,7 @@ Deno.test({
     await listener.waitForLine("STOPPING=1");
     await listener.waitForLine("EXTEND_TIMEOUT_USEC=40000", { from: 1 });
     await listener.waitForLine("EXTEND_TIMEOUT_USEC=40000", { from: 2 });
-    // By then the longest time is over for long.
+    // By then the longest time has passed.
     using other = new ServiceManager({ notifySocket: listener.name, watchdogMs: 600 });
     other.watch(() => Promise.resolve(undefined));
     await listener.waitForLine("WATCHDOG=1");
@@ -101,7 +101,7 @@ Deno.test({
   },
 });
 
-Deno.test("without a service manager nothing is sent, and a wrong socket stops nothing", () => {
+Deno.test("without a service manager nothing is sent, and an invalid socket is harmless", () => {
   for (const notifySocket of [undefined, "vsock:2:1234", "relative/path", "/no/such/socket"]) {
     using manager = new ServiceManager({ notifySocket, watchdogMs: 50 });
     manager.ready("up");

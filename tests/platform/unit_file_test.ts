@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { unitFile, type UnitScope } from "../../src/platform/unit_file.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
-
-/** Whether this machine has systemd's own checker. */
-const analyzer = Deno.build.os === "linux" && await (async () => {
-  try {
-    return (await new Deno.Command("systemd-analyze", { args: ["--version"] }).output()).success;
-  } catch {
-    return false;
-  }
-})();
+import { lacks } from "../support/process/programs.ts";
 
 async function systemdAnalyze(folder: string, ...args: readonly string[]) {
   const { code, stdout, stderr } = await new Deno.Command("systemd-analyze", {
@@ -21,8 +13,8 @@ async function systemdAnalyze(folder: string, ...args: readonly string[]) {
 }
 
 Deno.test({
-  name: "systemd takes both units, whatever stands in the paths and arguments",
-  ignore: !analyzer,
+  name: "systemd accepts both units, whatever the paths and arguments contain",
+  ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
     const folder = join(temp.path, "a b%c$HOME;d#e");
@@ -40,8 +32,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "systemd counts the machine's service among the well protected ones",
-  ignore: !analyzer,
+  name: "systemd rates the machine's service as well protected",
+  ignore: lacks("systemd-analyze"),
   async fn() {
     await using temp = new TempFolder();
     const file = join(temp.path, "clara.service");
@@ -53,10 +45,10 @@ Deno.test({
   },
 });
 
-Deno.test("what systemd cannot take in any quotes is refused", () => {
+Deno.test("paths and arguments that systemd cannot quote are refused", () => {
   const unit = (command: readonly string[], folder = "/") => () =>
     unitFile({ scope: "user", command, folder });
-  assert.throws(unit(['/opt/"clara"']), /Cannot write a unit for .*no program with quotes/);
+  assert.throws(unit(['/opt/"clara"']), /Cannot write a unit for .*a program with quotes/);
   assert.throws(unit(["/opt/clara", "a\nb"]), /Cannot write a unit with control characters/);
   assert.throws(unit(["/opt/clara"], "/a\nExecStart=/evil"), /control characters/);
 });

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { clara1Message, claraPyMessage } from "./frames.ts";
 import { changed, errorOf, refuses } from "./reading.ts";
 
-Deno.test("what is no JSON is invalid_json", () => {
+Deno.test("text that is not JSON is invalid_json", () => {
   for (const text of ["", " ", "{", "{'a':1}", '{"a":1}x', "\u0000", "NaN", '{"type":"ping",}']) {
     refuses(text, "invalid_json", /^Cannot read frame: /);
   }
 });
 
-Deno.test("what is no object is invalid_message and says what it is", () => {
+Deno.test("JSON that is not an object is invalid_message, and the error says what it is", () => {
   refuses("null", "invalid_message", /expected a JSON object, found null/);
   refuses("[]", "invalid_message", /found an array/);
   refuses("1", "invalid_message", /found a number/);
@@ -16,21 +16,21 @@ Deno.test("what is no object is invalid_message and says what it is", () => {
   refuses("true", "invalid_message", /found a boolean/);
 });
 
-Deno.test("a type that is missing or no string is named", () => {
+Deno.test("a type that is missing or not a string is reported", () => {
   refuses({}, "invalid_message", /"type": expected string, found nothing/);
   refuses({ type: 7, request_id: "r" }, "invalid_message", /found a number/, "r");
   refuses({ type: null, id: "r" }, "invalid_message", /found null/, "r");
 });
 
-Deno.test("an unknown type is named, with those that are known, and its request", () => {
+Deno.test("an unknown type is reported with the known ones and the request id", () => {
   refuses({ type: "massage", request_id: "r" }, "unknown_type", /"massage".*message/, "r");
   for (const type of ["toString", "constructor", "__proto__", "hasOwnProperty", ""]) {
-    refuses({ type }, "unknown_type", /known are register/);
+    refuses({ type }, "unknown_type", /expected one of register/);
   }
   refuses({ type: "x".repeat(100_000) }, "unknown_type", /"x{64}…"/);
 });
 
-Deno.test("MCP management names what is missing, with its request", () => {
+Deno.test("a missing field of an MCP request is reported with the request id", () => {
   for (const type of ["mcp_uninstall", "mcp_restart", "mcp_enable"]) {
     refuses({ type, request_id: "r" }, "invalid_message", /"server_name"/, "r");
   }
@@ -69,12 +69,12 @@ const wrongFields: readonly (readonly [string, object, RegExp])[] = [
   ["an unknown role", { reply_chain: [{ role: "tool", content: "" }] }, /"reply_chain\.0\.role"/],
 ];
 for (const [name, fields, says] of wrongFields) {
-  Deno.test(`${name} is invalid_message, with the field and what it should be`, () => {
+  Deno.test(`${name} is invalid_message, and the error names the field and what was expected`, () => {
     refuses({ ...clara1Message, ...fields }, "invalid_message", says, "r-1");
   });
 }
 
-Deno.test("a wrong field of a clara-py message is named by its path", () => {
+Deno.test("an invalid field of a clara-py message is reported with its path", () => {
   const wrong = (path: string, value: unknown) => changed(claraPyMessage, path, () => value);
   refuses(wrong("user.id", 7), "invalid_message", /"user\.id": expected string/, "r-1");
   refuses(wrong("user.platform_id", undefined), "invalid_message", /"user\.platform_id"/, "r-1");
@@ -83,7 +83,7 @@ Deno.test("a wrong field of a clara-py message is named by its path", () => {
   refuses(wrong("id", 7), "invalid_message", /"id": expected string/);
 });
 
-Deno.test("wrong fields of the other frames are named", () => {
+Deno.test("invalid fields of other frames are reported", () => {
   const register = { type: "register", platform: "cli", node_id: "n", capabilities: [] };
   refuses({ ...register, node_id: undefined }, "invalid_message", /"node_id"/);
   refuses({ ...register, platform: "x".repeat(65) }, "invalid_message", /"platform"/);
@@ -96,18 +96,18 @@ Deno.test("wrong fields of the other frames are named", () => {
   refuses({ type: "cancel", request_id: null }, "invalid_message", /a request_id or a channel_id/);
 });
 
-Deno.test("no more than five fields are named, and no value is repeated at length", () => {
+Deno.test("an error reports at most five fields and repeats no long value", () => {
   const attachments = Array.from({ length: 1000 }, () => ({ type: "x".repeat(10_000) }));
   refuses({ ...clara1Message, attachments }, "invalid_message", /"attachments\.0\.type"/, "r-1");
 });
 
-Deno.test("a request id that is too long is not repeated in the error", () => {
+Deno.test("an error does not repeat a request id that is too long", () => {
   refuses({ ...clara1Message, request_id: "x".repeat(257) }, "invalid_message", /"request_id"/);
 });
 
 const badIds = [["a lone surrogate", "\ud800"], ["a NUL", "a\0b"], ["a newline", "a\nb"]] as const;
 for (const [name, bad] of badIds) {
-  Deno.test(`an id with ${name} is refused: no store or log could keep it apart`, () => {
+  Deno.test(`an id with ${name} is rejected`, () => {
     for (const field of ["request_id", "user_id", "channel_id", "thread_id"]) {
       const error = errorOf({ ...clara1Message, [field]: bad });
       assert.equal(error.code, "invalid_message");
@@ -117,13 +117,13 @@ for (const [name, bad] of badIds) {
   });
 }
 
-Deno.test("a wrong frame may be sent again once it is right", () => {
+Deno.test("errors about invalid frames are recoverable", () => {
   assert.equal(errorOf("{").recoverable, true);
   assert.equal(errorOf({ type: "x" }).recoverable, true);
   assert.equal(errorOf({ ...clara1Message, content: 1 }).recoverable, true);
 });
 
-Deno.test("the longest id, of characters beyond the basic plane, is named with its error", () => {
+Deno.test("an error carries the longest valid id, even if its characters are outside the basic plane", () => {
   const requestId = "\u{1F44B}".repeat(256);
   const frame = { type: "message", request_id: requestId, user_id: "u", channel_id: "c" };
   assert.equal(errorOf(frame).requestId, requestId);

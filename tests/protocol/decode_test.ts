@@ -4,7 +4,7 @@ import type { UserMessage } from "../../src/domain/message.ts";
 import { clara1Message, claraPyMessage } from "./frames.ts";
 import { changed, decode, errorOf, messageOf, refuses } from "./reading.ts";
 
-Deno.test("a clara-1 message with every field is understood", () => {
+Deno.test("a clara-1 message with every field is decoded", () => {
   assert.deepEqual(messageOf(clara1Message), {
     dialect: "clara-1",
     requestId: "r-1",
@@ -40,7 +40,7 @@ Deno.test("a clara-1 message with every field is understood", () => {
   });
 });
 
-Deno.test("a clara-1 message needs no more than its ids and its content", () => {
+Deno.test("a clara-1 message needs only ids and content", () => {
   const { request_id, user_id, channel_id, content, type } = clara1Message;
   assert.deepEqual(messageOf({ type, request_id, user_id, channel_id, content }), {
     dialect: "clara-1",
@@ -57,7 +57,7 @@ Deno.test("a clara-1 message needs no more than its ids and its content", () => 
   });
 });
 
-Deno.test("a clara-py message with every field is understood", () => {
+Deno.test("a clara-py message with every field is decoded", () => {
   const message = messageOf(claraPyMessage);
   assert.equal(message.dialect, "clara-py");
   assert.equal(message.requestId, "r-1");
@@ -93,7 +93,7 @@ const optional = {
 
 for (const [dialect, lists] of Object.entries(optional)) {
   for (const path of lists.flatMap((list) => list.split(" "))) {
-    Deno.test(`${dialect}: null for ${path} means that it is absent`, () => {
+    Deno.test(`${dialect}: null for ${path} means absent`, () => {
       const sample = dialect === "clara-1" ? clara1Message : claraPyMessage;
       const withNull = messageOf(changed(sample, path, () => null));
       assert.deepEqual(withNull, messageOf(changed(sample, path, () => undefined)));
@@ -102,7 +102,7 @@ for (const [dialect, lists] of Object.entries(optional)) {
   }
 }
 
-Deno.test("without a display name, or with an empty one, the name counts", () => {
+Deno.test("without a display name, or with an empty one, the name is used", () => {
   for (const none of ["", null, undefined]) {
     const nameless = changed(claraPyMessage, "user.display_name", () => none);
     assert.equal(messageOf(nameless).user.name, "ada");
@@ -111,7 +111,7 @@ Deno.test("without a display name, or with an empty one, the name counts", () =>
   }
 });
 
-Deno.test("a message is clara-py when it has the objects user or channel, or id alone", () => {
+Deno.test("a message is clara-py if it has an object user or channel, or id and no id of clara-1", () => {
   const missing = (frame: object) => errorOf({ type: "message", ...frame }).message;
   assert.match(missing({ user: {} }), /"channel"/);
   assert.match(missing({ channel: {} }), /"user"/);
@@ -121,7 +121,7 @@ Deno.test("a message is clara-py when it has the objects user or channel, or id 
   assert.match(missing({}), /"request_id"/);
 });
 
-Deno.test("every other frame of an adapter is understood", () => {
+Deno.test("every other frame of an adapter is decoded", () => {
   const register = { type: "register", platform: "cli", node_id: "n", capabilities: ["x"] };
   const more = { protocol: 1, session_id: "s", last_seq: 0, secret: "q", metadata: { a: 1 } };
   const frames = [
@@ -137,14 +137,14 @@ Deno.test("every other frame of an adapter is understood", () => {
   for (const frame of frames) assert.deepEqual(decode(frame), frame);
 });
 
-Deno.test("an adapter registers without capabilities, and with nulls", () => {
+Deno.test("an adapter can register without capabilities and with nulls", () => {
   const register = { type: "register", platform: "cli", node_id: "n" };
   assert.deepEqual(decode(register), { ...register, capabilities: [] });
   const nulls = { metadata: null, secret: null, protocol: null, session_id: null, last_seq: null };
   assert.deepEqual(decode({ ...register, ...nulls }), { ...register, ...nulls, capabilities: [] });
 });
 
-Deno.test("a cancel of the Python system, with a null for what it does not name, is read", () => {
+Deno.test("a cancel with a null for the field it does not use is decoded", () => {
   const cancel = { type: "cancel", request_id: "r", channel_id: null, reason: null };
   assert.deepEqual(decode(cancel), cancel);
 });
@@ -155,7 +155,7 @@ Deno.test("unknown fields are ignored", () => {
   assert.deepEqual(decode({ type: "status", id: null, also: [] }), { type: "status" });
 });
 
-Deno.test("keys of prototypes are data, or nothing, and change no prototype", () => {
+Deno.test("prototype keys are data or ignored, and change no prototype", () => {
   const text = JSON.stringify(clara1Message).replace(
     '"metadata":{',
     '"__proto__":{"content":"evil","polluted":1},"constructor":{"prototype":{"polluted":1}},' +
@@ -171,7 +171,7 @@ Deno.test("keys of prototypes are data, or nothing, and change no prototype", ()
   refuses(bare, "invalid_message", /"request_id"/);
 });
 
-Deno.test("ten thousand levels of nesting are ignored where unknown, else refused", () => {
+Deno.test("ten thousand levels of nesting are ignored in unknown fields and rejected elsewhere", () => {
   const deep = "[".repeat(10_000) + "]".repeat(10_000);
   const objects = '{"a":'.repeat(10_000) + "1" + "}".repeat(10_000);
   const text = (field: string, value: string) =>

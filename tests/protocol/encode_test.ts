@@ -21,7 +21,7 @@ const error = {
   details: { after_ms: 5 },
 } as const;
 
-/** Every step of a reply, by a name. */
+/** Every frame of a reply, by name. */
 const steps = {
   start: { ...ids, type: "start", model: "model-1", tier: "mid" },
   chunk: { ...ids, type: "chunk", text: "Hello", done: false },
@@ -53,10 +53,10 @@ function claraPy(step: ReplyFrame) {
 
 for (const dialect of dialects) {
   for (const [name, step] of Object.entries(steps)) {
-    Deno.test(`${dialect}: ${name} is what the schema demands, no more and no less`, () => {
+    Deno.test(`${dialect}: ${name} matches its schema exactly`, () => {
       const frame = encodeReply(dialect, step, fixed);
       if (!frame) return assert.deepEqual([dialect, name], ["clara-py", "last"]);
-      // As it goes over the wire: what is undefined is not there.
+      // JSON drops undefined fields, as on the wire.
       assert.equal(schemaViolation(dialect, JSON.parse(JSON.stringify(frame))), undefined);
     });
   }
@@ -142,12 +142,12 @@ Deno.test("clara-py frames have every field that the Python adapters require", (
   assert.deepEqual(claraPy(steps.error), { ...plain, type: "error", request_id: "r-1" });
 });
 
-Deno.test("the chunk that only says done has no frame in clara-py", () => {
+Deno.test("the last, empty chunk has no frame in clara-py", () => {
   assert.equal(claraPy(steps.last), undefined);
   assert.notEqual(claraPy({ ...steps.last, text: "rest" }), undefined);
 });
 
-Deno.test("each clara-1 frame takes one sequence number, a clara-py frame none", () => {
+Deno.test("each clara-1 frame uses one sequence number, a clara-py frame none", () => {
   let seq = 0;
   const next = () => ++seq;
   const all = Object.values(steps);

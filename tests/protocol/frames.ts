@@ -1,6 +1,5 @@
-/** One `message` in each dialect with every field that it may have. For the protocol's tests. */
+/** A `message` with every field, in each dialect. */
 
-/** As the documentation writes it. */
 export const clara1Message = {
   type: "message",
   request_id: "r-1",
@@ -32,7 +31,6 @@ export const clara1Message = {
   metadata: { any: ["thing", { deep: null }] },
 } as const;
 
-/** As the adapters of the Python system write it. */
 export const claraPyMessage = {
   type: "message",
   id: "r-1",

@@ -1,7 +1,4 @@
-/**
- * The codec under frames that nobody would write: valid ones that are bent in one place or several,
- * texts with pieces cut out and put in, and the corpus of those that were worth keeping.
- */
+/** The codec under mutated frames, mutated text, and a corpus of frames that once caused trouble. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -15,7 +12,7 @@ import { clara1Message, claraPyMessage } from "./frames.ts";
 
 const refusals = ["invalid_json", "invalid_message", "unknown_type"];
 
-/** What becomes of a text: the type of its frame, or the code of its error, which must be a good one. */
+/** Decodes a text, checks the result, and returns the frame's type or the error's code. */
 function resultOf(text: string): string {
   try {
     const frame = decodeFrame(text);
@@ -26,7 +23,7 @@ function resultOf(text: string): string {
         assert.ok(characters > 0 && characters <= 256 && id.isWellFormed() && !/\p{Cc}/u.test(id));
       }
       assert.ok(content.trim() !== "" || attachments.length > 0);
-      // The store keeps it as JSON: that must not change it.
+      // The store serializes it as JSON, which must not change it.
       const kept = JSON.stringify(frame.message);
       assert.equal(JSON.stringify(JSON.parse(kept)), kept);
     }
@@ -42,17 +39,17 @@ function resultOf(text: string): string {
   }
 }
 
-interface Kept {
+interface CorpusEntry {
   readonly name: string;
   readonly text: string;
   readonly result: string;
 }
 
-const corpus: readonly Kept[] = Deno
+const corpus: readonly CorpusEntry[] = Deno
   .readTextFileSync(new URL("corpus/frames.jsonl", import.meta.url)).trim().split("\n")
   .map((line) => JSON.parse(line));
 
-Deno.test("every frame of the corpus is read or refused as it was", () => {
+Deno.test("every frame of the corpus gives the recorded result", () => {
   for (const { name, text, result } of corpus) assert.equal(resultOf(text), result, name);
 });
 
@@ -67,7 +64,7 @@ const valid: readonly object[] = [
   { type: "mcp_enable", request_id: "r", server_name: "x", enabled: true },
 ];
 
-/** What stands somewhere within a frame, by path. */
+/** The paths of all values in a frame. */
 function pathsOf(value: unknown, path: readonly string[] = []): readonly (readonly string[])[] {
   if (typeof value !== "object" || value === null) return [path];
   const inner = Object.entries(value).flatMap(([key, item]) => pathsOf(item, [...path, key]));
@@ -92,24 +89,24 @@ const strange = fc.oneof(
   ),
 );
 
-/** One place of a frame, and what stands there instead. */
-interface Bend {
+/** A change of one value in a frame. */
+interface Mutation {
   readonly place: number;
   readonly value: unknown;
-  /** Another key that gets it. */
+  /** Another key to put the value under. */
   readonly key: string | null;
 }
 
-const bend: fc.Arbitrary<Bend> = fc.record({
+const mutation: fc.Arbitrary<Mutation> = fc.record({
   place: fc.nat(),
   value: strange,
   key: fc.option(fc.string()),
 });
 
-/** A frame with some of its places bent: another value there, or under another key. */
-function bent(frame: object, bends: readonly Bend[]): object {
+/** Returns a mutated copy of a frame. */
+function mutate(frame: object, mutations: readonly Mutation[]): object {
   const copy = structuredClone(frame) as Record<string, unknown>;
-  for (const { place, value, key } of bends) {
+  for (const { place, value, key } of mutations) {
     const paths = pathsOf(copy);
     const path = [...paths[place % paths.length]!];
     const last = path.pop()!;
@@ -125,21 +122,21 @@ function bent(frame: object, bends: readonly Bend[]): object {
   return copy;
 }
 
-Deno.test("a frame that is bent anywhere is read, or refused with an error that says so", () => {
+Deno.test("a mutated frame is decoded or rejected with a proper error", () => {
   const seen = new Set<string>();
   const property = fc.property(
     fc.constantFrom(...valid),
-    fc.array(bend, { minLength: 1, maxLength: 4 }),
-    (frame, bends) => void seen.add(resultOf(JSON.stringify(bent(frame, bends)))),
+    fc.array(mutation, { minLength: 1, maxLength: 4 }),
+    (frame, mutations) => void seen.add(resultOf(JSON.stringify(mutate(frame, mutations)))),
   );
   fc.assert(property, { seed: 7, numRuns: 4_000 });
-  // It reaches both sides of the line.
+  // The mutations produce both valid and invalid frames.
   for (const result of ["message", "register", "invalid_message", "unknown_type"]) {
     assert.ok(seen.has(result), result);
   }
 });
 
-Deno.test("a text that is cut, doubled or spliced is read, or refused with an error that says so", () => {
+Deno.test("mutated text is decoded or rejected with a proper error", () => {
   const property = fc.property(
     fc.constantFrom(
       ...valid.map((frame) => JSON.stringify(frame)),
@@ -204,7 +201,7 @@ const replyFrame: fc.Arbitrary<ReplyFrame> = fc.oneof(
   }),
 );
 
-Deno.test("every step of a reply, whatever its texts, is a frame that a strict adapter takes", () => {
+Deno.test("every reply frame, whatever its text, is encoded as a valid frame", () => {
   const property = fc.property(replyFrame, fc.constantFrom(...dialects), (frame, dialect) => {
     const wire = encodeReply(dialect, frame, () => 7);
     if (wire === undefined) return;

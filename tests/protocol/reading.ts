@@ -1,23 +1,23 @@
-/** Reads frames as the server does, and says what a test wants of the result. */
+/** Decodes frames and checks the result. */
 
 import assert from "node:assert/strict";
 import { type ErrorCode, GatewayError } from "../../src/domain/errors.ts";
 import { decodeFrame } from "../../src/protocol/decode.ts";
 import type { UserMessage } from "../../src/domain/message.ts";
 
-/** Reads a frame that is given as an object. */
+/** Decodes a frame given as an object. */
 export function decode(frame: unknown) {
   return decodeFrame(JSON.stringify(frame));
 }
 
-/** The message that a frame gives. */
+/** Decodes a `message`. */
 export function messageOf(frame: unknown): UserMessage {
   const decoded = decode(frame);
   assert.equal(decoded.type, "message");
   return (decoded as { readonly message: UserMessage }).message;
 }
 
-/** The error that reading a frame (an object, or text as it is) gives. */
+/** Returns the error of decoding an invalid frame, given as an object or text. */
 export function errorOf(frame: unknown): GatewayError {
   try {
     decodeFrame(typeof frame === "string" ? frame : JSON.stringify(frame));
@@ -28,16 +28,16 @@ export function errorOf(frame: unknown): GatewayError {
   assert.fail(`No error for ${JSON.stringify(frame)}`);
 }
 
-/** Wants an error of this code, text and request, and of a bearable length. */
+/** Asserts that decoding fails with this code, text and request id, and with a short error. */
 export function refuses(frame: unknown, code: ErrorCode, says: RegExp, requestId?: string): void {
   const error = errorOf(frame);
   assert.equal(error.code, code);
   assert.match(error.message, says);
   assert.equal(error.requestId, requestId);
-  assert.ok(error.message.length < 1000, "a frame cannot blow up its own error");
+  assert.ok(error.message.length < 1000, "the error is short, whatever the frame");
 }
 
-/** A copy of a frame with one field changed; undefined leaves it out. */
+/** Returns a copy of a frame with one field changed, or removed by returning undefined. */
 export function changed(frame: object, path: string, change: (old: unknown) => unknown): unknown {
   const copy = structuredClone(frame);
   const keys = path.split(".");

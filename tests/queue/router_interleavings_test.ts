@@ -1,4 +1,4 @@
-/** The router under ten thousand random steps: nothing is stranded, lost, doubled or run side by side. */
+/** The router under random steps: no request is stranded, lost, run twice or run beside another one. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
@@ -24,22 +24,24 @@ for (const seed of [1, 2, 3, 4]) {
     const ends = new Map<number, () => void>();
     const channelOf = new Map<number, string>();
     const outcomes = new Map<number, number>();
-    // The router survives a handler that throws: faults are kept for the end.
+    // The router survives a handler that throws, so collect faults and check them at the end.
     const faults: string[] = [];
     const note = (seq: number) => outcomes.set(seq, (outcomes.get(seq) ?? 0) + 1);
     const router = new Router({
-      giveUp: new AbortController(),
+      drained: new AbortController(),
       concurrentTurns,
       queuedPerChannel: 1_000,
       queuedBytes: Infinity,
       collectMs: 0,
       handle: async ({ seq, channelKey }, signal) => {
         for (const other of ends.keys()) {
-          if (channelOf.get(other) === channelKey) faults.push(`${other} and ${seq} run at once`);
+          if (channelOf.get(other) === channelKey) {
+            faults.push(`${other} and ${seq} run concurrently`);
+          }
         }
         const { promise, resolve } = Promise.withResolvers<void>();
         ends.set(seq, resolve);
-        if (ends.size > concurrentTurns) faults.push(`${ends.size} turns run at once`);
+        if (ends.size > concurrentTurns) faults.push(`${ends.size} turns run concurrently`);
         signal.addEventListener("abort", () => resolve(), { once: true });
         await promise;
         ends.delete(seq);
@@ -87,12 +89,12 @@ for (const seed of [1, 2, 3, 4]) {
     ];
     for (let step = 0; step < 10_000; step++) {
       pick(steps)();
-      // Sometimes the promises are heard between two steps, sometimes only in part, sometimes not.
+      // Vary how many promise reactions run between two steps.
       for (let ticks = Math.floor(random() * 5); ticks > 0; ticks--) await Promise.resolve();
       if (step % 20 > 0) continue;
       await new Promise((resolve) => setImmediate(resolve));
       if (router.figures().active === concurrentTurns) continue;
-      // A turn is free: whatever waits does so behind a running one of its channel.
+      // There is capacity, so every waiting request must be behind a running one of its channel.
       const busy = new Set([...ends.keys()].map((running) => channelOf.get(running)));
       for (const [known, channelKey] of channelOf) {
         const stranded = !outcomes.has(known) && !busy.has(channelKey);

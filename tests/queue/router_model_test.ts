@@ -1,12 +1,11 @@
-/** The router against a simple model of it, under any sequence of messages, places, ends and cancels. */
+/** The router compared with a simple model under random sequences of messages, reservations and cancels. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { type Overlap, overlaps, priorities, type Priority } from "../../src/domain/message.ts";
-import type { QueueReservation } from "../../src/queue/reservation.ts";
 import type { TakeWaiting } from "../../src/queue/channel.ts";
-import { Router } from "../../src/queue/router.ts";
+import { type QueueReservation, Router } from "../../src/queue/router.ts";
 import type { QueuedRequest } from "../../src/domain/request.ts";
 
 const nodes = ["ada's", "bob's"] as const;
@@ -15,24 +14,24 @@ const queuedPerChannel = 20;
 const queuedBytes = 300;
 const maxOvertakes = 8;
 
-/** Who wants room where, and how much. */
+/** What a reservation asks for. */
 type Wanted = Pick<QueuedRequest, "channelKey" | "nodeId" | "bytes">;
 
-/** A place that is kept, and whether a turn is kept with it. */
-type Kept = Wanted & { readonly next: boolean };
+/** A reserved place, and whether a turn is reserved with it. */
+type Reserved = Wanted & { readonly startsNow: boolean };
 
-/** What must be, in the plainest words: lists, searched from the front. */
+/** The expected behaviour, as simple as possible: lists, searched from the front. */
 class Model {
   readonly waiting: QueuedRequest[] = [];
   readonly running: QueuedRequest[] = [];
   readonly started: string[] = [];
-  /** Channels that could run, the one that has waited longest first. */
-  readonly line: string[] = [];
+  /** Channels that could run, oldest first. */
+  readonly ready: string[] = [];
   readonly ended: string[] = [];
   /** Messages that are being committed. */
-  readonly places: Kept[] = [];
-  /** Those that have become a part of a running turn. */
-  readonly joined = new Map<QueuedRequest, QueuedRequest[]>();
+  readonly places: Reserved[] = [];
+  /** Requests absorbed by a running turn. */
+  readonly absorbed = new Map<QueuedRequest, QueuedRequest[]>();
   readonly #overtaken = new Map<string, number>();
 
   waitingIn(channelKey: string): readonly QueuedRequest[] {
@@ -47,14 +46,14 @@ class Model {
     return this.places.filter((place) => place.channelKey === channelKey).length;
   }
 
-  /** All whose bytes count, summed up anew each time. */
+  /** The sum of all counted bytes. */
   bytes(nodeId?: string): number {
-    return [...this.places, ...this.waiting, ...this.running, ...[...this.joined.values()].flat()]
-      .filter((held) => nodeId === undefined || held.nodeId === nodeId)
-      .reduce((sum, held) => sum + held.bytes, 0);
+    return [...this.places, ...this.waiting, ...this.running, ...[...this.absorbed.values()].flat()]
+      .filter((counted) => nodeId === undefined || counted.nodeId === nodeId)
+      .reduce((sum, counted) => sum + counted.bytes, 0);
   }
 
-  /** The limit that leaves no room. */
+  /** The limit that is reached, if any. */
   full({ channelKey, nodeId, bytes }: Wanted): "channel" | "bytes" | undefined {
     const taken = this.waitingIn(channelKey).length + this.placesIn(channelKey);
     if (taken >= queuedPerChannel + (this.runningIn(channelKey) ? 0 : 1)) return "channel";
@@ -63,21 +62,21 @@ class Model {
     return fits ? undefined : "bytes";
   }
 
-  /** Whether nothing is in the way of a turn in this channel. */
-  next({ channelKey }: Wanted): boolean {
+  /** Whether a turn could start now in this channel. */
+  startsNow({ channelKey }: Wanted): boolean {
     return this.#mayRun() && !this.runningIn(channelKey) &&
       this.waitingIn(channelKey).length + this.placesIn(channelKey) === 0;
   }
 
-  giveBack(place: Kept): void {
+  release(place: Reserved): void {
     remove(this.places, place);
-    this.#standInLine(place.channelKey);
-    this.#forgetIdle(place.channelKey);
+    this.#markReady(place.channelKey);
+    this.#dropIfIdle(place.channelKey);
     this.#run();
   }
 
-  /** A message takes its place; where a turn was kept for it and it was claimed, it runs. */
-  enter(place: Kept, request: QueuedRequest): void {
+  /** Fills a place with its request, which runs at once if it was claimed for a reserved turn. */
+  fill(place: Reserved, request: QueuedRequest): void {
     remove(this.places, place);
     if (request.begun) return this.#start(request);
     this.add(request);
@@ -86,17 +85,17 @@ class Model {
   add(request: QueuedRequest): void {
     this.waiting.push(request);
     const running = this.runningIn(request.channelKey);
-    if (!running) this.#standInLine(request.channelKey);
+    if (!running) this.#markReady(request.channelKey);
     this.#run();
     if (running && request.overlap === "interrupt") this.end(running);
   }
 
   end(request: QueuedRequest): void {
     remove(this.running, request);
-    this.joined.delete(request);
+    this.absorbed.delete(request);
     this.ended.push(request.requestId);
-    this.#standInLine(request.channelKey);
-    this.#forgetIdle(request.channelKey);
+    this.#markReady(request.channelKey);
+    this.#dropIfIdle(request.channelKey);
     this.#run();
   }
 
@@ -104,18 +103,18 @@ class Model {
     if (this.running.includes(request)) return this.end(request);
     remove(this.waiting, request);
     this.ended.push(request.requestId);
-    this.#forgetIdle(request.channelKey);
+    this.#dropIfIdle(request.channelKey);
   }
 
-  /** A turn takes in those of its user that want to be a part of it. */
-  join(turn: QueuedRequest, overlap: Overlap): void {
+  /** A turn absorbs the waiting requests of its user with this overlap. */
+  absorb(turn: QueuedRequest, overlap: Overlap): void {
     const joining = this.waitingIn(turn.channelKey)
       .filter((other) => other.overlap === overlap && other.userId === turn.userId);
     for (const other of joining) this.cancel(other);
-    this.joined.set(turn, [...this.joined.get(turn) ?? [], ...joining]);
+    this.absorbed.set(turn, [...this.absorbed.get(turn) ?? [], ...joining]);
   }
 
-  /** Its place: those of a higher priority come before it, and those of its own that were first. */
+  /** Position in the queue: behind higher priorities and older requests of its own. */
   position(request: QueuedRequest): number {
     const rank = ({ priority }: QueuedRequest) => priorities.indexOf(priority);
     const before = this.waitingIn(request.channelKey).filter((other) =>
@@ -124,34 +123,34 @@ class Model {
     return before.length;
   }
 
-  #standInLine(channelKey: string): void {
-    if (this.line.includes(channelKey) || this.waitingIn(channelKey).length === 0) return;
-    if (this.runningIn(channelKey) || this.#keptIn(channelKey)) return;
-    this.line.push(channelKey);
+  #markReady(channelKey: string): void {
+    if (this.ready.includes(channelKey) || this.waitingIn(channelKey).length === 0) return;
+    if (this.runningIn(channelKey) || this.#reservedIn(channelKey)) return;
+    this.ready.push(channelKey);
   }
 
-  /** Whether a turn of this channel is kept for a message that is being committed. */
-  #keptIn(channelKey: string): boolean {
-    return this.places.some((place) => place.next && place.channelKey === channelKey);
+  /** Whether a turn of this channel is reserved for a message that is being committed. */
+  #reservedIn(channelKey: string): boolean {
+    return this.places.some((place) => place.startsNow && place.channelKey === channelKey);
   }
 
   #mayRun(): boolean {
-    const kept = this.places.filter(({ next }) => next).length;
-    return this.running.length + kept < concurrentTurns;
+    const reserved = this.places.filter(({ startsNow }) => startsNow).length;
+    return this.running.length + reserved < concurrentTurns;
   }
 
   #start(request: QueuedRequest): void {
     this.running.push(request);
     this.started.push(request.requestId);
-    if (request.overlap === "collect") this.join(request, "collect");
+    if (request.overlap === "collect") this.absorb(request, "collect");
   }
 
   #run(): void {
-    while (this.#mayRun() && this.line.length > 0) {
-      const channelKey = this.line.shift()!;
+    while (this.#mayRun() && this.ready.length > 0) {
+      const channelKey = this.ready.shift()!;
       const next = this.#next(channelKey);
       if (!next) {
-        this.#forgetIdle(channelKey);
+        this.#dropIfIdle(channelKey);
         continue;
       }
       remove(this.waiting, next);
@@ -174,10 +173,10 @@ class Model {
     return waiting.find(({ priority }) => priority === chosen);
   }
 
-  /** Of a channel that is idle nothing is kept, nor who was overtaken in it. */
-  #forgetIdle(channelKey: string): void {
+  /** An idle channel is dropped, together with its overtaking counts. */
+  #dropIfIdle(channelKey: string): void {
     const idle = !this.runningIn(channelKey) && this.waitingIn(channelKey).length === 0 &&
-      this.placesIn(channelKey) === 0 && !this.line.includes(channelKey);
+      this.placesIn(channelKey) === 0 && !this.ready.includes(channelKey);
     if (idle) { for (const lane of priorities) this.#overtaken.delete(`${channelKey} ${lane}`); }
   }
 }
@@ -188,12 +187,12 @@ function remove<T>(list: T[], item: T): void {
   list.splice(index, 1);
 }
 
-/** The router, with turns that a test ends. */
+/** The router, with turns that the test ends. */
 class Real {
   readonly router: Router;
   readonly started: string[] = [];
   readonly ended: string[] = [];
-  /** In the order of the model's. */
+  /** In the same order as in the model. */
   readonly places: QueueReservation[] = [];
   readonly running = new Map<
     string,
@@ -202,7 +201,7 @@ class Real {
 
   constructor() {
     this.router = new Router({
-      giveUp: new AbortController(),
+      drained: new AbortController(),
       concurrentTurns,
       queuedPerChannel,
       queuedBytes,
@@ -211,7 +210,7 @@ class Real {
         const { promise, resolve } = Promise.withResolvers<void>();
         this.started.push(request.requestId);
         this.running.set(request.requestId, { end: resolve, take, request });
-        if (request.overlap === "collect") this.join(request.requestId, "collect");
+        if (request.overlap === "collect") this.absorb(request.requestId, "collect");
         signal.addEventListener("abort", () => resolve(), { once: true });
         await promise;
         this.running.delete(request.requestId);
@@ -224,7 +223,7 @@ class Real {
     });
   }
 
-  join(requestId: string, overlap: Overlap): void {
+  absorb(requestId: string, overlap: Overlap): void {
     const { request, take } = this.running.get(requestId)!;
     const taken = take((other) => other.overlap === overlap && other.userId === request.userId);
     this.ended.push(...taken.map((other) => other.requestId));
@@ -239,9 +238,9 @@ type Step =
     readonly userId: string;
   }
   | Wanted & { readonly type: "reserve" }
-  | { readonly type: "giveBack"; readonly which: number }
+  | { readonly type: "release"; readonly which: number }
   | {
-    readonly type: "enter";
+    readonly type: "fill";
     readonly which: number;
     readonly priority: Priority;
     readonly overlap: Overlap;
@@ -283,7 +282,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      type: fc.constant("enter" as const),
+      type: fc.constant("fill" as const),
       which: fc.nat(5),
       ...said,
       claims: fc.boolean(),
@@ -291,11 +290,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ type: fc.constant("giveBack" as const), which: fc.nat(5) }),
+    arbitrary: fc.record({ type: fc.constant("release" as const), which: fc.nat(5) }),
   },
 );
 
-/** Does one step to both; what the model cannot do is left out. */
+/** Applies a step to both. Steps that do not apply are skipped. */
 function take(
   step: Step,
   { model, real }: { readonly model: Model; readonly real: Real },
@@ -306,12 +305,14 @@ function take(
     const { type: _, ...fields } = step;
     const waiting = model.waitingIn(step.channelKey).length + model.placesIn(step.channelKey);
     const busy = model.runningIn(step.channelKey) !== undefined || waiting > 0;
-    assert.equal(router.busy(step.channelKey), busy);
-    const next = !model.full(step) && model.next(step);
+    assert.equal(router.isBusy(step.channelKey), busy);
+    const startsNow = model.startsNow(step);
     const place = router.reserve(step);
-    place.release();
     assert.equal(place.full, model.full(step));
-    assert.equal(place.next, next);
+    if (!place.full) {
+      place.release();
+      assert.equal(place.startsNow, startsNow);
+    }
     if (place.full || busy && step.overlap === "reject") return;
     const request = { ...fields, seq, requestId: `${seq}`, threadId: "", claimed: false };
     router.enqueue(request);
@@ -320,30 +321,30 @@ function take(
   if (step.type === "reserve") {
     const place = router.reserve(step);
     assert.equal(place.full, model.full(step));
-    if (place.full) return place.release();
-    const next = model.next(step);
-    assert.equal(place.next, next);
+    if (place.full) return;
+    const startsNow = model.startsNow(step);
+    assert.equal(place.startsNow, startsNow);
     real.places.push(place);
-    model.places.push({ ...step, next });
+    model.places.push({ ...step, startsNow });
     return;
   }
-  if (step.type === "enter") {
+  if (step.type === "fill") {
     if (model.places.length === 0) return;
     const index = step.which % model.places.length;
-    const [kept, place] = [model.places[index]!, real.places.splice(index, 1)[0]!];
+    const [reserved, place] = [model.places[index]!, real.places.splice(index, 1)[0]!];
     const { which: _, claims, ...fields } = step;
-    const { channelKey, nodeId, bytes } = kept;
-    const begun = kept.next && claims ? {} as QueuedRequest["begun"] : undefined;
+    const { channelKey, nodeId, bytes } = reserved;
+    const begun = reserved.startsNow && claims ? {} as QueuedRequest["begun"] : undefined;
     const bare = { ...fields, channelKey, nodeId, bytes, seq, requestId: `${seq}`, threadId: "" };
     const request = { ...bare, claimed: begun !== undefined, ...(begun && { begun }) };
-    place.enter(request);
-    return model.enter(kept, request);
+    place.enqueue(request);
+    return model.fill(reserved, request);
   }
-  if (step.type === "giveBack") {
+  if (step.type === "release") {
     const index = step.which % model.places.length;
     if (model.places.length === 0) return;
     real.places.splice(index, 1)[0]!.release();
-    return model.giveBack(model.places[index]!);
+    return model.release(model.places[index]!);
   }
   if (step.type === "cancelChannel") {
     const { channelKey, nodeId } = step;
@@ -363,11 +364,11 @@ function take(
     return model.cancel(request);
   }
   if (step.type === "steer") {
-    real.join(requestId, "steer");
-    return model.join(request, "steer");
+    real.absorb(requestId, "steer");
+    return model.absorb(request, "steer");
   }
   real.running.get(requestId)!.end();
-  // In the same tick, before the router has heard of the end: it must not count twice.
+  // In the same tick, before the router sees the end: it must not end twice.
   if (step.type === "endAndCancel") assert.equal(router.cancel(request), true);
   model.end(request);
 }
@@ -396,7 +397,7 @@ function compare(
   }
 }
 
-Deno.test("the router does what its model does, whatever happens in whatever order", async () => {
+Deno.test("the router behaves like its model under any sequence of events", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 200, size: "max" }), async (steps) => {
       const both = { model: new Model(), real: new Real() };
@@ -405,13 +406,13 @@ Deno.test("the router does what its model does, whatever happens in whatever ord
         await new Promise((resolve) => setImmediate(resolve));
         compare(both, index + 1);
       }
-      // To the end: nothing is stranded.
-      while (both.model.places.length > 0) take({ type: "giveBack", which: 0 }, both, 0);
+      // Run everything to the end: nothing may be stranded.
+      while (both.model.places.length > 0) take({ type: "release", which: 0 }, both, 0);
       while (both.model.running.length > 0) {
         take({ type: "end", which: 0 }, both, 0);
         await new Promise((resolve) => setImmediate(resolve));
       }
-      while (both.model.places.length > 0) take({ type: "giveBack", which: 0 }, both, 0);
+      while (both.model.places.length > 0) take({ type: "release", which: 0 }, both, 0);
       compare(both, steps.length);
       const idle = { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 };
       assert.deepEqual(both.real.router.figures(), idle);

@@ -1,29 +1,27 @@
-/** The router's state machine with turns that a test ends when it likes. */
-
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import type { GatewayError } from "../../src/domain/errors.ts";
-import { Router, type RouterOptions } from "../../src/queue/router.ts";
+import { type QueueReservation, Router, type RouterOptions } from "../../src/queue/router.ts";
 import type { Priority } from "../../src/domain/message.ts";
 import type { QueuedRequest } from "../../src/domain/request.ts";
 
 const nodeId = "node";
 const idle = { active: 0, queued: 0, channels: 0, held: 0, bytes: 0 };
 
-/** A router whose turns run until `end`, or until they are aborted where `obeys`. */
+/** A router whose turns run until `end` or an abort. */
 class Stage {
   readonly router: Router;
-  /** The turns that run, by request id. */
+  /** Running turns, by request id. */
   readonly running = new Map<string, { readonly end: () => void; readonly signal: AbortSignal }>();
   readonly started: string[] = [];
-  /** Turns that ran side by side in one channel: what must never be. */
+  /** Turns that ran concurrently in one channel, which must never happen. */
   readonly overlaps: string[] = [];
   readonly discarded: string[] = [];
   #seq = 0;
 
   constructor(options: Partial<RouterOptions> = {}) {
     this.router = new Router({
-      giveUp: new AbortController(),
+      drained: new AbortController(),
       concurrentTurns: 100,
       queuedPerChannel: 100,
       queuedBytes: 1_000,
@@ -50,7 +48,7 @@ class Stage {
     });
   }
 
-  /** Enqueues a request of this name (its channel, a space, anything); gives its position. */
+  /** Enqueues a request. Its id starts with its channel and a space. Returns its position. */
   add(requestId: string, priority: Priority = "normal"): number {
     const channelKey = requestId.split(" ")[0]!;
     const seq = ++this.#seq;
@@ -69,7 +67,7 @@ class Stage {
     return this.router.enqueue(request);
   }
 
-  /** Ends a running turn; resolves when the router has noticed. */
+  /** Ends a running turn and waits for the router to process it. */
   async end(requestId: string): Promise<void> {
     this.running.get(requestId)!.end();
     await settled();
@@ -80,12 +78,19 @@ class Stage {
   }
 }
 
-/** Resolves when every promise that is resolved has been heard. */
+/** Reserves a place that must be free. */
+function reserve(router: Router, wanted: Parameters<Router["reserve"]>[0]): QueueReservation {
+  const place = router.reserve(wanted);
+  assert.ok(!place.full);
+  return place;
+}
+
+/** Resolves when all pending promise reactions have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-Deno.test("a channel runs one request at a time, in order, and another one beside it", async () => {
+Deno.test("a channel runs one request at a time, in order; channels run concurrently", async () => {
   const stage = new Stage();
   assert.deepEqual(["a 1", "a 2", "a 3", "b 1"].map((id) => stage.add(id)), [0, 1, 2, 0]);
   assert.deepEqual(stage.started, ["a 1", "b 1"]);
@@ -102,7 +107,7 @@ Deno.test("a channel runs one request at a time, in order, and another one besid
   assert.deepEqual(stage.router.figures(), idle);
 });
 
-Deno.test("priorities go first, and none is overtaken more than eight times", async () => {
+Deno.test("higher priorities go first, and none is overtaken more than eight times", async () => {
   const stage = new Stage();
   stage.add("a running");
   stage.add("a low", "low");
@@ -115,44 +120,43 @@ Deno.test("priorities go first, and none is overtaken more than eight times", as
   for (const place of places) assert.ok(place >= 9 && place <= 10, `place ${place}`);
 });
 
-Deno.test("with all turns taken channels wait in line, and the cap is kept", async () => {
+Deno.test("at the limit of concurrent turns channels wait in order", async () => {
   const stage = new Stage({ concurrentTurns: 2 });
   const ids = ["a 1", "b 1", "c 1", "a 2", "d 1"];
   assert.deepEqual(ids.map((id) => stage.add(id)), [0, 0, 1, 1, 1]);
   await stage.end("a 1");
-  // c and d came before a's second.
+  // c and d arrived before the second request of a.
   assert.deepEqual([...stage.running.keys()], ["b 1", "c 1"]);
   await stage.end("b 1");
   await stage.end("c 1");
   assert.deepEqual([...stage.running.keys()], ["d 1", "a 2"]);
 });
 
-Deno.test("a place in a queue is kept until it is given back", () => {
+Deno.test("a reserved place is held until it is released", () => {
   const { router } = new Stage({ queuedPerChannel: 2 });
-  const reserve = () => router.reserve({ channelKey: "a", nodeId, bytes: 1 });
+  const wanted = { channelKey: "a", nodeId, bytes: 1 };
   // One to run, two to wait.
-  const places = Array.from({ length: 4 }, reserve);
-  assert.deepEqual(places.map(({ full }) => full), [undefined, undefined, undefined, "channel"]);
-  assert.equal(router.busy("a"), true);
+  const places = Array.from({ length: 3 }, () => reserve(router, wanted));
+  assert.equal(router.reserve(wanted).full, "channel");
+  assert.equal(router.isBusy("a"), true);
   places.splice(0, 2).forEach((place) => place.release());
-  places.push(reserve());
-  assert.equal(places.at(-1)!.full, undefined);
+  places.push(reserve(router, wanted));
   for (const place of places) place.release();
   assert.deepEqual(router.figures(), idle);
 });
 
-Deno.test("a message that runs at once takes no place in the queue", () => {
+Deno.test("a message that runs at once does not count as waiting", () => {
   const { router } = new Stage({ queuedPerChannel: 1 });
   const reserve = () => router.reserve({ channelKey: "a", nodeId, bytes: 1 }).full;
-  // Two that are being committed at once, to a channel where nothing runs: one to run, one to wait.
+  // Two are being committed in an idle channel: one to run, one to wait.
   assert.deepEqual([reserve(), reserve(), reserve()], [undefined, undefined, "channel"]);
 });
 
-Deno.test("a message that is being committed when a stop gives up is put back at once", async () => {
+Deno.test("a message that is still being committed when the drain time ends is aborted at once", async () => {
   const signals: AbortSignal[] = [];
-  const giveUp = new AbortController();
+  const drained = new AbortController();
   const router = new Router({
-    giveUp,
+    drained,
     concurrentTurns: 1,
     queuedPerChannel: 1,
     queuedBytes: 100,
@@ -163,12 +167,12 @@ Deno.test("a message that is being committed when a stop gives up is put back at
     },
     discard: () => Promise.resolve(),
   });
-  const place = router.reserve({ channelKey: "a", nodeId, bytes: 1 });
-  assert.equal(place.next, true);
+  const place = reserve(router, { channelKey: "a", nodeId, bytes: 1 });
+  assert.equal(place.startsNow, true);
   let stopped = false;
   const stopping = router.stop({ drainMs: 0 }).then(() => stopped = true);
-  await new Promise((resolve) => giveUp.signal.addEventListener("abort", resolve));
-  assert.equal(stopped, false, "the turn that is kept is waited for");
+  await new Promise((resolve) => drained.signal.addEventListener("abort", resolve));
+  assert.equal(stopped, false, "stop waits for the reserved turn");
   const request = {
     seq: 1,
     requestId: "1",
@@ -181,15 +185,15 @@ Deno.test("a message that is being committed when a stop gives up is put back at
     claimed: true,
     bytes: 1,
   } as const;
-  place.enter({ ...request, begun: {} as QueuedRequest["begun"] });
+  place.enqueue({ ...request, begun: {} as QueuedRequest["begun"] });
   await stopping;
   assert.equal((signals[0]!.reason as GatewayError).code, "shutting_down");
 });
 
-Deno.test("bytes are held from the commit of a message to the end of its turn", async () => {
+Deno.test("bytes are counted from the commit of a message to the end of its turn", async () => {
   const stage = new Stage();
   const { router } = stage;
-  const place = router.reserve({ channelKey: "a", nodeId, bytes: 7 });
+  const place = reserve(router, { channelKey: "a", nodeId, bytes: 7 });
   assert.equal(router.figures().bytes, 7);
   place.release();
   ["a 1", "a 2", "a 3"].forEach((id) => stage.add(id));
@@ -202,7 +206,7 @@ Deno.test("bytes are held from the commit of a message to the end of its turn", 
   assert.deepEqual(router.figures(), idle);
 });
 
-Deno.test("an adapter holds at most as many bytes as it leaves to the others", () => {
+Deno.test("an adapter holds at most as many bytes as it leaves free for others", () => {
   const { router } = new Stage({ queuedBytes: 100 });
   let channel = 0;
   const full = (nodeId: string, bytes: number) =>
@@ -211,7 +215,7 @@ Deno.test("an adapter holds at most as many bytes as it leaves to the others", (
   assert.equal(full("greedy", 21), "bytes");
   assert.equal(full("greedy", 20), undefined);
   assert.equal(full("greedy", 1), "bytes");
-  // Another one gets its share of the rest; its first message may take all of it.
+  // Others get their share of the rest; a first message may take all of it.
   assert.equal(full("second", 25), undefined);
   assert.equal(full("second", 1), "bytes");
   assert.equal(full("third", 26), "bytes");
@@ -219,17 +223,16 @@ Deno.test("an adapter holds at most as many bytes as it leaves to the others", (
   assert.equal(router.figures().bytes, 100);
 });
 
-Deno.test("a message that is larger than the limit is taken where it is alone", () => {
+Deno.test("a message larger than the limit is accepted if it is the only one", () => {
   const { router } = new Stage({ queuedBytes: 100 });
   const large = { channelKey: "a", nodeId, bytes: 101 };
-  const place = router.reserve(large);
-  assert.equal(place.full, undefined);
+  const place = reserve(router, large);
   assert.equal(router.reserve(large).full, "bytes");
   place.release();
   assert.equal(router.reserve(large).full, undefined);
 });
 
-Deno.test("a cancelled request that waits is discarded, one that runs is aborted", async () => {
+Deno.test("cancelling discards a waiting request and aborts a running one", async () => {
   const stage = new Stage();
   for (const id of ["a 1", "a 2", "a 3"]) stage.add(id);
   assert.equal(stage.cancel("a 2"), true);
@@ -257,7 +260,7 @@ Deno.test("a handler that throws does not stop its channel", async () => {
   assert.deepEqual(stage.router.figures(), idle);
 });
 
-Deno.test("stopping starts nothing more and waits for what runs", async () => {
+Deno.test("stop starts no more turns and waits for running ones", async () => {
   const stage = new Stage();
   for (const id of ["a 1", "a 2", "b 1"]) stage.add(id);
   const stopped = stage.router.stop({ drainMs: 60_000 });
@@ -269,7 +272,7 @@ Deno.test("stopping starts nothing more and waits for what runs", async () => {
   assert.equal(stage.router.figures().queued, 2);
 });
 
-Deno.test("what runs on after the drain time is aborted with shutting_down", async () => {
+Deno.test("turns that run past the drain time are aborted with shutting_down", async () => {
   const stage = new Stage();
   stage.add("a 1");
   const { signal } = stage.running.get("a 1")!;

@@ -1,11 +1,9 @@
-/** One socket, from the gateway's side: what has left, and what has not. */
-
 import assert from "node:assert/strict";
 import { Connection } from "../../src/server/connection.ts";
 import { within } from "../support/deadline.ts";
 import { TcpRelay } from "../support/tcp_relay.ts";
 
-/** A real socket with both its ends, through a relay. */
+/** Both ends of a real WebSocket that runs through a relay. */
 class SocketPair implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #accepted = Promise.withResolvers<WebSocket>();
@@ -28,21 +26,21 @@ class SocketPair implements AsyncDisposable {
     this.client.addEventListener("close", ({ code }) => closed.resolve(code));
   }
 
-  /** The gateway's end of it. */
+  /** The gateway's end. */
   async server(): Promise<WebSocket> {
-    return await within(this.#accepted.promise, { what: "the socket" });
+    return await within(this.#accepted.promise, { what: "the socket to open" });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.relay.flow();
     this.client.close();
-    await within(this.clientClosed, { what: "the end of the socket" });
+    await within(this.clientClosed, { what: "the socket to close" });
     await this.relay[Symbol.asyncDispose]();
     await this.#server.shutdown();
   }
 }
 
-Deno.test("what was sent has left when the other side takes it in", async () => {
+Deno.test("flushed resolves with true when the peer reads what was sent", async () => {
   await using pair = new SocketPair();
   const connection = new Connection(await pair.server(), { sendBufferBytes: 1024 * 1024 });
   const received: string[] = [];
@@ -56,27 +54,27 @@ Deno.test("what was sent has left when the other side takes it in", async () => 
   assert.deepEqual(received, ['{"n":1}', '{"n":2}']);
 });
 
-Deno.test("what was not taken in when the socket is closed has not left", async () => {
+Deno.test("flushed resolves with false when the socket closes before the peer has read everything", async () => {
   await using pair = new SocketPair();
   const connection = new Connection(await pair.server(), { sendBufferBytes: 64 * 1024 * 1024 });
   const reasons: string[] = [];
   connection.onClose((reason) => reasons.push(reason));
   pair.relay.stall("to-client");
   const megabyte = "x".repeat(1024 * 1024);
-  // More than any kernel keeps for a reader that does not read.
+  // More than any kernel buffers for a reader that does not read.
   for (let index = 0; index < 32; index++) connection.send({ megabyte });
   assert.equal(connection.writable, false);
   const flushed = connection.flushed();
   let called = 0;
   connection.whenWritable(() => called++);
-  connection.close(4000, "given up");
+  connection.close(4000, "test");
   assert.equal(await flushed, false);
   assert.equal(called, 1);
-  assert.deepEqual(reasons, ["given up"]);
+  assert.deepEqual(reasons, ["test"]);
   assert.equal(await connection.flushed(), false);
 });
 
-Deno.test("a reader that falls too far behind is cut", async () => {
+Deno.test("a socket with too many unsent bytes is closed", async () => {
   await using pair = new SocketPair();
   const connection = new Connection(await pair.server(), { sendBufferBytes: 1024 * 1024 });
   pair.relay.stall("to-client");
@@ -90,18 +88,18 @@ Deno.test("a reader that falls too far behind is cut", async () => {
   assert.ok(sent < 100);
 });
 
-Deno.test("a frame that comes while the socket closes does not count as sent", async () => {
+Deno.test("a frame sent while the socket is closing does not count as sent", async () => {
   await using pair = new SocketPair();
   const socket = await pair.server();
   const connection = new Connection(socket, { sendBufferBytes: 1024 * 1024 });
-  // As when the other side has said goodbye and the event of it is still to come.
+  // As if the peer had closed and the close event were still to come.
   socket.close();
   assert.notEqual(socket.readyState, WebSocket.OPEN);
   connection.send({ type: "response_end" });
   assert.equal(await connection.flushed(), false);
 });
 
-Deno.test("who waits for a connection that is closed already is called at once", async () => {
+Deno.test("whenWritable calls back at once if the connection is already closed", async () => {
   await using pair = new SocketPair();
   const connection = new Connection(await pair.server(), { sendBufferBytes: 1_000 });
   connection.close(4408, "test");

@@ -1,15 +1,19 @@
-/** Sessions over restarts, against what an adapter must see of them: random orders of all that can happen. */
+/** Adapter sessions across restarts: random sequences of events, checked from the adapter's side. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EventBus } from "../../src/domain/events.ts";
 import { AdapterRegistry } from "../../src/server/registry.ts";
-import type { AdapterConnection } from "../../src/server/adapter_connection.ts";
+import type { AdapterSession } from "../../src/server/session.ts";
 import type { Connection } from "../../src/server/connection.ts";
 import { SessionPersister } from "../../src/server/session_persister.ts";
-import type { AdapterSession, FrameStore, SessionChanges } from "../../src/store/frame_store.ts";
+import type {
+  FrameStore,
+  SessionChanges,
+  StoredAdapterSession,
+} from "../../src/store/frame_store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { SqlitePlace } from "../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../store/sqlite/sqlite_place.ts";
 
 const identity = {
   nodeId: "node-1",
@@ -17,7 +21,7 @@ const identity = {
   capabilities: ["streaming", "resume"],
 };
 
-/** A connection as the hub sees it; what was sent is still on the wire. */
+/** A connection whose frames stay on the wire until the adapter reads them. */
 class Wire {
   readonly texts: string[] = [];
   readonly open = true;
@@ -43,7 +47,7 @@ class Wire {
   }
 }
 
-/** A store that can be told to take nothing. */
+/** A store whose writes can be made to fail. */
 class BrokenStore implements FrameStore {
   broken = false;
   readonly #frames: FrameStore;
@@ -56,22 +60,22 @@ class BrokenStore implements FrameStore {
     return this.broken ? Promise.reject(new Error("full")) : this.#frames.save(changes);
   }
 
-  sessions(): Promise<readonly AdapterSession[]> {
+  sessions(): Promise<readonly StoredAdapterSession[]> {
     return this.#frames.sessions();
   }
 }
 
-/** An adapter and the gateway that it speaks to, one process after the other. */
+/** An adapter and its gateway, which is stopped, killed and started again. */
 class World {
   readonly #store: BrokenStore;
-  #keeper!: SessionPersister;
-  #hub!: AdapterRegistry;
-  #link!: AdapterConnection;
+  #persister!: SessionPersister;
+  #registry!: AdapterRegistry;
+  #session!: AdapterSession;
   #wire!: Wire;
   #sessionId?: string;
-  /** What the gateway says that it has sent in the session, in order. */
+  /** What the gateway has sent in the session, in order. */
   #sent: string[] = [];
-  /** How many of these the adapter has seen. */
+  /** How many of them the adapter has seen. */
   #seen = 0;
   #counter = 0;
   sessions = 0;
@@ -80,24 +84,24 @@ class World {
     this.#store = new BrokenStore(store.frames);
   }
 
-  /** A process begins, and the adapter comes to it. `all` where nothing may be missing. */
+  /** Starts a gateway and connects the adapter. With `all`, no frame may be missing. */
   async begin({ all }: { readonly all: boolean }): Promise<void> {
     this.#store.broken = false;
-    // It writes when it is told to; nothing waits for a timer.
-    this.#keeper = new SessionPersister({ store: this.#store, gatherMs: 1_000_000 });
-    this.#hub = new AdapterRegistry({
+    // Writes happen only on `write`, never by timer.
+    this.#persister = new SessionPersister({ store: this.#store, batchMs: 1_000_000 });
+    this.#registry = new AdapterRegistry({
       events: new EventBus(),
       resumeMs: 1_000_000,
-      keeper: this.#keeper,
+      persister: this.#persister,
     });
-    await this.#hub.load();
+    await this.#registry.load();
     const [stored] = await this.#store.sessions();
     const known = stored?.sessionId === this.#sessionId && stored;
     if (all) assert.equal(known && known.lastSeq, this.#sent.length);
     if (known) {
       const { before, lastSeq, frames } = known;
       assert.deepEqual(frames.map(contentOf), this.#sent.slice(before, lastSeq));
-      // Of what the adapter has not seen the rest is gone with the process.
+      // Frames that were neither saved nor seen are lost with the process.
       if (this.#seen <= lastSeq) this.#sent.length = lastSeq;
     }
     this.#connect(known !== undefined && known !== false && this.#seen <= known.lastSeq);
@@ -105,17 +109,17 @@ class World {
 
   #connect(resumes: boolean): void {
     const point = { sessionId: this.#sessionId ?? "none", lastSeq: this.#seen };
-    assert.equal(this.#hub.canResume(identity.nodeId, point), resumes);
+    assert.equal(this.#registry.canResume(identity.nodeId, point), resumes);
     const wire = this.#wire = new Wire();
     const connection = wire as unknown as Connection;
     if (resumes) {
       const { lastSeq } = point;
-      this.#link = this.#hub.resume(identity.nodeId, { lastSeq, connection, welcome: {} });
+      this.#session = this.#registry.resume(identity.nodeId, { lastSeq, connection, welcome: {} });
       assert.equal(wire.texts.length, this.#sent.length - this.#seen);
       return;
     }
-    this.#link = this.#hub.attach(identity, { connection, welcome: () => ({}) });
-    this.#sessionId = this.#link.sessionId;
+    this.#session = this.#registry.attach(identity, { connection, welcome: () => ({}) });
+    this.#sessionId = this.#session.sessionId;
     this.#sent = [];
     this.#seen = 0;
     this.sessions++;
@@ -125,10 +129,10 @@ class World {
     const text = `text ${++this.#counter}`;
     this.#sent.push(text);
     const ids = { requestId: "r", responseId: "s" };
-    this.#link.send("clara-1", { type: "chunk", text, done: false, ...ids });
+    this.#session.send("clara-1", { type: "chunk", text, done: false, ...ids });
   }
 
-  /** The adapter takes some of what is on the wire. */
+  /** The adapter reads some of the frames on the wire. */
   take(count: number): void {
     for (const text of this.#wire.texts.splice(0, count)) {
       assert.equal(JSON.parse(text).seq, this.#seen + 1);
@@ -137,11 +141,11 @@ class World {
   }
 
   acknowledge(): void {
-    this.#link.acknowledge(this.#seen);
+    this.#session.acknowledge(this.#seen);
   }
 
   async write(): Promise<void> {
-    await this.#keeper.write().catch(() => {});
+    await this.#persister.write().catch(() => {});
   }
 
   break(): void {
@@ -154,30 +158,30 @@ class World {
   }
 
   async forget(): Promise<void> {
-    await this.#hub.forgetFrames(identity.platform).catch(() => {});
-    // It is still on the wire; whoever loses the wire now has to begin anew.
+    await this.#registry.forgetFrames(identity.platform).catch(() => {});
+    // Read what is still on the wire: an adapter that misses frames now could not resume.
     this.take(Infinity);
   }
 
   async stop(): Promise<void> {
     this.#store.broken = false;
-    this.#hub.close();
+    this.#registry.beginShutdown();
     this.#wire.close();
-    await this.#keeper.stop();
+    await this.#persister.stop();
     await this.begin({ all: true });
   }
 
   async kill(): Promise<void> {
-    // Only what is on the disk is left; a timer would write for a process that is dead.
+    // Only the saved state survives: no timer may write for the dead process.
     this.#store.broken = true;
-    await this.#keeper.stop();
-    this.#hub.close();
+    await this.#persister.stop();
+    this.#registry.beginShutdown();
     await this.begin({ all: false });
   }
 
   async end(): Promise<void> {
-    this.#hub.close();
-    await this.#keeper.stop();
+    this.#registry.beginShutdown();
+    await this.#persister.stop();
   }
 }
 
@@ -185,7 +189,7 @@ function contentOf(text: string): string {
   return JSON.parse(text).content;
 }
 
-Deno.test("whatever happens to gateway, disk and line, each number comes once, in order, with what was sent under it", async () => {
+Deno.test("whatever happens to gateway, disk and network, each frame number arrives once, in order, with its own content", async () => {
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.constant("send" as const) },
     { weight: 4, arbitrary: fc.nat({ max: 6 }) },
@@ -193,7 +197,7 @@ Deno.test("whatever happens to gateway, disk and line, each number comes once, i
     { weight: 3, arbitrary: fc.constantFrom("break" as const, "stop" as const, "kill" as const) },
     { weight: 1, arbitrary: fc.constantFrom("cut" as const, "forget" as const) },
   );
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const property = fc.asyncProperty(
     fc.array(step, { maxLength: 60, size: "max" }),
@@ -211,13 +215,13 @@ Deno.test("whatever happens to gateway, disk and line, each number comes once, i
   await fc.assert(property, { seed: 7, numRuns: 600 });
 });
 
-Deno.test("what happens within a moment is one write, and an adapter without resume is none", async () => {
-  await using place = new SqlitePlace();
+Deno.test("changes are batched into one write, and sessions without resume are not saved", async () => {
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const saves: SessionChanges[] = [];
   const written = Promise.withResolvers<void>();
-  const keeper = new SessionPersister({
-    gatherMs: 20,
+  const persister = new SessionPersister({
+    batchMs: 20,
     store: {
       sessions: () => store.frames.sessions(),
       async save(changes) {
@@ -227,25 +231,27 @@ Deno.test("what happens within a moment is one write, and an adapter without res
       },
     },
   });
-  const hub = new AdapterRegistry({ events: new EventBus(), resumeMs: 1_000_000, keeper });
+  const registry = new AdapterRegistry({ events: new EventBus(), resumeMs: 1_000_000, persister });
   const connect = (nodeId: string, capabilities: readonly string[]) =>
-    hub.attach({ ...identity, nodeId, capabilities }, {
+    registry.attach({ ...identity, nodeId, capabilities }, {
       connection: new Wire() as unknown as Connection,
       welcome: () => ({}),
     });
-  const links = [
+  const connected = [
     connect("a", ["resume"]),
     connect("b", ["resume", "streaming"]),
     connect("c", ["streaming"]),
   ];
   const frame = { requestId: "r", responseId: "s", type: "chunk", text: "x", done: false } as const;
-  for (let count = 0; count < 5; count++) links.forEach((link) => link.send("clara-1", frame));
-  links[1]!.acknowledge(5);
-  // Without numbers nothing can be asked for again.
-  links[0]!.send("clara-py", frame);
+  for (let count = 0; count < 5; count++) {
+    connected.forEach((session) => session.send("clara-1", frame));
+  }
+  connected[1]!.acknowledge(5);
+  // Frames without numbers cannot be replayed, so this session is not saved either.
+  connected[0]!.send("clara-py", frame);
   await written.promise;
-  hub.close();
-  await keeper.stop();
+  registry.beginShutdown();
+  await persister.stop();
   assert.equal(saves.length, 1);
   const [{ sessions, ended }] = saves as [SessionChanges];
   assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Memory, MemoryStore, NewMemory } from "../../src/store/memory_store.ts";
-import { SqlitePlace } from "./sqlite/sqlite_place.ts";
+import { SqliteFolder } from "./sqlite/sqlite_place.ts";
 
 const day = 86_400_000;
 
@@ -27,7 +27,7 @@ function texts(found: readonly Memory[]): string[] {
 
 function testMemories(sentence: string, test: (memories: MemoryStore) => Promise<void>): void {
   Deno.test(sentence, async () => {
-    await using place = new SqlitePlace();
+    await using place = new SqliteFolder();
     await using store = await place.open();
     await test(store.memories);
   });
@@ -215,7 +215,7 @@ testMemories("a fact is removed by its user alone", async (memories) => {
 });
 
 Deno.test("facts are there when the store is opened again", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   {
     await using store = await place.open();
     await keep(store.memories, fact("has a dog"));

@@ -3,7 +3,7 @@ import { BackgroundJobs } from "../../src/summaries/background_jobs.ts";
 import { Gate } from "../support/gate.ts";
 import { WallClock } from "../support/wall_clock.ts";
 
-Deno.test("one runs at a time under a name, and the newest of those that came meanwhile follows", async () => {
+Deno.test("one job runs at a time per name, followed by the newest that was added meanwhile", async () => {
   await using jobs = new BackgroundJobs();
   const gate = new Gate();
   const ran: string[] = [];
@@ -20,7 +20,7 @@ Deno.test("one runs at a time under a name, and the newest of those that came me
   assert.deepEqual(ran, ["first", "third"]);
 });
 
-Deno.test("no more run at once than allowed, over all names", async () => {
+Deno.test("the limit of parallel jobs holds across names", async () => {
   await using jobs = new BackgroundJobs({ parallel: 2 });
   const gates = { a: new Gate(), b: new Gate(), c: new Gate() };
   const ran: string[] = [];
@@ -38,7 +38,7 @@ Deno.test("no more run at once than allowed, over all names", async () => {
   assert.deepEqual(ran, ["a", "b", "c"]);
 });
 
-Deno.test("what fails is put off, twice as long each time, until it succeeds", async () => {
+Deno.test("after a failure the delay doubles until a job succeeds", async () => {
   let now = 0;
   let tries = 0;
   let broken = true;
@@ -59,10 +59,10 @@ Deno.test("what fails is put off, twice as long each time, until it succeeds", a
   assert.equal(await tryAt(29_999), false);
   broken = false;
   assert.equal(await tryAt(30_000), true);
-  assert.equal(await tryAt(30_001), true, "all is well again");
+  assert.equal(await tryAt(30_001), true, "a success clears the delay");
 });
 
-Deno.test("what waits behind one that fails is put off with it", async () => {
+Deno.test("a failure also drops the job that waits behind it", async () => {
   await using jobs = new BackgroundJobs();
   const gate = new Gate();
   const ran: string[] = [];
@@ -77,7 +77,7 @@ Deno.test("what waits behind one that fails is put off with it", async () => {
   assert.deepEqual(ran, ["first"]);
 });
 
-Deno.test("a clock that is set forward ends no delay", async () => {
+Deno.test("changing the wall clock does not end a delay", async () => {
   using clock = new WallClock();
   let tries = 0;
   await using jobs = new BackgroundJobs();
@@ -89,7 +89,7 @@ Deno.test("a clock that is set forward ends no delay", async () => {
   assert.equal(tries, 1);
 });
 
-Deno.test("the end aborts what runs, and nothing begins any more", async () => {
+Deno.test("disposing aborts running jobs and starts no others", async () => {
   const jobs = new BackgroundJobs();
   const ran: string[] = [];
   jobs.run("a", (signal) => {

@@ -1,19 +1,19 @@
-/** Asks a gateway's admin interface as an HTTP client does. Tests use it. */
+/** An HTTP client of the admin interface. */
 
-/** How it is asked. */
+/** Options of a request. */
 export interface AdminRequest {
-  /** Default: GET, with a body POST. */
+  /** Default: GET, or POST if there is a body. */
   readonly method?: string;
   readonly secret?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A string is sent as it is, all else as its JSON. */
+  /** A string is sent as is, anything else as JSON. */
   readonly body?: unknown;
 }
 
-/** What is listed of a hook, a task or a run. */
+/** A listed hook, task or run. */
 export type AdminRow = Readonly<Record<string, unknown>>;
 
-/** An answer's status and body. */
+/** Status and body of a response. */
 export interface AdminResponse {
   readonly status: number;
   readonly text: string;
@@ -28,7 +28,7 @@ export interface AdminResponse {
   };
 }
 
-/** Asks for a path under `/admin` of the gateway at `httpUrl`. */
+/** Requests a path under `/admin` of the gateway at `httpUrl`. */
 export async function askAdmin(
   { httpUrl }: { readonly httpUrl: string },
   path: string,

@@ -1,9 +1,12 @@
-/** What a gateway's data folder holds, searched as somebody would who looks for traces of a user. */
+/** Searches a gateway's data folder for traces of a user. */
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** The tables, inner ones of the search too, that hold one of the words in any of their columns. */
+/**
+ * Returns the tables, including internal ones of the full-text search, with one of the words in any
+ * column.
+ */
 export function tablesWith(dataDir: string, words: readonly string[]): readonly string[] {
   const database = new DatabaseSync(join(dataDir, "gateway.db"), { readOnly: true });
   try {
@@ -24,7 +27,7 @@ export function tablesWith(dataDir: string, words: readonly string[]): readonly 
   }
 }
 
-/** The files of a folder, however deep, whose bytes or name hold one of the words. */
+/** Returns the files, at any depth, with one of the words in their bytes or name. */
 export function filesWith(folder: string, words: readonly string[]): readonly string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
     const path = join(folder, name);

@@ -1,23 +1,20 @@
-/**
- * A promise that may not take forever: a test that waits for what never comes fails with the name
- * of what was missing. The other helpers in this folder wait through it.
- */
+/** Bounds a wait, so that a test that waits in vain fails and names what was missing. */
 
-/** How long a wait may take, and what it is called when it takes longer. */
+/** Options of {@linkcode within}. */
 export interface DeadlineOptions {
   /** Milliseconds. Default: 10,000. */
   readonly timeoutMs?: number;
-  /** What is waited for; a function is asked only when the time is up. */
+  /** What is awaited; a function is called only on time-out. */
   readonly what: string | (() => string);
 }
 
-/** Resolves as `promise` does, or rejects when that takes longer than the time-out. */
+/** Settles like `promise`, or rejects after the time-out. */
 export async function within<T>(promise: Promise<T>, options: DeadlineOptions): Promise<T> {
   const { timeoutMs = 10_000, what } = options;
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const text = typeof what === "string" ? what : what();
-    late.reject(new Error(`Waited ${timeoutMs} ms in vain for ${text}`));
+    late.reject(new Error(`Timed out after ${timeoutMs} ms waiting for ${text}`));
   }, timeoutMs);
   try {
     return await Promise.race([promise, late.promise]);

@@ -1,4 +1,4 @@
-/** The examples of hooks and tasks, as the Python system documents them. */
+/** The examples of hooks and tasks from the Python system's documentation. */
 
 export const documentedHooks = `hooks:
   - name: log-startup

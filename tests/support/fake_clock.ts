@@ -1,16 +1,16 @@
 /**
- * A clock that a test moves. Its timers count the time that passes, as real ones do; what the clock
- * shows may be set to anything. The scheduler's and the reminders' tests run on it.
+ * A clock that tests advance. Its timers count elapsed time, as real ones do; the time it shows can
+ * be set to anything.
  */
 
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../src/automation/scheduler/clock.ts";
 
-/** What a {@linkcode FakeClock} is made of. */
+/** Options of a {@linkcode FakeClock}. */
 export interface FakeClockOptions {
-  /** What it shows at first: ISO 8601. */
+  /** The time it shows first, in ISO 8601. */
   readonly at: string;
-  /** Whether what a timer has begun still goes on; it is waited for, but not forever. */
+  /** Whether work started by a timer is still running; it is awaited for a limited time. */
   readonly busy?: () => boolean;
 }
 
@@ -19,15 +19,15 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Turns of the event loop that what a timer has begun may take. */
-const patience = 300;
+/** How many event-loop turns such work may take. */
+const maxTurns = 300;
 
 export class FakeClock implements Clock {
   readonly #busy: () => boolean;
   readonly #timers = new Set<Timer>();
-  /** What has passed since the beginning, milliseconds. */
+  /** Elapsed time, milliseconds. */
   #passed = 0;
-  /** What the clock shows, less what has passed. */
+  /** The time shown, less the elapsed time. */
   #offset: number;
 
   constructor({ at, busy = () => false }: FakeClockOptions) {
@@ -48,8 +48,8 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Lets time pass, one timer after the other. */
-  async pass(ms: number): Promise<void> {
+  /** Advances time, firing timers one by one. */
+  async advance(ms: number): Promise<void> {
     const end = this.#passed + ms;
     await this.settle();
     for (;;) {
@@ -63,22 +63,22 @@ export class FakeClock implements Clock {
     this.#passed = end;
   }
 
-  /** Lets time pass until the clock shows this. */
-  passUntil(at: string): Promise<void> {
-    return this.pass(Date.parse(at) - this.now());
+  /** Advances time until the clock shows `at`. */
+  advanceTo(at: string): Promise<void> {
+    return this.advance(Date.parse(at) - this.now());
   }
 
-  /** Sets what the clock shows, as people, NTP and a machine that wakes up do: no time passes. */
+  /** Sets the time shown, as people, NTP and a waking machine do; no time elapses. */
   set(at: string | number): void {
     this.#offset = (typeof at === "string" ? Date.parse(at) : at) - this.#passed;
   }
 
-  /** Lets what was begun come to its end: the store answers at the end of a turn of the event loop. */
+  /** Lets started work finish: the store answers at the end of an event-loop turn. */
   async settle(): Promise<void> {
     let turns = 0;
     do {
-      // One for a read, a write and what follows on it.
+      // Turns for a read, a write and what follows it.
       for (let turn = 0; turn < 3; turn++) await setImmediate();
-    } while (this.#busy() && ++turns < patience);
+    } while (this.#busy() && ++turns < maxTurns);
   }
 }

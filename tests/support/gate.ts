@@ -1,21 +1,21 @@
-/** A door that a test opens when it likes. Scripted LLM replies and fake tools wait at one. */
+/** A gate that a test opens. Scripted LLM replies and fake tools wait at one. */
 
-/** Holds back whoever awaits `opened` until `open()` is called. */
+/** Blocks everyone who awaits `opened` until `open()` is called. */
 export class Gate {
   readonly #door = Promise.withResolvers<void>();
   #isOpen = false;
 
-  /** Resolves when the gate is open, at once if it is. */
+  /** Resolves when the gate is open. */
   get opened(): Promise<void> {
     return this.#door.promise;
   }
 
-  /** Whether it was opened. */
+  /** Whether the gate is open. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** Lets everybody through, now and later. */
+  /** Opens the gate for good. */
   open(): void {
     this.#isOpen = true;
     this.#door.resolve();

@@ -1,7 +1,4 @@
-/**
- * A folder with the files that a gateway with hooks and tasks reads, and a hook that notes every
- * event. Tests of hooks start their gateways with it.
- */
+/** A folder with a gateway's hook and task files, and a hook that records every event. */
 
 import { join } from "node:path";
 import { within } from "./deadline.ts";
@@ -11,8 +8,8 @@ import { TempFolder } from "./process/temp_folder.ts";
 /** An entry of `hooks.yaml` or `scheduler.yaml`. */
 export type Entry = Readonly<Record<string, unknown>>;
 
-/** An event as the recording hook got it: on its standard input, and in its environment. */
-export interface NotedEvent {
+/** An event as the recording hook received it on standard input and in its environment. */
+export interface RecordedEvent {
   readonly type: string;
   readonly timestamp: string;
   readonly node_id: string | null;
@@ -22,12 +19,12 @@ export interface NotedEvent {
   readonly request_id: string | null;
   readonly task_name: string | null;
   readonly data: Readonly<Record<string, unknown>>;
-  /** All of the command's environment. */
+  /** The command's whole environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A run as `/admin/hooks/results` and `/admin/tasks/results` tell it. */
-export interface RunAnswer {
+/** A run as `/admin/hooks/results` and `/admin/tasks/results` show it. */
+export interface RunResult {
   readonly name: string;
   readonly trigger: string;
   readonly ok?: boolean;
@@ -38,8 +35,8 @@ export interface RunAnswer {
 }
 
 /**
- * Notes each event: its JSON a line, its environment with a NUL behind each variable and two at the end. One
- * that was started by a gateway that was killed before it had told the event notes nothing.
+ * Records each event: its JSON on a line, its environment with a NUL after each variable and two at
+ * the end. If the gateway was killed before it wrote the event, it records nothing.
  */
 export const recorder: Entry = {
   name: "recorder",
@@ -61,32 +58,32 @@ export class HooksFolder extends TempFolder {
     if (tasks) this.writeTasks(tasks);
   }
 
-  /** Changes `hooks.yaml`; JSON is YAML. */
+  /** Replaces `hooks.yaml` (JSON is YAML). */
   writeHooks(hooks: readonly Entry[]): void {
     Deno.writeTextFileSync(this.hooksFile, JSON.stringify({ hooks }, null, 2));
   }
 
-  /** Changes `scheduler.yaml`. */
+  /** Replaces `scheduler.yaml`. */
   writeTasks(tasks: readonly Entry[]): void {
     Deno.writeTextFileSync(this.schedulerFile, JSON.stringify({ tasks }, null, 2));
   }
 
-  /** The path of a file beside `hooks.yaml`, where commands run. */
+  /** The path of a file next to `hooks.yaml`, where commands run. */
   file(name: string): string {
     return join(this.path, "hooks", name);
   }
 
-  /** The lines of such a file; none where it is missing. */
+  /** The lines of such a file; none if it does not exist. */
   lines(name: string): readonly string[] {
     return readText(this.file(name)).split("\n").slice(0, -1);
   }
 
-  /** What a gateway's configuration needs to know of it. */
+  /** The part of a gateway's configuration that points here. */
   get config(): { readonly hooksDir: string; readonly schedulerDir: string } {
     return { hooksDir: join(this.path, "hooks"), schedulerDir: this.path };
   }
 
-  /** Starts a gateway in a process of its own on it. */
+  /** Starts a gateway process on this folder. */
   start(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
     return GatewayProcess.start({
       dataDir: this.dataDir,
@@ -99,22 +96,22 @@ export class HooksFolder extends TempFolder {
     });
   }
 
-  /** What the recording hook has noted in full. */
-  events(): readonly NotedEvent[] {
+  /** The events recorded completely. */
+  events(): readonly RecordedEvent[] {
     const environments = readText(this.file("environments")).split("\0\0").slice(0, -1)
       .map((text) => Object.fromEntries(text.split("\0").map(variableOf)));
     const lines = this.lines("events.jsonl");
     return environments.map((env, index) => ({ ...JSON.parse(lines[index]!), env }));
   }
 
-  /** Resolves when `predicate` accepts what the recording hook has noted; gives it. */
-  async noted(
-    predicate: (events: readonly NotedEvent[]) => boolean,
+  /** Resolves to the recorded events when `predicate` accepts them. */
+  async waitForEvents(
+    predicate: (events: readonly RecordedEvent[]) => boolean,
     options: { readonly timeoutMs?: number; readonly what?: string } = {},
-  ): Promise<readonly NotedEvent[]> {
+  ): Promise<readonly RecordedEvent[]> {
     let late = false;
     let events = this.events();
-    const look = async () => {
+    const poll = async () => {
       while (!late && !predicate(events)) {
         await new Promise((resolve) => setTimeout(resolve, 10));
         events = this.events();
@@ -124,14 +121,14 @@ export class HooksFolder extends TempFolder {
     const what = () =>
       `${options.what ?? "events"}; there are ${events.map(({ type }) => type).join(" ")}`;
     try {
-      return await within(look(), { timeoutMs: 20_000, ...options, what });
+      return await within(poll(), { timeoutMs: 20_000, ...options, what });
     } finally {
       late = true;
     }
   }
 }
 
-/** Asks the admin interface of a gateway. */
+/** Requests the admin interface of a gateway. */
 export async function admin<Answer>(
   gateway: { readonly httpUrl: string },
   path: string,
@@ -144,19 +141,19 @@ export async function admin<Answer>(
   return await response.json();
 }
 
-/** The runs of a hook, the oldest first, once there are as many. */
+/** Resolves to the runs of a hook, oldest first, when there are at least `count`. */
 export async function hookRuns(
   gateway: { readonly httpUrl: string },
   name: string,
   count = 1,
   options: { readonly timeoutMs?: number } = {},
-): Promise<readonly RunAnswer[]> {
+): Promise<readonly RunResult[]> {
   let late = false;
-  let found: readonly RunAnswer[] = [];
-  const look = async () => {
+  let found: readonly RunResult[] = [];
+  const poll = async () => {
     while (!late) {
       const path = `/hooks/results?limit=100&name=${encodeURIComponent(name)}`;
-      const { results } = await admin<{ results: readonly RunAnswer[] }>(gateway, path);
+      const { results } = await admin<{ results: readonly RunResult[] }>(gateway, path);
       found = results.toReversed();
       if (found.length >= count) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -165,7 +162,7 @@ export async function hookRuns(
   };
   const what = () => `${count} runs of hook ${name}; there are ${found.length}`;
   try {
-    return await within(look(), { ...options, what });
+    return await within(poll(), { ...options, what });
   } finally {
     late = true;
   }

@@ -1,10 +1,10 @@
 /**
- * One HTTP request and its answer, straight on TCP: with nothing in between, a test decides when
- * the headers go out, where the connection breaks, and learns at once that the client has left
- * (Deno's own servers tell that late or never, differently in 2.4 and 2.9). For the LLM server.
+ * One HTTP request and its response, directly on TCP. Tests control when headers are sent and where
+ * the connection breaks, and notice at once that the client has left; Deno's own server reports
+ * that late or never, depending on the version.
  */
 
-/** One exchange; its connection ends with it. */
+/** One exchange, on a connection of its own. */
 export class HttpExchange {
   readonly method: string;
   readonly path: string;
@@ -17,7 +17,7 @@ export class HttpExchange {
   #chunked = false;
   #ended = false;
 
-  /** Reads the request of a new connection; undefined when the client leaves before its end. */
+  /** Reads the request of a new connection; returns undefined if the client leaves first. */
   static async read(connection: Deno.TcpConn): Promise<HttpExchange | undefined> {
     let bytes = new Uint8Array();
     const more = async () => {
@@ -58,12 +58,12 @@ export class HttpExchange {
     this.#watch();
   }
 
-  /** Aborted when the client leaves, or the connection is broken, before the answer's end. */
-  get left(): AbortSignal {
+  /** Aborted if the client leaves, or the connection breaks, before the end of the response. */
+  get clientLeft(): AbortSignal {
     return this.#left.signal;
   }
 
-  /** Sends a whole answer. */
+  /** Sends a complete response. */
   async send(status: number, headers: Readonly<Record<string, string>>, body: string) {
     const bytes = new TextEncoder().encode(body);
     this.#head(status, { ...headers, "content-length": String(bytes.length) });
@@ -71,13 +71,13 @@ export class HttpExchange {
     await this.#close();
   }
 
-  /** Sends the headers of a streamed answer. */
+  /** Sends the headers of a streamed response. */
   start(status: number, headers: Readonly<Record<string, string>>): void {
     this.#chunked = true;
     this.#head(status, { ...headers, "transfer-encoding": "chunked" });
   }
 
-  /** Sends a piece of a streamed answer, in a packet of its own. */
+  /** Sends a piece of a streamed response in its own packet. */
   write(data: string | Uint8Array): void {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     if (bytes.length === 0) return;
@@ -86,13 +86,13 @@ export class HttpExchange {
     this.#write("\r\n");
   }
 
-  /** Ends a streamed answer as it should end. */
+  /** Ends a streamed response properly. */
   async end(): Promise<void> {
     if (this.#chunked) this.#write("0\r\n\r\n");
     await this.#close();
   }
 
-  /** Breaks the connection, wherever the answer is; what was written before still goes out. */
+  /** Breaks the connection after sending what was already written. */
   async break(): Promise<void> {
     await this.#written;
     this.#shut();
@@ -104,7 +104,7 @@ export class HttpExchange {
     this.#write(`HTTP/1.1 ${status} Scripted\r\n${fields.join("")}\r\n`);
   }
 
-  /** Writes in order; a client that has left makes it fail, which `left` tells. */
+  /** Writes in order; if the client has left, aborts `left`. */
   #write(data: string | Uint8Array): void {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     this.#written = this.#written.then(async () => {
@@ -118,7 +118,7 @@ export class HttpExchange {
     this.#shut();
   }
 
-  /** After its request the client has nothing to say: what ends this read is its leaving. */
+  /** The client sends nothing after its request, so this read ends when it leaves. */
   async #watch(): Promise<void> {
     const buffer = new Uint8Array(1024);
     while (await this.#connection.read(buffer).catch(() => null) !== null);

@@ -1,16 +1,15 @@
 /**
- * A mem0 for tests: a real HTTP server that speaks the hosted API (version 3) or that of the
- * self-hosted server, as their references say, and keeps what it is told as one memory an exchange.
- * Tests of the memory point `MEM0_BASE_URL` at it.
+ * A fake mem0: an HTTP server with the hosted API (version 3) or that of the self-hosted server, as
+ * documented. It stores one memory per exchange. Tests point `MEM0_BASE_URL` at it.
  */
 
 import { HttpExchange } from "./http_exchange.ts";
 import { sendJson } from "./llm/answer.ts";
 import { forever, unlessAborted } from "./llm/stream.ts";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 
-/** A memory as it is kept. */
-export interface KeptMemory {
+/** A stored memory. */
+export interface StoredMemory {
   readonly id: string;
   readonly memory: string;
   readonly user_id?: string;
@@ -21,7 +20,7 @@ export interface KeptMemory {
   readonly created_at: string;
 }
 
-/** A request as it arrived. */
+/** A request as received. */
 export interface Mem0Request {
   readonly method: string;
   readonly path: string;
@@ -30,16 +29,16 @@ export interface Mem0Request {
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
-/** How a request is answered other than well. */
+/** How matching requests fail. */
 export interface Mem0Fault {
   readonly applies: (request: Mem0Request) => boolean;
   readonly status?: number;
-  /** A string is sent as it is, all else as its JSON. */
+  /** A string is sent as is, anything else as JSON. */
   readonly body?: unknown;
-  /** Whether it answers only when the client has left, which is never. */
+  /** Whether it hangs until the client leaves. */
   readonly hangs?: boolean;
-  /** Whether it does what it was asked before it fails or hangs. Default: false. */
-  readonly does?: boolean;
+  /** Whether it performs the request before it fails or hangs. Default: false. */
+  readonly performs?: boolean;
 }
 
 interface Answer {
@@ -51,10 +50,10 @@ const key = "mem0-key";
 
 export class Mem0Server implements AsyncDisposable {
   readonly url: string;
-  /** What the gateway must show. */
+  /** The API key it expects. */
   readonly key = key;
-  readonly requests = new Recording<Mem0Request>(({ method, path }) => `${method} ${path}`);
-  readonly kept: KeptMemory[] = [];
+  readonly requests = new AwaitableList<Mem0Request>(({ method, path }) => `${method} ${path}`);
+  readonly memories: StoredMemory[] = [];
   readonly #hosted: boolean;
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
@@ -73,30 +72,30 @@ export class Mem0Server implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** Answers requests so from now on, until `well`. */
+  /** Applies a fault to requests from now on, until `recover`. */
   fail(fault: Mem0Fault): this {
     this.#faults.push(fault);
     return this;
   }
 
-  /** Answers as it should again. */
-  well(): void {
+  /** Removes all faults. */
+  recover(): void {
     this.#faults.length = 0;
   }
 
-  /** Keeps a memory as if it had been added before. */
-  keep(memory: string, fields: Partial<KeptMemory>): void {
+  /** Stores a memory as if it had been added before. */
+  addMemory(memory: string, fields: Partial<StoredMemory>): void {
     const id = `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, "0")}`;
     const created_at = new Date(1_700_000_000_000 + this.#ids * 1000).toISOString();
-    this.kept.push({ id, memory, metadata: {}, created_at, ...fields });
+    this.memories.push({ id, memory, metadata: {}, created_at, ...fields });
   }
 
-  /** The requests that add something. */
+  /** The requests that add a memory. */
   get adds(): readonly Mem0Request[] {
     return this.requests.items.filter(isAdd);
   }
 
-  /** The first request that matches, here already or still to come. */
+  /** Resolves to the first matching request, past or future. */
   request(predicate: (request: Mem0Request) => boolean): Promise<Mem0Request> {
     return this.requests.waitFor(predicate, { what: "a request to mem0" });
   }
@@ -133,17 +132,17 @@ export class Mem0Server implements AsyncDisposable {
     };
     this.requests.add(request);
     try {
-      await sendJson(exchange, await this.#faulty(request, exchange.left));
+      await sendJson(exchange, await this.#faulty(request, exchange.clientLeft));
     } catch (error) {
-      if (!exchange.left.aborted) throw error;
+      if (!exchange.clientLeft.aborted) throw error;
     }
   }
 
   async #faulty(request: Mem0Request, left: AbortSignal): Promise<Answer> {
     const fault = this.#faults.find(({ applies }) => applies(request));
     if (!fault) return this.#answer(request);
-    const { hangs, does, status, body = { detail: "out of order" } } = fault;
-    const done = does ? this.#answer(request) : undefined;
+    const { hangs, performs, status, body = { detail: "out of order" } } = fault;
+    const done = performs ? this.#answer(request) : undefined;
     if (hangs) await unlessAborted(forever, left);
     return status === undefined ? done ?? this.#answer(request) : { status, body };
   }
@@ -188,20 +187,20 @@ export class Mem0Server implements AsyncDisposable {
     switch (`${method} ${path}`) {
       case "POST /memories":
         this.#add(body);
-        return ok({ results: [{ id: this.kept.at(-1)!.id, event: "ADD" }] });
+        return ok({ results: [{ id: this.memories.at(-1)!.id, event: "ADD" }] });
       case "POST /search": {
         const filters = { ...body.filters as Readonly<Record<string, unknown>> };
         for (const name of ["user_id", "agent_id", "run_id"]) {
           if (body[name] !== undefined) filters[name] = body[name];
         }
-        const found = this.kept.filter((memory) => equal(memory, filters));
+        const found = this.memories.filter((memory) => equal(memory, filters));
         const results = found.map((memory) => ({ ...memory, score: 0.5 }));
         return ok({ results: results.slice(0, Number(body.top_k ?? 100)) });
       }
       case "GET /memories": {
         const { top_k = "100", ...filters } = query;
         if (Number(top_k) > 1000) return { status: 422, body: { detail: "top_k" } };
-        const found = this.kept.filter((memory) => equal(memory, filters));
+        const found = this.memories.filter((memory) => equal(memory, filters));
         return ok({ results: found.slice(0, Number(top_k)) });
       }
     }
@@ -212,14 +211,17 @@ export class Mem0Server implements AsyncDisposable {
   #add(body: Readonly<Record<string, unknown>>): void {
     const { messages, metadata = {}, ...ids } = body;
     const [said] = messages as readonly { readonly content: string }[];
-    this.keep(said!.content, { ...ids, metadata: metadata as Readonly<Record<string, unknown>> });
+    this.addMemory(said!.content, {
+      ...ids,
+      metadata: metadata as Readonly<Record<string, unknown>>,
+    });
   }
 
-  /** Ids that are not named must be missing; `*` is any that is there. */
-  #hostedMatches(filters: unknown): readonly KeptMemory[] {
+  /** Ids not in the filter must be absent; `*` matches any that is present. */
+  #hostedMatches(filters: unknown): readonly StoredMemory[] {
     const { AND } = filters as { readonly AND: readonly Readonly<Record<string, unknown>>[] };
     const wanted = Object.assign({}, ...AND) as Readonly<Record<string, unknown>>;
-    return this.kept.filter((memory) =>
+    return this.memories.filter((memory) =>
       (["user_id", "agent_id", "app_id", "run_id"] as const).every((name) => {
         const want = wanted[name];
         const has = memory[name];
@@ -232,14 +234,14 @@ export class Mem0Server implements AsyncDisposable {
   }
 
   #remove(id: string): Answer {
-    const index = this.kept.findIndex((memory) => memory.id === id);
+    const index = this.memories.findIndex((memory) => memory.id === id);
     if (index < 0) return notFound();
-    this.kept.splice(index, 1);
+    this.memories.splice(index, 1);
     return ok({ message: "Memory deleted successfully!" });
   }
 }
 
-/** Whether a request adds a memory, to either API. */
+/** Whether a request adds a memory, in either API. */
 export function isAdd({ method, path }: Mem0Request): boolean {
   return method === "POST" && (path === "/v3/memories/add/" || path === "/memories");
 }
@@ -249,9 +251,9 @@ export function isSearch({ path }: Mem0Request): boolean {
   return path === "/v3/memories/search/" || path === "/search";
 }
 
-function equal(memory: KeptMemory, filters: Readonly<Record<string, unknown>>): boolean {
+function equal(memory: StoredMemory, filters: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(filters).every(([name, value]) =>
-    memory[name as keyof KeptMemory] === value
+    memory[name as keyof StoredMemory] === value
   );
 }
 

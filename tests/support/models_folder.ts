@@ -1,19 +1,19 @@
-/** A folder with a `models.yaml` whose providers are scripted LLM servers. Tests of fallbacks use it. */
+/** A folder with a `models.yaml` whose providers are scripted LLM servers. */
 
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { TempFolder } from "./process/temp_folder.ts";
 
-/** One provider with one model of the same name. */
+/** A provider with one model of the same name. */
 export interface ScriptedProvider {
   readonly server: { readonly url: string };
-  /** Further fields of the provider, as in the file. */
+  /** More fields of the provider, as in the file. */
   readonly provider?: object;
-  /** Further fields of the model, as in the file. */
+  /** More fields of the model, as in the file. */
   readonly model?: object;
 }
 
-/** Each provider has one model; without `tiers` all stand in for each other in their order. */
+/** Each provider has one model; without `tiers` they are each other's fallbacks, in order. */
 export class ModelsFolder extends TempFolder {
   readonly modelsFile: string;
 
@@ -38,7 +38,7 @@ export class ModelsFolder extends TempFolder {
     Deno.writeTextFileSync(this.modelsFile, stringify(file));
   }
 
-  /** What a gateway's configuration needs to know of it. */
+  /** The part of a gateway's configuration that points here. */
   get config(): { readonly modelsFile: string } {
     return { modelsFile: this.modelsFile };
   }

@@ -1,30 +1,29 @@
 /**
- * A hooks folder with plugins in it, and an ear for what they tell: a plugin calls
- * `globalThis[import.meta.dirname](…)`. Tests of plugins and of the admin interface start gateways
- * with it.
+ * A hooks folder with plugins that can report back: a plugin calls
+ * `globalThis[import.meta.dirname](…)`.
  */
 
 import { join } from "node:path";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
-/** A temporary folder with these files, by their names. */
+/** A temporary folder with these files, by name. */
 export class PluginFolder extends TempFolder {
-  /** What plugins told, in order; those of a gateway in the test's own process only. */
-  readonly told = new Recording<unknown>();
+  /** What plugins reported, in order; only for a gateway in the test's process. */
+  readonly reports = new AwaitableList<unknown>();
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     super("clara_plugins_");
     for (const [name, text] of Object.entries(files)) this.write(name, text);
-    Reflect.set(globalThis, this.path, (what: unknown) => this.told.add(what));
+    Reflect.set(globalThis, this.path, (what: unknown) => this.reports.add(what));
   }
 
-  /** What a gateway's configuration needs to know of it. */
+  /** The part of a gateway's configuration that points here. */
   get config(): { readonly hooksDir: string; readonly schedulerDir: string } {
     return { hooksDir: this.path, schedulerDir: this.path };
   }
 
-  /** The same for a gateway in a process of its own. */
+  /** The same as environment variables, for a gateway process. */
   get env(): Readonly<Record<string, string>> {
     return { CLARA_HOOKS_DIR: this.path, CLARA_SCHEDULER_DIR: this.path };
   }
@@ -34,7 +33,7 @@ export class PluginFolder extends TempFolder {
     Deno.writeTextFileSync(join(this.path, name), text);
   }
 
-  /** The path of a file in it. */
+  /** The path of a file in the folder. */
   file(name: string): string {
     return join(this.path, name);
   }

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed. Fault and property tests draw from it. */
+/** Pseudo-random numbers from a seed, for fault and property tests. */
 
 /** A source of random choices (mulberry32). */
 export class Random {
@@ -8,7 +8,7 @@ export class Random {
     this.#state = seed | 0;
   }
 
-  /** From 0 to 1, without 1. */
+  /** A number from 0 up to, but not including, 1. */
   fraction(): number {
     this.#state = this.#state + 0x6D2B79F5 | 0;
     let mixed = Math.imul(this.#state ^ this.#state >>> 15, 1 | this.#state);
@@ -16,17 +16,17 @@ export class Random {
     return ((mixed ^ mixed >>> 14) >>> 0) / 4294967296;
   }
 
-  /** A whole number from 0 to below `end`. */
+  /** An integer from 0 up to, but not including, `end`. */
   below(end: number): number {
     return Math.floor(this.fraction() * end);
   }
 
-  /** One of a list. */
+  /** An element of a list. */
   pick<T>(list: readonly T[]): T {
     return list[this.below(list.length)]!;
   }
 
-  /** True so often out of a hundred. */
+  /** True with this probability in percent. */
   chance(percent: number): boolean {
     return this.fraction() * 100 < percent;
   }

@@ -1,4 +1,4 @@
-/** What the gateway's own tables must say after a run under load. The checker asks. */
+/** Checks the gateway's tables after a run under load. */
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -7,12 +7,15 @@ import type { ReceivedFrame } from "./adapter/received_frame.ts";
 
 type Row = Readonly<Record<string, string | number | null>>;
 
-/** What is wrong with a store: it must be whole, done with everything, and equal to what was shown. */
+/**
+ * Describes what is wrong with a store: it must be intact, have no open work, and match what was
+ * shown.
+ */
 export function storeProblems(
   dataDir: string,
   { adapters, ends }: {
     readonly adapters: readonly { readonly requests: readonly LoadRequest[] }[];
-    /** The end of each request, with the text that was `shown` before it. */
+    /** The end of each request, with the text `shown` before it. */
     readonly ends: ReadonlyMap<string, ReceivedFrame>;
   },
 ): readonly string[] {
@@ -46,7 +49,7 @@ export function storeProblems(
   }
 }
 
-/** In a channel the lines stand in the order in which its messages were accepted. */
+/** The lines of a channel must be in the order in which its messages were accepted. */
 function historyOrder(lines: readonly Row[]): string[] {
   const last = new Map<string, number>();
   const problems: string[] = [];
@@ -72,7 +75,7 @@ function historyProblems(
       replies[0]!.content === text && replies[0]!.partial === 0;
     return right ? [] : [`history of ${id} is ${JSON.stringify(lines)}, shown was ${text}`];
   }
-  // What waited when it was cancelled has left nothing; else what was shown is the beginning of it.
+  // A request cancelled in the queue leaves nothing; otherwise history starts with what was shown.
   const [partial] = replies;
   const right = replies.length <= 1 && users.every((text) => text === asked) && users.length <= 1 &&
     (!partial || partial.partial === 1);

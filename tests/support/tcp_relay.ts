@@ -1,12 +1,12 @@
 /**
- * A wire that a test can cut: forwards TCP connections to a server, and drops, stalls, splits or
- * half-closes them when told to. The adapter client goes through one where a test needs an unfriendly network.
+ * A TCP relay that simulates an unreliable network: it drops, stalls, splits or half-closes
+ * connections.
  */
 
 /** Which bytes a stall holds back. */
 export type StallDirection = "to-client" | "to-server" | "both";
 
-/** Where a relay leads, and what it adds. */
+/** Options of a {@linkcode TcpRelay}. */
 export interface TcpRelayOptions {
   readonly hostname: string;
   readonly port: number;
@@ -14,7 +14,7 @@ export interface TcpRelayOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The relay; listens on a free port of the loopback address. */
+/** The relay; listens on a free loopback port. */
 export class TcpRelay implements AsyncDisposable {
   readonly port: number;
   readonly #options: TcpRelayOptions;
@@ -32,7 +32,7 @@ export class TcpRelay implements AsyncDisposable {
     this.#running.push(this.#accept());
   }
 
-  /** Holds all bytes back, with the connections open, until `flow()`. */
+  /** Holds all bytes back, keeping connections open, until `flow()`. */
   stall(direction: StallDirection = "both"): void {
     this.flow();
     this.#stalled = { direction, over: Promise.withResolvers() };
@@ -44,18 +44,18 @@ export class TcpRelay implements AsyncDisposable {
     this.#stalled = undefined;
   }
 
-  /** From now on passes bytes on in pieces of so many, each in a packet of its own. */
+  /** Forwards bytes in pieces of this size from now on, each in its own packet. */
   split(pieceBytes: number): void {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** Says to the server that the clients have nothing more to say; what it says still arrives. */
+  /** Half-closes the connections to the server; its data still arrives. */
   async halfClose(): Promise<void> {
     const servers = [...this.#servers];
     await Promise.all(servers.map((server) => server.closeWrite()));
   }
 
-  /** Closes all connections at once, without a word to either side. */
+  /** Closes all connections at once, without a close frame to either side. */
   cut(): void {
     for (const connection of this.#open) close(connection);
     this.#open.clear();
@@ -91,7 +91,7 @@ export class TcpRelay implements AsyncDisposable {
         this.#pump(server, client, "to-client"),
       ]);
     } catch (error) {
-      // The server is not there: the client finds its connection closed.
+      // The server is down: the client's connection closes.
       if (!isGone(error)) throw error;
     } finally {
       close(client);
@@ -110,7 +110,7 @@ export class TcpRelay implements AsyncDisposable {
         await this.#clear(direction);
         const count = await from.read(buffer);
         if (count === null) break;
-        // Bytes that were on their way when the stall began are held back as well.
+        // Also hold back bytes that were in flight when the stall began.
         await this.#clear(direction);
         let bytes = buffer.subarray(0, count);
         if (head !== undefined) {
@@ -149,7 +149,7 @@ export class TcpRelay implements AsyncDisposable {
   }
 }
 
-/** Each byte a character, and back, whatever follows the head. */
+/** Maps bytes to characters and back, whatever follows the head. */
 const latin1 = { decode: (bytes: Uint8Array) => String.fromCharCode(...bytes) };
 
 function close(resource: Deno.TcpConn | Deno.TcpListener): void {

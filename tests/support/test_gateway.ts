@@ -1,26 +1,26 @@
 /**
- * A gateway inside the test's own process, on a free port and in a folder of its own, with a scripted
- * LLM server behind it. Its configuration is what a machine without any setting would give; nothing
- * comes from the environment. End-to-end tests that need no process of its own start it.
+ * A gateway inside the test's process, on a free port and in a temporary folder, with a scripted
+ * LLM server. It uses default settings; nothing comes from the environment.
  */
 
 import { join } from "node:path";
-import { settings } from "../../src/config/settings.ts";
-import type {
-  GatewayConfig,
-  Limits,
-  LlmConfig,
-  MemoryConfig,
-} from "../../src/config/config_types.ts";
+import {
+  defaultValues,
+  type GatewayConfig,
+  type LlmConfig,
+  type MemoryConfig,
+  toGatewayConfig,
+} from "../../src/config/gateway_config.ts";
+import type { Limits } from "../../src/config/limits.ts";
 import { EventBus, type EventName, type GatewayEvent } from "../../src/domain/events.ts";
 import { Gateway } from "../../src/app/gateway.ts";
 import { AdapterClient } from "./adapter/client.ts";
 import type { ConnectOptions } from "./adapter/connect_options.ts";
 import { LlmServer } from "./llm/server.ts";
-import { Recording } from "./load/recording.ts";
+import { AwaitableList } from "./awaitable_list.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
-/** What a test wants other than the defaults. */
+/** What a test overrides in the default configuration. */
 export type ConfigOverrides =
   & Partial<Omit<GatewayConfig, "limits" | "llm" | "memory" | "dataDir">>
   & {
@@ -29,17 +29,17 @@ export type ConfigOverrides =
     readonly memory?: Partial<MemoryConfig>;
   };
 
-/** How a gateway is started. */
+/** Options of a {@linkcode TestGateway}. */
 export interface TestGatewayOptions {
-  /** A server that the test disposes of itself, or the echo model. Default: one of its own. */
+  /** A server that the test disposes of, or the echo model. Default: a new server. */
   readonly llm?: LlmServer | "echo";
   readonly config?: ConfigOverrides;
 }
 
 /** A running gateway. */
 export class TestGateway implements AsyncDisposable {
-  /** All events, also those before and after a restart. */
-  readonly events = new Recording<GatewayEvent>();
+  /** All events, across restarts. */
+  readonly events = new AwaitableList<GatewayEvent>();
   readonly #folder = new TempFolder("clara_gateway_");
   readonly #bus = new EventBus();
   readonly #ownLlm?: LlmServer;
@@ -80,18 +80,18 @@ export class TestGateway implements AsyncDisposable {
     return this.#gateway;
   }
 
-  /** The scripted LLM server behind it. */
+  /** Its scripted LLM server. */
   get llm(): LlmServer {
     if (!this.#llm) throw new Error("The echo model has no server");
     return this.#llm;
   }
 
-  /** Where adapters connect: ws://host:port. */
+  /** Where adapters connect, as ws://host:port. */
   get url(): string {
     return `ws://${this.gateway.address}`;
   }
 
-  /** http://host:port. */
+  /** As http://host:port. */
   get httpUrl(): string {
     return `http://${this.gateway.address}`;
   }
@@ -106,12 +106,12 @@ export class TestGateway implements AsyncDisposable {
     return AdapterClient.connect({ ...options, url: this.url });
   }
 
-  /** Connects an adapter that says nothing yet. */
+  /** Connects an adapter without registering it. */
   connectRaw(options: Omit<ConnectOptions, "url"> = {}): Promise<AdapterClient> {
     return AdapterClient.connectRaw(this.url, options);
   }
 
-  /** The first event of this name about this request (or any), here already or still to come. */
+  /** Resolves to the first event of this name about this request (or any), past or future. */
   waitFor(name: EventName, options: { readonly requestId?: string } = {}): Promise<GatewayEvent> {
     const { requestId } = options;
     return this.events.waitFor(({ name: found, data }) => {
@@ -120,13 +120,13 @@ export class TestGateway implements AsyncDisposable {
     }, { what: `the event ${name}` });
   }
 
-  /** The answer of GET /health. */
+  /** The response of GET /health. */
   async health(): Promise<Readonly<Record<string, unknown>>> {
     const response = await fetch(`${this.httpUrl}/health`);
     return await response.json();
   }
 
-  /** Resolves when every finished reply is noted as delivered. */
+  /** Resolves when every finished reply is marked as delivered. */
   async allDelivered(): Promise<void> {
     for (;;) {
       const { store } = await this.health() as { readonly store: { readonly undelivered: number } };
@@ -134,21 +134,21 @@ export class TestGateway implements AsyncDisposable {
     }
   }
 
-  /** Stops it in order. */
+  /** Stops it gracefully. */
   stop(): Promise<void> {
     return this.gateway.stop("test");
   }
 
-  /** Stops it in order and starts another one on the same folder, on a new port. */
+  /** Stops it gracefully and starts another on the same folder, on a new port. */
   async restart(config: ConfigOverrides = {}): Promise<void> {
     await this.stop();
     this.#config = withOverrides(this.#config, config);
     await this.#start();
   }
 
-  /** Stops the gateway and its own LLM server, and removes the folder. */
+  /** Stops the gateway and its LLM server, and removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // First, so that a turn that a failed test left hanging comes to its end.
+    // Stop this first, so that a turn left hanging by a failed test ends.
     await this.#ownLlm?.[Symbol.asyncDispose]();
     await this.#gateway?.stop("disposed");
     await this.#folder[Symbol.asyncDispose]();
@@ -169,75 +169,29 @@ function withOverrides(config: GatewayConfig, overrides: ConfigOverrides): Gatew
   };
 }
 
-/** What `readConfig` gives without flags, environment and `.env`, but for the port and the model. */
+/** The defaults of the settings, except for what a test must not share or wait for. */
 function defaults(dataDir: string, llm: LlmServer | undefined): GatewayConfig {
-  return {
-    host: settings.host.fallback ?? "127.0.0.1",
+  const values = {
+    ...defaultValues(),
     port: 0,
-    insecure: false,
-    allowedOrigins: [],
     dataDir,
-    storeSync: settings.storeSync.fallback,
     modelsFile: join(dataDir, "models.yaml"),
     toolsFile: join(dataDir, "tools.yaml"),
     mcpFile: join(dataDir, "mcp.json"),
     secretsFile: join(dataDir, "secrets.yaml"),
     hooksDir: join(dataDir, "hooks"),
     schedulerDir: dataDir,
+    ...(llm && { apiKey: "test-key", baseUrl: llm.url }),
+    model: "test-model",
+    // A memory would query the model after each turn and use up replies that are scripted for turns.
+    memory: "off",
+    collectMs: 0,
+    // Tests send messages faster than people.
+    userMessagesPerMinute: 1_000_000,
+    adapterMessagesPerMinute: 1_000_000,
+  } as const;
+  return toGatewayConfig(values, {
     environment: () => undefined,
     childEnvironment: { PATH: Deno.env.get("PATH") ?? "", HOME: Deno.env.get("HOME") ?? "" },
-    log: { level: settings.logLevel.fallback, format: settings.logFormat.fallback },
-    llm: {
-      ...(llm && { apiKey: "test-key", baseUrl: llm.url }),
-      model: "test-model",
-      tierModels: {},
-      fallbacks: [],
-      showReasoning: false,
-      autoTier: false,
-      stallMs: settings.llmStallSeconds.fallback * 1000,
-      totalMs: settings.llmTotalSeconds.fallback * 1000,
-    },
-    memory: {
-      // It would ask the model after each turn, and take the replies that a test has meant for turns.
-      kind: "off",
-      budgetMs: settings.memoryBudgetSeconds.fallback * 1000,
-      mem0: { api: "auto", timeoutMs: 60_000 },
-    },
-    limits: {
-      frameBytes: settings.frameBytes.fallback,
-      queuedPerChannel: settings.queuedPerChannel.fallback,
-      queuedBytes: settings.queuedBytes.fallback,
-      concurrentTurns: settings.concurrentTurns.fallback,
-      // Tests speak faster than people.
-      userMessagesPerMinute: 1_000_000,
-      adapterMessagesPerMinute: 1_000_000,
-      connections: settings.connections.fallback,
-      sendBufferBytes: settings.sendBufferBytes.fallback,
-      toolRounds: settings.toolRounds.fallback,
-      toolOutputChars: settings.toolOutputChars.fallback,
-      mcpMessageBytes: settings.mcpMessageBytes.fallback,
-      userFileBytes: settings.userFileBytes.fallback,
-      continuations: settings.continuations.fallback,
-      attempts: settings.attempts.fallback,
-      concurrentHooks: settings.concurrentHooks.fallback,
-      queuedHookEvents: settings.queuedHookEvents.fallback,
-      historyTokens: settings.historyTokens.fallback,
-      userTokensPerDay: settings.userTokensPerDay.fallback,
-      userCostPerDay: settings.userCostPerDay.fallback,
-      memoryTokens: settings.memoryTokens.fallback,
-      userMemories: settings.userMemories.fallback,
-      waitingExchanges: settings.waitingExchanges.fallback,
-    },
-    overlap: { fallback: "queue", rules: [] },
-    collectMs: 0,
-    sessionIdleMs: settings.sessionIdleSeconds.fallback * 1000,
-    heartbeatMs: settings.heartbeatSeconds.fallback * 1000,
-    resumeMs: settings.resumeSeconds.fallback * 1000,
-    registerTimeoutMs: settings.registerSeconds.fallback * 1000,
-    drainMs: settings.drainSeconds.fallback * 1000,
-    toolTimeoutMs: settings.toolTimeoutSeconds.fallback * 1000,
-    approvalTimeoutMs: settings.approvalTimeoutSeconds.fallback * 1000,
-    autoProceed: settings.autoProceed.fallback,
-    keepRequestsMs: settings.keepRequestsDays.fallback * 86_400_000,
-  };
+  });
 }

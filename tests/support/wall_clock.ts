@@ -1,6 +1,6 @@
 /**
- * The machine's clock, set by a test as people and NTP set it: what counts durations must not care.
- * Made before what is tested, which may hold on to the function.
+ * Sets the machine's clock, as people and NTP do. Create it before the code under test, which may
+ * keep a reference to the function.
  */
 
 export class WallClock implements Disposable {
@@ -11,7 +11,7 @@ export class WallClock implements Disposable {
     Date.now = () => this.#real() - this.#back;
   }
 
-  /** Sets it back (or, below zero, forward) until it is disposed of. */
+  /** Sets the clock back by `ms` (forward if negative) until disposal. */
   setBack(ms: number): void {
     this.#back = ms;
   }

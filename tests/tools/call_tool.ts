@@ -1,9 +1,9 @@
-/** Calls a tool as the executor does: its arguments read against the schema, then run. */
+/** Calls a tool as the executor does: validates the arguments, then runs it. */
 
 import type { ReplyFile } from "../../src/domain/reply.ts";
 import type { Tool, ToolOutput, ToolRun } from "../../src/tools/tool.ts";
 
-/** On whose behalf tools run in these tests, where a test says nothing else. */
+/** The context of a call, with defaults. */
 export function toolRun(fields: Partial<ToolRun> = {}): ToolRun {
   return {
     nodeId: "node-1",
@@ -21,18 +21,18 @@ export function toolRun(fields: Partial<ToolRun> = {}): ToolRun {
   };
 }
 
-/** Runs a tool; what is wrong with the arguments is thrown. */
+/** Runs a tool. @throws {Error} if the arguments are invalid. */
 export async function callTool(
   tool: Tool,
   json: Readonly<Record<string, unknown>>,
   fields: Partial<ToolRun> = {},
 ): Promise<ToolOutput> {
-  const input = tool.read(json);
+  const input = tool.parse(json);
   if ("problem" in input) throw new Error(input.problem);
   return await tool.run(input.value, toolRun(fields));
 }
 
-/** Runs a tool that sends files; gives these. */
+/** Runs a tool and returns the files it sent. */
 export async function filesOf(
   tool: Tool,
   json: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-/** One call of a tool: whatever goes wrong with it becomes a result that tells the model. */
+/** Every failure of a tool call becomes a result for the model. */
 
 import assert from "node:assert/strict";
 import * as z from "zod";
@@ -17,10 +17,10 @@ const context = {
   channelId: "c",
   channelKey: "p:c",
   sessionId: "s",
-  message: { user: { id: "u" }, channel: { id: "c" } },
+  message: { requestId: "r", user: { id: "u" }, channel: { id: "c" } },
 };
 
-/** A tool named `probe` that does what the test says. */
+/** A tool named `probe` that runs the given function. */
 function probe(
   run: (run: ToolRun) => Promise<ToolOutput> | ToolOutput,
   fields: Partial<Pick<Tool, "timeoutMs">> = {},
@@ -61,7 +61,7 @@ function setUp(tool: Tool, action: PolicyAction = "allow") {
   return { executor, call, abort, questions, names: () => seen.map(({ name }) => name) };
 }
 
-Deno.test("a tool's text and files are its result", async () => {
+Deno.test("the text and files of a tool are its result", async () => {
   const file = { filename: "a", mediaType: "text/plain", base64: "" };
   const { call, names } = setUp(probe(({ sendFile }) => {
     sendFile(file);
@@ -76,14 +76,14 @@ const failures: readonly (readonly [name: string, run: () => ToolOutput, says: s
   ["throws an error", () => {
     throw new Error("no luck");
   }, "no luck"],
-  ["throws a text", () => {
+  ["throws a string", () => {
     throw "just words";
   }, "just words"],
-  ["says that it failed", () => ({ content: "sorry", isError: true }), "sorry"],
+  ["returns an error", () => ({ content: "sorry", isError: true }), "sorry"],
 ];
 
 for (const [name, run, says] of failures) {
-  Deno.test(`a tool that ${name} is a failure with its words, without files`, async () => {
+  Deno.test(`a tool that ${name} fails with that text and sends no files`, async () => {
     const { call, names } = setUp(probe(({ sendFile }) => {
       sendFile({ filename: "a", mediaType: "text/plain", base64: "" });
       return run();
@@ -94,7 +94,7 @@ for (const [name, run, says] of failures) {
   });
 }
 
-Deno.test("a tool that never ends is left at its time-out, and its signal aborts", async () => {
+Deno.test("a tool that never ends is abandoned at its time-out, and its signal aborts", async () => {
   let aborted = false;
   const { call } = setUp(
     probe(({ signal }) => {
@@ -107,7 +107,7 @@ Deno.test("a tool that never ends is left at its time-out, and its signal aborts
   assert.ok(isError && aborted);
 });
 
-Deno.test("an aborted turn throws its reason, even where the tool takes no notice", async () => {
+Deno.test("aborting the turn throws its reason even if the tool ignores the signal", async () => {
   const { call, abort, names } = setUp(probe(() => new Promise(() => {})));
   const running = call();
   abort.abort(new Error("cancelled by user"));
@@ -116,19 +116,19 @@ Deno.test("an aborted turn throws its reason, even where the tool takes no notic
   assert.deepEqual(names(), ["tool:start", "tool:error", "tool:start", "tool:error"]);
 });
 
-Deno.test("a flood of output is cut, and the model told how much there was", async () => {
+Deno.test("long output is cut, and the model is told how much is missing", async () => {
   const { content } = await setUp(probe(() => "x".repeat(1_000_000))).call();
   assert.match(content, /^x{100}\n\[999900 of 1000000 characters were cut off\./);
 });
 
-Deno.test("wrong arguments do not reach the tool", async () => {
+Deno.test("invalid arguments do not reach the tool", async () => {
   const { call } = setUp(probe(() => assert.fail("it ran")));
   assert.match((await call("{")).content, /Cannot call "probe": the arguments are not valid JSON/);
   assert.match((await call('{"text":7}')).content, /Cannot call "probe": "text": /);
   assert.match((await call("[]")).content, /Cannot call "probe": /);
 });
 
-Deno.test("a denied tool is as good as none", async () => {
+Deno.test("a denied tool looks like one that does not exist", async () => {
   const { call, executor } = setUp(probe(() => assert.fail("it ran")), "deny");
   assert.deepEqual(executor.declarations(context), []);
   const denied = await call();
@@ -137,7 +137,7 @@ Deno.test("a denied tool is as good as none", async () => {
   assert.equal(unknown.content, 'There is no tool "nothing".');
 });
 
-Deno.test("a person's refusal is told, and wrong arguments are not asked about", async () => {
+Deno.test("a refused approval is reported, and invalid arguments ask for none", async () => {
   const { call, questions, executor } = setUp(probe(() => assert.fail("it ran")), "ask");
   assert.equal(executor.declarations(context).length, 1);
   assert.equal((await call('{"text":"x"}')).content, '"probe" was not run: not today.');

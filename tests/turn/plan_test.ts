@@ -1,5 +1,3 @@
-/** What is settled before a turn: the tier that a message names, or that the low tier finds for it. */
-
 import assert from "node:assert/strict";
 import { catalogOf } from "../../src/llm/catalog.ts";
 import { OpenAiClient } from "../../src/llm/openai/client.ts";
@@ -22,20 +20,20 @@ const prefixes: readonly (readonly [given: string, content: string, tier?: strin
   ["!high !low Hm", "!low Hm", "high"],
 ];
 for (const [given, content, tier] of prefixes) {
-  Deno.test(`${JSON.stringify(given)} is for ${tier ?? "no certain tier"}`, () => {
+  Deno.test(`${JSON.stringify(given)} names ${tier ? `tier ${tier}` : "no tier"}`, () => {
     const found = splitTier(plain(given));
     assert.equal(found.message.content, content);
     assert.equal(found.tier, tier);
   });
 }
 
-Deno.test("a prefix may stand alone beside a file", () => {
+Deno.test("a prefix may be the whole text of a message with a file", () => {
   const found = splitTier(message("a", { content: "!high" }));
   assert.equal(found.message.content, "");
   assert.equal(found.tier, "high");
 });
 
-/** A planner that asks a server. */
+/** A planner whose low tier is a scripted server. */
 function planner(
   server: LlmServer,
   options: { readonly classifyMs?: number; readonly kept?: UsageEntry[] } = {},
@@ -64,7 +62,7 @@ function planner(
 
 const { signal } = new AbortController();
 
-Deno.test("the low tier says what a message is worth, and its user pays for it", async () => {
+Deno.test("the low tier classifies a message, and its user is charged for it", async () => {
   await using server = LlmServer.start();
   const kept: UsageEntry[] = [];
   server.reply({ text: "High." }, { text: "low" }, { text: "I would say: it depends" });
@@ -89,7 +87,7 @@ Deno.test("the low tier says what a message is worth, and its user pays for it",
   assert.equal(kept.length, 3);
 });
 
-Deno.test("whoever names a tier is not asked about it", async () => {
+Deno.test("a message that names its tier is not classified", async () => {
   await using server = LlmServer.start();
   const plans = planner(server);
   const named = message("a", { content: "!low Hi", tier: "high" });
@@ -99,21 +97,21 @@ Deno.test("whoever names a tier is not asked about it", async () => {
   assert.equal(server.requests.length, 0);
 });
 
-Deno.test("a low tier that does not answer in time costs no more than that", async () => {
+Deno.test("a classification that takes too long is aborted, and mid answers", async () => {
   await using server = LlmServer.start();
   server.reply({ hang: "before-headers" });
   const { tier } = await planner(server, { classifyMs: 50 }).plan(plain("Hi"), account, signal);
   assert.equal(tier, "mid");
-  await within(server.requests[0]!.closedByClient, { what: "the end of the question" });
+  await within(server.requests[0]!.closedByClient, { what: "the end of the request" });
 });
 
-Deno.test("a low tier that fails leaves the message to mid", async () => {
+Deno.test("mid answers if the classification fails", async () => {
   await using server = LlmServer.start();
   server.reply({ status: 401 });
   assert.equal((await planner(server).plan(plain("Hi"), account, signal)).tier, "mid");
 });
 
-Deno.test("a cancel ends the question about the tier", async () => {
+Deno.test("a cancel aborts the classification", async () => {
   await using server = LlmServer.start();
   server.reply({ hang: "before-headers" });
   const cancel = new AbortController();
@@ -121,5 +119,5 @@ Deno.test("a cancel ends the question about the tier", async () => {
   const asked = await server.request(0);
   cancel.abort(new Error("cancelled"));
   assert.equal((await planning).tier, "mid");
-  await within(asked.closedByClient, { what: "the end of the question" });
+  await within(asked.closedByClient, { what: "the end of the request" });
 });

@@ -1,65 +1,56 @@
 /**
- * Runs one line or script of the operator's with `sh -c`: within its time, its output within a limit,
- * and nothing of it left afterwards. Hooks and scheduled tasks are run by it.
+ * Runs a command or script of the operator's with `sh -c`: with a timeout, limited output, and no
+ * processes left behind.
  */
 
 import { errorText } from "../../lib/error_text.ts";
 import { pause, waitAtMost } from "../../lib/wait.ts";
-import { OutputCap } from "./output_cap.ts";
 import { ProcessGroup } from "../../platform/process_group.ts";
+import type { RunResult } from "../../store/run_store.ts";
 
-/** What to run, and how. */
+/** Options of {@linkcode runShellCommand}. */
 export interface ShellCommandOptions {
-  /** The script, as its author wrote it: nothing is put into it. */
+  /** The script, passed to the shell unchanged. */
   readonly command: string;
   readonly cwd: string;
-  /** The whole environment; the shell expands what the script names. */
+  /** The whole environment; the shell expands the variables that the script uses. */
   readonly env: Readonly<Record<string, string>>;
-  /** What the script finds on its standard input. */
+  /** The script's standard input. */
   readonly input?: string;
   readonly timeoutMs: number;
-  /** Ends the command early; its reason is told in the result. */
+  /** Ends the command early; its reason becomes the error. */
   readonly signal?: AbortSignal;
-  /** How long its processes have after TERM before they get KILL. Default: 2000. */
+  /** Time between SIGTERM and SIGKILL, milliseconds. Default: 2000. */
   readonly graceMs?: number;
-  /** Bytes of output that are kept. Default: 16384. */
+  /** Most bytes of output that are kept. Default: 16384. */
   readonly outputBytes?: number;
 }
 
-/** How a command went. */
-export interface CommandResult {
-  /** Missing where it did not end by itself. */
-  readonly exitCode?: number;
-  readonly durationMs: number;
-  /** What it printed, standard output and error together, cut in the middle where it is long. */
-  readonly output: string;
-  /** Why it failed; missing where it did not. */
-  readonly error?: string;
-}
-
-/** Output past this is taken in slowly, so that a flood does not keep the gateway busy. */
+/** Beyond this, output is read slowly, so that a flood does not keep the gateway busy. */
 const fastBytes = 1 << 20;
-const slowMs = 10;
+const slowReadMs = 10;
+/** How long the output may stay open after the command has ended, milliseconds. */
+const pipeCloseMs = 500;
 
-/** Runs a command. Never throws: what goes wrong is told in the result. */
-export async function runShellCommand(options: ShellCommandOptions): Promise<CommandResult> {
+/** Runs a command. Never rejects; failures are in the result. */
+export async function runShellCommand(options: ShellCommandOptions): Promise<RunResult> {
   const startedAt = performance.now();
-  const output = new OutputCap(options.outputBytes ?? 16_384);
+  const output = new TruncatedOutput(options.outputBytes ?? 16_384);
   const end = await run(options, output).catch((error) => ({ error: errorText(error) }));
   return { ...end, durationMs: Math.round(performance.now() - startedAt), output: output.text() };
 }
 
 async function run(
   options: ShellCommandOptions,
-  output: OutputCap,
-): Promise<Pick<CommandResult, "exitCode" | "error">> {
+  output: TruncatedOutput,
+): Promise<Pick<RunResult, "exitCode" | "error">> {
   const { command, cwd, env, timeoutMs, graceMs = 2_000, signal } = options;
   if (signal?.aborted) return { error: errorText(signal.reason) };
   const group = new ProcessGroup({ command: "sh", args: ["-c", command], cwd, env });
   const { child } = group;
-  const input = feed(child.stdin, options.input ?? "");
+  const input = writeInput(child.stdin, options.input ?? "");
   const readers = [child.stdout.getReader(), child.stderr.getReader()];
-  const read = Promise.all(readers.map((reader) => drain(reader, output)));
+  const read = Promise.all(readers.map((reader) => readOutput(reader, output)));
   let error: string | undefined;
   let killTimer: ReturnType<typeof setTimeout> | undefined;
   const stop = (why: string) => {
@@ -69,34 +60,34 @@ async function run(
     killTimer = setTimeout(() => group.kill("SIGKILL"), graceMs);
   };
   const timer = setTimeout(
-    () => stop(`it took longer than ${timeoutMs / 1000} seconds and was ended`),
+    () => stop(`it took longer than ${timeoutMs / 1000} seconds and was killed`),
     timeoutMs,
   );
   const onAbort = () => stop(errorText(signal!.reason));
   signal?.addEventListener("abort", onAbort);
-  const { code, signal: by } = await child.status;
+  const { code, signal: killedBy } = await child.status;
   clearTimeout(timer);
   signal?.removeEventListener("abort", onAbort);
-  // What its shell has started may need all of the grace, too: it holds the pipes until its end.
+  // Processes started by the shell also get the grace period; they keep the output open until they end.
   if (error !== undefined) await waitAtMost(read, graceMs);
   clearTimeout(killTimer);
-  // The command is its shell: what that has left behind ends with it.
+  // A command ends with its shell, so kill what the shell left behind.
   group.kill("SIGKILL");
-  // A process that has left the group may hold the pipes for as long as it likes.
+  // A process that has left the group could keep the output open forever.
   const cancel = setTimeout(
     () => readers.forEach((reader) => reader.cancel().catch(() => {})),
-    500,
+    pipeCloseMs,
   );
   await read;
   clearTimeout(cancel);
   await input.end();
   if (error !== undefined) return { error };
-  if (by) return { error: `it was ended by ${by}` };
-  return { exitCode: code, ...(code !== 0 && { error: `it ended with exit code ${code}` }) };
+  if (killedBy) return { error: `it was killed by ${killedBy}` };
+  return { exitCode: code, ...(code !== 0 && { error: `it exited with code ${code}` }) };
 }
 
-/** Writes the input in the background: a command need not read it. */
-function feed(stdin: WritableStream<Uint8Array>, text: string): { end(): Promise<void> } {
+/** Writes the input in the background, since a command need not read it. */
+function writeInput(stdin: WritableStream<Uint8Array>, text: string): { end(): Promise<void> } {
   const writer = stdin.getWriter();
   writer.closed.catch(() => {});
   const written = writer.write(new TextEncoder().encode(text)).then(() => writer.close());
@@ -104,15 +95,63 @@ function feed(stdin: WritableStream<Uint8Array>, text: string): { end(): Promise
   return { end: () => writer.abort().catch(() => {}) };
 }
 
-async function drain(
+async function readOutput(
   reader: ReadableStreamDefaultReader<Uint8Array>,
-  output: OutputCap,
+  output: TruncatedOutput,
 ): Promise<void> {
   const never = new AbortController().signal;
   for (;;) {
     const { value } = await reader.read();
     if (!value) return;
     output.add(value);
-    if (output.total > fastBytes) await pause(slowMs, never);
+    if (output.total > fastBytes) await pause(slowReadMs, never);
   }
+}
+
+/** The output of a program, truncated in the middle: keeps the first and the last bytes. */
+export class TruncatedOutput {
+  readonly #half: number;
+  readonly #head: Uint8Array[] = [];
+  #headSize = 0;
+  #tail = new Uint8Array();
+  #total = 0;
+
+  /** @param maxBytes how many bytes are kept, half of them from either end. */
+  constructor(maxBytes: number) {
+    this.#half = Math.floor(maxBytes / 2);
+  }
+
+  /** The number of bytes added. */
+  get total(): number {
+    return this.#total;
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#total += bytes.length;
+    const headRoom = this.#half - this.#headSize;
+    if (headRoom > 0) {
+      const first = bytes.slice(0, headRoom);
+      this.#head.push(first);
+      this.#headSize += first.length;
+      bytes = bytes.subarray(headRoom);
+    }
+    if (bytes.length === 0) return;
+    const last = bytes.subarray(-this.#half);
+    const before = this.#tail.subarray(Math.max(0, this.#tail.length + last.length - this.#half));
+    this.#tail = new Uint8Array(before.length + last.length);
+    this.#tail.set(before);
+    this.#tail.set(last, before.length);
+  }
+
+  /** Returns the bytes kept, as text, with a note of how many are missing. */
+  text(): string {
+    const missing = this.#total - this.#headSize - this.#tail.length;
+    if (missing === 0) return decode([...this.#head, this.#tail]);
+    return `${decode(this.#head)}\n[${missing} bytes truncated]\n${decode([this.#tail])}`;
+  }
+}
+
+function decode(parts: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
 }

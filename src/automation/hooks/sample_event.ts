@@ -1,4 +1,4 @@
-/** An event made up for trying a hook out. Used by `hooks test`. */
+/** Sample events for trying out a hook, as `hooks test` does. */
 
 import {
   type EventMap,
@@ -6,8 +6,8 @@ import {
   eventNames,
   type GatewayEvent,
 } from "../../domain/events.ts";
+import { matchesGlob } from "../../lib/glob.ts";
 import type { Hook } from "./hook.ts";
-import { matchesPattern } from "./hook_match.ts";
 
 const origin = {
   node_id: "test-node",
@@ -51,24 +51,24 @@ const samples: EventMap = {
 };
 
 /**
- * An event that a hook is for, or the one that is named.
+ * Returns a sample of the named event, or of the first event that a hook handles.
  *
- * @throws {Error} where there is no event of that name.
+ * @throws {Error} if there is no event of that name.
  */
 export function sampleEvent(
   hook: Pick<Hook, "event">,
   options: { readonly name?: string; readonly now?: number } = {},
 ): GatewayEvent {
-  const { name: wanted, now = Date.now() } = options;
+  const { name: requested, now = Date.now() } = options;
   const name = eventNames.find((name) =>
-    wanted === undefined ? matchesPattern(hook.event, name) : name === wanted
+    requested === undefined ? matchesGlob(hook.event, name) : name === requested
   );
   if (name === undefined) {
-    throw new Error(`There is no event "${wanted}"; there are ${eventNames.join(", ")}`);
+    throw new Error(`There is no event "${requested}"; expected one of ${eventNames.join(", ")}`);
   }
-  return eventOf(name, now);
+  return createSample(name, now);
 }
 
-function eventOf<Name extends EventName>(name: Name, now: number): GatewayEvent {
+function createSample<Name extends EventName>(name: Name, now: number): GatewayEvent {
   return { name, at: new Date(now), data: samples[name] } as GatewayEvent;
 }

@@ -1,14 +1,14 @@
 /**
- * What a plugin is: a module of the hooks folder whose default export is a function that gets this
- * interface. The types here are all that a plugin's author needs.
+ * The interface for plugins. A plugin is a module in the hooks folder whose default export is a function
+ * that gets a {@linkcode Gateway}.
  */
 
-import type { HookEvent } from "../hooks/hook_event.ts";
+import type { HookEvent } from "../hooks/event.ts";
 import type { EventName } from "../../domain/events.ts";
 import type { TaskRun } from "../scheduler/task.ts";
 import type { ToolRisk } from "../../tools/tool.ts";
 
-export type { HookEvent } from "../hooks/hook_event.ts";
+export type { HookEvent } from "../hooks/event.ts";
 export type { TaskRun } from "../scheduler/task.ts";
 
 /** The default export of a plugin. Called once, when the gateway starts. */
@@ -21,21 +21,21 @@ export interface Gateway {
   /** Writes to the gateway's log. */
   readonly log: PluginLog;
   /**
-   * Calls a function for each event of a name, of a kind (`tool:*`), or of all (`*`). Calls of one
-   * hook come one after the other and never hold up the gateway.
+   * Calls a function for each event of one name, one kind (`tool:*`) or all (`*`). A hook handles one
+   * event at a time and never delays the gateway.
    */
   hook<Pattern extends PluginEventPattern>(
     event: Pattern,
     handler: (event: EventOf<Pattern>, options: { readonly signal: AbortSignal }) => unknown,
     options?: PluginHookOptions,
   ): void;
-  /** Calls a function at the times of a schedule. */
+  /** Calls a function on a schedule. */
   scheduled(task: PluginTask, handler: (task: TaskRun) => unknown): void;
-  /** Offers the model a tool. */
+  /** Offers a tool to the model. */
   tool(tool: PluginTool): void;
 }
 
-/** Lines of the log, under the plugin's name. */
+/** Writes log lines under the plugin's name. */
 export interface PluginLog {
   debug(text: string): void;
   info(text: string): void;
@@ -43,24 +43,24 @@ export interface PluginLog {
   error(text: string): void;
 }
 
-/** Which events a hook may name: one, or several with `*` for any characters. */
+/** One event by name, or several with `*` for any characters. */
 export type PluginEventPattern = EventName | `${string}*${string}`;
 
-/** The events that a pattern stands for. */
+/** The events that a pattern matches. */
 export type EventOf<Pattern extends string> = Pattern extends EventName ? HookEvent<Pattern>
   : Pattern extends `${infer Kind}:*` ? HookEvent<Extract<EventName, `${Kind}:${string}`>>
   : HookEvent;
 
-/** More about a hook. */
+/** Options of {@linkcode Gateway.hook}. */
 export interface PluginHookOptions {
-  /** Default: the plugin's name and the event's. */
+  /** Default: the names of the plugin and the event. */
   readonly name?: string;
   readonly description?: string;
-  /** Seconds after which it is waited for no longer. Default: 30. */
+  /** Timeout in seconds. Default: 30. */
   readonly timeout?: number;
-  /** Where several hooks wait for the same event, the higher one goes first. Default: 0. */
+  /** Among hooks that wait for the same event, the one with the highest priority runs first. Default: 0. */
   readonly priority?: number;
-  /** Words that must fit; `*` in a word stands for any characters. */
+  /** Conditions that must all match; `*` in a word matches any characters. */
   readonly when?: {
     readonly platform?: string | readonly string[];
     readonly channel?: string | readonly string[];
@@ -69,13 +69,13 @@ export interface PluginHookOptions {
   };
 }
 
-/** A task as `scheduler.yaml` has it, without a command. Times are seconds. */
+/** A task as in `scheduler.yaml`, without command or prompt. Durations are in seconds. */
 export interface PluginTask {
   readonly name: string;
   readonly type: "interval" | "cron" | "one_shot";
   readonly interval?: number;
   readonly cron?: string;
-  /** An IANA name; default: the machine's own time zone. */
+  /** An IANA name. Default: the machine's time zone. */
   readonly timezone?: string;
   readonly delay?: number;
   /** ISO 8601. */
@@ -91,29 +91,29 @@ export interface PluginTask {
 export interface PluginTool {
   /** Letters, digits, `_` and `-`. */
   readonly name: string;
-  /** For the model: what it does and when to use it. */
+  /** Tells the model what the tool does and when to use it. */
   readonly description: string;
-  /** JSON Schema of the arguments, an object. Default: no arguments. */
+  /** JSON Schema of the arguments, of type `object`. Default: no arguments. */
   readonly parameters?: Readonly<Record<string, unknown>>;
-  /** What it may do to the world; the policy goes by it. Default: `read`. */
+  /** What the tool may do; the policy decides by it. Default: `read`. */
   readonly risk?: ToolRisk;
   /** One character for adapters that show it. */
   readonly emoji?: string;
-  /** Seconds. Default: that of all tools. */
+  /** Timeout in seconds. Default: that of all tools. */
   readonly timeout?: number;
-  /** Gives text, or anything that JSON can say. What it throws is told to the model. */
+  /** Returns text or anything that JSON can represent. Errors are reported to the model. */
   readonly run: (args: PluginArguments, context: PluginToolContext) => unknown;
 }
 
-/** On whose behalf a tool runs. */
+/** The request that a tool is called for. */
 export interface PluginToolContext {
   readonly platform: string;
   readonly user_id: string;
   readonly channel_id: string;
   readonly request_id: string;
-  /** Aborts on cancel and on the tool's time-out. */
+  /** Aborts when the request is cancelled and at the tool's timeout. */
   readonly signal: AbortSignal;
 }
 
-/** Arguments as the schema allows them; what they are in particular the plugin's author knows. */
+/** Arguments that match the tool's schema. */
 export type PluginArguments = Readonly<Record<string, unknown>>;

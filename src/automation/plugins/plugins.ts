@@ -1,19 +1,20 @@
 /**
- * The plugins of the hooks folder, loaded when the gateway starts. One that cannot be loaded, throws
- * or takes too long is reported and left out; the others are not concerned.
+ * Loads the plugins in the hooks folder when the gateway starts. A plugin that fails to load is logged and
+ * skipped; it does not affect the others.
  */
 
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Deadline } from "../../lib/deadline.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
 import type { Tool } from "../../tools/tool.ts";
 import type { ToolSource } from "../../tools/registry.ts";
-import { importModule } from "./module_import.ts";
-import type { PluginHost, PluginHostOptions } from "./plugin_host.ts";
+import type { PluginHost, PluginHostOptions } from "./host.ts";
 
 const log = logger("automation", "plugins");
 
-/** What {@linkcode Plugins} are given. */
+/** Options of {@linkcode Plugins}. */
 export interface PluginsOptions extends PluginHostOptions {
   /** The hooks folder; it may be missing. */
   readonly folder: string;
@@ -29,7 +30,7 @@ export class Plugins implements ToolSource {
     this.#options = options;
   }
 
-  /** The names of those that are in force. */
+  /** The names of the loaded plugins. */
   get names(): readonly string[] {
     return this.#hosts.map(({ name }) => name);
   }
@@ -38,48 +39,44 @@ export class Plugins implements ToolSource {
     for (const { tools } of this.#hosts) yield* tools;
   }
 
-  /** Loads all plugins, in the order of their names. */
+  /** Loads all plugins, in order of their names. */
   async load(): Promise<void> {
     const folder = resolve(this.#options.folder);
     for (const name of await moduleNames(folder)) {
       try {
         const host = await this.#load(join(folder, name), name);
         this.#hosts = [...this.#hosts, host];
-        log.info("Plugin {name} is in force", { name });
+        log.info("Loaded plugin {name}", { name });
       } catch (error) {
-        log.error("Plugin {name} is left out: {error}", { name, error: errorText(error) });
+        log.error("Cannot load plugin {name}: {error}", { name, error: errorText(error) });
       }
     }
   }
 
   async #load(path: string, name: string): Promise<PluginHost> {
     const { loadMs = 10_000 } = this.#options;
-    const { PluginHost } = await import("./plugin_host.ts");
+    const { PluginHost } = await import("./host.ts");
     const host = new PluginHost(name, this.#options);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let isLate = false;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        reject(new Error(`it took longer than ${loadMs / 1000} seconds to load`));
-      }, loadMs);
-    });
+    const reason = new Error(`it took longer than ${loadMs / 1000} seconds to load`);
+    using deadline = new Deadline({ ms: loadMs, reason });
     const running = (async () => {
       const { default: plugin } = await importModule(path);
-      if (isLate) return;
-      if (typeof plugin !== "function") throw new Error("it has no default export to call");
+      if (deadline.timedOut) return;
+      if (typeof plugin !== "function") throw new Error("its default export is not a function");
       await plugin(host.gateway);
     })();
-    // Where it is late, what becomes of it is of no interest any more.
-    running.catch(() => {});
-    try {
-      await Promise.race([running, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-    await host.putIntoForce();
+    await deadline.race(running);
+    await host.activate();
     return host;
   }
+}
+
+async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  if (Deno.build.standalone && path.endsWith(".ts")) {
+    const { importTypeScript } = await import("./typescript_module.ts");
+    return await importTypeScript(path);
+  }
+  return await import(pathToFileURL(path).href);
 }
 
 async function moduleNames(folder: string): Promise<readonly string[]> {

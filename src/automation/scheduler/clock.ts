@@ -1,17 +1,14 @@
-/**
- * Waits for a time of the wall clock, which may jump: the machine sleeps, somebody sets it. Used by
- * the scheduler and the reminders.
- */
+/** Waits for a time of the wall clock, which jumps when the machine sleeps or the clock is set. */
 
-/** Where time comes from. */
+/** A source of time. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Calls back once after so many milliseconds; the returned function prevents it. */
+  /** Calls back once after `ms` milliseconds. The returned function cancels it. */
   readonly after: (ms: number, callback: () => void) => () => void;
 }
 
-/** The machine's own. */
+/** The machine's clock. */
 export const systemClock: Clock = {
   now: Date.now,
   after: (ms, callback) => {
@@ -20,10 +17,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** A timer counts time that passes, not the clock: after so long it looks at the clock again. */
+/** Timers count elapsed time, not wall-clock time, so check the clock at least this often. */
 const longestWaitMs = 30_000;
 
-/** One alarm at a time: calls `ring` when it is time, and perhaps before. */
+/** Calls `ring` at a given time, and possibly earlier. */
 export class Alarm implements Disposable {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -34,7 +31,7 @@ export class Alarm implements Disposable {
     this.#ring = ring;
   }
 
-  /** Sets it to a time; to none where that is undefined. */
+  /** Sets the time, replacing any earlier one; undefined clears it. */
   set(at: number | undefined): void {
     this.#cancel?.();
     this.#cancel = undefined;

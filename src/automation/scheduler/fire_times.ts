@@ -1,22 +1,22 @@
 /**
- * When a schedule fires. Pure; croner reads the cron expressions. Where the clocks change, one time of
- * day that does not exist fires right after the gap, and one that comes twice fires the first time.
- * What has several hours or minutes goes on evenly: those in the gap are left out, those of the hour
- * that comes twice fire twice.
+ * When a schedule fires. Cron expressions are parsed by croner. At a daylight saving change, an expression
+ * with a single time of day fires right after the gap if that time does not exist, and only the first
+ * time if it exists twice. Expressions with several hours or minutes skip times in the gap and fire for
+ * both passes of the repeated hour.
  */
 
 import { Cron } from "croner";
 import type { Schedule } from "./task.ts";
 
-/** The fire times of one schedule, milliseconds since the epoch. */
+/** The fire times of one schedule, in milliseconds since the epoch. */
 export class FireTimes {
   readonly #schedule: Schedule;
   readonly #anchorAt: number;
   readonly #cron?: Cron;
 
   /**
-   * @param options.anchorAt from when intervals and delays count.
-   * @throws {Error} where the cron expression or its time zone is wrong.
+   * @param options.anchorAt when intervals and delays start.
+   * @throws {Error} if the cron expression or its time zone is invalid.
    */
   constructor(schedule: Schedule, options: { readonly anchorAt: number }) {
     this.#schedule = schedule;
@@ -24,7 +24,7 @@ export class FireTimes {
     if (schedule.type === "cron") this.#cron = parseCron(schedule.cron, schedule.timezone);
   }
 
-  /** The first fire time after `after`; undefined where there is none. */
+  /** Returns the first fire time after `after`, if there is one. */
   next(after: number): number | undefined {
     const schedule = this.#schedule;
     switch (schedule.type) {
@@ -43,14 +43,14 @@ export class FireTimes {
     }
   }
 
-  /** The newest fire times after `after` and up to `now`, at most `limit`, the oldest first. */
+  /** Returns the last fire times after `after` and up to `now`, at most `limit`, in ascending order. */
   due(
     { after, now, limit }: { readonly after: number; readonly now: number; readonly limit: number },
   ): readonly number[] {
     const schedule = this.#schedule;
     let times: readonly number[];
     if (schedule.type === "cron") {
-      // Croner's reference is exclusive, and whole seconds are all it knows.
+      // Croner excludes its reference time and works in whole seconds.
       const reference = new Date(Math.floor(now / 1000) * 1000 + 1000);
       times = this.#cron!.previousRuns(limit, reference)
         .map((date) => date.getTime()).filter((time) => time > after && time <= now).reverse();
@@ -71,7 +71,7 @@ export class FireTimes {
   }
 }
 
-/** @throws {Error} with what is wrong about the expression or the time zone. */
+/** Parses a cron expression. @throws {Error} if it or the time zone is invalid. */
 export function parseCron(expression: string, timezone?: string): Cron {
   if (timezone !== undefined) {
     try {
@@ -80,10 +80,13 @@ export function parseCron(expression: string, timezone?: string): Cron {
       throw new Error(`expected an IANA time zone such as "Europe/Berlin", found "${timezone}"`);
     }
   }
+  let cron: Cron;
   try {
-    return new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
+    cron = new Cron(expression, { timezone, paused: true, mode: "5-or-6-parts" });
   } catch (error) {
     const why = (error as Error).message.replace(/^CronPattern: /, "");
     throw new Error(`expected a cron expression of 5 or 6 fields: ${why}`);
   }
+  if (!cron.nextRun()) throw new Error(`"${expression}" never fires: there is no such date`);
+  return cron;
 }

@@ -1,10 +1,8 @@
-/**
- * Reminders: kept in the store until they are due, then put into their channel as a prompt. Users make
- * them with the tool `schedule_reminder`; the gateway starts this.
- */
+/** Delivers reminders: when one is due, it becomes a prompt in the channel where it was set. */
 
+import { isoTime } from "../../lib/iso_time.ts";
 import { errorText } from "../../lib/error_text.ts";
-import type { EventBus } from "../../domain/events.ts";
+import { type EventBus, eventOrigin } from "../../domain/events.ts";
 import { logger } from "../../logging/log.ts";
 import type { Reminder, ReminderStore } from "../../store/reminder_store.ts";
 import { Alarm, type Clock, systemClock } from "./clock.ts";
@@ -12,79 +10,79 @@ import type { PromptPort } from "./prompt.ts";
 
 const log = logger("automation", "scheduler", "reminders");
 
-/** How many are read at a time. */
-const batch = 100;
-/** How long one that cannot be put into its channel is put off, milliseconds. */
+/** Reminders read from the store at a time. */
+const batchSize = 100;
+/** The delay before a failed delivery is retried, milliseconds. */
 const retryMs = 10_000;
 
-/** What {@linkcode ReminderScheduler} are given. */
+/** Options of {@linkcode ReminderScheduler}. */
 export interface ReminderSchedulerOptions {
   readonly store: ReminderStore;
   readonly prompts: PromptPort;
   readonly events: EventBus;
   readonly clock?: Clock;
-  /** Reminders that one user may have. Default: 100. */
+  /** Most reminders of one user. Default: 100. */
   readonly cap?: number;
 }
 
-/** A wish to be reminded. */
+/** A reminder to be set. */
 export type NewReminder = Omit<Reminder, "createdAt">;
 
 export class ReminderScheduler {
   readonly #options: ReminderSchedulerOptions;
   readonly #clock: Clock;
   readonly #alarm: Alarm;
-  /** Looks at the clock, one after the other. */
-  #looking: Promise<void> = Promise.resolve();
+  /** Polls run one after the other. */
+  #polling: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(options: ReminderSchedulerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#alarm = new Alarm(this.#clock, () => this.look());
+    this.#alarm = new Alarm(this.#clock, () => this.poll());
   }
 
-  /** Keeps a reminder; false where its user has as many as allowed. */
+  /** Stores a reminder; returns false if its user has too many. */
   async add(reminder: NewReminder): Promise<boolean> {
     const { store, cap = 100 } = this.#options;
-    const kept = await store.add({ ...reminder, createdAt: this.#clock.now() }, { cap });
-    if (kept) this.look();
-    return kept;
+    const added = await store.add({ ...reminder, createdAt: this.#clock.now() }, { cap });
+    if (added) this.poll();
+    return added;
   }
 
-  /** A user's reminders, the earliest first. */
-  ofUser(userKey: string): Promise<readonly Reminder[]> {
-    return this.#options.store.ofUser(userKey);
+  /** Returns a user's reminders, earliest first. */
+  forUser(userKey: string): Promise<readonly Reminder[]> {
+    return this.#options.store.forUser(userKey);
   }
 
-  /** Drops one of a user's reminders; false where there is none of this id. */
+  /** Deletes one of a user's reminders; returns false if there is none with this id. */
   cancel(id: string, options: { readonly userKey: string }): Promise<boolean> {
     return this.#options.store.remove(id, options);
   }
 
-  /** Takes up what is due and sets the alarm for the next. Its own alarm calls it; tests may. */
-  look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look()).catch((error) => {
-      log.warn("Cannot look for reminders: {error}", { error: errorText(error) });
+  /** Delivers what is due and sets the alarm for the next reminder. */
+  poll(): Promise<void> {
+    this.#polling = this.#polling.then(() => this.#poll()).catch((error) => {
+      log.warn("Cannot read reminders: {error}", { error: errorText(error) });
       if (!this.#stopped) this.#alarm.set(this.#clock.now() + retryMs);
     });
-    return this.#looking;
+    return this.#polling;
   }
 
-  /** Takes up no more; resolves when those in hand are in their channels. */
+  /** Stops; resolves when deliveries in progress are done. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#alarm[Symbol.dispose]();
-    await this.#looking;
+    await this.#polling;
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { store } = this.#options;
     for (;;) {
       if (this.#stopped) return;
-      const due = await store.due({ now: this.#clock.now(), limit: batch });
+      const due = await store.due({ now: this.#clock.now(), limit: batchSize });
       for (const reminder of due) await this.#deliver(reminder);
-      if (due.length < batch) break;
+      if (due.length < batchSize) break;
     }
     const next = await store.nextDueAt();
     if (!this.#stopped) this.#alarm.set(next);
@@ -95,32 +93,28 @@ export class ReminderScheduler {
     const { id, nodeId, platform, user, channel, text, dueAt, createdAt } = reminder;
     const task = `reminder-${id}`;
     try {
-      // Its id is the key: taken up again after a crash, it is not answered again.
+      // The id is the idempotency key, so a delivery repeated after a crash is not answered twice.
       await prompts.submit({
         requestId: task,
         task,
-        text: `(A reminder that is due now. On ${isoTime(createdAt)} the user asked for it. ` +
+        text: `(A reminder that is due now. The user set it on ${isoTime(createdAt)}. ` +
           `Remind them in a short message, nothing else.)\n${text}`,
         to: { nodeId, platform, user, channel },
         fallback: `⏰ ${text}`,
       });
       await store.remove(id);
       events.emit("scheduler:task_run", {
-        node_id: nodeId,
-        platform,
-        user_id: user.id,
-        channel_id: channel.id,
+        ...eventOrigin({ nodeId, platform, userId: user.id, channelId: channel.id }),
         task_name: task,
         task_type: "reminder",
         fire_at: isoTime(dueAt),
       });
     } catch (error) {
-      log.warn("Reminder {id} is put off: {error}", { id, error: errorText(error) });
+      log.warn("Cannot deliver reminder {id}, will retry: {error}", {
+        id,
+        error: errorText(error),
+      });
       await store.postpone(id, { to: this.#clock.now() + retryMs });
     }
   }
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

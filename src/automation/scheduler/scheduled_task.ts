@@ -1,15 +1,13 @@
-/**
- * One task in the scheduler: which of its times were handled, which come next. Decides what is due;
- * the scheduler runs it.
- */
+/** A task in the scheduler: which fire times were handled, which are due and which come next. */
 
 import { createHash } from "node:crypto";
-import type { TaskKey, TaskState } from "../../store/task_store.ts";
+import { Backoff } from "../../lib/backoff.ts";
+import type { TaskKey, TaskState } from "../../store/run_store.ts";
 import { FireTimes } from "./fire_times.ts";
 import type { Schedule, Task } from "./task.ts";
-import { TaskRunQueue, type TaskRunQueueOptions } from "./task_line.ts";
+import { TaskRunQueue, type TaskRunQueueOptions } from "./run_queue.ts";
 
-/** A task, and where it stands. Times are milliseconds since the epoch. */
+/** A task and its state. Times are in milliseconds since the epoch. */
 export interface TaskStatus {
   readonly task: Task;
   readonly source: string;
@@ -19,57 +17,56 @@ export interface TaskStatus {
   readonly runCount: number;
 }
 
-/** A fire time that is taken up so late was missed, milliseconds. */
+/** A fire time handled later than this was missed, milliseconds. */
 const graceMs = 60_000;
-/** Missed fire times that `missed: all` runs. */
+/** Most missed fire times that `missed: all` runs. */
 const maxMissed = 100;
-/** A clock that was ahead by more was wrong, and is right now. */
-const wrongClockMs = 86_400_000;
-/** How soon what could not be begun is tried again, at first and at last, milliseconds. */
-const firstRetryMs = 10_000;
-const longestRetryMs = 600_000;
+/** If the clock is set back by more than this, it was wrong before. */
+const maxSetBackMs = 86_400_000;
+/** The delays before a run that could not start is retried. */
+const retries = { firstMs: 10_000, maxMs: 600_000 };
 
-/** What a {@linkcode ScheduledTask} is made of. */
+/** Options of {@linkcode ScheduledTask}. */
 export interface ScheduledTaskOptions {
   readonly task: Task;
   readonly source: string;
   readonly state: TaskState;
-  readonly line: TaskRunQueueOptions;
+  readonly queue: TaskRunQueueOptions;
 }
 
-/** What is to be done now. */
-export interface DueWork {
-  /** The fire times to run, the oldest first. */
+/** The fire times that are due. */
+export interface DueFires {
+  /** The fire times to run, in ascending order. */
   readonly fires: readonly number[];
-  /** The newest of those that are not run. */
+  /** The last fire time that is skipped. */
   readonly skipped?: number;
 }
 
 export class ScheduledTask {
   readonly source: string;
-  readonly line: TaskRunQueue;
+  readonly queue: TaskRunQueue;
   readonly key: TaskKey;
   #task: Task;
   #times: FireTimes;
-  /** All fire times up to here were handled. */
+  /** All fire times up to this one were handled. */
   #cursor: number;
   #retryAt?: number;
-  #retries = 0;
+  readonly #backoff = new Backoff(retries);
   #lastRunAt?: number;
   #runCount: number;
 
-  constructor({ task, source, state, line }: ScheduledTaskOptions) {
+  constructor({ task, source, state, queue }: ScheduledTaskOptions) {
     this.source = source;
     this.key = { name: task.name, digest: state.digest };
-    this.line = new TaskRunQueue(line);
+    this.queue = new TaskRunQueue(queue);
     this.#task = task;
     this.#times = new FireTimes(task.schedule, state);
-    this.#cursor = state.cursorAt ?? before(task.schedule, state.anchorAt);
+    this.#cursor = state.cursorAt ?? initialCursor(task.schedule, state.anchorAt);
     this.#lastRunAt = state.lastRunAt;
     this.#runCount = state.runCount;
   }
 
-  /** Tells one schedule from another: with a new one a task begins anew. */
+  /** Returns the key of a task: if the schedule changes, it counts as a new task. */
   static keyOf({ name, schedule }: Task): TaskKey {
     const hash = createHash("sha256").update(JSON.stringify(schedule)).digest("hex");
     return { name, digest: hash.slice(0, 16) };
@@ -79,21 +76,21 @@ export class ScheduledTask {
     return this.#task;
   }
 
-  /** When it is worth to look at the clock again. */
-  get nextLook(): number | undefined {
+  /** When to check again what is due. */
+  get nextCheckAt(): number | undefined {
     if (!this.#task.enabled) return undefined;
     return this.#retryAt ?? this.#times.next(this.#cursor);
   }
 
-  /** Takes a changed definition of the same key. */
-  change(task: Task, { now }: { readonly now: number }): void {
-    // What fell into the time while it was switched off was not missed.
+  /** Replaces the definition by one with the same key. */
+  update(task: Task, { now }: { readonly now: number }): void {
+    // Fire times that passed while the task was disabled were not missed.
     if (task.enabled && !this.#task.enabled) this.#cursor = Math.max(this.#cursor, now);
     this.#task = task;
   }
 
-  /** What is due; it counts as handled from now on. */
-  takeDue(now: number): DueWork {
+  /** Returns what is due, and counts it as handled. */
+  claimDue(now: number): DueFires {
     const { enabled, missed } = this.#task;
     if (!enabled || (this.#retryAt ?? now) > now) return { fires: [] };
     this.#retryAt = undefined;
@@ -108,24 +105,24 @@ export class ScheduledTask {
     return missed === "skip" && late ? { fires: [], skipped: latest } : { fires };
   }
 
-  /** A fire time could not be begun: it is due again, a little later. */
+  /** Makes a fire time that could not start due again after a delay. */
   retry(fireAt: number, { now }: { readonly now: number }): void {
     this.#cursor = Math.min(this.#cursor, fireAt - 1);
-    this.#retryAt = now + Math.min(firstRetryMs * 2 ** this.#retries++, longestRetryMs);
+    this.#retryAt = now + this.#backoff.next();
   }
 
   /**
-   * Whether the clock was set back so far that the task would fall silent; its times then count from
-   * now on. Less than that, and fire times that were handled are not repeated.
+   * Restarts the schedule at `now` if the clock was set back so far that the task would pause for too
+   * long, and returns whether it did. After a smaller step, handled fire times are not repeated.
    */
-  setBack(now: number): boolean {
+  restartIfSetBack(now: number): boolean {
     const { schedule } = this.#task;
     if (schedule.type === "one_shot") return false;
-    const silentMs = schedule.type === "cron"
-      ? this.#cursor - now - wrongClockMs
+    const pauseMs = schedule.type === "cron"
+      ? this.#cursor - now - maxSetBackMs
       : this.#times.next(this.#cursor)! - now -
         Math.max(schedule.intervalMs, schedule.delayMs ?? 0);
-    if (silentMs <= 0) return false;
+    if (pauseMs <= 0) return false;
     this.#times = new FireTimes(
       schedule.type === "cron" ? schedule : { ...schedule, delayMs: undefined },
       { anchorAt: now },
@@ -134,26 +131,26 @@ export class ScheduledTask {
     return true;
   }
 
-  /** Notes a run. */
-  noteRun(at: number): void {
+  /** Records that a run has started. */
+  recordRun(at: number): void {
     this.#lastRunAt = at;
     this.#runCount++;
-    this.#retries = 0;
+    this.#backoff.reset();
   }
 
   status(now: number): TaskStatus {
-    const { task, source, line } = this;
+    const { task, source, queue } = this;
     return {
       task,
       source,
-      running: line.running,
+      running: queue.running,
       lastRunAt: this.#lastRunAt,
       nextRunAt: this.upcoming(now, 1)[0]?.fireAt,
       runCount: this.#runCount,
     };
   }
 
-  /** Its next fire times. */
+  /** Returns the next fire times. */
   upcoming(now: number, count: number): readonly { readonly name: string; fireAt: number }[] {
     const found: { name: string; fireAt: number }[] = [];
     if (!this.#task.enabled) return found;
@@ -168,14 +165,14 @@ export class ScheduledTask {
   }
 }
 
-/** What of a task that is seen for the first time counts as handled. */
-function before({ type }: Schedule, anchorAt: number): number {
+/** Returns up to when a new task's fire times count as handled. */
+function initialCursor({ type }: Schedule, anchorAt: number): number {
   switch (type) {
     case "one_shot":
-      // Its time may lie in the past.
+      // The time may be in the past.
       return -Infinity;
     case "interval":
-      // Its first time may be now.
+      // The first fire time may be now.
       return anchorAt - 1;
     case "cron":
       return anchorAt;

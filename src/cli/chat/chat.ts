@@ -1,135 +1,157 @@
 /**
- * The command `chat`: a terminal adapter over the WebSocket of all adapters. Streams the reply,
- * shows what tools do; Ctrl-C cancels the turn, a second one leaves.
+ * The command `chat`: a terminal adapter over the WebSocket that all adapters use. Ctrl-C cancels the turn;
+ * a second one exits.
  */
 
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
 import type { Flags } from "../../config/config.ts";
 import type { Clara1GatewayFrame } from "../../protocol/clara1.ts";
+import { type GatewayLocation, locateGateway } from "../client/location.ts";
+import { oneLine, writeOut } from "../output.ts";
 import { ChatClient } from "./client.ts";
 import { ChatScreen } from "./screen.ts";
-import { locateGateway } from "../client/locator.ts";
-import { writeOut } from "../write_out.ts";
 
-/** Connections that fail before piped input is given up. */
+/** How many connection attempts may fail before piped input is given up. */
 const maxFailures = 3;
+const exitInterrupted = 130;
 
-/** Talks with the gateway until the input ends; resolves with the exit code. */
+/** Runs `chat` until the input ends. */
 export async function chat(flags: Flags): Promise<number> {
-  const config = await locateGateway(flags);
-  const screen = new ChatScreen({ color: Deno.stdout.isTerminal(), write: writeOut });
-  const terminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  const lines = createInterface({
-    input: process.stdin,
-    output: process.stdout,
-    terminal,
-    prompt: screen.prompt,
-  });
-  const waiting: string[] = [];
-  let current: string | undefined;
-  let cancelling = false;
-  let inputOver = false;
-  let refused = false;
-  let connected = false;
-  let failures = 0;
-  let left = false;
-  /** The approval that is asked for. */
-  let question: string | undefined;
+  return await new ChatSession(await locateGateway(flags)).ended;
+}
 
-  return await new Promise((resolve) => {
-    const capabilities = ["streaming", "attachments", ...(terminal ? ["approvals"] : [])];
-    const client = new ChatClient({ ...config, capabilities, onFrame, onState });
+type ApprovalRequest = Extract<Clara1GatewayFrame, { type: "approval_request" }>;
 
-    lines.on("line", (line) => {
-      if (question !== undefined) return answer(line);
-      if (line.trim() !== "") waiting.push(line);
-      next();
+/** Sends the lines of the terminal one after another and shows the replies. */
+class ChatSession {
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number>;
+  readonly #url: string;
+  /** Whether a person types and reads. */
+  readonly #interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  readonly #screen = new ChatScreen({ color: Deno.stdout.isTerminal(), write: writeOut });
+  readonly #input: Interface;
+  readonly #client: ChatClient;
+  readonly #end: (exitCode: number) => void;
+  /** Lines that wait for the current request to end. */
+  readonly #queue: string[] = [];
+  #currentRequest?: string;
+  #cancelling = false;
+  #inputEnded = false;
+  #connected = false;
+  #refused = false;
+  #failures = 0;
+  #leaving = false;
+  /** The approval that the next line answers. */
+  #approvalId?: string;
+
+  constructor({ url, secret, userName }: GatewayLocation) {
+    this.#url = url;
+    ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<number>());
+    this.#input = createInterface({
+      input: process.stdin,
+      output: process.stdout,
+      terminal: this.#interactive,
+      prompt: this.#screen.prompt,
     });
-    lines.on("SIGINT", interrupt);
-    lines.on("close", () => {
-      inputOver = true;
-      next();
+    this.#client = new ChatClient({
+      url,
+      secret,
+      userName,
+      capabilities: ["streaming", "attachments", ...(this.#interactive ? ["approvals"] : [])],
+      onFrame: (frame) => this.#onFrame(frame),
+      onState: (state, detail) => this.#onState(state, detail),
     });
-    if (!Deno.stdin.isTerminal()) Deno.addSignalListener("SIGINT", interrupt);
+    this.#input.on("line", (line) => this.#onLine(line));
+    this.#input.on("SIGINT", () => this.#interrupt());
+    this.#input.on("close", () => {
+      this.#inputEnded = true;
+      this.#next();
+    });
+    if (!Deno.stdin.isTerminal()) Deno.addSignalListener("SIGINT", () => this.#interrupt());
+  }
 
-    function next(): void {
-      if (current !== undefined) return;
-      const content = waiting.shift();
-      if (content !== undefined) {
-        cancelling = false;
-        current = client.say(content);
-      } else if (inputOver) {
-        // Before the first answer of the gateway it is not known whether it takes this terminal.
-        if (connected) leave(0);
-      } else if (terminal) {
-        lines.prompt();
-      }
+  #onLine(line: string): void {
+    if (this.#approvalId !== undefined) {
+      this.#client.approve(this.#approvalId, /^\s*y(es)?\s*$/i.test(line));
+      return this.#endApproval();
     }
+    if (line.trim() !== "") this.#queue.push(line);
+    this.#next();
+  }
 
-    /** A tool waits for leave: what is typed next is the answer. */
-    function ask(frame: Extract<Clara1GatewayFrame, { type: "approval_request" }>): void {
-      question = frame.approval_id;
-      screen.note(`${frame.description}? It is ${frame.tool_name} ${frame.arguments}`);
-      lines.setPrompt("  allow it? [y/N] ");
-      lines.prompt();
+  /** Sends the next line, if no request is running. */
+  #next(): void {
+    if (this.#currentRequest !== undefined) return;
+    const content = this.#queue.shift();
+    if (content !== undefined) {
+      this.#cancelling = false;
+      this.#currentRequest = this.#client.say(content);
+    } else if (this.#inputEnded) {
+      // Until the gateway has answered, it may still refuse this terminal.
+      if (this.#connected) this.#leave(0);
+    } else if (this.#interactive) {
+      this.#input.prompt();
     }
+  }
 
-    function answer(line: string): void {
-      client.approve(question!, /^\s*y(es)?\s*$/i.test(line));
-      forgetQuestion();
-    }
+  #askApproval(request: ApprovalRequest): void {
+    this.#approvalId = request.approval_id;
+    this.#screen.note(request.description);
+    this.#screen.note(request.arguments);
+    this.#input.setPrompt(`  Allow ${oneLine(request.tool_name)} to run this? [y/N] `);
+    this.#input.prompt();
+  }
 
-    function forgetQuestion(): void {
-      question = undefined;
-      lines.setPrompt(screen.prompt);
-    }
+  #endApproval(): void {
+    this.#approvalId = undefined;
+    this.#input.setPrompt(this.#screen.prompt);
+  }
 
-    function interrupt(): void {
-      if (current === undefined || cancelling) return leave(current === undefined ? 0 : 130);
-      cancelling = true;
-      client.cancel();
-      screen.note("cancelling; Ctrl-C again leaves");
-    }
+  #interrupt(): void {
+    if (this.#currentRequest === undefined) return this.#leave(0);
+    if (this.#cancelling) return this.#leave(exitInterrupted);
+    this.#cancelling = true;
+    this.#client.cancel();
+    this.#screen.note("cancelling; press Ctrl-C again to exit");
+  }
 
-    function onFrame(frame: Clara1GatewayFrame): void {
-      if (frame.type === "error" && frame.code === "unauthorized") refused = true;
-      if (frame.type === "approval_request") ask(frame);
-      if (screen.show(frame, current)) {
-        forgetQuestion();
-        current = undefined;
-        next();
-      }
-    }
+  #onFrame(frame: Clara1GatewayFrame): void {
+    if (frame.type === "error" && frame.code === "unauthorized") this.#refused = true;
+    if (frame.type === "approval_request") this.#askApproval(frame);
+    if (!this.#screen.show(frame, this.#currentRequest)) return;
+    this.#endApproval();
+    this.#currentRequest = undefined;
+    this.#next();
+  }
 
-    function onState(state: "connected" | "lost", detail: string): void {
-      const idle = inputOver && current === undefined && waiting.length === 0;
-      if (refused) return leave(1);
-      if (state === "lost" && idle) {
-        screen.note(`no connection to ${config.url} (${detail})`);
-        return leave(1);
-      }
-      connected ||= state === "connected";
-      if (state === "connected") {
-        screen.note(`connected to ${detail}`);
-        if (current === undefined) next();
-      } else {
-        screen.note(`no connection to ${config.url} (${detail}); trying again`);
-        // Nobody is there to see it and to start a gateway.
-        if (!connected && !terminal && ++failures === maxFailures) {
-          screen.note("no gateway runs there: start one, or say where it is with --url");
-          leave(1);
-        }
-      }
+  #onState(state: "connected" | "lost", detail: string): void {
+    if (this.#refused) return this.#leave(1);
+    if (state === "connected") {
+      this.#connected = true;
+      this.#screen.note(`connected to ${detail}`);
+      return this.#next();
     }
+    const problem = `no connection to ${this.#url} (${detail})`;
+    const idle = this.#currentRequest === undefined && this.#queue.length === 0;
+    if (this.#inputEnded && idle) {
+      this.#screen.note(problem);
+      return this.#leave(1);
+    }
+    this.#screen.note(`${problem}; trying again`);
+    // With piped input, nobody is there to start a gateway.
+    if (this.#connected || this.#interactive || ++this.#failures < maxFailures) return;
+    this.#screen.note("no gateway is running there: start one, or give its address with --url");
+    this.#leave(1);
+  }
 
-    function leave(code: number): void {
-      // Closing the lines ends the input, and that leaves, too.
-      if (left) return;
-      left = true;
-      lines.close();
-      screen.leave();
-      client[Symbol.asyncDispose]().then(() => resolve(code));
-    }
-  });
+  #leave(exitCode: number): void {
+    // Closing the input calls this again.
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#input.close();
+    this.#screen.startLine();
+    this.#client[Symbol.asyncDispose]().then(() => this.#end(exitCode));
+  }
 }

@@ -1,37 +1,38 @@
 /**
- * The terminal's connection to a gateway: one message at a time, kept over reconnects. A message whose
- * reply has not ended is sent again after a reconnect; the gateway knows it by its id. Used by `chat`.
+ * The terminal's connection to the gateway. It reconnects, and then sends an unanswered message again;
+ * the gateway recognizes it by its id.
  */
 
+import { Backoff } from "../../lib/backoff.ts";
 import type { Clara1GatewayFrame } from "../../protocol/clara1.ts";
-import { closeSocket } from "../client/close_socket.ts";
+import { closeSocket } from "../client/websocket.ts";
 
-const firstDelayMs = 500;
-const longestDelayMs = 15_000;
+/** Half of each delay is random, so that many terminals do not reconnect at the same moment. */
+const reconnects = { firstMs: 500, maxMs: 15_000, jitter: 0.5 };
 
-/** What a {@linkcode ChatClient} is given. */
+/** Options of a {@linkcode ChatClient}. */
 export interface ChatClientOptions {
   readonly url: string;
   readonly secret?: string;
   readonly userName: string;
   readonly capabilities: readonly string[];
-  /** Is called with every frame but those of the connection itself. */
+  /** Called with every frame except those that manage the connection. */
   readonly onFrame: (frame: Clara1GatewayFrame) => void;
-  /** Is called when the connection is there or lost. */
+  /** Called when the connection is established or lost. */
   readonly onState: (state: "connected" | "lost", detail: string) => void;
 }
 
 export class ChatClient implements AsyncDisposable {
   readonly #options: ChatClientOptions;
   readonly #nodeId = `cli-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #backoff = new Backoff(reconnects);
   #socket?: WebSocket;
   #registered = false;
   #closed = false;
-  #delayMs = firstDelayMs;
-  #timer?: ReturnType<typeof setTimeout>;
-  /** The message that waits for its end. */
-  #open?: { readonly request_id: string };
-  /** Whether that one was cancelled; it is told again after a reconnect. */
+  #reconnectTimer?: ReturnType<typeof setTimeout>;
+  /** The message that has not been answered yet. */
+  #pending?: { readonly request_id: string };
+  /** Whether it was cancelled, which is repeated after a reconnect. */
   #cancelled = false;
 
   constructor(options: ChatClientOptions) {
@@ -39,7 +40,7 @@ export class ChatClient implements AsyncDisposable {
     this.#connect();
   }
 
-  /** Sends a message, now or as soon as there is a connection; gives its id. */
+  /** Sends a message, now or once connected; returns its request id. */
   say(content: string): string {
     const { userName } = this.#options;
     const request_id = crypto.randomUUID();
@@ -53,18 +54,18 @@ export class ChatClient implements AsyncDisposable {
       content,
       attachments: [],
     };
-    this.#open = message;
+    this.#pending = message;
     this.#cancelled = false;
     if (this.#registered) this.#send(message);
     return request_id;
   }
 
-  /** Answers whether a tool may run. */
+  /** Answers an approval request. */
   approve(approval_id: string, approved: boolean): void {
     if (this.#registered) this.#send({ type: "approval_response", approval_id, approved });
   }
 
-  /** Cancels the message that waits for its end. */
+  /** Cancels the pending message. */
   cancel(): void {
     this.#cancelled = true;
     this.#sendCancel();
@@ -72,7 +73,7 @@ export class ChatClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#reconnectTimer);
     if (this.#socket) await closeSocket(this.#socket);
   }
 
@@ -89,38 +90,35 @@ export class ChatClient implements AsyncDisposable {
         ...(this.#options.secret && { secret: this.#options.secret }),
       });
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => this.#lost(reason || `closed with ${code || 1006}`);
+    socket.onclose = ({ code, reason }) => this.#onClose(reason || `closed with ${code || 1006}`);
   }
 
   #receive(frame: Clara1GatewayFrame): void {
     if (frame.type === "registered") {
       this.#registered = true;
-      this.#delayMs = firstDelayMs;
+      this.#backoff.reset();
       this.#options.onState("connected", this.#options.url);
-      if (this.#open) this.#send(this.#open);
+      if (this.#pending) this.#send(this.#pending);
       if (this.#cancelled) this.#sendCancel();
       return;
     }
-    const over = ["response_end", "cancelled", "error"].includes(frame.type);
-    if (over && "request_id" in frame && frame.request_id === this.#open?.request_id) {
-      this.#open = undefined;
+    const final = ["response_end", "cancelled", "error"].includes(frame.type);
+    if (final && "request_id" in frame && frame.request_id === this.#pending?.request_id) {
+      this.#pending = undefined;
     }
     this.#options.onFrame(frame);
   }
 
   #sendCancel(): void {
-    if (!this.#open || !this.#registered) return;
-    this.#send({ type: "cancel", request_id: this.#open.request_id });
+    if (!this.#pending || !this.#registered) return;
+    this.#send({ type: "cancel", request_id: this.#pending.request_id });
   }
 
-  #lost(reason: string): void {
+  #onClose(reason: string): void {
     if (this.#closed) return;
     this.#registered = false;
     this.#options.onState("lost", reason);
-    // Half of the delay is chance, so that many terminals do not come back in step.
-    const delayMs = this.#delayMs * (0.5 + Math.random() / 2);
-    this.#delayMs = Math.min(this.#delayMs * 2, longestDelayMs);
-    this.#timer = setTimeout(() => this.#connect(), delayMs);
+    this.#reconnectTimer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 
   #send(frame: object): void {

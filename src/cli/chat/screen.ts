@@ -1,9 +1,9 @@
-/** What the terminal adapter shows, and how. Pure but for `write`. Used by `chat`. */
+/** Shows frames in the terminal. Pure except for `write`. */
 
 import { Buffer } from "node:buffer";
 import type { Clara1GatewayFrame } from "../../protocol/clara1.ts";
 
-/** What a {@linkcode ChatScreen} is given. */
+/** Options of a {@linkcode ChatScreen}. */
 export interface ChatScreenOptions {
   readonly color: boolean;
   readonly write: (text: string) => void;
@@ -14,14 +14,14 @@ const dim = "\x1b[2m";
 const red = "\x1b[31m";
 const reset = "\x1b[0m";
 
-/** Control characters but tab and newline: a reply must not steer the terminal. */
+/** Control characters other than tab and newline: a reply must not control the terminal. */
 const controls = /(?![\t\n])\p{Cc}/gu;
 
 export class ChatScreen {
   readonly #options: ChatScreenOptions;
-  /** Whether the cursor stands at the beginning of a line. */
-  #fresh = true;
-  /** Whether text of the current reply was shown since it began (anew). */
+  /** Whether the cursor is at the start of a line. */
+  #atLineStart = true;
+  /** Whether text of the current reply was shown since its last `response_start`. */
   #shown = false;
 
   constructor(options: ChatScreenOptions) {
@@ -32,27 +32,28 @@ export class ChatScreen {
     return this.#style(bold, "you> ");
   }
 
-  /** Shows a frame; true when it ends the request `current`. */
-  show(frame: Clara1GatewayFrame, current: string | undefined): boolean {
+  /** Shows a frame; returns whether it ends the current request. */
+  show(frame: Clara1GatewayFrame, currentRequest: string | undefined): boolean {
+    const current = "request_id" in frame && frame.request_id === currentRequest;
     switch (frame.type) {
       case "status":
-        if (frame.position) this.note(`waiting at place ${frame.position}`);
+        if (frame.position) this.note(`queued at position ${frame.position}`);
         return false;
       case "response_start":
-        if (frame.request_id !== current) return false;
-        this.#line();
+        if (!current) return false;
+        this.startLine();
         this.#write(this.#style(bold, "clara> "));
         this.#shown = false;
         return false;
       case "response_chunk":
-        if (frame.request_id === current) this.#text(frame.content);
+        if (current) this.#writeReply(frame.content);
         return false;
       case "tool_status":
-        this.note(toolText(frame));
+        this.note(describeTool(frame));
         return false;
       case "response_end":
-        // A reply that ended while the terminal was away comes whole.
-        if (frame.request_id === current && !this.#shown) this.#text(frame.content);
+        // A reply that ended while the terminal was disconnected arrives as a whole.
+        if (current && !this.#shown) this.#writeReply(frame.content);
         for (const file of frame.files) {
           const size = Buffer.from(file.content_base64, "base64").length;
           this.note(`file: ${file.filename} (${file.media_type}, ${size} bytes)`);
@@ -62,11 +63,11 @@ export class ChatScreen {
         this.note("cancelled");
         break;
       case "error":
-        this.#line();
+        this.startLine();
         this.#write(`${this.#style(red, `${frame.code}: ${frame.message}`)}\n`);
         break;
       case "proactive_message":
-        this.#line();
+        this.startLine();
         this.#write(`${this.#style(bold, "clara> ")}${frame.content.replace(controls, "")}\n`);
         return false;
       case "going_away":
@@ -75,34 +76,30 @@ export class ChatScreen {
       default:
         return false;
     }
-    this.#line();
-    return "request_id" in frame && frame.request_id === current;
+    this.startLine();
+    return current;
   }
 
-  /** Shows a line about what is going on. */
+  /** Shows a line of the terminal itself. */
   note(text: string): void {
-    this.#line();
+    this.startLine();
     this.#write(`${this.#style(dim, `  ${text.replace(controls, "")}`)}\n`);
   }
 
-  /** Leaves the cursor at the beginning of a line. */
-  leave(): void {
-    this.#line();
+  /** Moves the cursor to the start of a line. */
+  startLine(): void {
+    if (!this.#atLineStart) this.#write("\n");
   }
 
-  #text(text: string): void {
+  #writeReply(text: string): void {
     this.#shown ||= text !== "";
     this.#write(text.replace(controls, ""));
-  }
-
-  #line(): void {
-    if (!this.#fresh) this.#write("\n");
   }
 
   #write(text: string): void {
     if (text === "") return;
     this.#options.write(text);
-    this.#fresh = text.endsWith("\n");
+    this.#atLineStart = text.endsWith("\n");
   }
 
   #style(style: string, text: string): string {
@@ -110,7 +107,7 @@ export class ChatScreen {
   }
 }
 
-function toolText(frame: Extract<Clara1GatewayFrame, { type: "tool_status" }>): string {
+function describeTool(frame: Extract<Clara1GatewayFrame, { type: "tool_status" }>): string {
   if (frame.status === "running") return `${frame.description} …`;
   const mark = frame.status === "completed" ? "✓" : "✗";
   return `${mark} ${frame.description} (${frame.duration_ms} ms)`;

@@ -1,29 +1,28 @@
-/** What a check of `doctor` is. The list is in `checks.ts`. */
+/** What a check of `doctor` is. The command lists them. */
 
-import type { ConfigSources, DaemonConfig, Flags } from "../../config/config.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
+import type { ConfigSources, DaemonConfig } from "../../config/config.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 
-/** One line of what was found. */
+/** One finding. */
 export interface Finding {
   readonly level: "ok" | "warning" | "error";
-  /** What was found, and where it is not as it should be what to do. */
+  /** What was found, and how to fix it. */
   readonly text: string;
 }
 
-/** What the checks look at. */
+/** What the checks work with. */
 export interface CheckContext {
-  readonly flags: Flags;
-  readonly surroundings: ConfigSources;
+  readonly sources: ConfigSources;
   readonly daemon: DaemonConfig;
-  /** Undefined where the configuration is wrong. */
+  /** Undefined if the configuration is invalid. */
   readonly config?: GatewayConfig;
-  /** What is wrong with it, a line each. */
-  readonly wrong?: string;
+  /** What is invalid, one setting per line. */
+  readonly configErrors?: string;
 }
 
-/** One thing that is looked at. What it throws is an error that was found. */
+/** One check. If it throws, that is an error it found. */
 export interface Check {
-  /** One word; `--skip` leaves it out by it. */
+  /** One word, for `--skip`. */
   readonly name: string;
   readonly run: (context: CheckContext) => readonly Finding[] | Promise<readonly Finding[]>;
 }
@@ -40,5 +39,5 @@ export function error(text: string): readonly Finding[] {
   return [{ level: "error", text }];
 }
 
-/** What checks say that need a configuration that can be read. */
-export const withoutConfig = warning("not checked: the configuration is wrong");
+/** The finding of a check that needs a valid configuration. */
+export const withoutConfig = warning("not checked: the configuration is invalid");

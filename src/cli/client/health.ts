@@ -1,6 +1,6 @@
-/** Asks what listens at an address whether it is a gateway, and how it is. Used by several commands. */
+/** Asks a gateway for its health. */
 
-/** What a gateway says of itself on `/health`, as far as the commands look at it. */
+/** The parts of `/health` that commands use. */
 export interface Health {
   readonly status: string;
   readonly version: string;
@@ -15,13 +15,14 @@ export interface Health {
   readonly queue: Readonly<Record<string, number>>;
 }
 
-/** Undefined where no Clara gateway listens, or it does not answer in time. */
-export async function askHealth(
+/** Undefined if no Clara gateway listens at the address, or it does not respond in time. */
+export async function fetchHealth(
   address: string,
   { timeoutMs = 3_000 }: { readonly timeoutMs?: number } = {},
 ): Promise<Health | undefined> {
   try {
-    const health = JSON.parse(await textAt(`http://${reachable(address)}/health`, timeoutMs));
+    const url = `http://${connectAddress(address)}/health`;
+    const health = JSON.parse(await getWithoutProxy(url, timeoutMs));
     const ours = typeof health?.status === "string" && "uptime_seconds" in health &&
       "adapters" in health;
     return ours ? health : undefined;
@@ -30,13 +31,13 @@ export async function askHealth(
   }
 }
 
-/** Where to connect to what listens at this address: one that means all addresses is none. */
-export function reachable(address: string): string {
+/** The address to connect to for one to listen on: 0.0.0.0 means all addresses. */
+export function connectAddress(address: string): string {
   return address.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
 }
 
-/** Not with `fetch`: that would ask a proxy of the environment for the way to this machine. */
-async function textAt(url: string, timeoutMs: number): Promise<string> {
+/** `fetch` would use the proxy of the environment even for this machine. */
+async function getWithoutProxy(url: string, timeoutMs: number): Promise<string> {
   const { get } = await import("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const request = get(url, { agent: false }, async (response) => {

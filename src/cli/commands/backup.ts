@@ -1,39 +1,36 @@
-/** The commands `backup` and `restore`: a copy of the store into a file, and back. */
+/** The commands `backup` and `restore`: copy the store to a file and back. */
 
 import { resolve } from "node:path";
 import { type Flags, readDataDir } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import {
-  putSnapshot,
+  restoreSnapshot,
   type SnapshotFigures,
   takeSnapshot,
 } from "../../store/sqlite/files/snapshot.ts";
 
-/** Copies the store into a file, also while the gateway runs. Gives the exit code. */
-export async function backup(args: readonly string[], flags: Flags): Promise<number> {
-  const file = fileOf("backup", args);
+/** Runs `backup FILE`, even while the gateway is running. */
+export async function backup(flags: Flags, words: readonly string[]): Promise<number> {
+  const file = fileOf("backup", words);
   const folder = readDataDir(flags);
   const figures = await takeSnapshot(folder, { file, force: flags.force === true });
   console.log(`Backed up ${folder} to ${file}: ${summary(figures)}`);
   return 0;
 }
 
-/** Puts such a copy in place; the store that was there is kept. Gives the exit code. */
-export async function restore(args: readonly string[], flags: Flags): Promise<number> {
-  const file = fileOf("restore", args);
+/** Runs `restore FILE`. The previous store is kept. */
+export async function restore(flags: Flags, words: readonly string[]): Promise<number> {
+  const file = fileOf("restore", words);
   const folder = readDataDir(flags);
-  const { kept, ...figures } = await putSnapshot(file, { folder });
-  console.log(`Restored ${file} into ${folder}: ${summary(figures)}`);
-  if (kept) console.log(`The store that was there is now ${kept}`);
+  const { kept, ...figures } = await restoreSnapshot(file, { folder });
+  console.log(`Restored ${file} to ${folder}: ${summary(figures)}`);
+  if (kept) console.log(`The previous store was renamed to ${kept}`);
   return 0;
 }
 
-function fileOf(command: string, args: readonly string[]): string {
-  const [file, ...rest] = args;
-  if (file === undefined || file === "" || rest.length > 0) {
-    throw new ConfigError(`Usage: clara-gateway ${command} FILE [--data-dir DIR]`);
-  }
-  return resolve(file);
+function fileOf(command: string, [file]: readonly string[]): string {
+  if (file) return resolve(file);
+  throw new ConfigError(`Usage: clara-gateway ${command} FILE [--data-dir DIR]`);
 }
 
 function summary({ bytes, sessions, historyLines }: SnapshotFigures): string {

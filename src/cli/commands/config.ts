@@ -1,24 +1,22 @@
-/** The command `config`: every setting, its value and where that came from. */
+/** The command `config`: every setting, its value and its source. */
 
 import { type Flags, readConfigSources } from "../../config/config.ts";
 import { reportSettings, unknownNames } from "../../config/report.ts";
 
-/** Prints the configuration; resolves with the exit code: 2 where something in it is wrong. */
+/** Runs `config`. The exit code is 2 if a setting is invalid. */
 export function config(flags: Flags): Promise<number> {
-  const surroundings = readConfigSources(flags);
-  const settings = reportSettings(surroundings);
-  const warnings = unknownNames(surroundings);
-  const { dotEnvPath } = surroundings;
+  const sources = readConfigSources(flags);
+  const settings = reportSettings(sources);
+  const warnings = unknownNames(sources);
+  const { dotEnvPath } = sources;
   if (flags.json) {
     console.log(JSON.stringify({ settings, warnings, dot_env: dotEnvPath ?? null }, null, 2));
   } else {
-    const widths = [
-      Math.max(...settings.map(({ name }) => name.length)),
-      Math.max(...settings.map(({ value }) => Math.min(value?.length ?? 0, 40))),
-    ] as const;
+    const nameWidth = Math.max(...settings.map(({ name }) => name.length));
+    const valueWidth = Math.max(...settings.map(({ value }) => Math.min(value?.length ?? 0, 40)));
     for (const { name, value = "", from } of settings) {
-      const origin = from === ".env" ? dotEnvPath ?? from : from;
-      console.log(`${name.padEnd(widths[0])}  ${value.padEnd(widths[1])}  ${origin}`);
+      const source = from === ".env" ? dotEnvPath ?? from : from;
+      console.log(`${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${source}`);
     }
     for (const warning of warnings) console.error(`warning: ${warning}`);
   }

@@ -1,4 +1,4 @@
-/** The command `doctor`: looks at all that the gateway needs, and says what to do where it is not right. */
+/** The command `doctor`: checks everything that the gateway needs, and says how to fix problems. */
 
 import {
   type Flags,
@@ -6,30 +6,44 @@ import {
   readConfigSources,
   readDaemonConfig,
 } from "../../config/config.ts";
+import { closestWord } from "../../lib/closest_word.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { closestWord } from "../../lib/closest_word.ts";
 import type { Check, CheckContext, Finding } from "../checks/check.ts";
-import { checks } from "../checks/checks.ts";
+import { checkConfig, checkFiles } from "../checks/config.ts";
+import { checkDataFolder, checkPort, checkRuntime, checkStore } from "../checks/machine.ts";
+import { checkLlm, checkMcp } from "../checks/services.ts";
 
-/** Runs the checks; resolves with the exit code: 1 where one has found an error. */
+/** The checks, in their order. To add one, add an entry here. */
+const checks: readonly Check[] = [
+  { name: "runtime", run: checkRuntime },
+  { name: "config", run: checkConfig },
+  { name: "files", run: checkFiles },
+  { name: "data", run: checkDataFolder },
+  { name: "store", run: checkStore },
+  { name: "port", run: checkPort },
+  { name: "llm", run: checkLlm },
+  { name: "mcp", run: checkMcp },
+];
+
+/** Runs `doctor`. The exit code is 1 if a check finds an error. */
 export async function doctor(flags: Flags): Promise<number> {
-  const skipped = namesToSkip(flags.skip);
-  const context = contextOf(flags);
-  const found: (Finding & { readonly check: string })[] = [];
+  const skipped = parseSkip(flags.skip);
+  const context = readContext(flags);
+  const findings: (Finding & { readonly check: string })[] = [];
   for (const check of checks.filter(({ name }) => !skipped.includes(name))) {
-    for (const finding of await findingsOf(check, context)) {
-      found.push({ check: check.name, ...finding });
+    for (const finding of await runCheck(check, context)) {
+      findings.push({ check: check.name, ...finding });
       if (flags.json) continue;
       const { level, text } = finding;
       console.log(`${level.padEnd(8)} ${check.name}: ${text.replaceAll("\n", "\n  ")}`);
     }
   }
-  if (flags.json) console.log(JSON.stringify({ findings: found }, null, 2));
-  return found.some(({ level }) => level === "error") ? 1 : 0;
+  if (flags.json) console.log(JSON.stringify({ findings }, null, 2));
+  return findings.some(({ level }) => level === "error") ? 1 : 0;
 }
 
-async function findingsOf(check: Check, context: CheckContext): Promise<readonly Finding[]> {
+async function runCheck(check: Check, context: CheckContext): Promise<readonly Finding[]> {
   try {
     return await check.run(context);
   } catch (thrown) {
@@ -37,24 +51,25 @@ async function findingsOf(check: Check, context: CheckContext): Promise<readonly
   }
 }
 
-function contextOf(flags: Flags): CheckContext {
-  const surroundings = readConfigSources(flags);
+/** Reads the settings; invalid ones are for the checks to report. */
+function readContext(flags: Flags): CheckContext {
+  const sources = readConfigSources(flags);
   const daemon = readDaemonConfig(flags, { lenient: true });
   try {
-    return { flags, surroundings, daemon, config: readConfig(flags) };
+    return { sources, daemon, config: readConfig(flags) };
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
-    return { flags, surroundings, daemon, wrong: thrown.message };
+    return { sources, daemon, configErrors: thrown.message };
   }
 }
 
-function namesToSkip(value: Flags[string]): readonly string[] {
+function parseSkip(value: Flags[string]): readonly string[] {
   const names = checks.map(({ name }) => name);
   const skipped = String(value ?? "").split(",").map((name) => name.trim()).filter(Boolean);
   for (const name of skipped) {
     if (names.includes(name)) continue;
     const meant = closestWord(name, names);
-    const hint = meant ? `did you mean ${meant}?` : `there are ${names.join(", ")}`;
+    const hint = meant ? `did you mean ${meant}?` : `expected ${names.join(", ")}`;
     throw new ConfigError(`Cannot skip ${JSON.stringify(name)}; ${hint}`);
   }
   return skipped;

@@ -1,109 +1,100 @@
-/**
- * The command `hooks`: which hooks there are, how they went, and trying one out; of a running gateway
- * if there is one, else from the files.
- */
+/** The command `hooks`: lists, tests and reloads hooks, and shows their runs. */
 
 import { join } from "node:path";
-import { hookView } from "../../http/admin/hook_routes.ts";
-import { resultView } from "../../http/admin/run_view.ts";
 import { commandEnvironmentOptions } from "../../app/automation.ts";
-import { type Flags, readConfig } from "../../config/config.ts";
+import { toHookEvent } from "../../automation/hooks/event.ts";
+import { parseHooksFile } from "../../automation/hooks/file.ts";
+import { callHook, type Hook } from "../../automation/hooks/hook.ts";
+import { sampleEvent } from "../../automation/hooks/sample_event.ts";
+import type { Flags } from "../../config/config.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
+import type { GatewayEvent } from "../../domain/events.ts";
+import { hookView } from "../../http/admin/hooks.ts";
+import { resultView } from "../../http/admin/runs.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
-import type { GatewayEvent } from "../../domain/events.ts";
-import type { Hook } from "../../automation/hooks/hook.ts";
-import { callHook } from "../../automation/hooks/hook_call.ts";
-import { toHookEvent } from "../../automation/hooks/hook_event.ts";
-import { parseHooksFile } from "../../automation/hooks/hooks_file.ts";
-import { sampleEvent } from "../../automation/hooks/sample_event.ts";
-import { readIfPresent } from "../../lib/yaml.ts";
-import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "../client/admin_client.ts";
-import { jsonText, runLines, table } from "../output.ts";
-import { showResults } from "./run_results.ts";
+import { readTextFile } from "../../lib/text_file.ts";
+import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
+import { locateGateway } from "../client/location.ts";
+import { formatRun, jsonText, printRows, printRuns } from "../output.ts";
 
-/** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
-export function hooks(args: readonly string[], flags: Flags): Promise<number> {
-  return sayRefusal(() => act(args, flags));
-}
-
-async function act(args: readonly string[], flags: Flags): Promise<number> {
-  const [action, name] = args;
-  switch (action) {
-    case "list":
-      return await list(flags);
-    case "test":
-      if (name === undefined) throw new ConfigError("Missing: the hook's name");
-      return await test(name, flags);
-    case "results":
-      return await showResults(flags, { kind: "hook", name });
-    case "reload":
-      return await reload(flags);
-    default:
-      throw new ConfigError(
-        `Unknown: hooks ${action}. clara-gateway hooks --help says what there is.`,
-      );
-  }
-}
-
-async function reload(flags: Flags): Promise<number> {
-  await askAdmin(flags, { path: "/reload", body: {} });
-  console.log("Read again; what is in the files is in force.");
-  return 0;
-}
-
-async function list(flags: Flags): Promise<number> {
-  const found = await ifRunning(
-    () => askAdmin(flags, { path: "/hooks" }),
-    async () => ({
-      hooks: (await fileHooks(flags)).map((hook) =>
-        hookView({ hook, source: "hooks.yaml", queued: 0, running: false, dropped: 0 })
-      ),
-    }),
-  );
-  const rows = found.hooks as readonly AdminAnswer[];
-  if (flags.json) console.log(jsonText(rows));
-  else if (rows.length === 0) console.log("There are no hooks.");
-  else {
-    const head = ["NAME", "EVENT", "STATE", "WAITING", "DROPPED", "FROM", "DESCRIPTION"];
-    console.log(table([
-      head,
-      ...rows.map((hook) => [
-        String(hook.name),
-        String(hook.event),
-        hook.enabled ? hook.running ? "running" : "on" : "off",
-        String(hook.queued),
-        String(hook.dropped),
-        String(hook.source),
-        String(hook.description),
-      ]),
-    ]));
-  }
-  return 0;
-}
-
-async function test(name: string, flags: Flags): Promise<number> {
+/** Runs `hooks ACTION`. */
+export async function hooks(flags: Flags, words: readonly string[]): Promise<number> {
+  const [action, name] = words;
+  if (action === "test" && name === undefined) throw new ConfigError("Missing: the hook's name");
+  const json = Boolean(flags.json);
   const event = flags.event === undefined ? undefined : String(flags.event);
-  const result = await ifRunning(
-    () => askAdmin(flags, { path: `/hooks/${encodeURIComponent(name)}/test`, body: { event } }),
-    () => testFromFile(name, event, flags),
+  const admin = new AdminClient(await locateGateway(flags));
+  switch (action) {
+    case "test":
+      return await test(admin, { name: name!, event, json });
+    case "results": {
+      const query = name === undefined ? "" : `?name=${encodeURIComponent(name)}`;
+      const { results } = await admin.queryGatewayOrStore({ path: `/hooks/results${query}` });
+      return printRuns(results as readonly AdminAnswer[], { kind: "hook", json });
+    }
+    case "reload":
+      await admin.query({ path: "/reload", body: {} });
+      console.log("Reloaded.");
+      return 0;
+    default:
+      return await list(admin, { json });
+  }
+}
+
+async function list(
+  admin: AdminClient,
+  { json }: { readonly json: boolean },
+): Promise<number> {
+  const answer = await admin.queryOr({ path: "/hooks" }, async (config) => {
+    const found = await readHooks(config);
+    const idle = { source: "hooks.yaml", queued: 0, running: false, dropped: 0 };
+    return { hooks: found.map((hook) => hookView({ hook, ...idle })) };
+  });
+  return printRows(answer.hooks as readonly AdminAnswer[], {
+    json,
+    empty: "There are no hooks.",
+    head: ["NAME", "EVENT", "STATE", "QUEUED", "DROPPED", "SOURCE", "DESCRIPTION"],
+    cells: (hook) => [
+      hook.name,
+      hook.event,
+      hook.enabled ? hook.running ? "running" : "on" : "off",
+      hook.queued,
+      hook.dropped,
+      hook.source,
+      hook.description,
+    ],
+  });
+}
+
+interface TestOptions {
+  readonly name: string;
+  /** The name of the sample event. Default: one that the hook listens to. */
+  readonly event: string | undefined;
+  readonly json: boolean;
+}
+
+async function test(admin: AdminClient, { name, event, json }: TestOptions): Promise<number> {
+  const result = await admin.queryOr(
+    { path: `/hooks/${encodeURIComponent(name)}/test`, body: { event } },
+    (config) => testOffline(config, { name, event }),
   );
-  if (flags.json) console.log(jsonText(result));
-  else console.log(runLines({ ...result, trigger: result.event }));
+  if (json) console.log(jsonText(result));
+  else console.log(formatRun({ ...result, trigger: result.event }));
   return result.ok ? 0 : 1;
 }
 
-async function testFromFile(
-  name: string,
-  eventName: string | undefined,
-  flags: Flags,
+async function testOffline(
+  config: GatewayConfig,
+  { name, event: eventName }: Omit<TestOptions, "json">,
 ): Promise<AdminAnswer> {
-  const hook = (await fileHooks(flags)).find((hook) => hook.name === name);
+  const hook = (await readHooks(config)).find((hook) => hook.name === name);
   if (!hook) throw new ConfigError(`There is no hook "${name}" in hooks.yaml`);
   const event = sampleFor(hook, eventName);
   const { signal } = new AbortController();
   const result = await callHook(
     { hook, event: toHookEvent(event) },
-    { ...commandEnvironmentOptions(readConfig(flags)), signal },
+    { ...commandEnvironmentOptions(config), signal },
   );
   return { name, event: event.name, ...resultView(result) };
 }
@@ -116,8 +107,8 @@ function sampleFor(hook: Hook, name: string | undefined): GatewayEvent {
   }
 }
 
-async function fileHooks(flags: Flags): Promise<readonly Hook[]> {
-  const path = join(readConfig(flags).hooksDir, "hooks.yaml");
-  const text = await readIfPresent(path);
+async function readHooks({ hooksDir }: GatewayConfig): Promise<readonly Hook[]> {
+  const path = join(hooksDir, "hooks.yaml");
+  const text = await readTextFile(path);
   return text === undefined ? [] : await parseHooksFile(text, path);
 }

@@ -1,4 +1,4 @@
-/** The command `logs`: the last lines of the gateway's log file, and those that come. */
+/** The command `logs`: prints the last lines of the log file, and follows it. */
 
 import { type Flags, readDaemonConfig } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
@@ -6,26 +6,26 @@ import { errorText } from "../../lib/error_text.ts";
 import { pause } from "../../lib/wait.ts";
 import { LogTail } from "../daemon/log_tail.ts";
 import { readPidFile } from "../daemon/pid_file.ts";
-import { writeOut } from "../write_out.ts";
+import { writeOut } from "../output.ts";
 
 const defaultLines = 50;
-/** How often a file that is followed is looked at, milliseconds. */
+/** How often a followed file is read, milliseconds. */
 const pollMs = 200;
 
-/** Prints the log; resolves with the exit code, with `--follow` at a signal or a closed pipe. */
+/** Runs `logs`; with `--follow`, until a signal ends the process or the pipe is closed. */
 export async function logs(flags: Flags): Promise<number> {
-  const count = countOf(flags.lines);
+  const count = readCount(flags.lines);
   const daemon = readDaemonConfig(flags);
   const state = await readPidFile(daemon.pidFile);
-  const note = state.type === "running" ? state.note : undefined;
-  if (note && !note.logFile && !flags.logfile) {
+  const gateway = state.type === "running" ? state.gateway : undefined;
+  if (gateway && !gateway.logFile && !flags.logfile) {
     console.error(
-      `There is no log file: the gateway (process ${note.pid}) runs in the foreground, and logs to ` +
-        "its terminal, or to its supervisor (under systemd: journalctl -u clara-gateway).",
+      `There is no log file: the gateway (process ${gateway.pid}) runs in the foreground and logs to ` +
+        "its terminal or supervisor (with systemd: journalctl -u clara-gateway).",
     );
     return 1;
   }
-  const path = flags.logfile ? daemon.logFile : note?.logFile ?? daemon.logFile;
+  const path = flags.logfile ? daemon.logFile : gateway?.logFile ?? daemon.logFile;
   try {
     return await show(path, { count, follow: Boolean(flags.follow) });
   } catch (error) {
@@ -43,14 +43,13 @@ async function show(
   const tail = new LogTail(path);
   for (const line of tail.last(count)) writeOut(`${line}\n`);
   if (!follow) return 0;
-  const never = new AbortController().signal;
   for (;;) {
-    await pause(pollMs, never);
+    await pause(pollMs);
     writeOut(tail.read());
   }
 }
 
-function countOf(value: string | boolean | undefined): number {
+function readCount(value: string | boolean | undefined): number {
   if (value === undefined) return defaultLines;
   const count = value === "" ? NaN : Number(value);
   if (Number.isSafeInteger(count) && count >= 0) return count;

@@ -1,123 +1,84 @@
-/**
- * The command `memory`: what is remembered of a user, and forgetting it; in the running gateway if there is
- * one, else in the store and in mem0.
- */
+/** The commands `memory` and `forget`: what is stored about a user, and its deletion. */
 
-import { forgetMemories, memoryView, searchMemories } from "../../http/admin/memory_view.ts";
-import { type Flags, readConfig } from "../../config/config.ts";
-import { ConfigError } from "../../lib/config_error.ts";
-import { errorText } from "../../lib/error_text.ts";
-import { UserMemory } from "../../memory/user_memory.ts";
+import type { Flags } from "../../config/config.ts";
 import { parsePlatformKey } from "../../domain/keys.ts";
-import { SqliteStore } from "../../store/sqlite/store.ts";
-import {
-  type AdminAnswer,
-  AdminError,
-  askAdmin,
-  ifRunning,
-  sayRefusal,
-} from "../client/admin_client.ts";
-import { openExisting } from "../client/existing_store.ts";
-import { jsonText, table } from "../output.ts";
+import { ConfigError } from "../../lib/config_error.ts";
+import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
+import { locateGateway } from "../client/location.ts";
+import { jsonText, printRows } from "../output.ts";
 
-const limit = 1000;
+const listLimit = 1000;
+const searchLimit = 20;
 
-/** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
-export async function memory(args: readonly string[], flags: Flags): Promise<number> {
-  const [action = "", ...words] = args;
-  if (!["list", "search", "forget"].includes(action)) {
-    throw new ConfigError(
-      `Unknown: memory ${action}. clara-gateway memory --help says what there is.`,
-    );
-  }
+/** Runs `memory ACTION`. */
+export async function memory(flags: Flags, words: readonly string[]): Promise<number> {
+  const [action, ...rest] = words;
   const user = String(flags.user ?? "");
   if (!parsePlatformKey(user)) throw new ConfigError("Missing: --user PLATFORM:ID");
-  return await sayRefusal(async () => {
-    if (action === "forget") return await forget(user, flags);
-    return show(await find(user, { query: words.join(" "), action, flags }), flags);
+  if (action === "forget") {
+    const body = { user, ...selectedMemories(flags) };
+    const admin = new AdminClient(await locateGateway(flags));
+    const { forgotten } = await admin.queryGatewayOrStore({ path: "/memory/forget", body });
+    console.log(`Deleted: ${forgotten}`);
+    return Number(forgotten) > 0 || "all" in body ? 0 : 1;
+  }
+  const path = action === "search" ? searchPath(user, rest.join(" ")) : listPath(user);
+  const admin = new AdminClient(await locateGateway(flags));
+  const { memories } = await admin.queryGatewayOrStore({ path });
+  return printRows(memories as readonly AdminAnswer[], {
+    json: Boolean(flags.json),
+    empty: "There are no memories.",
+    head: ["ID", "DATE", "WHERE", "MEMORY"],
+    cells: (row) => [
+      row.id,
+      String(row.created_at ?? "-").slice(0, 10),
+      `${row.channel ?? "-"}${row.private ? " (private)" : ""}`,
+      // One row is one line, and text from users must not control the terminal.
+      String(row.text).replace(/[\s\p{Cc}]+/gu, " "),
+    ],
   });
 }
 
-async function find(
-  user: string,
-  { query, action, flags }: {
-    readonly query: string;
-    readonly action: string;
-    readonly flags: Flags;
-  },
-): Promise<AdminAnswer> {
-  if (action === "search" && query === "") throw new ConfigError("Missing: what to search for");
-  const { signal } = new AbortController();
-  const fields = new URLSearchParams({ user, limit: String(action === "list" ? limit : 20) });
-  if (action === "search") fields.set("query", query);
-  return await ifRunning(
-    () => askAdmin(flags, { path: `/memory${action === "search" ? "/search" : ""}?${fields}` }),
-    () =>
-      withoutGateway(flags, async (own) => {
-        const found = action === "search"
-          ? await searchMemories(own, { user, query, limit: 20 }, signal)
-          : await own.memory.list(user, { limit, signal });
-        return { memories: found.map(memoryView) };
-      }),
-  );
+function listPath(user: string): string {
+  return `/memory?${new URLSearchParams({ user, limit: String(listLimit) })}`;
 }
 
-function show({ memories }: AdminAnswer, flags: Flags): number {
-  const rows = memories as readonly AdminAnswer[];
-  if (flags.json) console.log(jsonText(rows));
-  else if (rows.length === 0) console.log("Nothing is remembered.");
+function searchPath(user: string, query: string): string {
+  if (query === "") throw new ConfigError("Missing: what to search for");
+  return `/memory/search?${new URLSearchParams({ user, query, limit: String(searchLimit) })}`;
+}
+
+/** The memories to delete. @throws {ConfigError} unless exactly one way to select them was given. */
+function selectedMemories(flags: Flags): object {
+  const selections = [
+    flags.id !== undefined && { id: String(flags.id) },
+    flags.text !== undefined && { text: String(flags.text).trim() },
+    flags.all === true && { all: true },
+  ].filter((selection) => selection !== false);
+  const [selection] = selections;
+  if (!selection || selections.length > 1 || ("text" in selection && selection.text === "")) {
+    throw new ConfigError("Missing: what to delete, one of --id ID, --text TEXT and --all");
+  }
+  return selection;
+}
+
+/** Runs `forget`. */
+export async function forget(flags: Flags): Promise<number> {
+  const user = flags.user === undefined ? "" : String(flags.user);
+  if (!parsePlatformKey(user)) {
+    throw new ConfigError(
+      `Cannot use --user=${JSON.stringify(user)}: expected PLATFORM:ID, such as discord:123`,
+    );
+  }
+  const admin = new AdminClient(await locateGateway(flags));
+  const { deleted } = await admin.queryGatewayOrStore({
+    path: `/users/${encodeURIComponent(user)}`,
+    method: "DELETE",
+  });
+  if (flags.json) console.log(jsonText(deleted));
   else {
-    const head = ["ID", "DATE", "WHERE", "MEMORY"];
-    console.log(table([
-      head,
-      ...rows.map((row) => [
-        String(row.id),
-        String(row.created_at ?? "-").slice(0, 10),
-        `${row.channel ?? "-"}${row.private ? " (private)" : ""}`,
-        // A line is a line, and what others wrote must not steer the terminal.
-        String(row.text).replace(/[\s\p{Cc}]+/gu, " "),
-      ]),
-    ]));
+    const counts = Object.entries(deleted as Readonly<Record<string, number>>);
+    console.log(`Deleted: ${counts.map(([name, count]) => `${name} ${count}`).join(", ")}`);
   }
   return 0;
-}
-
-async function forget(user: string, flags: Flags): Promise<number> {
-  const wanted = [
-    flags.id !== undefined && { user, id: String(flags.id) },
-    flags.text !== undefined && { user, text: String(flags.text).trim() },
-    flags.all === true && { user, all: true as const },
-  ].filter((choice) => choice !== false);
-  const [only] = wanted;
-  if (!only || wanted.length > 1 || ("text" in only && only.text === "")) {
-    throw new ConfigError("Say what to forget: one of --id ID, --text TEXT and --all");
-  }
-  const { forgotten } = await ifRunning(
-    () => askAdmin(flags, { path: "/memory/forget", body: only }),
-    () =>
-      withoutGateway(flags, async (own) => ({
-        forgotten: await forgetMemories(own, only, new AbortController().signal),
-      })),
-  );
-  console.log(`Forgotten: ${forgotten}`);
-  return Number(forgotten) > 0 || "all" in only ? 0 : 1;
-}
-
-/** Looks where a gateway would; in a folder without a store there is nothing. */
-async function withoutGateway(
-  flags: Flags,
-  use: (memory: UserMemory) => Promise<AdminAnswer>,
-): Promise<AdminAnswer> {
-  const config = readConfig(flags);
-  const mem0 = config.memory.kind === "mem0";
-  await using store = openExisting(config.dataDir) ??
-    (mem0 ? SqliteStore.open(config.dataDir) : undefined);
-  if (!store) return { memories: [], forgotten: 0 };
-  await using own = new UserMemory(config, { store });
-  try {
-    return await use(own);
-  } catch (error) {
-    // As the gateway's admin interface would say it.
-    throw new AdminError(errorText(error), { cause: error });
-  }
 }

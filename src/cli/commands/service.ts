@@ -1,4 +1,4 @@
-/** The command `service`: the gateway as a systemd service, of the user or of the machine. */
+/** The command `service`: installs the gateway as a systemd service of the user or of the machine. */
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,25 +8,24 @@ import type { Setting } from "../../config/setting.ts";
 import { settings } from "../../config/settings.ts";
 import { unitFile, unitName, type UnitScope } from "../../platform/unit_file.ts";
 
-/** Runs `service …`; gives the exit code. @throws {ConfigError} for what cannot be installed. */
-export async function service(args: readonly string[], flags: Flags): Promise<number> {
-  const [action, ...rest] = args;
+/** Runs `service ACTION`. */
+export async function service(flags: Flags, words: readonly string[]): Promise<number> {
   if (Deno.build.os !== "linux") {
     throw new ConfigError(`Cannot manage a service on "${Deno.build.os}": it needs systemd`);
   }
   const scope: UnitScope = flags.system ? "system" : "user";
-  if (rest.length === 0 && action === "install") return await install(scope, flags);
-  if (rest.length === 0 && action === "uninstall") return await uninstall(scope);
-  if (rest.length === 0 && action === "status") {
-    return await systemctl(scope, ["status", "--no-pager", unitName]);
+  switch (words[0]) {
+    case "install":
+      return await install(scope, flags);
+    case "uninstall":
+      return await uninstall(scope);
+    default:
+      return await systemctl(scope, ["status", "--no-pager", unitName]);
   }
-  throw new ConfigError(
-    `Unknown command "service ${args.join(" ")}". clara-gateway service --help says what there is.`,
-  );
 }
 
 async function install(scope: UnitScope, flags: Flags): Promise<number> {
-  const command = [...startableProgram(scope), "run", ...runFlagsOf(scope, flags)];
+  const command = [...installableProgram(scope), "run", ...runArguments(scope, flags)];
   const text = unitFile({ scope, command, folder: Deno.cwd() });
   if (flags.print) {
     console.log(text.trimEnd());
@@ -45,12 +44,14 @@ async function install(scope: UnitScope, flags: Flags): Promise<number> {
   console.log(`Wrote ${path}`);
   const reloaded = await systemctl(scope, ["daemon-reload"]);
   const code = reloaded || await systemctl(scope, ["enable", unitName]) ||
-    // One that runs already gets the new unit.
+    // A running service must pick up the new unit.
     await systemctl(scope, ["restart", unitName]);
   if (code !== 0) return code;
-  console.log(`Started. Its log: journalctl ${scope === "user" ? "--user " : ""}-u ${unitName} -f`);
+  console.log(
+    `Started. To read its log: journalctl ${scope === "user" ? "--user " : ""}-u ${unitName} -f`,
+  );
   if (scope === "user") {
-    console.log("To have it run while nobody is logged in: loginctl enable-linger");
+    console.log("To keep it running while you are logged out: loginctl enable-linger");
   }
   return 0;
 }
@@ -60,13 +61,13 @@ async function uninstall(scope: UnitScope): Promise<number> {
   try {
     await Deno.stat(path);
   } catch {
-    console.error(`No service is installed: there is no "${path}"`);
+    console.error(`The service is not installed: there is no "${path}"`);
     return 1;
   }
   const disabled = await systemctl(scope, ["disable", "--now", unitName]);
   if (disabled !== 0) return disabled;
   await Deno.remove(path);
-  console.log(`Removed ${path}. What the gateway has stored is still there.`);
+  console.log(`Removed ${path}. The data of the gateway was kept.`);
   return await systemctl(scope, ["daemon-reload"]);
 }
 
@@ -74,20 +75,20 @@ function unitPath(scope: UnitScope): string {
   return join(readUnitFolders()[scope], `${unitName}.service`);
 }
 
-/** @throws {ConfigError} where systemd could not start the program. */
-function startableProgram(scope: UnitScope): readonly string[] {
+/** The program to put into the unit. @throws {ConfigError} if systemd could not start it. */
+function installableProgram(scope: UnitScope): readonly string[] {
   const program = Deno.execPath();
   if (scope === "system") {
     if (!Deno.build.standalone) {
       throw new ConfigError(
-        "Cannot install the source as a service of the machine: its packages are in a home folder. " +
-          "Make the program with deno task compile, and install that one.",
+        "Cannot install from source with --system: the packages are in a home folder. " +
+          "Build the program with deno task compile and install that.",
       );
     }
     if (/^\/(?:home|root|run\/user|tmp|var\/tmp)\//.test(program)) {
       throw new ConfigError(
-        `Cannot install "${program}": the service sees neither home nor temporary folders. ` +
-          "Put the program into /usr/local/bin first.",
+        `Cannot install "${program}": the service cannot access home or temporary folders. ` +
+          "Move the program to /usr/local/bin first.",
       );
     }
   }
@@ -97,11 +98,11 @@ function startableProgram(scope: UnitScope): readonly string[] {
   return [program, "run", "--allow-all", "--no-prompt", "--config", config, main];
 }
 
-/** The flags for `run` that were given go into the unit. */
-function runFlagsOf(scope: UnitScope, flags: Flags): readonly string[] {
+/** The given flags, as arguments of `run` in the unit. */
+function runArguments(scope: UnitScope, flags: Flags): readonly string[] {
   if (scope === "system" && flags["data-dir"]) {
     throw new ConfigError(
-      `Cannot use --data-dir with --system: the service keeps its data in /var/lib/${unitName}/data`,
+      `Cannot use --data-dir with --system: the data folder is /var/lib/${unitName}/data`,
     );
   }
   return (Object.values(settings) as Setting<unknown>[]).flatMap(({ flag, boolean }) => {
@@ -111,12 +112,12 @@ function runFlagsOf(scope: UnitScope, flags: Flags): readonly string[] {
   });
 }
 
-/** Runs systemctl; its words go to the terminal. */
+/** Runs systemctl, whose output goes to the terminal; resolves with its exit code. */
 async function systemctl(scope: UnitScope, args: readonly string[]): Promise<number> {
-  const own = scope === "user" ? ["--user"] : [];
+  const scopeArgs = scope === "user" ? ["--user"] : [];
   try {
     const command = new Deno.Command("systemctl", {
-      args: [...own, ...args],
+      args: [...scopeArgs, ...args],
       stdin: "null",
       stdout: "inherit",
       stderr: "inherit",
@@ -124,7 +125,7 @@ async function systemctl(scope: UnitScope, args: readonly string[]): Promise<num
     return (await command.output()).code;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.error("Cannot run systemctl: this machine has no systemd. See docs/deploy.md.");
+    console.error("Cannot run systemctl: this machine does not have systemd. See docs/deploy.md.");
     return 1;
   }
 }

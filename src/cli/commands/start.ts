@@ -1,4 +1,4 @@
-/** The command `start`: the gateway in the background. Returns when it answers, or says why not. */
+/** The commands `start` and `restart`: run the gateway in the background. */
 
 import {
   type DaemonConfig,
@@ -6,87 +6,142 @@ import {
   readConfig,
   readDaemonConfig,
 } from "../../config/config.ts";
-import type { GatewayConfig } from "../../config/config_types.ts";
-import { LogFile } from "../../logging/log_file.ts";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
+import { ConfigError } from "../../lib/config_error.ts";
 import { pause } from "../../lib/wait.ts";
+import { LogFile } from "../../logging/log_file.ts";
+import { fetchHealth } from "../client/health.ts";
 import { BackgroundProcess } from "../daemon/background_process.ts";
-import { askHealth } from "../client/health.ts";
-import { Interrupt } from "../daemon/interrupt.ts";
 import { linesSince } from "../daemon/log_tail.ts";
-import { type GatewayNote, readPidFile } from "../daemon/pid_file.ts";
-import { secondsOf } from "../seconds.ts";
+import { readPidFile, type RunningGateway } from "../daemon/pid_file.ts";
+import { Interrupt } from "../daemon/process_events.ts";
+import { readTimeoutMs, stopGateway } from "./stop.ts";
 
 const defaultTimeoutMs = 60_000;
 const pollMs = 50;
-/** How long the first of two starts may take until it can be named, milliseconds. */
-const firstMs = 3_000;
-/** Lines of the log that are shown where it does not start. */
+/** How long the winner of two simultaneous starts may take to write its PID file, milliseconds. */
+const winnerTimeoutMs = 3_000;
+/** How many lines of the log are shown after a failed start. */
 const shownLines = 10;
+/** The log line of a gateway whose data folder is in use. */
+const lockedText = "another gateway is running on it";
 
-/** Starts the gateway; resolves with the exit code. @throws {ConfigError} for what is set wrongly. */
+/** Runs `start`; returns when the gateway responds or has failed. */
 export async function start(flags: Flags): Promise<number> {
-  return await startIn(Deno.cwd(), flags);
+  const folder = Deno.cwd();
+  return await launch({ flags, ...readStartConfig(flags), folder, cwd: folder });
 }
 
-/** As `start`, called in `folder`; `cwd` is where this program was started from. */
-export async function startIn(
-  folder: string,
-  flags: Flags,
-  { cwd = folder }: { readonly cwd?: string } = {},
-): Promise<number> {
-  // What is set wrongly is said here, not in a log.
-  const config = readConfig(flags);
+/** Runs `restart`: repeats the last start with other flags. If no gateway is running, starts it. */
+export async function restart(flags: Flags): Promise<number> {
   const daemon = readDaemonConfig(flags);
-  const { logFile, pidFile } = daemon;
-  const timeoutMs = secondsOf(flags.timeout) ?? defaultTimeoutMs;
+  const cwd = Deno.cwd();
+  const state = await readPidFile(daemon.pidFile);
+  if (state.type !== "running") {
+    return await launch({ flags, ...readStartConfig(flags), folder: cwd, cwd });
+  }
+  const { gateway } = state;
+  if (!gateway.background) {
+    console.error(
+      `Cannot restart the gateway: process ${gateway.pid} runs in the foreground, in a terminal or ` +
+        "under a supervisor such as systemd. Restart it there.",
+    );
+    return 1;
+  }
+  try {
+    // Relative paths in its settings, and its .env file, depend on the folder.
+    Deno.chdir(gateway.cwd);
+  } catch (error) {
+    throw new ConfigError(
+      `Cannot restart the gateway in "${gateway.cwd}": ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  // Another folder must not change which gateway is meant.
+  const repeated = {
+    ...gateway.flags,
+    ...flags,
+    ...(flags.logfile && { logfile: daemon.logFile }),
+    "data-dir": daemon.dataDir,
+    pidfile: daemon.pidFile,
+  };
+  // Read before the stop, so that an invalid setting leaves the gateway running.
+  const next = readStartConfig(repeated);
+  const code = await stopGateway(gateway, { daemon, timeoutMs: readTimeoutMs(flags) });
+  return code === 0 ? await launch({ flags: repeated, ...next, folder: gateway.cwd, cwd }) : code;
+}
+
+interface StartConfig {
+  readonly config: GatewayConfig;
+  readonly daemon: DaemonConfig;
+  readonly timeoutMs: number;
+}
+
+/** Reads the settings here, so that errors are printed instead of logged. @throws {ConfigError} */
+function readStartConfig(flags: Flags): StartConfig {
+  return {
+    config: readConfig(flags),
+    daemon: readDaemonConfig(flags),
+    timeoutMs: readTimeoutMs(flags) ?? defaultTimeoutMs,
+  };
+}
+
+interface LaunchOptions extends StartConfig {
+  readonly flags: Flags;
+  /** The working folder of the gateway. */
+  readonly folder: string;
+  /** The folder in which this program was started. */
+  readonly cwd: string;
+}
+
+async function launch(options: LaunchOptions): Promise<number> {
+  const { flags, config, daemon: { logFile, pidFile }, timeoutMs, folder, cwd } = options;
   const state = await readPidFile(pidFile);
-  if (state.type === "running") return refuse(state.note);
-  const from = logSize(daemon, config);
-  // Before there is anything that it must end.
+  if (state.type === "running") return refuse(state.gateway);
+  const logStart = createLog(logFile, config);
+  // Before there is a process that an interrupt must stop.
   using interrupt = new Interrupt();
-  const args = ["run", ...wordsOf(flags), "--logfile", logFile, "--background", folder];
+  const args = ["run", ...toArguments(flags), "--logfile", logFile, "--background", folder];
   const child = new BackgroundProcess({ args, cwd, logFile });
   const outcome = await untilReady(child, { pidFile, timeoutMs, signal: interrupt.signal });
   if (outcome.type === "ready") {
     child.release();
-    console.log(`The gateway runs: process ${child.pid}, at ${outcome.address}\nLog: ${logFile}`);
+    console.log(
+      `The gateway is running: process ${child.pid} at ${outcome.address}\nLog: ${logFile}`,
+    );
     return 0;
   }
-  await child.end();
-  await removeLeftPidFile(pidFile, child.pid);
+  await child.stop();
+  await removeLeftoverPidFile(pidFile, child.pid);
   if (outcome.type === "interrupted") {
-    console.error("Interrupted: the gateway was stopped again");
+    console.error("Interrupted: the gateway was stopped");
     return 130;
   }
-  const lines = linesSince(logFile, { count: shownLines, from });
-  const first = lines.some((line) => line.includes(lockedText)) && await firstOf(pidFile);
-  if (first) return refuse(first);
-  const why = outcome.type === "late"
-    ? `it did not answer within ${timeoutMs / 1000} seconds`
+  const lines = linesSince(logFile, { count: shownLines, from: logStart });
+  const winner = lines.some((line) => line.includes(lockedText)) && await findWinner(pidFile);
+  if (winner) return refuse(winner);
+  const why = outcome.type === "timeout"
+    ? `it did not respond within ${timeoutMs / 1000} seconds`
     : `it ended with ${endOf(child)}`;
-  console.error(`Cannot start the gateway: ${why}. Its log, ${logFile}, says last:`);
-  for (const line of lines.length > 0 ? lines : ["(nothing)"]) console.error(`  ${line}`);
+  console.error(`Cannot start the gateway: ${why}. Last lines of its log, ${logFile}:`);
+  for (const line of lines.length > 0 ? lines : ["(none)"]) console.error(`  ${line}`);
   return 1;
 }
 
-/** What a gateway says whose data folder another one has. */
-const lockedText = "another gateway is running on it";
-
-/** Of two starts at once: the gateway that was first, as soon as it has its pid file. */
-async function firstOf(pidFile: string): Promise<GatewayNote | undefined> {
-  const never = new AbortController().signal;
-  for (const deadline = Date.now() + firstMs; Date.now() < deadline; await pause(pollMs, never)) {
+/** Of two simultaneous starts, the gateway that was first, as soon as it has written its PID file. */
+async function findWinner(pidFile: string): Promise<RunningGateway | undefined> {
+  for (const deadline = Date.now() + winnerTimeoutMs; Date.now() < deadline; await pause(pollMs)) {
     const state = await readPidFile(pidFile);
-    if (state.type === "running") return state.note;
+    if (state.type === "running") return state.gateway;
   }
   return undefined;
 }
 
 type Outcome =
   | { readonly type: "ready"; readonly address: string }
-  | { readonly type: "ended" | "late" | "interrupted" };
+  | { readonly type: "ended" | "timeout" | "interrupted" };
 
-/** Waits until the process answers on its port, ends, takes too long, or is not wanted any more. */
+/** Waits until the gateway responds, ends, takes too long, or the start is interrupted. */
 async function untilReady(
   child: BackgroundProcess,
   { pidFile, timeoutMs, signal }: {
@@ -98,38 +153,38 @@ async function untilReady(
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline;) {
     if (child.status) return { type: "ended" };
     const state = await readPidFile(pidFile);
-    if (state.type === "running" && state.note.pid === child.pid) {
-      const { address } = state.note;
-      if ((await askHealth(address))?.status === "ok") return { type: "ready", address };
+    if (state.type === "running" && state.gateway.pid === child.pid) {
+      const { address } = state.gateway;
+      if ((await fetchHealth(address))?.status === "ok") return { type: "ready", address };
     }
     await pause(pollMs, signal);
     if (signal.aborted) return { type: "interrupted" };
   }
-  return { type: "late" };
+  return { type: "timeout" };
 }
 
-/** One that was killed could not remove it. */
-async function removeLeftPidFile(pidFile: string, pid: number): Promise<void> {
+/** A killed gateway could not remove its PID file. */
+async function removeLeftoverPidFile(pidFile: string, pid: number): Promise<void> {
   const text = await Deno.readTextFile(pidFile).catch(() => "");
   if (text.startsWith(`${pid}\n`)) await Deno.remove(pidFile).catch(() => {});
 }
 
-function refuse({ pid, address, dataDir }: GatewayNote): number {
+function refuse({ pid, address, dataDir }: RunningGateway): number {
   console.error(
-    `Cannot start the gateway: it runs already, process ${pid} at ${address}, on data folder ` +
-      `"${dataDir}". Use restart, or give this one its own folder with --data-dir.`,
+    `Cannot start the gateway: it is already running, process ${pid} at ${address}, on data folder ` +
+      `"${dataDir}". Use restart, or choose another folder with --data-dir.`,
   );
   return 1;
 }
 
-/** The size of the log before the start; makes it, so that only this user can read it. */
-function logSize({ logFile }: DaemonConfig, { log }: GatewayConfig): number {
+/** Creates the log, readable by this user only; returns its size before the start. */
+function createLog(logFile: string, { log }: GatewayConfig): number {
   using _file = new LogFile(logFile, { maxBytes: Infinity, keep: 1, ...log.file });
   return Deno.statSync(logFile).size;
 }
 
-/** The flags as words again; those that are the start's own are left out. */
-function wordsOf(flags: Flags): readonly string[] {
+/** The flags as arguments for `run`, without those that only `start` knows or sets. */
+function toArguments(flags: Flags): readonly string[] {
   const own = ["timeout", "logfile", "background"];
   return Object.entries(flags)
     .filter(([name, value]) => value !== undefined && !own.includes(name))

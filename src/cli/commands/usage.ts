@@ -1,51 +1,34 @@
-/**
- * The command `usage`: what models were used for and what it cost; of a running gateway if there is
- * one, else from its store.
- */
+/** The command `usage`: tokens and cost of models. */
 
-import { usageView } from "../../http/admin/usage_routes.ts";
-import { type Flags, readConfig } from "../../config/config.ts";
+import type { Flags } from "../../config/config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { type UsageGroup, usageGroups } from "../../store/usage_store.ts";
-import { type AdminAnswer, askAdmin, ifRunning, sayRefusal } from "../client/admin_client.ts";
-import { openExisting } from "../client/existing_store.ts";
+import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
+import { locateGateway } from "../client/location.ts";
 import { jsonText, table } from "../output.ts";
 
-/** Runs the command; resolves with the exit code. @throws {ConfigError} for wrong usage. */
-export async function usage(args: readonly string[], flags: Flags): Promise<number> {
-  const [by = "day"] = args;
+/** Runs `usage [GROUP]`. */
+export async function usage(flags: Flags, words: readonly string[]): Promise<number> {
+  const [by = "day"] = words;
   const group = usageGroups.find((known) => known === by);
-  if (!group) throw new ConfigError(`Unknown: usage ${by}. clara-gateway usage --help says more.`);
-  const range = { from: dayFlag(flags, "from"), to: dayFlag(flags, "to") };
-  const query = new URLSearchParams({
-    by: group,
-    ...(range.from && { from: range.from }),
-    ...(range.to && { to: range.to }),
-  });
-  return await sayRefusal(async () => {
-    const found = await ifRunning(
-      () => askAdmin(flags, { path: `/usage?${query}` }),
-      () => stored(flags, { by: group, ...range }),
+  if (!group) {
+    throw new ConfigError(
+      `Cannot use "${by}" after usage: expected one of ${usageGroups.join(", ")}`,
     );
-    if (flags.json) console.log(jsonText(found));
-    else console.log(usageTable(group, found));
-    return 0;
-  });
+  }
+  const from = readDay(flags, "from");
+  const to = readDay(flags, "to");
+  const query = new URLSearchParams({ by: group, ...(from && { from }), ...(to && { to }) });
+  const admin = new AdminClient(await locateGateway(flags));
+  const answer = await admin.queryGatewayOrStore({ path: `/usage?${query}` });
+  console.log(flags.json ? jsonText(answer) : usageTable(group, answer));
+  return 0;
 }
 
-function dayFlag(flags: Flags, name: "from" | "to"): string | undefined {
+function readDay(flags: Flags, name: "from" | "to"): string | undefined {
   const value = flags[name]?.toString();
   if (value === undefined || /^\d{4}-\d{2}-\d{2}$/.test(value)) return value;
   throw new ConfigError(`Cannot use --${name}=${value}: expected a day such as 2026-01-31`);
-}
-
-/** What the store of a gateway that does not run has; nothing where there is no store. */
-async function stored(
-  flags: Flags,
-  query: { readonly by: UsageGroup; readonly from?: string; readonly to?: string },
-): Promise<AdminAnswer> {
-  await using store = openExisting(readConfig(flags).dataDir);
-  return store ? await usageView(store.usage, query) : { rows: [] };
 }
 
 function usageTable(by: UsageGroup, { rows, total }: AdminAnswer): string {

@@ -1,73 +1,76 @@
-/** The end of a log file, also over its last rotation, and what is added to it. Used by `logs`, `start`. */
+/** Reads the end of a log file and follows it, across a rotation. */
 
-/** At most this much of a file is looked at, bytes. */
+/** How much of a file is read at most, bytes. */
 const maxBytes = 4 * 1024 * 1024;
-/** How much of a file's beginning tells it from what it was before it was emptied: it holds a time. */
-const markBytes = 200;
+/**
+ * How many bytes from the start of a file identify it. They contain a timestamp, so they differ after the
+ * file was rotated.
+ */
+const signatureBytes = 200;
 
-/** The last lines that were added past a size (all, where the file was emptied since). */
+/** The last lines written after the file had this size; of all lines if it was rotated since. */
 export function linesSince(
   path: string,
   { from, count }: { readonly from: number; readonly count: number },
 ): readonly string[] {
-  return linesOf(readFrom(path, from).bytes).slice(-count);
+  return toLines(readFrom(path, from).bytes).slice(-count);
 }
 
-/** A log file, from its end on: read once backwards, then what comes. */
+/** Reads the last lines of a log file once, then what is appended. */
 export class LogTail {
   readonly #path: string;
-  #at = 0;
-  #mark = "";
+  #offset = 0;
+  #signature = "";
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** The last lines so far; {@linkcode LogTail.read} goes on after them. */
+  /** The last lines so far; {@linkcode LogTail.read} continues after them. */
   last(count: number): readonly string[] {
     const { bytes, end } = readFrom(this.#path, 0);
-    this.#at = end;
-    this.#mark = markOf(this.#path);
-    const lines = linesOf(bytes);
-    // The file may have been emptied a moment ago.
-    const older = lines.length < count ? linesOf(readFrom(`${this.#path}.1`, 0).bytes) : [];
+    this.#offset = end;
+    this.#signature = signatureOf(this.#path);
+    const lines = toLines(bytes);
+    // The file may just have been rotated.
+    const older = lines.length < count ? toLines(readFrom(`${this.#path}.1`, 0).bytes) : [];
     return count === 0 ? [] : [...older, ...lines].slice(-count);
   }
 
-  /** What was added since; also where the file was set aside and emptied meanwhile. */
+  /** What was appended since the last read, also if the file was rotated in between. */
   read(): Uint8Array<ArrayBuffer> {
-    const { bytes, end } = readFrom(this.#path, this.#at);
-    const mark = markOf(this.#path);
-    if (end >= this.#at && mark.startsWith(this.#mark)) {
-      this.#at = end;
-      this.#mark = mark;
+    const { bytes, end } = readFrom(this.#path, this.#offset);
+    const signature = signatureOf(this.#path);
+    if (end >= this.#offset && signature.startsWith(this.#signature)) {
+      this.#offset = end;
+      this.#signature = signature;
       return bytes;
     }
-    const aside = `${this.#path}.1`;
-    const rest = markOf(aside).startsWith(this.#mark)
-      ? readFrom(aside, this.#at).bytes
+    const rotated = `${this.#path}.1`;
+    const before = signatureOf(rotated).startsWith(this.#signature)
+      ? readFrom(rotated, this.#offset).bytes
       : new Uint8Array();
-    const fresh = readFrom(this.#path, 0);
-    this.#at = fresh.end;
-    this.#mark = markOf(this.#path);
-    const all = new Uint8Array(rest.length + fresh.bytes.length);
-    all.set(rest);
-    all.set(fresh.bytes, rest.length);
+    const after = readFrom(this.#path, 0);
+    this.#offset = after.end;
+    this.#signature = signatureOf(this.#path);
+    const all = new Uint8Array(before.length + after.bytes.length);
+    all.set(before);
+    all.set(after.bytes, before.length);
     return all;
   }
 }
 
-function linesOf(bytes: Uint8Array): readonly string[] {
+function toLines(bytes: Uint8Array): readonly string[] {
   const lines = new TextDecoder().decode(bytes).split("\n");
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-/** The bytes from `from` on, and where they end; of a very long rest the end only. */
+/** The bytes after an offset, and where they end. Of more than `maxBytes`, only the last ones. */
 function readFrom(
   path: string,
   from: number,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly end: number } {
-  using file = openIfThere(path);
+  using file = openIfPresent(path);
   if (!file) return { bytes: new Uint8Array(), end: 0 };
   const { size } = file.statSync();
   const begin = Math.max(from > size ? 0 : from, size - maxBytes);
@@ -76,9 +79,9 @@ function readFrom(
   return { bytes, end: begin + bytes.length };
 }
 
-function markOf(path: string): string {
-  using file = openIfThere(path);
-  return file ? new TextDecoder("latin1").decode(readAll(file, markBytes)) : "";
+function signatureOf(path: string): string {
+  using file = openIfPresent(path);
+  return file ? new TextDecoder("latin1").decode(readAll(file, signatureBytes)) : "";
 }
 
 function readAll(file: Deno.FsFile, length: number): Uint8Array<ArrayBuffer> {
@@ -88,7 +91,7 @@ function readAll(file: Deno.FsFile, length: number): Uint8Array<ArrayBuffer> {
   return bytes.subarray(0, at);
 }
 
-function openIfThere(path: string): Deno.FsFile | undefined {
+function openIfPresent(path: string): Deno.FsFile | undefined {
   try {
     return Deno.openSync(path);
   } catch (error) {

@@ -1,32 +1,29 @@
-/**
- * The admin interface: HTTP under `/admin`, for those who know the secret. The command line and
- * scripts use it; the gateway mounts it beside /health.
- */
+/** The admin interface: HTTP under `/admin`, for the command line and scripts. */
 
 import { Hono } from "hono";
 import type { AdminGate } from "../../access/admin_gate.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { StoreError } from "../../domain/errors.ts";
 import { logger } from "../../logging/log.ts";
-import { hookRoutes, type HookRoutesOptions } from "./hook_routes.ts";
-import { memoryRoutes, type MemoryRoutesOptions } from "./memory_routes.ts";
-import { sessionRoutes, type SessionRoutesOptions } from "./session_routes.ts";
-import { taskRoutes, type TaskRoutesOptions } from "./task_routes.ts";
-import { usageRoutes, type UsageRoutesOptions } from "./usage_routes.ts";
-import { userRoutes, type UserRoutesOptions } from "./user_routes.ts";
+import { hookRoutes, type HookRoutesOptions } from "./hooks.ts";
+import { memoryRoutes, type MemoryRoutesOptions } from "./memory.ts";
+import { sessionRoutes, type SessionRoutesOptions } from "./sessions.ts";
+import { taskRoutes, type TaskRoutesOptions } from "./tasks.ts";
+import { usageRoutes, type UsageRoutesOptions } from "./usage.ts";
+import { userRoutes, type UserRoutesOptions } from "./users.ts";
 
 const log = logger("http", "admin");
 const audit = logger("admin", "audit");
 
-/** What comes with each request beside itself. */
+/** Values that accompany each request. */
 export interface RequestBindings {
   readonly Bindings: {
-    /** Where the peer is. */
+    /** The peer's address. */
     readonly address: string;
   };
 }
 
-/** What the admin interface is given. */
+/** Options of {@linkcode adminApp}. */
 export interface AdminOptions
   extends
     HookRoutesOptions,
@@ -36,24 +33,24 @@ export interface AdminOptions
     SessionRoutesOptions,
     UserRoutesOptions {
   readonly gate: AdminGate;
-  /** Reads the files again; gives what is wrong with them. */
+  /** Reads the configuration files again. Resolves with what is wrong with them. */
   readonly reload: () => Promise<readonly string[]>;
 }
 
-/** Where people's messages and memories are shown. */
+/** Paths that show what people said. */
 const personal = /^\/admin\/(?:sessions|memory)\b/;
 
 const refusals = {
   forbidden: [
     403,
-    "This takes a secret of scope admin; without any secret, a program on this machine, or a web page " +
-    "that CLARA_ALLOWED_ORIGINS names.",
+    "This requires a secret of scope admin. If no secret is set, only programs on this machine and web " +
+    "pages listed in CLARA_ALLOWED_ORIGINS have access.",
   ],
-  unauthorized: [401, 'Wrong or no secret. Send it as "Authorization: Bearer …".'],
+  unauthorized: [401, 'Wrong or missing secret. Send it as "Authorization: Bearer …".'],
   rate_limited: [429, "Too many wrong secrets. Wait a minute."],
 } as const;
 
-/** The routes, to be mounted at `/admin`. */
+/** Creates the routes, to be mounted at `/admin`. */
 export function adminApp(options: AdminOptions): Hono<RequestBindings> {
   const app = new Hono<RequestBindings>();
   app.use(async (context, next) => {
@@ -62,8 +59,7 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
     const access = options.gate.check(raw.headers, address);
     if (access.type === "ok") {
       await next();
-      // What changes something, or shows what people said, is on record: who, from where, what, with what
-      // success.
+      // Requests that change something or show what people said are audited.
       const { status } = context.res;
       const line = { who: access.who, method, path, address, status };
       const text = "{who} from {address}: {method} {path}, {status}";
@@ -72,7 +68,7 @@ export function adminApp(options: AdminOptions): Hono<RequestBindings> {
       return;
     }
     const [status, message] = refusals[access.type];
-    audit.warn("Refused {method} {path} from {address}: {why}", {
+    audit.warn("Rejected {method} {path} from {address}: {why}", {
       method,
       path,
       address,

@@ -57,7 +57,9 @@ export function toChatRequest(
   }
   const hasCalls = callers().length > 0;
   const tools = toolsFor(request, messages).filter(({ name }) => shape.hasTool(name));
-  const useTools = use("tools", tools.length > 0);
+  const none = request.toolChoice === "none" || request.tools.length === 0;
+  // Where calls cannot be forbidden, tools are not offered at all.
+  const useTools = use("tools", tools.length > 0 && (!none || shape.has("tool_choice")));
   if (!useTools && hasCalls) messages = withoutTools(messages);
   const hasImages = messages.some((message) => typeof message.content !== "string");
   if (hasImages && !use("images", true)) messages = withoutImages(messages, imageNote);
@@ -82,8 +84,7 @@ export function toChatRequest(
     stream,
     ...(stream && use("stream_options", true) && { stream_options: { include_usage: true } }),
     ...(useTools && { tools: tools.map(toTool) }),
-    ...(useTools && request.tools.length === 0 && use("tool_choice", true) &&
-      { tool_choice: "none" }),
+    ...(useTools && none && use("tool_choice", true) && { tool_choice: "none" }),
     ...(useTools && model.parallelToolCalls !== undefined && use("parallel_tool_calls", true) &&
       { parallel_tool_calls: model.parallelToolCalls }),
     ...(model.temperature !== undefined && use("temperature", true) &&

@@ -4,6 +4,7 @@
  */
 
 import { GatewayError } from "../../domain/errors.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import type { Cooldowns } from "../cooldowns.ts";
 import type { LlmFailure } from "../failure.ts";
 import type { Model } from "../catalog.ts";
@@ -12,8 +13,8 @@ import type { Model } from "../catalog.ts";
 const maxTries = 3;
 /** The longest wait for a model within a request, milliseconds: a person waits, too. */
 const maxWaitMs = 10_000;
-/** The wait before a model is asked again, milliseconds; each further one doubles it. */
-const firstWaitMs = 500;
+/** The wait before a model is asked again. */
+const waits = { firstMs: 500 };
 
 /** A model to ask, after a wait. */
 export interface Choice {
@@ -86,7 +87,7 @@ export class ModelChoice {
   #waitMs(name: string, now: number): number {
     const { ms, askedMs } = this.#coolDowns.remaining(name, now);
     const tries = this.#triesOf(name);
-    return Math.max(askedMs, Math.min(ms, tries === 0 ? 0 : firstWaitMs * 2 ** (tries - 1)));
+    return Math.max(askedMs, Math.min(ms, tries === 0 ? 0 : backoffMs(tries, waits)));
   }
 
   #triesOf(name: string): number {

@@ -101,8 +101,13 @@ export class OpenAiProvider {
       throw error;
     });
     const reader = new AnswerReader();
-    for await (const delta of readAnswer(response, { reader, watchdog })) {
-      yield* toEvents(delta, { usage, showReasoning });
+    try {
+      for await (const delta of readAnswer(response, { reader, watchdog })) {
+        yield* toEvents(delta, { usage, showReasoning });
+      }
+    } finally {
+      // An answer that fails on the way was paid for too.
+      if (reader.usage) usage.reported(reader.usage);
     }
     signal.throwIfAborted();
     const end = reader.end();
@@ -112,7 +117,6 @@ export class OpenAiProvider {
       usage.received(event);
       yield event;
     }
-    if (reader.usage) usage.reported(reader.usage);
     const fields = Object.keys(end.fields).length > 0 ? end.fields : undefined;
     yield { type: "finish", reason: end.reason, usage: usage.usage, model: model.name, fields };
   }

@@ -1,15 +1,15 @@
-/** Turns texts into vectors with an OpenAI-compatible API. Used by the embedded memory. */
+/** Turns texts into vectors with an OpenAI-compatible `/embeddings` API. */
 
 import * as z from "zod";
-import type { EmbeddingConfig } from "../../config/config_types.ts";
-import { cappedText } from "../../lib/capped_text.ts";
+import type { EmbeddingConfig } from "../../config/gateway_config.ts";
+import { cappedText } from "../../lib/bytes.ts";
 import { MemoryError } from "../port.ts";
 
-/** Characters of a text that are looked at; models take a few thousand tokens. */
+/** Characters of a text that are embedded; models accept a few thousand tokens. */
 const maxChars = 8_000;
 
-/** Statuses below 500 that say nothing of the texts. */
-const passingStatuses: readonly number[] = [401, 402, 403, 404, 408, 409, 425, 429];
+/** Statuses below 500 that do not depend on the texts. */
+const transientStatuses: readonly number[] = [401, 402, 403, 404, 408, 409, 425, 429];
 
 const answerSchema = z.object({
   data: z.array(z.object({ index: z.number(), embedding: z.array(z.number()).min(1) })),
@@ -25,9 +25,9 @@ export class Embedder {
   }
 
   /**
-   * The vectors of texts, in their order.
+   * Returns the vectors of texts, in their order.
    *
-   * @throws {MemoryError} when the API does not give them; `passing` where it is not for the texts.
+   * @throws {MemoryError} if the API fails; not `transient` if it rejects the texts.
    */
   async embed(
     texts: readonly string[],
@@ -48,32 +48,34 @@ export class Embedder {
           input: texts.map((text) => text.slice(0, maxChars) || " "),
           encoding_format: "float",
         }),
-        // Nobody but the named server is to see what users said.
+        // Send user text only to the configured server.
         redirect: "error",
         signal,
       });
       body = response.ok ? JSON.parse(await cappedText(response)) : await response.body?.cancel();
     } catch (error) {
-      throw new MemoryError("Cannot get embeddings: no answer that can be read", {
-        passing: true,
+      throw new MemoryError("Cannot get embeddings: no readable response", {
+        transient: true,
         cause: error,
       });
     }
     if (!response.ok) {
       const { status } = response;
-      throw new MemoryError(`Cannot get embeddings: model "${model}" answered ${status}`, {
-        passing: status >= 500 || passingStatuses.includes(status),
+      throw new MemoryError(`Cannot get embeddings: model "${model}" returned status ${status}`, {
+        transient: status >= 500 || transientStatuses.includes(status),
       });
     }
-    return read(body, texts.length);
+    return readVectors(body, texts.length);
   }
 }
 
-function read(body: unknown, count: number): readonly Float32Array[] {
+function readVectors(body: unknown, count: number): readonly Float32Array[] {
   const parsed = answerSchema.safeParse(body);
   const data = parsed.data?.data.toSorted((a, b) => a.index - b.index);
   if (data?.length !== count) {
-    throw new MemoryError("Cannot read the embeddings: not one for each text", { passing: true });
+    throw new MemoryError("Cannot get embeddings: expected one vector for each text", {
+      transient: true,
+    });
   }
   return data.map(({ embedding }) => Float32Array.from(embedding));
 }

@@ -1,95 +1,106 @@
 /**
- * The memory in the gateway's own store: facts that a small model draws from each exchange (or, with
- * no model, the exchanges themselves), found by their words, by meaning where an embedding model is
- * set, and by age.
+ * The memory in the gateway's own store. A small model extracts facts from each exchange (without a
+ * model, whole exchanges are stored). A search ranks by words, by meaning if an embedding model is
+ * configured, and by age.
  */
 
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
-import type { Exchange, WaitingExchange } from "../../store/exchange_store.ts";
-import type { Memory as StoredFact, MemoryStore, NewMemory } from "../../store/memory_store.ts";
-import { isPrivate, viewFrom } from "../../store/memory_scope.ts";
-import type { VectorStore } from "../../store/vector_store.ts";
+import type { Exchange, PendingExchange } from "../../store/exchange_store.ts";
+import type { Memory as StoredMemory, MemoryStore, NewMemory } from "../../store/memory_store.ts";
+import { isPrivate, viewFrom } from "../../store/memory_store.ts";
+import type { VectorStore } from "../../store/memory_store.ts";
 import type { Embedder } from "./embedder.ts";
-import { asRefusal, type Question, questionOf, readFacts } from "./extracted_facts.ts";
-import { type AddOptions, type Fact, type Memory, MemoryError, type MemoryQuery } from "../port.ts";
-import { TimeLimit } from "../../lib/time_limit.ts";
+import {
+  asMemoryError,
+  type ExtractionPrompt,
+  extractionPrompt,
+  readFacts,
+} from "./fact_extraction.ts";
+import {
+  type AddOptions,
+  type Memory,
+  type MemoryBackend,
+  MemoryError,
+  type MemoryQuery,
+} from "../port.ts";
+import { Deadline } from "../../lib/deadline.ts";
 
 const log = logger("memory");
 
-/** Known facts that the model is shown beside an exchange. */
+/** Most known facts shown to the model with an exchange. */
 const maxKnown = 20;
-/** Texts that are embedded in one request. */
+/** Texts embedded in one request. */
 const embedBatch = 64;
-/** A text that every model takes. */
-const harmless = "Hello";
-/** Characters of either side that are kept of an exchange. */
-const maxKeptChars = 1_000;
-/** How much a place in one ranking weighs against one in another: the usual constant. */
+/** A text that every model accepts. */
+const harmlessText = "Hello";
+/** Characters stored of the question, and of the answer, of a whole exchange. */
+const maxExchangeChars = 1_000;
+/** The usual constant of reciprocal rank fusion. */
 const rankOffset = 60;
 
-/** Has a small model answer a question about an exchange. */
+/** Asks a small model about an exchange. */
 export type AskModel = (
-  question: Question,
+  prompt: ExtractionPrompt,
   options: { readonly exchange: Exchange; readonly signal: AbortSignal },
 ) => Promise<string>;
 
-/** What an {@linkcode EmbeddedMemory} is given. */
+/** Options of {@linkcode EmbeddedMemory}. */
 export interface EmbeddedMemoryOptions {
   readonly memories: MemoryStore;
   readonly vectors: VectorStore;
-  /** Without it exchanges are kept as they are. */
+  /** If missing, whole exchanges are stored. */
   readonly ask?: AskModel;
-  /** Without it facts are found by their words alone. */
+  /** If missing, memories are found by their words only. */
   readonly embedder?: Embedder;
   /** How long a search waits for the query's vector, milliseconds. */
   readonly embedMs: number;
-  /** Memories that are kept of one user's turns; the oldest make room. */
+  /** Most memories of one user from turns; beyond that the oldest are dropped. */
   readonly cap: number;
 }
 
-export class EmbeddedMemory implements Memory {
+export class EmbeddedMemory implements MemoryBackend {
   readonly kind = "embedded";
   readonly #options: EmbeddedMemoryOptions;
   #embedding = false;
-  /** Whether facts may have come since the embedding run has looked. */
-  #unseen = false;
-  /** Whether the log has the failure of the last run. */
+  /** Whether memories may have been added since the running embedding looked for them. */
+  #embedAgain = false;
+  /** Whether the failure of the last embedding was logged. */
   #warned = false;
 
   constructor(options: EmbeddedMemoryOptions) {
     this.#options = options;
   }
 
-  async search({ query, limit, signal, ...view }: MemoryQuery): Promise<readonly Fact[]> {
+  async search({ query, limit, signal, ...view }: MemoryQuery): Promise<readonly Memory[]> {
     const { memories } = this.#options;
     const [byWords, byMeaning] = await Promise.all([
       memories.search({ ...view, query, limit: limit * 2 }),
       this.#closest({ ...view, query, limit: limit * 2, signal }),
     ]);
-    const found = fused([byWords, byMeaning]).slice(0, limit);
-    if (found.length === limit) return found.map(toFact);
-    // What is new may matter, whatever words are used.
-    const known = new Set(found.map(({ id }) => id));
+    const found = fuseRankings([byWords, byMeaning]).slice(0, limit);
+    if (found.length === limit) return found.map(toMemory);
+    // Recent facts may be relevant even if no word matches.
+    const foundIds = new Set(found.map(({ id }) => id));
     const newest = await memories.recent({ ...view, kind: "fact", limit });
-    const others = newest.filter(({ id }) => !known.has(id));
-    return [...found, ...others].slice(0, limit).map(toFact);
+    const others = newest.filter(({ id }) => !foundIds.has(id));
+    return [...found, ...others].slice(0, limit).map(toMemory);
   }
 
-  /** Learns once, however often it is called: the exchange leaves the outbox with the same commit. */
-  async add(exchange: WaitingExchange, { signal }: AddOptions): Promise<void> {
+  /** Learns at most once per exchange: the same commit removes it from the outbox. */
+  async add(exchange: PendingExchange, { signal }: AddOptions): Promise<void> {
     const { memories, ask, cap } = this.#options;
     const { seq, userKey } = exchange;
-    const lesson = ask
-      ? await this.#lesson(exchange, ask, signal)
+    const facts = ask
+      ? await this.#extractFacts(exchange, ask, signal)
       : { add: [wholeExchange(exchange)], drop: [] };
-    await memories.learn({ seq, userKey, ...lesson }, { cap });
+    await memories.learn({ seq, userKey, ...facts }, { cap });
     await this.#embedMissing(signal);
   }
 
-  async list(userKey: string, { limit }: { readonly limit: number }): Promise<readonly Fact[]> {
+  async list(userKey: string, { limit }: { readonly limit: number }): Promise<readonly Memory[]> {
     const found = await this.#options.memories.recent({ userKey, includePrivate: true, limit });
-    return found.map(toFact);
+    return found.map(toMemory);
   }
 
   async remove(userKey: string, id: string): Promise<boolean> {
@@ -101,65 +112,68 @@ export class EmbeddedMemory implements Memory {
     return this.#options.memories.removeAll(userKey);
   }
 
-  async #lesson(exchange: WaitingExchange, ask: AskModel, signal: AbortSignal) {
+  async #extractFacts(exchange: PendingExchange, ask: AskModel, signal: AbortSignal) {
     const { userKey, question, channelKey } = exchange;
-    const secret = isPrivate(exchange);
+    const inPrivate = isPrivate(exchange);
     const similar = await this.#options.memories.search({
       userKey,
       ...viewFrom(exchange),
       query: question,
       limit: maxKnown * 2,
     });
-    // Only facts of the same scope: what was said in private must not find its way into one that is
-    // told everywhere, nor the other way round.
+    // Show the model only facts of the same scope, so that nothing private leaks into a fact that is
+    // shown everywhere, nor the other way round.
     const known = similar
-      .filter((fact) => fact.private === secret && (!secret || fact.channelKey === channelKey))
+      .filter((fact) =>
+        fact.private === inPrivate && (!inPrivate || fact.channelKey === channelKey)
+      )
       .slice(0, maxKnown);
-    const answer = await ask(questionOf(exchange, known), { exchange, signal }).catch((error) => {
-      throw asRefusal(error);
+    const prompt = extractionPrompt(exchange, known);
+    const answer = await ask(prompt, { exchange, signal }).catch((error) => {
+      throw asMemoryError(error);
     });
     const found = readFacts(answer);
     const replaced = new Set(found.map(({ replaces }) => replaces));
     return {
-      add: found.map(({ text }) => newFact(exchange, { text, kind: "fact" })),
+      add: found.map(({ text }) => newMemory(exchange, { text, kind: "fact" })),
       drop: known.map(({ id }) => id).filter((id) => replaced.has(id)),
     };
   }
 
-  /** Empty where the vector does not come in time. */
-  async #closest({ query, signal, ...view }: MemoryQuery): Promise<readonly StoredFact[]> {
+  /** Ranks by meaning; returns nothing if the query's vector does not arrive in time. */
+  async #closest({ query, signal, ...view }: MemoryQuery): Promise<readonly StoredMemory[]> {
     const { embedder, vectors, embedMs } = this.#options;
     if (!embedder) return [];
-    using limit = new TimeLimit(embedMs, signal);
+    using deadline = new Deadline({ ms: embedMs, signal });
     try {
-      const [vector] = await embedder.embed([query], limit.signal);
-      return await vectors.closest({ ...view, model: embedder.model, vector: vector! });
+      const [vector] = await embedder.embed([query], deadline.signal);
+      return await vectors.nearest({ ...view, model: embedder.model, vector: vector! });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
-      log.debug("Facts are found by their words alone: {error}", { error: errorText(error) });
+      log.debug("Searching memories by words only: {error}", { error: errorText(error) });
       return [];
     }
   }
 
   /**
-   * Embeds what has no vector yet: new facts, those of tools, all after a change of the model. One run
-   * at a time: two would ask for the same vectors.
+   * Embeds what has no vector yet: new facts, memories added by tools, everything after a change of the
+   * model. Only one run at a time, since two would request the same vectors.
    */
   async #embedMissing(signal: AbortSignal): Promise<void> {
     const { embedder } = this.#options;
     if (!embedder) return;
-    this.#unseen = true;
+    this.#embedAgain = true;
     if (this.#embedding) return;
     this.#embedding = true;
     try {
-      while (this.#unseen) {
-        this.#unseen = false;
+      while (this.#embedAgain) {
+        this.#embedAgain = false;
         await this.#embedAll(embedder, signal);
       }
       this.#warned = false;
     } catch (error) {
-      // It is tried again after the next exchange; until then words find them.
-      const text = "Facts wait for their vectors: {error}";
+      // Retried after the next exchange; until then words find these memories.
+      const text = "Cannot embed memories, will retry: {error}";
       if (this.#warned || signal.aborted) log.debug(text, { error: errorText(error) });
       else log.warn(text, { error: errorText(error) });
       this.#warned = true;
@@ -170,18 +184,18 @@ export class EmbeddedMemory implements Memory {
 
   async #embedAll(embedder: Embedder, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const facts = await this.#options.vectors.missing({
+      const memories = await this.#options.vectors.missing({
         model: embedder.model,
         limit: embedBatch,
       });
-      if (facts.length === 0) return;
-      await this.#embed(facts, embedder, signal);
+      if (memories.length === 0) return;
+      await this.#embed(memories, embedder, signal);
     }
   }
 
-  /** Embeds facts; a text that the model refuses is found by halves, and goes without a vector. */
+  /** Embeds memories; a text that the model rejects is found by bisection and skipped. */
   async #embed(
-    facts: readonly Pick<StoredFact, "id" | "text">[],
+    memories: readonly Pick<StoredMemory, "id" | "text">[],
     embedder: Embedder,
     signal: AbortSignal,
   ): Promise<void> {
@@ -189,53 +203,60 @@ export class EmbeddedMemory implements Memory {
     const { model } = embedder;
     let found: readonly Float32Array[];
     try {
-      found = await embedder.embed(facts.map(({ text }) => text), signal);
+      found = await embedder.embed(memories.map(({ text }) => text), signal);
     } catch (error) {
-      if (!(error instanceof MemoryError) || error.passing) throw error;
-      if (facts.length > 1) {
-        const half = facts.length >> 1;
-        await this.#embed(facts.slice(0, half), embedder, signal);
-        return await this.#embed(facts.slice(half), embedder, signal);
+      if (!(error instanceof MemoryError) || error.transient) throw error;
+      if (memories.length > 1) {
+        const half = memories.length >> 1;
+        await this.#embed(memories.slice(0, half), embedder, signal);
+        return await this.#embed(memories.slice(half), embedder, signal);
       }
-      // A model that refuses this, too, is set up wrongly: then it is not for the text.
-      await embedder.embed([harmless], signal);
-      const { id } = facts[0]!;
-      log.warn("Fact {id} gets no vector, words find it: {error}", { id, error: errorText(error) });
+      // If the model rejects this as well, the setup is wrong and not the text.
+      await embedder.embed([harmlessText], signal);
+      const { id } = memories[0]!;
+      log.warn("Cannot embed memory {id}, only words will find it: {error}", {
+        id,
+        error: errorText(error),
+      });
       return await vectors.skip(model, id);
     }
-    await vectors.keep(model, facts.map(({ id }, index) => ({ id, vector: found[index]! })));
+    await vectors.save(model, memories.map(({ id }, index) => ({ id, vector: found[index]! })));
   }
 }
 
-/** Several rankings as one: what stands high in any of them, highest what stands high in all. */
-function fused(rankings: readonly (readonly StoredFact[])[]): readonly StoredFact[] {
-  const scores = new Map<number, { readonly fact: StoredFact; score: number }>();
+/** Merges rankings by reciprocal rank fusion. */
+function fuseRankings(
+  rankings: readonly (readonly StoredMemory[])[],
+): readonly StoredMemory[] {
+  const scores = new Map<number, { readonly memory: StoredMemory; score: number }>();
   for (const ranking of rankings) {
-    for (const [rank, fact] of ranking.entries()) {
-      const entry = scores.get(fact.id) ?? { fact, score: 0 };
+    for (const [rank, memory] of ranking.entries()) {
+      const entry = scores.get(memory.id) ?? { memory, score: 0 };
       entry.score += 1 / (rankOffset + rank);
-      scores.set(fact.id, entry);
+      scores.set(memory.id, entry);
     }
   }
-  return [...scores.values()].sort((a, b) => b.score - a.score).map(({ fact }) => fact);
+  return [...scores.values()].sort((a, b) => b.score - a.score).map(({ memory }) => memory);
 }
 
 function wholeExchange(exchange: Exchange): NewMemory {
-  const question = exchange.question.slice(0, maxKeptChars);
-  const answer = exchange.answer.slice(0, maxKeptChars);
+  const question = exchange.question.slice(0, maxExchangeChars);
+  const answer = exchange.answer.slice(0, maxExchangeChars);
   const text = question === answer ? question : `${question}\n→ ${answer}`;
-  return newFact(exchange, { text: text.replaceAll("\0", " "), kind: "exchange" });
+  return newMemory(exchange, { text: text.replaceAll("\0", " "), kind: "exchange" });
 }
 
-function newFact(
+function newMemory(
   exchange: Exchange,
-  { text, kind }: { readonly text: string; readonly kind: StoredFact["kind"] },
+  { text, kind }: { readonly text: string; readonly kind: StoredMemory["kind"] },
 ): NewMemory {
   const { userKey, channelKey, at } = exchange;
   const common = { userKey, channelKey, createdAt: at, source: "turn" } as const;
   return { ...common, text, kind, private: isPrivate(exchange) };
 }
 
-function toFact({ id, text, private: secret, channelKey, createdAt }: StoredFact): Fact {
-  return { id: String(id), text, private: secret, channelKey, createdAt };
+function toMemory(
+  { id, text, private: inPrivate, channelKey, createdAt }: StoredMemory,
+): Memory {
+  return { id: String(id), text, private: inPrivate, channelKey, createdAt };
 }

@@ -1,22 +1,23 @@
 /**
- * The two APIs of mem0, as far as the gateway speaks them: the hosted one (https://docs.mem0.ai/api-reference,
- * version 3, deleting by version 1) and that of the self-hosted server (`server/main.py` of mem0's
- * repository, from the first one on). Used by the mem0 memory.
+ * Clients of mem0's two APIs: the hosted one (https://docs.mem0.ai/api-reference, version 3, deleting
+ * with version 1) and the self-hosted server's (all versions of `server/main.py` in mem0's repository).
  */
 
 import * as z from "zod";
-import type { Mem0Config } from "../../config/config_types.ts";
-import { Mem0Http } from "./http.ts";
+import type { Mem0Config } from "../../config/gateway_config.ts";
+import { cappedText } from "../../lib/bytes.ts";
+import { Deadline } from "../../lib/deadline.ts";
+import { errorText } from "../../lib/error_text.ts";
 import { MemoryError } from "../port.ts";
 
-/** Whose memories are meant. */
+/** Whose memories to use. */
 export interface Mem0Target {
   readonly userId: string;
-  /** The scopes that may be seen; undefined for all. */
+  /** The scopes that may be seen; undefined means all. */
   readonly scopes?: readonly string[];
 }
 
-/** One memory as mem0 gives it. */
+/** A memory as mem0 returns it. */
 export type Mem0Memory = z.output<typeof memorySchema>;
 
 /** Messages to learn from. */
@@ -27,7 +28,7 @@ export interface Mem0Messages {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What both APIs can do. All methods throw {@linkcode MemoryError}. */
+/** What both APIs offer. All methods throw {@linkcode MemoryError} on failure. */
 export interface Mem0Api {
   add(messages: Mem0Messages, signal: AbortSignal): Promise<void>;
   search(
@@ -38,7 +39,7 @@ export interface Mem0Api {
     target: Mem0Target,
     options: { readonly limit: number; readonly signal?: AbortSignal },
   ): Promise<readonly Mem0Memory[]>;
-  /** False where there is none of this id. */
+  /** Deletes a memory; returns false if there is none with this id. */
   remove(id: string): Promise<boolean>;
 }
 
@@ -57,13 +58,15 @@ const listSchema = z.union([
   z.object({ results: z.array(z.unknown()) }).transform(({ results }) => results),
 ]);
 
-/** Most memories on one page of the hosted API. */
+/** Largest page of the hosted API. */
 const pageSize = 100;
 /** Most memories that the self-hosted server lists. */
 const maxListed = 1000;
+/** Characters of an error response that are logged. */
+const maxErrorChars = 200;
 const hostedUrl = "https://api.mem0.ai";
 
-/** The API that the settings name. */
+/** Returns a client of the API that the settings name. */
 export function mem0Api(
   { apiKey, baseUrl = hostedUrl, api, agentId, timeoutMs }: Mem0Config,
 ): Mem0Api {
@@ -73,12 +76,12 @@ export function mem0Api(
   if (apiKey && hosted) headers.authorization = `Token ${apiKey}`;
   else if (apiKey) headers["x-api-key"] = apiKey;
   const http = new Mem0Http({ baseUrl, headers, timeoutMs });
-  return hosted ? new HostedMem0(http, agentId) : new OwnMem0(http, agentId);
+  return hosted ? new HostedMem0(http, agentId) : new SelfHostedMem0(http, agentId);
 }
 
 /**
- * The hosted API. An agent's name goes there as `app_id`: a search for a user's memories of an
- * `agent_id` finds nothing, says its reference.
+ * The hosted API. The agent is sent as `app_id`, because (says its reference) a search by user and
+ * `agent_id` finds nothing.
  */
 class HostedMem0 implements Mem0Api {
   readonly #http: Mem0Http;
@@ -95,7 +98,7 @@ class HostedMem0 implements Mem0Api {
   ): Promise<void> {
     const ids = { user_id: userId, run_id: scope, ...this.#app() };
     const body = { messages, ...ids, metadata };
-    needed("add to", await this.#post("add to", "/v3/memories/add/", { body, signal }));
+    found("add to", await this.#post("add to", "/v3/memories/add/", { body, signal }));
   }
 
   async search(
@@ -111,15 +114,15 @@ class HostedMem0 implements Mem0Api {
     target: Mem0Target,
     { limit, signal }: Parameters<Mem0Api["list"]>[1],
   ): Promise<readonly Mem0Memory[]> {
-    const found: Mem0Memory[] = [];
-    for (let page = 1; found.length < limit; page++) {
+    const memories: Mem0Memory[] = [];
+    for (let page = 1; memories.length < limit; page++) {
       const path = `/v3/memories/?page=${page}&page_size=${pageSize}`;
       const body = { filters: this.#filters(target) };
-      const some = toMemories("list", await this.#post("list", path, { body, signal }));
-      found.push(...some);
-      if (some.length < pageSize) break;
+      const next = toMemories("list", await this.#post("list", path, { body, signal }));
+      memories.push(...next);
+      if (next.length < pageSize) break;
     }
-    return found.slice(0, limit);
+    return memories.slice(0, limit);
   }
 
   async remove(id: string): Promise<boolean> {
@@ -135,7 +138,7 @@ class HostedMem0 implements Mem0Api {
     return this.#http.send({ what, method: "POST", path, body, signal });
   }
 
-  /** An id that is not named would have to be null there. */
+  /** mem0 only finds memories whose ids are all named: one that is left out would have to be null. */
   #filters({ userId, scopes }: Mem0Target) {
     const run = scopes === undefined ? "*" : scopes.length === 1 ? scopes[0] : { in: scopes };
     const ids = [{ user_id: userId }, { run_id: run }];
@@ -148,10 +151,10 @@ class HostedMem0 implements Mem0Api {
 }
 
 /**
- * The self-hosted server. Ids stand beside the filters, for its first versions, and in them, for the
- * newest; filters are nothing but equal values, which all of its vector stores know.
+ * The self-hosted server. Its first versions read ids beside the filters, the newest in them, so they
+ * are sent as both. All of its vector stores support filters for equal values.
  */
-class OwnMem0 implements Mem0Api {
+class SelfHostedMem0 implements Mem0Api {
   readonly #http: Mem0Http;
   readonly #agentId?: string;
 
@@ -166,7 +169,7 @@ class OwnMem0 implements Mem0Api {
   ): Promise<void> {
     const body = { messages, ...this.#ids(userId, scope), metadata };
     const request = { what: "add to", method: "POST", path: "/memories", body, signal } as const;
-    needed("add to", await this.#http.send(request));
+    found("add to", await this.#http.send(request));
   }
 
   async search(
@@ -208,22 +211,110 @@ class OwnMem0 implements Mem0Api {
   }
 }
 
-/** A 404 to what is no single memory means that there is no mem0 at this address. */
-function needed(what: string, answer: unknown): unknown {
+/** Rejects a 404: unless the request is about one memory, there is no mem0 at this address. */
+function found(what: string, answer: unknown): unknown {
   if (answer !== undefined) return answer;
   throw new MemoryError(
-    `Cannot ${what} mem0: it answered 404; look at MEM0_BASE_URL and MEM0_API`,
-    { passing: true },
+    `Cannot ${what} mem0: it returned status 404; check MEM0_BASE_URL and MEM0_API`,
+    { transient: true },
   );
 }
 
 function toMemories(what: string, answer: unknown): readonly Mem0Memory[] {
-  const list = listSchema.safeParse(needed(what, answer));
+  const list = listSchema.safeParse(found(what, answer));
   if (!list.success) {
-    throw new MemoryError(`Cannot ${what} mem0: its answer is no list of memories`, {
-      passing: true,
+    throw new MemoryError(`Cannot ${what} mem0: the response is not a list of memories`, {
+      transient: true,
     });
   }
   return list.data.map((entry) => memorySchema.safeParse(entry))
     .filter((entry) => entry.success).map(({ data }) => data!);
+}
+
+/** Options of {@linkcode Mem0Http}. */
+interface Mem0HttpOptions {
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Longest duration of one request, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** A request; `what` names it in errors, as in "Cannot search mem0". */
+interface Mem0Request {
+  readonly what: string;
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends requests to either API: timeout, errors, JSON. */
+class Mem0Http {
+  readonly #options: Mem0HttpOptions;
+
+  constructor(options: Mem0HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the response's JSON, or undefined for a 404. @throws {MemoryError} for any other failure. */
+  async send({ what, method, path, query = {}, body, signal }: Mem0Request): Promise<unknown> {
+    const { baseUrl, headers, timeoutMs } = this.#options;
+    const url = new URL(baseUrl.replace(/\/+$/, "") + path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    using deadline = new Deadline({ ms: timeoutMs, signal });
+    let response: Response | undefined;
+    let text: string;
+    try {
+      response = await fetch(url, {
+        method,
+        headers: {
+          ...headers,
+          accept: "application/json",
+          ...(body !== undefined && { "content-type": "application/json" }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+        // Send the key and user text only to the configured server.
+        redirect: "error",
+        signal: deadline.signal,
+      });
+      text = await cappedText(response);
+    } catch (error) {
+      const abortReason = deadline.signal.aborted ? deadline.signal.reason as Error : undefined;
+      const why = abortReason?.message ?? (response ? "no readable response" : "no connection");
+      throw new MemoryError(`Cannot ${what} mem0: ${why}`, {
+        transient: true,
+        // Deno's message has the full URL, which contains user ids.
+        cause: new Error(errorText(error).replace(/ for url \([^)]*\)/, "")),
+      });
+    }
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw statusError(what, response.status, text);
+    return parseJson(what, text);
+  }
+}
+
+/** A wrong key may be fixed, so it is transient; other rejected requests would be rejected again. */
+function statusError(what: string, status: number, text: string): MemoryError {
+  const transient = status >= 500 || [401, 402, 403, 408, 425, 429].includes(status);
+  const hint = status === 401 || status === 403 ? "; check MEM0_API_KEY" : "";
+  const excerpt = text.replace(/\s+/g, " ").trim().slice(0, maxErrorChars);
+  return new MemoryError(`Cannot ${what} mem0: it returned status ${status}${hint}`, {
+    transient,
+    ...(excerpt && { cause: new Error(excerpt) }),
+  });
+}
+
+function parseJson(what: string, text: string): unknown {
+  if (text === "") return null;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new MemoryError(`Cannot ${what} mem0: the response is not JSON`, {
+      transient: true,
+      cause: error,
+    });
+  }
 }

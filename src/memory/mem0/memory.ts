@@ -1,65 +1,72 @@
 /**
- * The memory in mem0. What the tools were asked to remember stays in the gateway's own store, and is
- * found beside what mem0 finds.
+ * The memory in mem0. What the tool `remember` stores stays in the gateway's own store; a search
+ * returns results of both.
  */
 
-import type { WaitingExchange } from "../../store/exchange_store.ts";
-import type { Mem0Api, Mem0Memory as Found } from "./api.ts";
-import { isPrivateScope, isVisible, scopeOf, scopesIn } from "./scope.ts";
-import { type AddOptions, type Fact, type Memory, MemoryError, type MemoryQuery } from "../port.ts";
+import type { Exchange, PendingExchange } from "../../store/exchange_store.ts";
+import type { MemoryView } from "../../store/memory_store.ts";
+import type { Mem0Api, Mem0Memory as FoundMemory } from "./api.ts";
+import {
+  type AddOptions,
+  type Memory,
+  type MemoryBackend,
+  MemoryError,
+  type MemoryQuery,
+} from "../port.ts";
 
-/** Memories that are looked at to find out whether an exchange is there already. */
-const maxLookedAt = 200;
-/** Characters of either side of an exchange that are sent. */
+/** Memories searched for an exchange that may have been stored already. */
+const maxChecked = 200;
+/** Characters sent of the question, and of the answer. */
 const maxSentChars = 8_000;
-/** Characters of a message that are searched for. */
+/** Characters of a message used as the query. */
 const maxQueryChars = 1_000;
-/** Memories of a user that are listed at once. */
+/** Memories of a user listed in one request. */
 const maxListed = 1_000;
 
-/** What a {@linkcode Mem0Memory} is given. */
+/** Options of {@linkcode Mem0Memory}. */
 export interface Mem0MemoryOptions {
   readonly api: Mem0Api;
-  /** The facts in the gateway's own store. */
-  readonly own: Pick<Memory, "search" | "list" | "remove" | "removeAll">;
+  /** The memories in the gateway's own store. */
+  readonly embedded: Pick<MemoryBackend, "search" | "list" | "remove" | "removeAll">;
 }
 
-export class Mem0Memory implements Memory {
+export class Mem0Memory implements MemoryBackend {
   readonly kind = "mem0";
   readonly #api: Mem0Api;
-  readonly #own: Mem0MemoryOptions["own"];
+  readonly #embedded: Mem0MemoryOptions["embedded"];
 
-  constructor({ api, own }: Mem0MemoryOptions) {
+  constructor({ api, embedded }: Mem0MemoryOptions) {
     this.#api = api;
-    this.#own = own;
+    this.#embedded = embedded;
   }
 
-  async search(query: MemoryQuery): Promise<readonly Fact[]> {
+  async search(query: MemoryQuery): Promise<readonly Memory[]> {
     const { userKey, limit, signal } = query;
-    const scopes = scopesIn(query);
+    const scopes = visibleScopes(query);
     const searching = this.#api.search({ userId: userKey, scopes }, {
       query: query.query.slice(0, maxQueryChars),
       limit,
       signal,
     }).catch((error: MemoryError) => error);
-    const own = await this.#own.search(query);
+    const own = await this.#embedded.search(query);
     const found = await searching;
     if (found instanceof Error) {
-      throw new MemoryError(found.message, { passing: found.passing, cause: found, found: own });
+      const { message, transient } = found;
+      throw new MemoryError(message, { transient, cause: found, partial: own });
     }
-    // mem0 filters; but that a DM stays private shall not hang on it alone.
-    const seen = found.filter((memory) => isVisible(scopeIn(memory), scopes)).map(toFact);
-    return [...own.slice(0, Math.ceil(limit / 2)), ...seen].slice(0, limit);
+    // mem0 filters by scope; check again, so that the privacy of DMs does not depend on it alone.
+    const visible = found.filter((memory) => isVisible(scopeOf(memory), scopes)).map(toMemory);
+    return [...own.slice(0, Math.ceil(limit / 2)), ...visible].slice(0, limit);
   }
 
   /**
-   * Sends an exchange. mem0 knows no idempotency key: one whose answer was not heard is looked for,
-   * by its request's id, before it is sent again.
+   * Sends an exchange. mem0 has no idempotency keys, so a retry first looks for memories with the
+   * request's id.
    */
-  async add(exchange: WaitingExchange, { repeated, signal }: AddOptions): Promise<void> {
-    if (repeated && await this.#has(exchange, signal)) return;
+  async add(exchange: PendingExchange, { isRetry, signal }: AddOptions): Promise<void> {
+    if (isRetry && await this.#has(exchange, signal)) return;
     const { key, userKey, channelKey, channelType } = exchange;
-    const scope = scopeOf(exchange);
+    const scope = scopeFor(exchange);
     await this.#api.add({
       userId: userKey,
       scope,
@@ -79,24 +86,24 @@ export class Mem0Memory implements Memory {
   async list(
     userKey: string,
     options: { readonly limit: number; readonly signal: AbortSignal },
-  ): Promise<readonly Fact[]> {
+  ): Promise<readonly Memory[]> {
     const [own, found] = await Promise.all([
-      this.#own.list(userKey, options),
+      this.#embedded.list(userKey, options),
       this.#api.list({ userId: userKey }, options),
     ]);
-    return [...own, ...found.map(toFact)].slice(0, options.limit);
+    return [...own, ...found.map(toMemory)].slice(0, options.limit);
   }
 
   async remove(userKey: string, id: string): Promise<boolean> {
-    if (await this.#own.remove(userKey, id)) return true;
-    // An id alone would delete what is another user's.
+    if (await this.#embedded.remove(userKey, id)) return true;
+    // mem0 deletes by id alone, so make sure that the memory is this user's.
     const found = await this.#api.list({ userId: userKey }, { limit: maxListed });
     return found.some((memory) => memory.id === id) && await this.#api.remove(id);
   }
 
   async removeAll(userKey: string): Promise<number> {
-    // First: with these go the exchanges that wait to be sent.
-    let count = await this.#own.removeAll(userKey);
+    // First, because this also removes the exchanges that wait to be sent.
+    let count = await this.#embedded.removeAll(userKey);
     for (;;) {
       const found = await this.#api.list({ userId: userKey }, { limit: maxListed });
       const before = count;
@@ -105,25 +112,52 @@ export class Mem0Memory implements Memory {
     }
   }
 
-  async #has(exchange: WaitingExchange, signal: AbortSignal): Promise<boolean> {
-    const target = { userId: exchange.userKey, scopes: [scopeOf(exchange)] };
-    const found = await this.#api.list(target, { limit: maxLookedAt, signal });
+  async #has(exchange: PendingExchange, signal: AbortSignal): Promise<boolean> {
+    const target = { userId: exchange.userKey, scopes: [scopeFor(exchange)] };
+    const found = await this.#api.list(target, { limit: maxChecked, signal });
     return found.some(({ metadata }) => metadata?.request === exchange.key);
   }
 }
 
-/** The scope that a memory was stored with. */
-function scopeIn({ run_id, metadata }: Found): string | undefined {
+// Scopes are sent to mem0 as `run_id`: it never merges memories of different ones, and a search names
+// those that may be seen.
+const openScope = "open";
+const directScope = "dm";
+
+/** Returns the scope of what is said in an exchange. */
+function scopeFor({ channelType, channelKey }: Exchange): string {
+  if (channelType === "dm") return directScope;
+  return channelType === undefined ? channelScope(channelKey) : openScope;
+}
+
+/** Returns the scopes that a view may see; undefined means all scopes of the user. */
+function visibleScopes(
+  { includePrivate, channelKey }: MemoryView,
+): readonly string[] | undefined {
+  if (includePrivate) return undefined;
+  return channelKey === undefined ? [openScope] : [openScope, channelScope(channelKey)];
+}
+
+function isVisible(scope: string | undefined, scopes: readonly string[] | undefined): boolean {
+  return scopes === undefined || (scope !== undefined && scopes.includes(scope));
+}
+
+function channelScope(channelKey: string): string {
+  return `channel:${channelKey}`;
+}
+
+/** Returns the scope that a memory was stored with. */
+function scopeOf({ run_id, metadata }: FoundMemory): string | undefined {
   return run_id ?? (typeof metadata?.scope === "string" ? metadata.scope : undefined);
 }
 
-function toFact(memory: Found): Fact {
+function toMemory(memory: FoundMemory): Memory {
   const { id, memory: text, metadata, created_at } = memory;
   const createdAt = Date.parse(created_at ?? "");
   return {
     id,
     text,
-    private: isPrivateScope(scopeIn(memory)),
+    private: scopeOf(memory) !== openScope,
     ...(typeof metadata?.channel === "string" && { channelKey: metadata.channel }),
     ...(Number.isFinite(createdAt) && { createdAt }),
   };

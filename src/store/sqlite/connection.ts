@@ -5,12 +5,12 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
-import type { SyncMode } from "../../config/config_types.ts";
+import type { SyncMode } from "../../config/gateway_config.ts";
 import { StoreError } from "../../domain/errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./files/instance_lock.ts";
-import { migrate, refuseNewer } from "./schema/migrate.ts";
-import { refuseCutOff } from "./files/replaced_store.ts";
+import { assertKnownVersion, migrate } from "./schema/migrate.ts";
+import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
 import type { Row } from "./rows.ts";
 
 type Value = string | number | null | Uint8Array;
@@ -40,7 +40,7 @@ export class SqliteConnection implements Disposable {
     const path = join(folder, "gateway.db");
     let database: DatabaseSync | undefined;
     try {
-      refuseCutOff(folder);
+      assertNoInterruptedRestore(folder);
       inspect(path);
       database = new DatabaseSync(path);
       // Deno 2.4 waits five seconds for a lock of another program, and everybody would wait with it.
@@ -145,7 +145,7 @@ function inspect(path: string): void {
   }
   const database = new DatabaseSync(path, { readOnly: true });
   try {
-    refuseNewer(database, path);
+    assertKnownVersion(database, path);
   } finally {
     database.close();
   }

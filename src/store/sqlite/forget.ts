@@ -2,7 +2,7 @@
 
 import { platformKey } from "../../domain/keys.ts";
 import type { ForgetStore, ForgottenRows, PlatformUser } from "../forget_store.ts";
-import type { RecentLinesCache } from "./history_cache.ts";
+import type { HistoryCache } from "./history_cache.ts";
 import type { RequestKey } from "../../domain/request.ts";
 import type { SqliteConnection } from "./connection.ts";
 
@@ -17,9 +17,9 @@ const conversations = `SELECT channel_key, thread_id FROM sessions
 
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
-  readonly #cache: RecentLinesCache;
+  readonly #cache: HistoryCache;
 
-  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: HistoryCache }) {
     this.#sql = sql;
     this.#cache = cache;
   }
@@ -54,20 +54,20 @@ export class SqliteForget implements ForgetStore {
         platform,
         userId,
       );
-      const ofUser = (table: string) =>
+      const forUser = (table: string) =>
         this.#delete(`FROM ${table} WHERE platform = ? AND user_id = ?`, platform, userId);
       const ofKey = (table: string) =>
         this.#delete(`FROM ${table} WHERE user_key = ?`, platformKey(platform, userId));
       // Summaries first, sessions last: they tell what belongs to whom.
       const summaries = this.#summaries({ platform, userId });
-      const requests = ofUser("requests");
+      const requests = forUser("requests");
       this.#cache.clear();
       const history = this.#delete(
         "FROM history WHERE session_id IN (SELECT id FROM sessions WHERE platform = ? AND user_id = ?)",
         platform,
         userId,
       );
-      const sessions = ofUser("sessions");
+      const sessions = forUser("sessions");
       const memories = ofKey("memories");
       const reminders = ofKey("reminders");
       const usage = ofKey("usage");

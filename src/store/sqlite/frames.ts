@@ -1,6 +1,6 @@
 /** Adapters' sessions and their frames on SQLite. See frame_store.ts for what each method promises. */
 
-import type { AdapterSession, FrameStore, SessionChanges } from "../frame_store.ts";
+import type { FrameStore, SessionChanges, StoredAdapterSession } from "../frame_store.ts";
 import type { SqliteConnection } from "./connection.ts";
 import type { Row } from "./rows.ts";
 
@@ -24,14 +24,14 @@ export class SqliteFrames implements FrameStore {
     });
   }
 
-  sessions(): Promise<readonly AdapterSession[]> {
+  sessions(): Promise<readonly StoredAdapterSession[]> {
     return this.#sql.read(() =>
       this.#sql.all("SELECT * FROM adapter_sessions ORDER BY session_id")
         .map((row) => this.#session(row)).filter((session) => session !== undefined)
     );
   }
 
-  #save({ sessionId, nodeId, lastSeq, before, frames, ...adapter }: AdapterSession): void {
+  #save({ sessionId, nodeId, lastSeq, before, frames, ...adapter }: StoredAdapterSession): void {
     this.#sql.run(
       "DELETE FROM adapter_sessions WHERE node_id = ? AND session_id <> ?",
       nodeId,
@@ -67,7 +67,7 @@ export class SqliteFrames implements FrameStore {
     );
   }
 
-  #session(row: Row): AdapterSession | undefined {
+  #session(row: Row): StoredAdapterSession | undefined {
     const sessionId = row.session_id as string;
     const [lastSeq, before] = [row.last_seq as number, row.before_seq as number];
     const found = new Map<number, string>();

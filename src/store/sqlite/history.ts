@@ -3,11 +3,11 @@
  * to it.
  */
 
-import type { RecentLinesCache } from "./history_cache.ts";
+import type { HistoryCache } from "./history_cache.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toHistoryEntry } from "./rows.ts";
 import { runningSessions } from "./sessions.ts";
-import type { WordIndex } from "./text_index.ts";
+import type { TextIndex } from "./text_index.ts";
 import type { Conversation } from "../../domain/keys.ts";
 import type { HistoryEntry, HistoryStore, NewHistoryEntry } from "../history_store.ts";
 
@@ -40,12 +40,12 @@ function sinceValues({ channelKey, threadId }: Conversation, after: number) {
 /** The tables `history` and `history_words`, for reading. */
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
-  readonly #cache: RecentLinesCache;
-  readonly #words: WordIndex;
+  readonly #cache: HistoryCache;
+  readonly #words: TextIndex;
 
   constructor(
     sql: SqliteConnection,
-    { cache, words }: { readonly cache: RecentLinesCache; readonly words: WordIndex },
+    { cache, words }: { readonly cache: HistoryCache; readonly words: TextIndex },
   ) {
     this.#sql = sql;
     this.#cache = cache;
@@ -130,8 +130,8 @@ export class SqliteHistory implements HistoryStore {
     );
   }
 
-  ofSession(
-    { sessionId, after, limit, lineBytes }: Parameters<HistoryStore["ofSession"]>[0],
+  forSession(
+    { sessionId, after, limit, lineBytes }: Parameters<HistoryStore["forSession"]>[0],
   ): Promise<readonly HistoryEntry[]> {
     return this.#sql.read(() =>
       this.#sql.all(

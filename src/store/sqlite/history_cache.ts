@@ -27,7 +27,7 @@ interface Kept {
 /** What a line takes beside its text, about, characters. */
 const lineChars = 200;
 
-export class RecentLinesCache {
+export class HistoryCache {
   readonly #maxChars: number;
   /** The one that was used last comes last. */
   readonly #conversations = new Map<string, Kept>();

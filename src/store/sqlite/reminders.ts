@@ -62,7 +62,7 @@ export class SqliteReminders implements ReminderStore {
     });
   }
 
-  ofUser(userKey: string): Promise<readonly Reminder[]> {
+  forUser(userKey: string): Promise<readonly Reminder[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT ${columns} FROM reminders WHERE user_key = ? ORDER BY due_at, id`,

@@ -1,28 +1,35 @@
 /** Requests on SQLite. See request_store.ts for what each method promises. */
 
 import type { UserMessage } from "../../domain/message.ts";
-import { claimOne } from "./claims.ts";
-import type { RecentLinesCache } from "./history_cache.ts";
+import {
+  absorbedBy,
+  absorbOne,
+  addResult,
+  addRound,
+  claimOne,
+  dropAbsorbed,
+  dropRounds,
+  roundsOf,
+} from "./request_journal.ts";
+import type { HistoryCache } from "./history_cache.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { absorbedBy, absorbOne, dropAbsorbed } from "./absorbed.ts";
-import { addExchange } from "./exchanges.ts";
+import { addExchange } from "./memories/exchanges.ts";
 import { addLine } from "./history.ts";
 import * as rows from "./rows.ts";
-import { addResult, addRound, dropRounds, roundsOf } from "./rounds.ts";
 import { addUsage } from "./usage.ts";
-import type { WordIndex } from "./text_index.ts";
+import type { TextIndex } from "./text_index.ts";
 import type * as request from "../../domain/request.ts";
 import type * as domain from "../request_store.ts";
 
 /** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
 export class SqliteRequests implements domain.RequestStore {
   readonly #sql: SqliteConnection;
-  readonly #cache: RecentLinesCache;
-  readonly #words: WordIndex;
+  readonly #cache: HistoryCache;
+  readonly #words: TextIndex;
 
   constructor(
     sql: SqliteConnection,
-    { cache, words }: { readonly cache: RecentLinesCache; readonly words: WordIndex },
+    { cache, words }: { readonly cache: HistoryCache; readonly words: TextIndex },
   ) {
     this.#sql = sql;
     this.#cache = cache;

@@ -7,11 +7,9 @@ import type { Reminder } from "../reminder_store.ts";
 import type { ToolCall, ToolRound } from "../../domain/tool_call.ts";
 import type * as request from "../../domain/request.ts";
 import type * as requests from "../request_store.ts";
-import type { Run, RunKind } from "../run_store.ts";
+import type { Run, RunKind, TaskState } from "../run_store.ts";
 import type { Session, SessionRecord } from "../session_store.ts";
 import type { RollingSummary, SessionSummary } from "../summary_store.ts";
-import type { TaskState } from "../task_store.ts";
-
 /** A row as the driver gives it. */
 export type Row = Readonly<Record<string, string | number | null | Uint8Array>>;
 

@@ -1,7 +1,7 @@
 /** Sessions on SQLite. See session_store.ts for what each method promises. */
 
 import type { Conversation } from "../../domain/keys.ts";
-import type { RecentLinesCache } from "./history_cache.ts";
+import type { HistoryCache } from "./history_cache.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { type Row, toSession, toSessionRecord } from "./rows.ts";
 import type { Session, SessionQuery, SessionRecord, SessionStore } from "../session_store.ts";
@@ -17,9 +17,9 @@ export const runningSessions = `FROM sessions INDEXED BY sessions_running
 /** The table `sessions`. */
 export class SqliteSessions implements SessionStore {
   readonly #sql: SqliteConnection;
-  readonly #cache: RecentLinesCache;
+  readonly #cache: HistoryCache;
 
-  constructor(sql: SqliteConnection, { cache }: { readonly cache: RecentLinesCache }) {
+  constructor(sql: SqliteConnection, { cache }: { readonly cache: HistoryCache }) {
     this.#sql = sql;
     this.#cache = cache;
   }
@@ -147,7 +147,7 @@ export class SqliteSessions implements SessionStore {
     });
   }
 
-  nodeOf(channelKey: string): Promise<string | undefined> {
+  nodeForChannel(channelKey: string): Promise<string | undefined> {
     return this.#sql.read(() => {
       const row = this.#sql.get(
         "SELECT node_id FROM sessions WHERE channel_key = ? ORDER BY started_at DESC LIMIT 1",

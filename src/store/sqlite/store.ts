@@ -1,22 +1,21 @@
 /** The store in one SQLite file of the data folder. Opened by the gateway. */
 
-import { RecentLinesCache } from "./history_cache.ts";
+import { HistoryCache } from "./history_cache.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
-import { SqliteExchanges } from "./exchanges.ts";
+import { SqliteExchanges } from "./memories/exchanges.ts";
 import { SqliteForget } from "./forget.ts";
 import { SqliteFrames } from "./frames.ts";
 import { SqliteHistory } from "./history.ts";
 import { SqliteMemories } from "./memories/memories.ts";
 import { SqliteReminders } from "./reminders.ts";
 import { SqliteRequests } from "./requests.ts";
-import { SqliteRuns } from "./runs.ts";
 import { SqliteSessions } from "./sessions.ts";
 import { SqliteSummaries } from "./summaries.ts";
-import { SqliteTasks } from "./tasks.ts";
+import { SqliteRuns, SqliteTasks } from "./tasks.ts";
 import { SqliteUsage } from "./usage.ts";
 import { SqliteVectors } from "./memories/vectors.ts";
 import type { Store, StoreFigures } from "../store.ts";
-import { WordIndex } from "./text_index.ts";
+import { TextIndex } from "./text_index.ts";
 
 /** Texts of history that are kept at hand, characters. */
 const recentChars = 16 * 1024 * 1024;
@@ -48,8 +47,8 @@ export class SqliteStore implements Store {
 
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
-    const cache = new RecentLinesCache({ maxChars: recentChars });
-    const words = new WordIndex(sql);
+    const cache = new HistoryCache({ maxChars: recentChars });
+    const words = new TextIndex(sql);
     this.requests = new SqliteRequests(sql, { cache, words });
     this.sessions = new SqliteSessions(sql, { cache });
     this.history = new SqliteHistory(sql, { cache, words });

@@ -74,7 +74,7 @@ export class SqliteSummaries implements SummaryStore {
     });
   }
 
-  unsummed({ limit }: { readonly limit: number }): Promise<readonly Session[]> {
+  unsummarized({ limit }: { readonly limit: number }): Promise<readonly Session[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT * FROM sessions WHERE ended_at IS NOT NULL AND summary IS NULL
@@ -84,7 +84,7 @@ export class SqliteSummaries implements SummaryStore {
     );
   }
 
-  isUnsummed(sessionId: string): Promise<boolean> {
+  isUnsummarized(sessionId: string): Promise<boolean> {
     return this.#sql.read(() =>
       this.#sql.get(
         "SELECT 1 FROM sessions WHERE id = ? AND ended_at IS NOT NULL AND summary IS NULL",
@@ -93,7 +93,7 @@ export class SqliteSummaries implements SummaryStore {
     );
   }
 
-  rollingOf(sessionId: string): Promise<RollingSummary | undefined> {
+  rollingForSession(sessionId: string): Promise<RollingSummary | undefined> {
     return this.#sql.read(() => {
       const row = this.#sql.get(
         `SELECT CAST(text AS BLOB) AS text, covers_to, updated_at FROM summaries

@@ -9,7 +9,7 @@ import type { SqliteConnection } from "./connection.ts";
 /** Lines that come into the index in one transaction. */
 const groupLines = 200;
 
-export class WordIndex {
+export class TextIndex {
   readonly #sql: SqliteConnection;
   /** Lines that were added since the last group, about. */
   #waiting = 0;

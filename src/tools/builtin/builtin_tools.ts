@@ -1,40 +1,34 @@
-/** All built-in tools. The gateway puts them into the registry. */
+/** The list of all built-in tools. */
 
 import type { HistoryStore } from "../../store/history_store.ts";
 import type { MemoryStore } from "../../store/memory_store.ts";
-import { cancelReminder } from "./cancel_reminder.ts";
-import { createFile } from "./create_file.ts";
-import { currentTime } from "./current_time.ts";
-import { deleteFile } from "./delete_file.ts";
-import { getHistory } from "./get_history.ts";
-import { listFiles } from "./list_files.ts";
-import { listReminders } from "./list_reminders.ts";
-import { readFile } from "./read_file.ts";
-import { recall } from "./recall.ts";
-import { remember } from "./remember.ts";
-import type { ReminderService } from "./reminder_book.ts";
-import { runJavascript } from "./run_javascript.ts";
-import { saveFile } from "./save_file.ts";
-import { scheduleReminder } from "./schedule_reminder.ts";
-import { searchHistory } from "./search_history.ts";
-import { sendFile } from "./send_file.ts";
-import type { UserFiles } from "../files/user_files.ts";
-import { JavaScriptSandbox } from "../sandbox/javascript_sandbox.ts";
+import { JavaScriptSandbox } from "../sandbox/sandbox.ts";
 import type { Tool } from "../tool.ts";
+import type { UserFiles } from "../user_files.ts";
 import type { EgressGuard } from "../web/egress_guard.ts";
-import { fetchUrl } from "../web/fetch_url.ts";
+import { createFile, deleteFile, listFiles, readFile, saveFile, sendFile } from "./files.ts";
+import { getHistory, searchHistory } from "./history.ts";
+import { runJavascript } from "./javascript.ts";
+import { recall, remember } from "./memory.ts";
+import {
+  cancelReminder,
+  listReminders,
+  type ReminderService,
+  scheduleReminder,
+} from "./reminders.ts";
+import { currentTime } from "./time.ts";
+import { fetchUrl } from "./web.ts";
 
-/** What the built-in tools stand on. */
+/** Options of {@linkcode builtinTools}. */
 export interface BuiltinToolsOptions {
   readonly history: HistoryStore;
   readonly memories: MemoryStore;
   readonly reminders: ReminderService;
   readonly files: UserFiles;
-  /** Through which pages are fetched. */
   readonly guard: EgressGuard;
 }
 
-/** Makes the tools, in the order in which a model is told of them. */
+/** Creates the tools, in the order in which they are offered to a model. */
 export function builtinTools(options: BuiltinToolsOptions): readonly Tool[] {
   const { history, memories, reminders, files, guard } = options;
   return [

@@ -1,13 +1,13 @@
 /**
- * The file of MCP servers, in the usual `mcpServers` format. Read at start, written when servers are
- * added, removed or switched at run time. What this program does not know in it is kept.
+ * The configuration file of the MCP servers, in the common `mcpServers` format. It is written when
+ * servers are added, removed, enabled or disabled; unknown keys are kept.
  */
 
 import * as z from "zod";
 import { ConfigError } from "../../lib/config_error.ts";
 import { maxTimerSeconds } from "../../lib/wait.ts";
 
-/** Names that make good prefixes of tool names. */
+/** Names that can be prefixes of tool names. */
 export const serverName = z.string().regex(
   /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
   "expected letters, digits, - and _ (at most 63)",
@@ -20,27 +20,36 @@ const entry = z.looseObject({
   env: z.record(z.string(), z.string()).default({}),
   cwd: z.string().optional(),
   url: z.string().min(1).optional(),
-  /** Transport of a `url`; default: streamable HTTP, then SSE. */
+  /** The transport for `url`. Default: streamable HTTP, with SSE as the fallback. */
   type: z.enum(["stdio", "http", "streamable-http", "streamableHttp", "sse"]).optional(),
   headers: z.record(z.string(), z.string()).default({}),
+  /** For servers with OAuth that do not register clients themselves. */
+  oauth: z.looseObject({
+    clientId: z.string().min(1).optional(),
+    clientSecret: z.string().min(1).optional(),
+    /** Default: the scopes that the server asks for. */
+    scope: z.string().optional(),
+    /** The port of the redirect, if it had to be registered. Default: any free port. */
+    redirectPort: z.number().int().min(1).max(65_535).optional(),
+  }).optional(),
   enabled: z.boolean().default(true),
-  /** As other programs have it; either switches the server off. */
+  /** Other programs write this instead of `enabled`. */
   disabled: z.boolean().default(false),
-  /** Names of the tools to offer, with `*` for any characters; default: all. */
+  /** Names of the tools to offer; `*` matches any characters. Default: all. */
   allowedTools: z.array(z.string()).optional(),
-  /** Longest time of a call. */
+  /** Time limit of a call. */
   timeoutSeconds: seconds.optional(),
-  /** Longest time until the server has answered `initialize`. */
+  /** Time limit for the answer to `initialize`. */
   startTimeoutSeconds: seconds.default(60),
 }).refine(({ command, url }) => (command === undefined) !== (url === undefined), {
   message: 'expected either "command" or "url"',
 }).transform(({ disabled, ...config }) => ({ ...config, enabled: config.enabled && !disabled }));
 
-/** One server, as the file has it, with defaults. */
+/** The configuration of one server, with defaults. */
 export type McpServerConfig = z.output<typeof entry>;
 
 const file = z.looseObject({
-  // The names are checked with the entries, for an error that says what is wrong with one.
+  // Names are validated with their entries, for a better error.
   mcpServers: z.record(z.string(), z.unknown()).default({}),
 });
 
@@ -52,7 +61,7 @@ export class McpConfigFile {
   }
 
   /**
-   * The servers of the file; none where there is no file.
+   * Reads the servers; no file means no servers.
    *
    * @throws {ConfigError} with file, key and what was expected.
    */
@@ -64,9 +73,9 @@ export class McpConfigFile {
   }
 
   /**
-   * Sets or (with undefined) removes a server and writes the file, at once or not at all.
+   * Sets or (with undefined) removes a server. The file is replaced atomically.
    *
-   * @throws {ConfigError} when the entry is wrong or the file cannot be written.
+   * @throws {ConfigError} if the entry is invalid or the file cannot be written.
    */
   write(name: string, value: Readonly<Record<string, unknown>> | undefined): void {
     const content = this.#parse();
@@ -86,7 +95,7 @@ export class McpConfigFile {
     }
   }
 
-  /** Sets some fields of a server that is there. @throws {ConfigError} where it is not. */
+  /** Sets some fields of a server. @throws {ConfigError} if it does not exist. */
   change(name: string, fields: Readonly<Record<string, unknown>>): void {
     const found = this.#parse().mcpServers[name];
     if (found === undefined) throw new ConfigError(`There is no MCP server "${name}"`);
@@ -110,19 +119,19 @@ export class McpConfigFile {
       throw new ConfigError(`Cannot read ${this.path}: ${(error as Error).message}`);
     }
     const result = file.safeParse(json);
-    if (!result.success) throw this.#wrong([], result.error);
+    if (!result.success) throw this.#invalid([], result.error);
     return result.data as { mcpServers: Record<string, unknown> };
   }
 
   #entry(name: string, value: unknown): McpServerConfig {
     const named = serverName.safeParse(name);
-    if (!named.success) throw this.#wrong(["mcpServers", name], named.error);
+    if (!named.success) throw this.#invalid(["mcpServers", name], named.error);
     const result = entry.safeParse(value);
-    if (!result.success) throw this.#wrong(["mcpServers", name], result.error);
+    if (!result.success) throw this.#invalid(["mcpServers", name], result.error);
     return result.data;
   }
 
-  #wrong(prefix: readonly string[], error: z.ZodError): ConfigError {
+  #invalid(prefix: readonly string[], error: z.ZodError): ConfigError {
     const [{ path, message }] = error.issues as [z.core.$ZodIssue];
     const key = [...prefix, ...path].join(".");
     return new ConfigError(

@@ -1,38 +1,51 @@
 /**
- * One live connection to an MCP server: the SDK's client on the transport that the configuration asks
- * for. The SDK is loaded with the first one. Made by `mcp_server.ts`.
+ * A connection to an MCP server: the SDK's client on the configured transport. The SDK is loaded on
+ * first use. Lists and results are requested without the SDK's schemas, so that one invalid part does
+ * not make the rest unusable.
  */
 
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { hideFromLog } from "../../logging/log.ts";
-import { secretsOfHeaders, secretsOfQuery, secretsOfUrl } from "../../config/redaction.ts";
+import * as z from "zod";
 import { version } from "../../config/version.ts";
 import { Deadline } from "../../lib/deadline.ts";
+import { errorText } from "../../lib/error_text.ts";
 import { expandVariables } from "../../lib/variables.ts";
 import type { McpServerConfig } from "./config_file.ts";
-import type { McpCallResult, McpToolInfo } from "./types.ts";
-import { cappedFetch } from "./capped_fetch.ts";
+import { type McpCallResult, readCallResult } from "./content.ts";
+import {
+  allowsSseFallback,
+  httpEndpoint,
+  httpStatusOf,
+  httpTransports,
+  transportErrorText,
+} from "./http_transport.ts";
+import { isObject } from "./json_rpc.ts";
+import { OAuthSession, type OAuthStore } from "./oauth.ts";
 import { GuardedStdioTransport } from "./stdio_transport.ts";
 
-/** Where a connection's surroundings come from. */
+/** Options of an {@linkcode McpConnection}. */
 export interface McpConnectionOptions {
+  /** The name of the server. */
+  readonly name: string;
   readonly config: McpServerConfig;
-  /** Looks up `${NAME}`s of the configuration. */
+  /** Looks up the `${NAME}` variables of the configuration. */
   readonly environment: (name: string) => string | undefined;
-  /** What a child inherits of the gateway's environment: no secrets. */
+  /** The environment of child processes, without the gateway's secrets. */
   readonly childEnvironment: Readonly<Record<string, string>>;
-  /** Bytes of one message past which the server is given up. */
+  /** Longest message, bytes; a longer one ends the connection. */
   readonly maxMessageBytes: number;
-  /** Ends a start that is going on. */
+  /** The logins to servers that are protected by OAuth. */
+  readonly logins: OAuthStore;
+  /** Aborts connecting. */
   readonly signal: AbortSignal;
   readonly onLog: (line: string) => void;
-  /** Is called with why, where that is known. */
+  /** Called with the reason, if known. */
   readonly onClose: (why: string | undefined) => void;
   readonly onToolsChanged: () => void;
 }
 
-/** How a tool is called. */
+/** A call of a tool. */
 export interface McpCall {
   readonly name: string;
   readonly arguments: unknown;
@@ -40,50 +53,102 @@ export interface McpCall {
   readonly timeoutMs: number;
 }
 
-/** More pages of tools than any honest server has. */
+/** Limit on the pages of a list, against endless ones. */
 const maxPages = 100;
-/** Tools that are taken of one server. */
+/** Limit on the tools of one server. */
 const maxTools = 500;
+/** How long a server that declares no tools may take to list them, milliseconds. */
+const undeclaredTimeoutMs = 3_000;
+
+/** Accepts any result. */
+const anyResult = z.unknown();
+/** JSON-RPC's code for an unknown method. */
+const methodNotFound = -32601;
+
+interface Transports {
+  /** The transports to try, in order, each created on demand. */
+  readonly candidates: readonly (() => Transport)[];
+  readonly oauth?: OAuthSession;
+}
+
+interface Notification {
+  readonly method: string;
+  readonly params?: { readonly data?: unknown };
+}
 
 export class McpConnection implements AsyncDisposable {
   readonly #client: Client;
   readonly #transport: Transport;
+  readonly #oauth?: OAuthSession;
   readonly #startTimeoutMs: number;
 
-  /** Connects. @throws when the server cannot be started, or does not answer within its time. */
+  /**
+   * Connects.
+   *
+   * @throws {LoginRequiredError} if the server requires a login.
+   * @throws {Error} if it cannot be started or does not answer in time.
+   */
   static async open(options: McpConnectionOptions): Promise<McpConnection> {
-    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-    const [first, ...others] = await transportsOf(options);
+    const { candidates, oauth } = await transportsOf(options);
     const { startTimeoutSeconds } = options.config;
-    const timeout = startTimeoutSeconds * 1000;
-    // The SDK's own time-out begins when the transport has started, which over SSE may never be.
-    using deadline = new Deadline(options.signal, timeout);
-    const { signal } = deadline;
-    let problem: unknown;
-    for (const makeTransport of [first!, ...others]) {
-      // No capabilities: a server's requests for sampling or elicitation are refused.
-      const client = new Client({ name: "clara-gateway", version }, { capabilities: {} });
-      const transport = makeTransport();
-      transport.onerror = (error: Error) => options.onLog(error.message);
+    // The SDK's time-out starts only after the transport has, which over SSE may be never.
+    using deadline = new Deadline({
+      ms: startTimeoutSeconds * 1000,
+      signal: options.signal,
+      reason: new Error(`it did not answer within ${startTimeoutSeconds} seconds`),
+    });
+    const problems: string[] = [];
+    for (const [index, createTransport] of candidates.entries()) {
+      const transport = createTransport();
       try {
-        await Promise.race([client.connect(transport, { timeout, signal }), deadline.passed]);
-        return new McpConnection(client, transport, options);
+        return await McpConnection.#connect(transport, { ...options, deadline, oauth });
       } catch (error) {
-        const late = `it did not answer within ${startTimeoutSeconds} seconds`;
-        problem = deadline.timedOut ? new Error(late) : reasoned(error, transport);
-        await client.close().catch(() => {});
-        if (signal.aborted) break;
+        if (oauth?.loginRequired) throw oauth.loginRequired;
+        deadline.signal.throwIfAborted();
+        const isLast = index === candidates.length - 1;
+        if (isLast && problems.length === 0) throw withReason(error, transport);
+        problems.push(`${index > 0 ? "over SSE: " : ""}${transportErrorText(error)}`);
+        if (isLast || !allowsSseFallback(error)) break;
       }
     }
-    throw problem;
+    throw new Error(problems.join("; "));
   }
 
-  private constructor(client: Client, transport: Transport, options: McpConnectionOptions) {
+  static async #connect(
+    transport: Transport,
+    options: McpConnectionOptions & {
+      readonly deadline: Deadline;
+      readonly oauth: OAuthSession | undefined;
+    },
+  ): Promise<McpConnection> {
+    const { deadline, oauth } = options;
+    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+    // No capabilities: a server's requests for sampling or elicitation are refused.
+    const client = new Client({ name: "clara-gateway", version }, { capabilities: {} });
+    transport.onerror = (error: Error) => options.onLog(transportErrorText(error));
+    const timeout = options.config.startTimeoutSeconds * 1000;
+    const { signal } = deadline;
+    try {
+      await deadline.race(client.connect(transport, { timeout, signal }));
+      return new McpConnection(client, transport, options, oauth);
+    } catch (error) {
+      await client.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  private constructor(
+    client: Client,
+    transport: Transport,
+    options: McpConnectionOptions,
+    oauth: OAuthSession | undefined,
+  ) {
     this.#client = client;
     this.#transport = transport;
+    this.#oauth = oauth;
     this.#startTimeoutMs = options.config.startTimeoutSeconds * 1000;
     client.onclose = () => options.onClose(closeReasonOf(transport));
-    // The transport's own `onerror` has logged it.
+    // The transport's `onerror` has already logged it.
     client.onerror = (error: Error) => {
       if (isLoss(error)) client.close().catch(() => {});
     };
@@ -94,7 +159,7 @@ export class McpConnection implements AsyncDisposable {
     };
     client.fallbackRequestHandler = ({ method }: { readonly method: string }) => {
       options.onLog(`refused the server's request ${method}`);
-      const refusal = new Error(`The Clara gateway does not serve ${method}`);
+      const refusal = new Error(`The Clara gateway does not support ${method}`);
       return Promise.reject(Object.assign(refusal, { code: methodNotFound }));
     };
   }
@@ -104,76 +169,91 @@ export class McpConnection implements AsyncDisposable {
     return this.#transport instanceof GuardedStdioTransport ? this.#transport.pid : undefined;
   }
 
-  /** What the server says about its use. */
+  /** The server's instructions for the model. */
   get instructions(): string | undefined {
     return this.#client.getInstructions();
   }
 
-  /** All tools of the server, over all pages. */
-  async listTools(signal: AbortSignal): Promise<readonly McpToolInfo[]> {
-    if (!this.#client.getServerCapabilities()?.tools) return [];
-    const tools: McpToolInfo[] = [];
+  /** Lists all tools of the server, over all pages, as the server returned them. */
+  async listTools(signal: AbortSignal): Promise<readonly unknown[]> {
+    if (this.#client.getServerCapabilities()?.tools) {
+      return await this.#listPages(signal, this.#startTimeoutMs);
+    }
+    // Some servers have tools without declaring them.
+    const timeoutMs = Math.min(undeclaredTimeoutMs, this.#startTimeoutMs);
+    return await this.#listPages(signal, timeoutMs).catch(() => []);
+  }
+
+  async #listPages(signal: AbortSignal, timeout: number): Promise<readonly unknown[]> {
+    const tools: unknown[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < maxPages && tools.length < maxTools; page++) {
-      const result = await this.#client.listTools(
-        { cursor },
-        { signal, timeout: this.#startTimeoutMs },
-      );
-      tools.push(...result.tools as readonly McpToolInfo[]);
-      cursor = result.nextCursor;
-      if (!cursor) break;
+      const params = cursor === undefined ? {} : { cursor };
+      const result = await this.#request("tools/list", params, { signal, timeout });
+      const { tools: list, nextCursor } = isObject(result) ? result : {};
+      if (Array.isArray(list)) tools.push(...list);
+      // A server that repeats its cursor would be asked for ever.
+      if (typeof nextCursor !== "string" || nextCursor === "" || nextCursor === cursor) break;
+      cursor = nextCursor;
     }
     return tools.slice(0, maxTools);
   }
 
-  /** Calls a tool. @throws when it is cancelled, takes too long, or the server is gone. */
-  async callTool({ name, signal, timeoutMs, ...call }: McpCall): Promise<McpCallResult> {
-    try {
-      return await this.#client.callTool(
-        { name, arguments: call.arguments },
-        undefined,
-        // Progress of a long call counts as life; the turn's own time still ends it.
-        { signal, timeout: timeoutMs, resetTimeoutOnProgress: true, onprogress: () => {} },
-      );
-    } catch (error) {
-      throw reasoned(error, this.#transport);
-    }
+  /**
+   * Calls a tool.
+   *
+   * @throws {LoginRequiredError} if the server requires a login.
+   * @throws if the call is cancelled, takes too long or is refused, or the connection is lost.
+   */
+  async callTool(call: McpCall): Promise<McpCallResult> {
+    const params = { name: call.name, arguments: call.arguments };
+    // Progress extends the SDK's time-out; the executor's still applies.
+    const progress = { resetTimeoutOnProgress: true, onprogress: () => {} };
+    const { signal, timeoutMs: timeout } = call;
+    return readCallResult(
+      await this.#request("tools/call", params, { signal, timeout, ...progress }),
+    );
   }
 
-  /** Asks for a sign of life. @throws when there is none in time. */
+  /** Pings the server. @throws if it does not answer in time. */
   async ping(timeoutMs: number): Promise<void> {
-    await this.#client.ping({ timeout: timeoutMs });
+    await this.#request("ping", undefined, { timeout: timeoutMs });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.onclose = undefined;
     await this.#client.close().catch(() => {});
   }
+
+  async #request(method: string, params: object | undefined, options: object): Promise<unknown> {
+    try {
+      return await this.#client.request({ method, params }, anyResult, options);
+    } catch (error) {
+      throw this.#oauth?.loginRequired ?? withReason(error, this.#transport);
+    }
+  }
 }
 
-/** What a call over HTTP ran into when the server, or its session, is gone. */
-export type McpLoss = "refused" | "unreachable";
+/** How a connection over HTTP was lost: the server has forgotten the session, or is unreachable. */
+export type McpLoss = "session" | "unreachable";
 
-/**
- * Whether a call's error says that a server over HTTP is there no more (`unreachable`), or knows the
- * session no more and has not run the call (`refused`), as one does that was restarted.
- */
+/** Classifies the error of a request; undefined if the connection is not lost. */
 export function lossOf(error: unknown): McpLoss | undefined {
   if (error instanceof TypeError) return "unreachable";
-  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
-  // By their texts, since classes have other names in the compiled program.
-  if (!/^(?:Streamable HTTP|SSE) error: /.test(message ?? "")) return undefined;
-  return code === 400 || code === 404 ? "refused" : "unreachable";
+  const message = errorText(error);
+  const status = httpStatusOf(error);
+  if (status === 404 || status === 400 && /session/i.test(message)) return "session";
+  return message.startsWith("SSE error: ") ? "unreachable" : undefined;
 }
 
-/** Whether a call's error is the server's own answer, and so a sign of life. */
+/** Whether the error of a call is the server's answer, which proves that it is alive. */
 export function isAnswer(error: unknown): boolean {
   if ((error as Error).name !== "McpError") return false;
-  // The SDK's own: the connection closed, the time is over.
+  // These two are the SDK's: connection closed, request timed out.
   return ![-32000, -32001].includes((error as { readonly code: number }).code);
 }
 
-/** Whether an error of a transport says that nothing will come from the server any more. */
+/** Whether a transport error means that the connection is dead. */
 function isLoss(error: Error): boolean {
   return error.message.startsWith("SSE error: ") ||
     error.message.startsWith("Maximum reconnection attempts");
@@ -183,51 +263,46 @@ function closeReasonOf(transport: Transport): string | undefined {
   return transport instanceof GuardedStdioTransport ? transport.closeReason : undefined;
 }
 
-/** An error with the reason in place of "Connection closed", where there is one. */
-function reasoned(error: unknown, transport: Transport): unknown {
+/** Replaces the SDK's "Connection closed" by the reason, if known. */
+function withReason(error: unknown, transport: Transport): unknown {
   const reason = closeReasonOf(transport);
   return reason === undefined ? error : new Error(reason);
 }
 
-/** JSON-RPC's code for a method that is not served. */
-const methodNotFound = -32601;
-
-interface Notification {
-  readonly method: string;
-  readonly params?: { readonly data?: unknown };
+async function transportsOf(options: McpConnectionOptions): Promise<Transports> {
+  const { name, config, environment, maxMessageBytes, logins } = options;
+  if (config.command !== undefined) {
+    const transport = stdioTransport(config.command, options);
+    return { candidates: [() => transport] };
+  }
+  const endpoint = httpEndpoint(config, environment);
+  // A configured Authorization header takes precedence over a login.
+  const oauth = new Headers(endpoint.headers).has("authorization")
+    ? undefined
+    : new OAuthSession({ server: name, url: endpoint.url, store: logins });
+  const candidates = await httpTransports({
+    ...endpoint,
+    type: config.type,
+    maxBytes: maxMessageBytes,
+    authorize: (fetch) => oauth?.authorize(fetch) ?? fetch,
+  });
+  return { candidates, oauth };
 }
 
-/** The transports to try, in order, each made when its turn comes. */
-async function transportsOf(options: McpConnectionOptions): Promise<readonly (() => Transport)[]> {
-  const { config, environment, childEnvironment, maxMessageBytes, onLog } = options;
+function stdioTransport(
+  command: string,
+  { config, environment, childEnvironment, maxMessageBytes, onLog }: McpConnectionOptions,
+): Transport {
   const expand = (text: string) => expandVariables(text, environment);
-  const expandAll = (record: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, expand(value)]));
-  if (config.command !== undefined) {
-    const stdio = {
-      command: expand(config.command),
-      args: config.args.map(expand),
-      env: { ...childEnvironment, ...expandAll(config.env) },
-      cwd: config.cwd === undefined ? undefined : expand(config.cwd),
-      maxMessageBytes,
-      onLog,
-    };
-    return [() => new GuardedStdioTransport(stdio)];
-  }
-  const url = new URL(expand(config.url!));
-  const { href } = url;
-  const headers = expandAll(config.headers);
-  hideFromLog([...secretsOfUrl(href), ...secretsOfQuery(href), ...secretsOfHeaders(headers)]);
-  const http = {
-    requestInit: { headers },
-    fetch: cappedFetch(maxMessageBytes),
-  };
-  const [{ StreamableHTTPClientTransport }, { SSEClientTransport }] = await Promise.all([
-    import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
-    import("@modelcontextprotocol/sdk/client/sse.js"),
-  ]);
-  const streamable = () => new StreamableHTTPClientTransport(url, http);
-  const sse = () => new SSEClientTransport(url, http);
-  if (config.type === "sse") return [sse];
-  return config.type === undefined ? [streamable, sse] : [streamable];
+  const env = Object.fromEntries(
+    Object.entries(config.env).map(([name, value]) => [name, expand(value)]),
+  );
+  return new GuardedStdioTransport({
+    command: expand(command),
+    args: config.args.map(expand),
+    env: { ...childEnvironment, ...env },
+    cwd: config.cwd === undefined ? undefined : expand(config.cwd),
+    maxMessageBytes,
+    onLog,
+  });
 }

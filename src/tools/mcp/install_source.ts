@@ -1,8 +1,8 @@
-/** From what a person names (a package, a command line, a URL) to an entry of the file of servers. */
+/** Turns an install source (npm package, command line or URL) into an entry of the configuration file. */
 
 import { ConfigError } from "../../lib/config_error.ts";
 
-/** An entry of `mcpServers`, and the name that it gets if nobody gives one. */
+/** An entry of `mcpServers` and its default name. */
 export interface InstallSource {
   readonly name: string;
   readonly entry: Readonly<Record<string, unknown>>;
@@ -11,10 +11,10 @@ export interface InstallSource {
 const packagePattern = /^(?:@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*(?:@[\w.-]+)?$/i;
 
 /**
- * Reads a source: `https://…` is a server over HTTP, a single word is an npm package (run by npx), all
- * else a command line, with single and double quotes as a shell has them. No shell ever sees it.
+ * Parses a source: a URL is a server over HTTP, a single word an npm package (run by npx), anything
+ * else a command line with single and double quotes. It is never passed to a shell.
  *
- * @throws {ConfigError} when it is none of these.
+ * @throws {ConfigError} if it is none of these.
  */
 export function sourceToEntry(source: string): InstallSource {
   const text = source.trim();
@@ -23,17 +23,19 @@ export function sourceToEntry(source: string): InstallSource {
     return { name: nameOf(new URL(text).hostname), entry: { url: text } };
   }
   const [command, ...args] = splitCommandLine(text);
-  if (command === undefined) throw new ConfigError("Cannot install an MCP server from nothing");
+  if (command === undefined) {
+    throw new ConfigError("Cannot install an MCP server: the source is empty");
+  }
   if (args.length === 0 && packagePattern.test(command)) {
     return { name: nameOf(command), entry: { command: "npx", args: ["-y", command] } };
   }
-  return { name: nameOf(tellingWord(command, args)), entry: { command, args } };
+  return { name: nameOf(namingWord(command, args)), entry: { command, args } };
 }
 
-const ofContainers =
+const containerOptions =
   /^(?:-[evpuw]|--(?:env|env-file|volume|mount|publish|name|network|user|workdir))$/;
 
-/** Programs that run what they are told to: words of their own, options of theirs that take a value. */
+/** Programs that run other programs: their subcommands, and their options that take a value. */
 const runners = new Map<string, readonly [words: RegExp, valued: RegExp]>(Object.entries({
   npx: [/^$/, /^(?:-p|--package|-c|--call)$/],
   bunx: [/^$/, /^(?:-p|--package)$/],
@@ -48,12 +50,12 @@ const runners = new Map<string, readonly [words: RegExp, valued: RegExp]>(Object
   node: [/^$/, /^(?:-r|--require|--import|--env-file)$/],
   python: [/^$/, /^$/],
   python3: [/^$/, /^$/],
-  docker: [/^run$/, ofContainers],
-  podman: [/^run$/, ofContainers],
+  docker: [/^run$/, containerOptions],
+  podman: [/^run$/, containerOptions],
 }));
 
-/** The word of a command line that says which server it is: the package, the script, the image. */
-function tellingWord(command: string, args: readonly string[]): string {
+/** The word of a command line that identifies the server: the package, script or image. */
+function namingWord(command: string, args: readonly string[]): string {
   const runner = runners.get(command.split(/[/\\]/).at(-1)!.replace(/\.(?:exe|cmd)$/i, ""));
   if (!runner) return command;
   const [words, valued] = runner;
@@ -65,7 +67,7 @@ function tellingWord(command: string, args: readonly string[]): string {
   return command;
 }
 
-/** Splits at spaces outside quotes. @throws {ConfigError} when a quote has no end. */
+/** Splits at spaces outside quotes. @throws {ConfigError} if a quote is not closed. */
 export function splitCommandLine(text: string): readonly string[] {
   const words: string[] = [];
   let word: string | undefined;
@@ -82,12 +84,12 @@ export function splitCommandLine(text: string): readonly string[] {
       word = undefined;
     } else word = (word ?? "") + character;
   }
-  if (quote) throw new ConfigError(`Cannot read command line: a ${quote} has no end`);
+  if (quote) throw new ConfigError(`Cannot parse command line: the quote ${quote} is not closed`);
   if (word !== undefined) words.push(word);
   return words;
 }
 
-/** `@modelcontextprotocol/server-everything@1.0` is `everything`; `/usr/bin/my tool` is `my-tool`. */
+/** Such as `everything` for `@modelcontextprotocol/server-everything@1.0`. */
 function nameOf(text: string): string {
   const [last = ""] = text.replace(/^(?:npm|jsr):/, "").replace(/^@/, "").replace(/(.)@.*$/, "$1")
     .split(/[/\\]/).slice(-1);

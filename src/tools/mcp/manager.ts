@@ -1,47 +1,69 @@
 /**
- * All MCP servers: those of the file, started in the background and changed at run time, each change
- * kept in the file. A source of tools for the registry; the server and the command line manage it.
+ * Manages all MCP servers: starts those of the configuration file in the background, provides their
+ * tools, and saves changes made at run time to the file.
  */
 
+import { join } from "node:path";
+import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
 import { logger } from "../../logging/log.ts";
+import { expandVariables } from "../../lib/variables.ts";
 import { waitAtMost } from "../../lib/wait.ts";
 import type { Tool } from "../tool.ts";
-import { sourceToEntry } from "./install_source.ts";
 import { McpConfigFile } from "./config_file.ts";
+import { httpEndpoint } from "./http_transport.ts";
+import { sourceToEntry } from "./install_source.ts";
+import { logIn, type LoginOptions } from "./login.ts";
+import { OAuthStore } from "./oauth.ts";
 import { McpServer, type McpServerOptions } from "./server.ts";
 
 const log = logger("tools", "mcp");
 
-/** How long the first turns wait for the servers that start with the gateway. */
-const readyWaitMs = 5_000;
-/** Characters of one server's instructions that the model is shown. */
+/** Characters of a server's instructions that the model is shown. */
 const maxInstructionChars = 2_000;
 
-/** What an {@linkcode McpManager} is given. */
+/** Options of an {@linkcode McpManager}. */
 export interface McpManagerOptions extends
   Pick<
     McpServerOptions,
     "environment" | "childEnvironment" | "maxMessageBytes" | "callTimeoutMs"
   > {
-  /** The file of servers. */
+  /** The configuration file. */
   readonly path: string;
+  /** The folder for the logins to servers that are protected by OAuth; created on first use. */
+  readonly loginFolder: string;
+  /** How long the first turns wait for the servers to start, milliseconds. Default: 5000. */
+  readonly readyWaitMs?: number;
 }
 
 export class McpManager implements AsyncDisposable {
   readonly #options: McpManagerOptions;
   readonly #file: McpConfigFile;
+  readonly #logins: OAuthStore;
   readonly #servers = new Map<string, McpServer>();
-  /** Changes, one after the other. */
+  /** The last change; changes are serialized. */
   #changes: Promise<unknown> = Promise.resolve();
   #ready: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** @throws {ConfigError} when the file is wrong. */
+  /** Creates the manager of a gateway. @throws {ConfigError} if the file is invalid. */
+  static fromConfig(config: GatewayConfig): McpManager {
+    return new McpManager({
+      path: config.mcpFile,
+      loginFolder: join(config.dataDir, "mcp_logins"),
+      environment: config.environment,
+      childEnvironment: config.childEnvironment,
+      maxMessageBytes: config.limits.mcpMessageBytes,
+      callTimeoutMs: config.toolTimeoutMs,
+    });
+  }
+
+  /** @throws {ConfigError} if the file is invalid. */
   constructor(options: McpManagerOptions) {
     this.#options = options;
     this.#file = new McpConfigFile(options.path);
+    this.#logins = new OAuthStore(options.loginFolder);
     for (const name of this.#file.read().keys()) this.#load(name);
   }
 
@@ -50,10 +72,10 @@ export class McpManager implements AsyncDisposable {
     const servers = this.servers();
     if (servers.length === 0) return;
     const started = Promise.all(servers.map((server) => server.start()));
-    this.#ready = waitAtMost(started, readyWaitMs);
+    this.#ready = waitAtMost(started, this.#options.readyWaitMs ?? 5_000);
   }
 
-  /** Resolves when the servers that started with the gateway are there, or after a few seconds. */
+  /** Resolves when the servers have started, or after a few seconds. */
   ready(): Promise<void> {
     return this.#ready;
   }
@@ -63,7 +85,7 @@ export class McpManager implements AsyncDisposable {
     return [...this.#servers.values()];
   }
 
-  /** @throws {ConfigError} where there is none of this name. */
+  /** Returns a server. @throws {ConfigError} if there is none with this name. */
   server(name: string): McpServer {
     const server = this.#servers.get(name);
     if (server) return server;
@@ -76,7 +98,7 @@ export class McpManager implements AsyncDisposable {
     for (const server of this.#servers.values()) yield* server.tools;
   }
 
-  /** What the servers that run say about their use, for the model. */
+  /** The instructions of the running servers, for the model. */
   instructions(): readonly string[] {
     return this.servers()
       .filter(({ state, instructions }) => state === "running" && instructions)
@@ -86,37 +108,38 @@ export class McpManager implements AsyncDisposable {
   }
 
   /**
-   * Adds a server and starts it; one that does not start is not kept.
+   * Adds a server and starts it. If it does not start, it is removed again.
    *
-   * @param source an npm package, a command line, or a URL.
-   * @throws {ConfigError} when the source or the name cannot be used, or the server does not start.
+   * @param source an npm package, a command line or a URL.
+   * @throws {ConfigError} if the source or name is invalid, or the server does not start.
    */
   install(source: string, name?: string): Promise<McpServer> {
     return this.#change(async () => {
       const { name: ownName, entry } = sourceToEntry(source);
-      // The environment holds the gateway's own keys; its operator alone may hand them on.
+      // The environment contains the gateway's keys; only its operator may pass them on.
       if (JSON.stringify(entry).includes("${")) {
         throw new ConfigError('Cannot use "${…}" here: write such an entry into the file itself');
       }
       const serverName = name ?? ownName;
       if (this.#servers.has(serverName)) {
-        throw new ConfigError(`There is an MCP server "${serverName}" already`);
+        throw new ConfigError(`There is already an MCP server "${serverName}"`);
       }
       this.#file.write(serverName, entry);
       const server = this.#load(serverName);
       await server.start();
-      if (server.state === "running") return server;
-      await this.#forget(server);
+      // It is added, since only then can somebody log in.
+      if (server.state === "running" || server.state === "login_required") return server;
+      await this.#remove(server);
       throw new ConfigError(`MCP server "${serverName}" does not start: ${server.lastError}`);
     });
   }
 
-  /** Stops a server and forgets it. @throws {ConfigError} where there is none. */
+  /** Stops and removes a server. @throws {ConfigError} if it does not exist. */
   uninstall(name: string): Promise<void> {
-    return this.#change(async () => await this.#forget(this.server(name)));
+    return this.#change(async () => await this.#remove(this.server(name)));
   }
 
-  /** Stops a server and starts it again. @throws {ConfigError} where there is none. */
+  /** Restarts a server. @throws {ConfigError} if it does not exist. */
   restart(name: string): Promise<McpServer> {
     return this.#change(async () => {
       await this.server(name)[Symbol.asyncDispose]();
@@ -126,7 +149,7 @@ export class McpManager implements AsyncDisposable {
     });
   }
 
-  /** Switches a server on or off. @throws {ConfigError} where there is none. */
+  /** Enables or disables a server. @throws {ConfigError} if it does not exist. */
   enable(name: string, enabled: boolean): Promise<McpServer> {
     return this.#change(async () => {
       const old = this.server(name);
@@ -138,9 +161,42 @@ export class McpManager implements AsyncDisposable {
     });
   }
 
+  /**
+   * Logs in to a server that is protected by OAuth, and stores the tokens. A running server uses them
+   * after a restart.
+   *
+   * @throws {ConfigError} if there is no such server, or it is not reached over HTTP.
+   * @throws {Error} if the login fails.
+   */
+  async logIn(
+    name: string,
+    options: Pick<LoginOptions, "openPage" | "timeoutMs" | "signal">,
+  ): Promise<void> {
+    const { config } = this.server(name);
+    if (config.url === undefined) {
+      throw new ConfigError(
+        `MCP server "${name}" is a program; a login is only for servers with a URL`,
+      );
+    }
+    const { environment } = this.#options;
+    const endpoint = httpEndpoint(config, environment);
+    const { clientSecret } = config.oauth ?? {};
+    const secret = clientSecret === undefined ? {} : {
+      clientSecret: expandVariables(clientSecret, environment),
+    };
+    const oauth = config.oauth && { ...config.oauth, ...secret };
+    const scope = this.#logins.read(name, endpoint.url.href)?.scope;
+    this.#logins.write(name, await logIn({ ...endpoint, ...options, oauth, scope }));
+  }
+
+  /** Deletes the login to a server; false if there is none. @throws {ConfigError} if there is no such server. */
+  logOut(name: string): boolean {
+    return this.#logins.remove(this.server(name).name);
+  }
+
   /** Stops all servers. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // A change that is going on ends with its server: it may be waiting for its start.
+    // Stopping the servers ends a change that waits for one to start.
     this.#closed = true;
     await this.#stopServers();
     await this.#changes;
@@ -151,7 +207,7 @@ export class McpManager implements AsyncDisposable {
     await Promise.all(
       this.servers().map((server) =>
         server[Symbol.asyncDispose]().catch((error) =>
-          log.warn("MCP server {server} did not stop in order: {error}", {
+          log.warn("MCP server {server} did not stop cleanly: {error}", {
             server: server.name,
             error: errorText(error),
           })
@@ -160,25 +216,26 @@ export class McpManager implements AsyncDisposable {
     );
   }
 
-  async #forget(server: McpServer): Promise<void> {
+  async #remove(server: McpServer): Promise<void> {
     this.#file.write(server.name, undefined);
+    this.#logins.remove(server.name);
     this.#servers.delete(server.name);
     await server[Symbol.asyncDispose]();
   }
 
-  /** Makes a server of what the file says about it, in place of one that was there. */
+  /** Creates a server from its entry in the file; replaces an earlier one. */
   #load(name: string): McpServer {
-    if (this.#closed) throw new ConfigError("The gateway is about to stop");
+    if (this.#closed) throw new ConfigError("The gateway is stopping");
     const config = this.#file.read().get(name);
-    if (!config) throw new ConfigError(`${this.#file.path} has no server "${name}" any more`);
-    const server = new McpServer({ ...this.#options, name, config });
+    if (!config) throw new ConfigError(`${this.#file.path} no longer has a server "${name}"`);
+    const server = new McpServer({ ...this.#options, logins: this.#logins, name, config });
     this.#servers.set(name, server);
     return server;
   }
 
   #change<T>(change: () => Promise<T>): Promise<T> {
     const result = this.#changes.then(() => {
-      if (this.#closed) throw new ConfigError("The gateway is about to stop");
+      if (this.#closed) throw new ConfigError("The gateway is stopping");
       return change();
     });
     this.#changes = result.catch(() => {});

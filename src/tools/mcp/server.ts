@@ -1,68 +1,121 @@
 /**
- * One configured MCP server, supervised: started, restarted with growing delays when it dies, its tools
- * kept current. What goes wrong with it stays with it. Owned by the manager.
+ * Supervises one MCP server: starts it, restarts it with growing delays when it fails, and keeps its
+ * tools up to date.
  */
 
+import { Backoff, type BackoffOptions } from "../../lib/backoff.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { logger } from "../../logging/log.ts";
-import { pause, waitAtMost } from "../../lib/wait.ts";
-import type { Tool } from "../tool.ts";
 import { matchesGlob } from "../../lib/glob.ts";
+import { pause, waitAtMost } from "../../lib/wait.ts";
+import { logger } from "../../logging/log.ts";
+import type { Tool } from "../tool.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./connection.ts";
-import { mcpTool } from "./tool.ts";
-import type { McpCallResult, McpToolInfo } from "./types.ts";
+import type { McpCallResult } from "./content.ts";
+import { transportErrorText } from "./http_transport.ts";
+import { LoginRequiredError } from "./oauth.ts";
+import { mcpTool, readToolList } from "./tool.ts";
 
 const log = logger("tools", "mcp");
 
-const firstDelayMs = 500;
-const longestDelayMs = 60_000;
-/** How long a server must have run for its next failure to count as the first. */
-const stableMs = 60_000;
-/** Lines of its log that are shown when it does not start. */
-const keptLines = 8;
-/** How long a server may take to answer a ping. */
-const pingTimeoutMs = 5_000;
-/** How long the result of a call waits for tools that the call has changed. */
-const refreshWaitMs = 2_000;
-/** Pause between two listings of tools that keep changing. */
-const refreshPauseMs = 1_000;
+/** Log lines shown if the server does not start. */
+const maxLogLines = 8;
 
-/** How a server is. */
-export type McpState = "starting" | "running" | "failed" | "stopped" | "disabled";
+/** The state of a server. */
+export type McpState =
+  | "starting"
+  | "running"
+  | "failed"
+  | "login_required"
+  | "stopped"
+  | "disabled";
 
-/** What an {@linkcode McpServer} is given. */
+/** Time limits and delays, milliseconds. */
+export interface McpTimes {
+  /** The delays between restarts. Default: 500, doubling up to a minute. */
+  readonly restarts: BackoffOptions;
+  /** After running this long, the delays begin from the first again. Default: a minute. */
+  readonly stableMs: number;
+  /** Time limit of a ping. Default: 5000. */
+  readonly pingTimeoutMs: number;
+  /** How long a call's result waits for tools that the call has changed. Default: 2000. */
+  readonly refreshWaitMs: number;
+  /** Pause between two listings of tools that keep changing. Default: 1000. */
+  readonly refreshPauseMs: number;
+}
+
+const defaultTimes: McpTimes = {
+  restarts: { firstMs: 500, maxMs: 60_000 },
+  stableMs: 60_000,
+  pingTimeoutMs: 5_000,
+  refreshWaitMs: 2_000,
+  refreshPauseMs: 1_000,
+};
+
+/** The clock that restarts go by. */
+export interface McpClock {
+  now(): number;
+  /** Calls back after this many milliseconds; returns a function that cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+const systemClock: McpClock = {
+  now: Date.now,
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The part of a connection that a server uses. */
+export type McpServerConnection = Pick<
+  McpConnection,
+  "pid" | "instructions" | "listTools" | "callTool" | "ping" | typeof Symbol.asyncDispose
+>;
+
+/** Options of an {@linkcode McpServer}. */
 export interface McpServerOptions
   extends Omit<McpConnectionOptions, "signal" | "onLog" | "onClose" | "onToolsChanged"> {
-  readonly name: string;
-  /** Longest time of a call, milliseconds, where the configuration has none. */
+  /** Time limit of a call if the configuration sets none, milliseconds. */
   readonly callTimeoutMs: number;
+  readonly times?: Partial<McpTimes>;
+  /** Default: the system's. */
+  readonly clock?: McpClock;
+  /** Default: {@linkcode McpConnection.open}. */
+  readonly connect?: (options: McpConnectionOptions) => Promise<McpServerConnection>;
 }
 
 export class McpServer implements AsyncDisposable {
   readonly #options: McpServerOptions;
   #state: McpState;
-  #connection?: McpConnection;
+  #connection?: McpServerConnection;
   #tools: readonly Tool[] = [];
   #lastError?: string;
-  /** The last that it wrote to its log: mostly why it failed. */
+  /** The last lines of its log, which usually say why it failed. */
   #lastLines: readonly string[] = [];
-  /** The end of a connection that was given up: two at once might get into each other's way. */
+  /** Closes the lost connection; the next one must not overlap it. */
   #closing?: Promise<void>;
   readonly #stop = new AbortController();
   #starting?: Promise<void>;
-  /** The listing of tools that the server has changed. */
+  /** A running update of the tools. */
   #refreshing?: Promise<void>;
-  /** Whether the list of tools has changed since it was asked for. */
+  /** Whether the tools have changed since they were last listed. */
   #stale = false;
-  /** Calls that are going on. */
-  #calls = 0;
-  #retry?: ReturnType<typeof setTimeout>;
-  #delayMs = firstDelayMs;
+  /** The number of running calls. */
+  #runningCalls = 0;
+  #cancelRetry = () => {};
+  readonly #backoff: Backoff;
+  readonly #times: McpTimes;
+  readonly #clock: McpClock;
+  /** The skipped tools that have been logged. */
+  readonly #skipped = new Set<string>();
   #startedAt = 0;
 
   constructor(options: McpServerOptions) {
     this.#options = options;
+    this.#times = { ...defaultTimes, ...options.times };
+    this.#clock = options.clock ?? systemClock;
+    this.#backoff = new Backoff(this.#times.restarts);
     this.#state = options.config.enabled ? "stopped" : "disabled";
   }
 
@@ -78,12 +131,12 @@ export class McpServer implements AsyncDisposable {
     return this.#state;
   }
 
-  /** Why it does not run, or why it last stopped. */
+  /** Why it is not running. */
   get lastError(): string | undefined {
     return this.#lastError;
   }
 
-  /** Its tools, as far as they are known. */
+  /** Its tools, as last listed. */
   get tools(): readonly Tool[] {
     return this.#tools;
   }
@@ -92,7 +145,7 @@ export class McpServer implements AsyncDisposable {
     return this.#connection?.instructions;
   }
 
-  /** The process id of a stdio server that runs. */
+  /** The process id of a running stdio server. */
   get pid(): number | undefined {
     return this.#connection?.pid;
   }
@@ -102,71 +155,94 @@ export class McpServer implements AsyncDisposable {
     return seconds === undefined ? this.#options.callTimeoutMs : seconds * 1000;
   }
 
-  /** Starts it where it does not run; resolves when it does, or has failed to. Never throws. */
+  /** Starts it if it is not running. Resolves when it is running or has failed. Never throws. */
   start(): Promise<void> {
     if (this.#state === "running" || this.#state === "disabled") return Promise.resolve();
-    clearTimeout(this.#retry);
+    this.#cancelRetry();
     return this.#starting ??= this.#start().finally(() => this.#starting = undefined);
   }
 
-  /** Calls a tool; a server that is down is started first. @throws with what went wrong. */
+  /**
+   * Calls a tool; starts the server first if it is down.
+   *
+   * @param options.repeatable whether the call may run twice. If not, it is not repeated when the
+   * connection is lost, since it may have run.
+   * @throws {Error} if the call fails.
+   */
   async call(
     tool: string,
     input: unknown,
-    { signal }: { readonly signal: AbortSignal },
+    { signal, repeatable = false }: {
+      readonly signal: AbortSignal;
+      readonly repeatable?: boolean;
+    },
   ): Promise<McpCallResult> {
     const call = { name: tool, arguments: input, signal, timeoutMs: this.timeoutMs };
     for (let attempt = 0;; attempt++) {
-      await this.#untilStarted(signal);
-      const connection = this.#connection;
-      if (!connection) {
-        throw new Error(
-          `MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`,
-        );
-      }
-      this.#calls++;
+      const connection = await this.#connected(signal);
+      this.#runningCalls++;
       try {
         const result = await connection.callTool(call);
-        // Tools that the call has changed are there for the model's next words, if it lists them soon.
-        if (this.#refreshing) await waitAtMost(this.#refreshing, refreshWaitMs);
+        // The model's next request should include tools that this call has changed.
+        if (this.#refreshing) await waitAtMost(this.#refreshing, this.#times.refreshWaitMs);
         return result;
       } catch (error) {
-        const loss = lossOf(error);
-        if (loss) await this.#lose(connection, errorText(error));
-        // Whoever gave up on the call: a server that is stuck is found out, and started again. One that
-        // is busy with somebody else's call may be unable to answer, and is left alone.
-        else if (this.#calls === 1 && !isAnswer(error)) this.#examine(connection);
+        const lost = await this.#handleCallError(connection, error);
         signal.throwIfAborted();
-        if (loss === "refused" && attempt === 0) continue;
-        throw new Error(`MCP server "${this.name}": ${errorText(error)}`);
+        if (lost && repeatable && attempt === 0) continue;
+        const doubt = lost ? "; the call may have been executed, check before you repeat it" : "";
+        throw new Error(`MCP server "${this.name}": ${transportErrorText(error)}${doubt}`);
       } finally {
-        this.#calls--;
+        this.#runningCalls--;
       }
     }
   }
 
-  /** Restarts a server that does not even answer a ping. */
-  async #examine(connection: McpConnection): Promise<void> {
+  /** The connection, once the server has started. @throws {Error} if it does not start. */
+  async #connected(signal: AbortSignal): Promise<McpServerConnection> {
+    await this.#waitUntilStarted(signal);
+    if (this.#connection) return this.#connection;
+    throw new Error(`MCP server "${this.name}" is not running: ${this.#lastError ?? this.#state}`);
+  }
+
+  /** Returns whether the connection was lost during the call. */
+  async #handleCallError(connection: McpServerConnection, error: unknown): Promise<boolean> {
+    if (error instanceof LoginRequiredError) {
+      await this.#lose(connection, error);
+      return false;
+    }
+    if (lossOf(error)) {
+      await this.#lose(connection, error);
+      return true;
+    }
+    if (this.#connection !== connection) return !isAnswer(error);
+    // The server may be stuck. If it is busy with another call, it may be unable to answer a ping.
+    if (this.#runningCalls === 1 && !isAnswer(error)) this.#checkAlive(connection);
+    return false;
+  }
+
+  /** Restarts the server if it does not answer a ping. */
+  async #checkAlive(connection: McpServerConnection): Promise<void> {
     try {
-      await connection.ping(pingTimeoutMs);
+      await connection.ping(this.#times.pingTimeoutMs);
     } catch (error) {
-      // A refusal is an answer; and somebody may have begun a call that keeps it busy.
-      if (isAnswer(error) || this.#calls > 0) return;
-      await this.#lose(connection, `it does not answer: ${errorText(error)}`);
+      // An error answer counts too; a call that has started since may keep the server busy.
+      if (isAnswer(error) || this.#runningCalls > 0) return;
+      await this.#lose(connection, new Error(`it does not answer: ${errorText(error)}`));
     }
   }
 
-  /** Gives up a connection that leads nowhere. */
-  async #lose(connection: McpConnection, why: string): Promise<void> {
+  /** Closes a dead connection. */
+  async #lose(connection: McpServerConnection, error: unknown): Promise<void> {
     if (this.#connection !== connection) return;
     this.#closing = connection[Symbol.asyncDispose]();
-    this.#fail(why);
+    this.#fail(error);
     await this.#closing;
   }
 
-  /** Stops it for good: the child's whole process group is ended. */
+  /** Stops the server for good, with its whole process group. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#retry);
+    this.#cancelRetry();
     this.#state = "disabled";
     this.#tools = [];
     this.#stop.abort(new Error("it was stopped"));
@@ -177,16 +253,17 @@ export class McpServer implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    this.#state = "starting";
+    if (this.#state !== "login_required") this.#state = "starting";
     this.#lastLines = [];
-    let connection: McpConnection | undefined;
+    let connection: McpServerConnection | undefined;
     try {
       await this.#closing;
-      connection = await McpConnection.open({
+      const connect = this.#options.connect ?? McpConnection.open;
+      connection = await connect({
         ...this.#options,
         signal: this.#stop.signal,
         onLog: (line) => {
-          this.#lastLines = [...this.#lastLines, line].slice(-keptLines);
+          this.#lastLines = [...this.#lastLines, line].slice(-maxLogLines);
           log.debug("{server}: {line}", { server: this.name, line });
         },
         onClose: (why) => this.#onClose(connection, why),
@@ -194,24 +271,22 @@ export class McpServer implements AsyncDisposable {
           if (connection) this.#requestRefresh(connection);
         },
       });
-      // It may have been stopped while it started.
+      // It may have been stopped in the meantime.
       if (this.#isStopped()) return await connection[Symbol.asyncDispose]();
       this.#connection = connection;
-      this.#startedAt = Date.now();
+      this.#startedAt = this.#clock.now();
       this.#tools = this.#toTools(await connection.listTools(this.#stop.signal));
-      if (this.#connection !== connection) throw new Error("it ended while it listed its tools");
+      if (this.#connection !== connection) throw new Error("it ended while listing its tools");
       this.#state = "running";
       this.#lastError = undefined;
-      log.info("MCP server {server} runs, with {count} tools", {
+      log.info("MCP server {server} is running with {count} tools", {
         server: this.name,
         count: this.#tools.length,
       });
     } catch (error) {
       await connection?.[Symbol.asyncDispose]();
-      // What is wrong with the configuration does not heal by itself.
-      if (error instanceof ConfigError) return this.#fail(error.message, { retry: false });
-      const lines = this.#lastLines.map((line) => `\n  ${line.slice(0, 300)}`).join("");
-      this.#fail(`${errorText(error)}${lines && `; it wrote last:${lines}`}`);
+      const isStdio = this.config.command !== undefined;
+      this.#fail(error, { lines: isStdio ? this.#lastLines : [] });
     }
   }
 
@@ -219,72 +294,92 @@ export class McpServer implements AsyncDisposable {
     return this.#state === "disabled";
   }
 
-  #onClose(connection: McpConnection | undefined, why = "it ended"): void {
+  #onClose(connection: McpServerConnection | undefined, why = "it ended"): void {
     if (connection === undefined || this.#connection !== connection) return;
-    if (Date.now() - this.#startedAt > stableMs) this.#delayMs = firstDelayMs;
-    if (this.#state === "running") this.#fail(why);
+    if (this.#clock.now() - this.#startedAt > this.#times.stableMs) this.#backoff.reset();
+    if (this.#state === "running") this.#fail(new Error(why));
     else this.#connection = undefined;
   }
 
-  #fail(why: string, { retry = true } = {}): void {
+  /** @param options.lines the last lines of its log. */
+  #fail(error: unknown, { lines = [] }: { readonly lines?: readonly string[] } = {}): void {
     this.#connection = undefined;
-    // Its tools stay on offer: a call waits for the restart.
+    // Its tools stay available: a call waits for the restart.
     if (this.#isStopped()) return;
-    this.#state = "failed";
-    this.#lastError = why;
-    if (!retry) {
-      log.error("MCP server {server} cannot start: {error}", { server: this.name, error: why });
+    const output = lines.map((line) => `\n  ${line.slice(0, 300)}`).join("");
+    const why = transportErrorText(error);
+    const known = this.#state === "login_required" && this.#lastError === why;
+    this.#lastError = `${why}${output && `; its last output:${output}`}`;
+    const context = { server: this.name, error: this.#lastError };
+    this.#state = error instanceof LoginRequiredError ? "login_required" : "failed";
+    // Retrying does not fix the configuration.
+    if (error instanceof ConfigError) {
+      log.error("MCP server {server} cannot start: {error}", context);
       return;
     }
-    const delayMs = this.#delayMs;
-    this.#delayMs = Math.min(delayMs * 2, longestDelayMs);
-    log.warn("MCP server {server} failed: {error}; next try in {delay} ms", {
-      server: this.name,
-      error: why,
-      delay: delayMs,
-    });
-    this.#retry = setTimeout(() => this.start(), delayMs);
+    const delay = this.#backoff.next();
+    if (this.#state === "login_required") {
+      if (!known) log.warn("MCP server {server}: {error}", context);
+    } else {
+      log.warn("MCP server {server} failed: {error}; retrying in {delay} ms", {
+        ...context,
+        delay,
+      });
+    }
+    this.#cancelRetry = this.#clock.after(delay, () => this.start());
   }
 
-  /** Lists the tools anew: one listing at a time, one more for all changes that come meanwhile. */
-  #requestRefresh(connection: McpConnection): void {
+  /** Updates the tools. Changes during an update cause one more. */
+  #requestRefresh(connection: McpServerConnection): void {
     this.#stale = true;
     this.#refreshing ??= this.#refreshWhileStale(connection).finally(() =>
       this.#refreshing = undefined
     );
   }
 
-  async #refreshWhileStale(connection: McpConnection): Promise<void> {
+  async #refreshWhileStale(connection: McpServerConnection): Promise<void> {
     while (this.#stale && this.#connection === connection) {
       this.#stale = false;
       await this.#refresh(connection);
-      // A server may announce a change at each listing; that must not keep anybody busy.
-      if (this.#stale) await pause(refreshPauseMs, this.#stop.signal);
+      // A server may announce a change with each listing.
+      if (this.#stale) await pause(this.#times.refreshPauseMs, this.#stop.signal);
     }
   }
 
-  async #refresh(connection: McpConnection): Promise<void> {
+  async #refresh(connection: McpServerConnection): Promise<void> {
     try {
       const tools = this.#toTools(await connection.listTools(this.#stop.signal));
       if (this.#connection === connection) this.#tools = tools;
     } catch (error) {
-      log.warn("MCP server {server} does not list its tools: {error}", {
+      log.warn("MCP server {server} cannot list its tools: {error}", {
         server: this.name,
         error: errorText(error),
       });
     }
   }
 
-  #toTools(infos: readonly McpToolInfo[]): readonly Tool[] {
+  /** Converts the listed tools; skips those that are unusable or not allowed. */
+  #toTools(list: readonly unknown[]): readonly Tool[] {
     const allowed = this.config.allowedTools;
-    return infos
+    return readToolList(list, (tool, reason) => this.#logSkipped(tool, reason))
       .filter(({ name }) => allowed?.some((pattern) => matchesGlob(pattern, name)) ?? true)
       .map((info) => mcpTool(info, this));
   }
 
-  /** Waits for a start that is going on, or begins one where the server has failed. */
-  async #untilStarted(signal: AbortSignal): Promise<void> {
-    if (this.#state !== "failed" && this.#state !== "starting" && this.#state !== "stopped") return;
+  #logSkipped(tool: string, reason: string): void {
+    const key = `${tool}: ${reason}`;
+    if (this.#skipped.has(key)) return;
+    this.#skipped.add(key);
+    log.warn("MCP server {server}: skipping tool {tool}: {reason}", {
+      server: this.name,
+      tool,
+      reason,
+    });
+  }
+
+  /** Waits for the server to start; starts it if it has failed. */
+  async #waitUntilStarted(signal: AbortSignal): Promise<void> {
+    if (this.#state === "running" || this.#state === "disabled") return;
     const aborted = new Promise<void>((resolve) =>
       signal.addEventListener("abort", () => resolve(), { once: true })
     );

@@ -1,21 +1,24 @@
 /**
- * An MCP server as a child process, one JSON message a line. The SDK has a transport of this kind;
- * this one ends the whole process group, bears a flood on stdout, and leaves no orphan behind when the
- * gateway is killed.
+ * Runs an MCP server as a child process that exchanges JSON messages, one per line. Unlike the SDK's
+ * transport it ends the whole process group, limits the size of a message, and leaves no orphans when
+ * the gateway is killed.
  */
 
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ProcessGroup, type ProcessGroupOptions } from "../../platform/process_group.ts";
+import { repairMessage } from "./json_rpc.ts";
 
-/** How the process is started. */
+type McpMessage = Parameters<NonNullable<Transport["onmessage"]>>[0];
+
+/** Options of a {@linkcode GuardedStdioTransport}. */
 export interface StdioOptions extends ProcessGroupOptions {
-  /** Bytes of one message past which the server is ended. */
+  /** Longest message, bytes; a longer one ends the server. */
   readonly maxMessageBytes: number;
-  /** Is called with each line of stderr, cut where it is long. */
+  /** Called with each line of stderr; long lines are cut. */
   readonly onLog: (line: string) => void;
 }
 
-/** How long the group has after TERM before it gets KILL. */
+/** How long to wait between SIGTERM and SIGKILL, milliseconds. */
 const graceMs = 2_000;
 const maxLogChars = 2_000;
 
@@ -23,7 +26,7 @@ export class GuardedStdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: Transport["onmessage"];
-  /** Why it ended, once it has. */
+  /** Why the server ended. */
   closeReason?: string;
   readonly #options: StdioOptions;
   #group?: ProcessGroup;
@@ -34,12 +37,12 @@ export class GuardedStdioTransport implements Transport {
     this.#options = options;
   }
 
-  /** The process id, which is its group's, too. */
+  /** The id of the process and its group. */
   get pid(): number | undefined {
     return this.#group?.pid;
   }
 
-  /** Starts the process. @throws when the command cannot be run. */
+  /** Starts the process. @throws if the command cannot be run. */
   start(): Promise<void> {
     this.#group = new ProcessGroup(this.#options);
     const { child } = this.#group;
@@ -49,7 +52,7 @@ export class GuardedStdioTransport implements Transport {
     const stderr = child.stderr.getReader();
     const read = Promise.allSettled([this.#readMessages(stdout), this.#readLog(stderr)]);
     this.#ended = child.status.then(async ({ code, signal }) => {
-      // A process that has left the group may hold the pipes for as long as it likes.
+      // A process that has left the group may keep the pipes open.
       const timer = setTimeout(
         () => [stdout, stderr].forEach((reader) => reader.cancel().catch(() => {})),
         graceMs,
@@ -71,14 +74,14 @@ export class GuardedStdioTransport implements Transport {
     try {
       await this.#input.write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
     } catch (error) {
-      // It has closed its input: most likely it has just ended, and how is worth more to know.
+      // The server has closed its input, most likely because it ended: report how it ended.
       this.#group?.kill("SIGKILL");
       await this.#ended;
       throw new Error(this.closeReason, { cause: error });
     }
   }
 
-  /** Ends the process group: end of input and TERM, then KILL. */
+  /** Ends the process group: closes its input, sends SIGTERM, then SIGKILL. */
   async close(): Promise<void> {
     if (!this.#group) return;
     this.#input?.close().catch(() => {});
@@ -89,12 +92,12 @@ export class GuardedStdioTransport implements Transport {
   }
 
   async #readMessages(stdout: Reader): Promise<void> {
-    const lines = new Lines(this.#options.maxMessageBytes);
+    const lines = new LineSplitter(this.#options.maxMessageBytes);
     for (let bytes = await next(stdout); bytes; bytes = await next(stdout)) {
       for (const line of lines.add(bytes)) this.#receive(line);
       if (lines.tooLong) {
         const limit = this.#options.maxMessageBytes;
-        this.closeReason = `a message of it exceeded ${limit} bytes, and it was ended`;
+        this.closeReason = `it was ended because a message exceeded ${limit} bytes`;
         this.onerror?.(new Error(this.closeReason));
         this.#group?.kill("SIGKILL");
         await stdout.cancel().catch(() => {});
@@ -105,29 +108,37 @@ export class GuardedStdioTransport implements Transport {
 
   #receive(line: string): void {
     if (line.trim() === "") return;
+    let messages: readonly unknown[];
     try {
-      this.onmessage?.(JSON.parse(line));
+      messages = [JSON.parse(line)].flat();
     } catch (error) {
-      this.onerror?.(
-        new Error(`cannot read what the server wrote: ${line.slice(0, 200)}`, { cause: error }),
-      );
+      const problem = `the server wrote invalid JSON: ${line.slice(0, 200)}`;
+      this.onerror?.(new Error(problem, { cause: error }));
+      return;
+    }
+    for (const message of messages) {
+      try {
+        this.onmessage?.(repairMessage(message) as McpMessage);
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
     }
   }
 
   async #readLog(stderr: Reader): Promise<void> {
     const decoder = new TextDecoder();
-    let rest = "";
+    let pending = "";
     for (let bytes = await next(stderr); bytes; bytes = await next(stderr)) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      // A line without an end is shown in pieces: nothing of a log may pile up.
-      if (rest.length > maxLogChars) {
-        lines.push(rest);
-        rest = "";
+      const lines = (pending + decoder.decode(bytes, { stream: true })).split("\n");
+      pending = lines.pop()!;
+      // Log an endless line in pieces, so that memory stays bounded.
+      if (pending.length > maxLogChars) {
+        lines.push(pending);
+        pending = "";
       }
       for (const line of lines) this.#log(line);
     }
-    this.#log(rest);
+    this.#log(pending);
   }
 
   #log(line: string): void {
@@ -137,13 +148,13 @@ export class GuardedStdioTransport implements Transport {
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
-/** The next bytes; undefined at the end, or when the reader was cancelled. */
+/** The next bytes; undefined at the end or after the reader was cancelled. */
 async function next(reader: Reader): Promise<Uint8Array | undefined> {
   return (await reader.read()).value;
 }
 
-/** Cuts bytes into lines, up to one that exceeds a limit. */
-class Lines {
+/** Splits bytes into lines, up to a maximum length. */
+class LineSplitter {
   readonly #limit: number;
   #parts: Uint8Array[] = [];
   #size = 0;
@@ -152,7 +163,7 @@ class Lines {
     this.#limit = limit;
   }
 
-  /** Whether the line that has not ended exceeds the limit. */
+  /** Whether the current line exceeds the limit. */
   get tooLong(): boolean {
     return this.#size > this.#limit;
   }

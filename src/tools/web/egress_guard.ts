@@ -1,36 +1,41 @@
 /**
- * Lets tools reach the public internet and nothing else. It is a SOCKS5 server on loopback through
- * which `fetch` connects: it resolves each name itself, checks every address, and connects to an
- * address that it checked. So neither a redirect nor a name that changes its address (DNS
- * rebinding) leads inside. Used by `fetch_url`.
+ * Restricts tools to the public internet (SSRF protection). `fetch` connects through this SOCKS5
+ * server on loopback, which resolves each host itself, checks every address, and connects to a
+ * checked address. Neither a redirect nor DNS rebinding can lead to an internal network.
  */
 
 import { lookup as lookupHost } from "node:dns/promises";
 import { isIP } from "node:net";
 import { isPublicAddress } from "./public_address.ts";
-import { answerSocks, readSocksRequest, type SocksRequest } from "./socks5.ts";
-import { close, connectToAny, relay } from "./tcp_relay.ts";
+import {
+  answerSocks,
+  close,
+  connectToAny,
+  readSocksRequest,
+  relay,
+  type SocksRequest,
+} from "./socks5.ts";
 
-/** What {@linkcode EgressGuard} may be given. */
+/** Options of an {@linkcode EgressGuard}. */
 export interface EgressGuardOptions {
-  /** Gives all addresses of a name. Default: what the system's resolver says. */
+  /** Returns all addresses of a host. Default: the system's resolver. */
   readonly lookup?: (hostname: string) => Promise<readonly string[]>;
-  /** The ports that may be reached. Default: all. */
+  /** Allowed ports. Default: all. */
   readonly ports?: readonly number[];
-  /** Addresses with port (`127.0.0.1:8080`) that are reached though not public. For tests only. */
+  /** Addresses with port (`127.0.0.1:8080`) that are allowed though not public. For tests only. */
   readonly allowAddresses?: readonly string[];
 }
 
-/** A place that must not be reached. */
+/** A destination is forbidden or cannot be reached. */
 export class EgressError extends Error {
   override readonly name = "EgressError";
 }
 
-/** The right to connect through a guard; disposing of it ends its connections. */
+/** Permission to connect through a guard; disposing of it closes its connections. */
 export interface EgressPass extends Disposable {
   /** For `fetch`. */
   readonly client: Deno.HttpClient;
-  /** Why the guard let it not connect; `fetch` itself only says that it failed. */
+  /** Why the guard refused to connect; `fetch` itself does not say. */
   readonly refusal: EgressError | undefined;
 }
 
@@ -43,11 +48,11 @@ export class EgressGuard implements Disposable {
   readonly #lookup: (hostname: string) => Promise<readonly string[]>;
   readonly #ports: readonly number[] | undefined;
   readonly #allowed: ReadonlySet<string>;
-  /** By name. Who knows none of them, such as another process, is turned away. */
+  /** Passes by name. Clients without one, such as other processes, are refused. */
   readonly #passes = new Map<string, Pass>();
-  /** What the holder of any pass must know too. */
+  /** The password of all passes. */
   readonly #password = crypto.randomUUID();
-  /** Every connection that came in, whether it has shown a pass yet or not. */
+  /** All incoming connections, with or without a pass. */
   readonly #incoming = new Set<Deno.Conn>();
   #listener?: Deno.TcpListener;
   #closed = false;
@@ -59,16 +64,16 @@ export class EgressGuard implements Disposable {
   }
 
   /**
-   * Checks what can be told from a URL alone.
+   * Checks a URL without resolving its host.
    *
-   * @throws {EgressError} when it must not be reached.
+   * @throws {EgressError} if it is forbidden.
    */
   checkUrl(url: URL): void {
     if (url.protocol !== "http:" && url.protocol !== "https:") {
       throw new EgressError(`Cannot fetch "${url}": only http and https are allowed`);
     }
     if (url.username || url.password) {
-      throw new EgressError("Cannot fetch a URL with a user name or password in it");
+      throw new EgressError("Cannot fetch a URL that contains a user name or password");
     }
     const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
     const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
@@ -76,7 +81,7 @@ export class EgressGuard implements Disposable {
     if (isIP(hostname)) this.#checkAddresses([hostname], { hostname, port });
   }
 
-  /** Opens a pass; its `client` is for `fetch`. Starts the server where it does not run yet. */
+  /** Issues a pass; pass its `client` to `fetch`. Starts the server on first use. */
   open(): EgressPass {
     if (this.#closed) throw new EgressError("Cannot connect: the gateway is stopping");
     this.#listener ??= this.#listen();
@@ -84,7 +89,7 @@ export class EgressGuard implements Disposable {
     const pass: Pass = { refusal: undefined, connections: new Set() };
     this.#passes.set(name, pass);
     const { port } = this.#listener.addr as Deno.NetAddr;
-    const client = withoutProxyExceptions(() =>
+    const client = withoutNoProxy(() =>
       Deno.createHttpClient({
         proxy: { url: `socks5h://${name}:${this.#password}@127.0.0.1:${port}` },
       })
@@ -116,7 +121,7 @@ export class EgressGuard implements Disposable {
     (async () => {
       for await (const conn of listener) {
         this.#incoming.add(conn);
-        // A connection that breaks is told to `fetch` by its end.
+        // `fetch` notices a broken connection when it is closed.
         this.#serve(conn).catch(() => {}).finally(() => {
           this.#incoming.delete(conn);
           close(conn);
@@ -132,13 +137,13 @@ export class EgressGuard implements Disposable {
     if (!pass || request.password !== this.#password) return;
     pass.connections.add(conn);
     try {
-      await this.#serveHolder(conn, { pass, request });
+      await this.#connect(conn, { pass, request });
     } finally {
       pass.connections.delete(conn);
     }
   }
 
-  async #serveHolder(
+  async #connect(
     conn: Deno.Conn,
     { pass, request }: { readonly pass: Pass; readonly request: SocksRequest },
   ): Promise<void> {
@@ -164,7 +169,7 @@ export class EgressGuard implements Disposable {
     }
   }
 
-  /** The addresses of a host, all of them checked. */
+  /** Resolves a host and checks all its addresses. */
   async #addressesOf({ hostname, port }: SocksRequest): Promise<readonly string[]> {
     this.#checkPort(hostname, port);
     let addresses: readonly string[] = [hostname];
@@ -179,22 +184,22 @@ export class EgressGuard implements Disposable {
   #checkPort(hostname: string, port: number): void {
     if (!this.#ports || this.#ports.includes(port)) return;
     throw new EgressError(
-      `Cannot reach "${hostname}:${port}": only these ports are allowed: ${this.#ports.join(", ")}`,
+      `Cannot reach "${hostname}:${port}": the allowed ports are ${this.#ports.join(", ")}`,
     );
   }
 
-  /** One address that is not public is enough to refuse: a name has no business inside and out. */
+  /** Refuses a host if any of its addresses is not public. */
   #checkAddresses(
     addresses: readonly string[],
     { hostname, port }: Pick<SocksRequest, "hostname" | "port">,
   ): void {
-    const closed = addresses.find((address) =>
+    const forbidden = addresses.find((address) =>
       !isPublicAddress(address) && !this.#allowed.has(`${address}:${port}`)
     );
-    if (closed === undefined) return;
-    const address = closed === hostname ? "" : ` (${closed})`;
+    if (forbidden === undefined) return;
+    const address = forbidden === hostname ? "" : ` (${forbidden})`;
     throw new EgressError(
-      `Cannot reach "${hostname}"${address}: it is not a public address of the internet`,
+      `Cannot reach "${hostname}"${address}: it is not a public internet address`,
     );
   }
 }
@@ -204,10 +209,10 @@ async function lookupAll(hostname: string): Promise<readonly string[]> {
 }
 
 /**
- * Makes a client while the variables are hidden that name hosts to reach without a proxy: `fetch`
- * would pass the guard by for them. Nothing else runs meanwhile.
+ * Creates a client while NO_PROXY is unset: `fetch` would bypass the guard for the hosts in it. No
+ * other code runs in the meantime.
  */
-function withoutProxyExceptions<T>(make: () => T): T {
+function withoutNoProxy<T>(make: () => T): T {
   const hidden = ["NO_PROXY", "no_proxy"].map((name) => [name, Deno.env.get(name)] as const);
   try {
     for (const [name] of hidden) Deno.env.delete(name);

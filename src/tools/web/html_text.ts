@@ -1,28 +1,28 @@
 /**
- * From HTML to text. The page may be made to harm: whatever its form, this takes time in proportion
- * to its length, and lets the rest of the gateway run in between. Used by `page_text.ts`.
+ * Converts HTML to text. A hostile page must not block the gateway: the time taken is proportional
+ * to its length, and other work runs in between.
  */
 
 import { setImmediate } from "node:timers/promises";
 
-/** What is read of a page, characters. */
+/** Characters of a page to convert. */
 const maxHtmlChars = 2_000_000;
 /**
- * How much is turned into text at a time. The parser takes time with the square of the depth of
- * elements: 5,000 nested ones take it some 10 ms, 300,000 half a minute.
+ * How much is converted at a time. The parser takes quadratic time in the depth of elements: 10 ms
+ * for 5,000 nested ones, half a minute for 300,000.
  */
 const slice = { tags: 5_000, chars: 200_000 } as const;
-/** How deep the elements of a page may be nested to be read. */
+/** Elements nested deeper than this are left out. */
 const maxDepth = 200;
 
-/** Elements that are no text, or that nobody comes to a page for. */
+/** Elements that are not text, or not content. */
 const dropped = [
   "title",
   ...["script", "style", "noscript", "template", "nav", "svg", "img", "iframe", "object"],
   ...["canvas", "audio", "video", "button", "input", "select", "textarea", "dialog"],
 ];
 
-/** What is cut out before the parser sees it, so that no slice begins within it. */
+/** Removed before parsing, so that no slice begins inside it. */
 const cutOut = [
   { open: /<!--/g, close: /--!?>/g },
   ...["script", "style", "noscript", "template", "nav", "svg"].map((name) => ({
@@ -31,12 +31,12 @@ const cutOut = [
   })),
 ];
 
-/** The title and the text of a page; `url` is what its links are relative to. */
+/** Returns the title and text of a page. Its links are relative to `url`. */
 export async function htmlText(
   html: string,
   { url }: { readonly url: string },
 ): Promise<{ readonly title: string | undefined; readonly text: string }> {
-  // Loaded when the first page is read, so that the gateway starts fast.
+  // Loaded on first use, so that it does not delay the start of the gateway.
   const { convert } = await import("html-to-text") as HtmlToText;
   const source = cutOut.reduce(without, html.slice(0, maxHtmlChars));
   const title = titleOf(source);
@@ -53,7 +53,7 @@ export async function htmlText(
   };
 }
 
-/** What is used of the package, which brings no types of its own. */
+/** The part of the package that is used; it has no types. */
 interface HtmlToText {
   readonly convert: (html: string, options: Readonly<Record<string, unknown>>) => string;
 }
@@ -74,7 +74,7 @@ function textOptions(url: string): Readonly<Record<string, unknown>> {
         selector,
         options: { uppercase: false },
       })),
-      // A table is mostly layout: its rows are lines, its cells words.
+      // Most tables are layout: rows become lines, cells become words.
       { selector: "tr", format: "block", options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
       ...["td", "th"].map((selector) => ({
         selector,
@@ -89,11 +89,11 @@ function titleOf(html: string): string | undefined {
   const open = /<title[^<>]{0,200}>/i.exec(html);
   if (!open) return undefined;
   const start = open.index + open[0].length;
-  // A title is short; what follows on a page without an end of it is none.
+  // Titles are short; without a closing tag, the rest of the page is not one.
   return html.slice(start, start + 1000).split(/<\/title/i)[0]?.trim() || undefined;
 }
 
-/** A text without all that stands between two marks; what never ends is dropped to the end. */
+/** Removes everything between two marks; without a closing mark, the rest of the text. */
 function without(
   text: string,
   { open, close }: { readonly open: RegExp; readonly close: RegExp },
@@ -111,7 +111,7 @@ function without(
   }
 }
 
-/** Cuts a page before tags. What spans a cut loses its form, not its text. */
+/** Cuts a page before tags. An element that spans a cut loses its formatting, not its text. */
 function* slices(html: string): Generator<string> {
   let start = 0;
   let tags = 0;

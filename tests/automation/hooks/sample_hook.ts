@@ -1,8 +1,8 @@
-/** Hooks for the tests in this folder. */
+/** Hooks for tests. */
 
 import type { Hook, HookAction } from "../../../src/automation/hooks/hook.ts";
 
-/** A hook for every event, that is a command which does nothing but for what is said. */
+/** Returns a hook for every event whose command does nothing, with some fields replaced. */
 export function hookOf(fields: Partial<Hook> = {}): Hook {
   return {
     name: "sample",
@@ -17,7 +17,7 @@ export function hookOf(fields: Partial<Hook> = {}): Hook {
   };
 }
 
-/** A command that runs in a folder. */
+/** Returns a command that runs in a folder. */
 export function commandOf(
   command: string,
   options: { readonly workingDir?: string; readonly env?: Readonly<Record<string, string>> } = {},

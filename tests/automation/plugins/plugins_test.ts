@@ -1,16 +1,16 @@
-/** Loading plugins, beside a gateway: what takes too long, what comes too late. */
+/** Loading plugins: slow ones, late registrations, names taken. */
 
 import assert from "node:assert/strict";
 import { EventBus } from "../../../src/domain/events.ts";
-import { HookRunner } from "../../../src/automation/hooks/hook_runner.ts";
+import { HookRunner } from "../../../src/automation/hooks/runner.ts";
 import { Plugins } from "../../../src/automation/plugins/plugins.ts";
 import { Scheduler } from "../../../src/automation/scheduler/scheduler.ts";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { ToolRegistry } from "../../../src/tools/registry.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 
-/** What plugins are loaded into. */
-class Ground implements AsyncDisposable {
+/** Plugins with their own hook runner, scheduler and tools. */
+class PluginsFixture implements AsyncDisposable {
   readonly hooks: HookRunner;
   readonly scheduler: Scheduler;
   readonly registry = new ToolRegistry();
@@ -37,7 +37,7 @@ class Ground implements AsyncDisposable {
   }
 }
 
-Deno.test("a plugin that does not come to an end is left out, whatever it does later", async () => {
+Deno.test("a plugin that takes too long to load is skipped, whatever it does later", async () => {
   await using folder = new PluginFolder({
     "a_module.js": `
       await new Promise((resolve) => globalThis[import.meta.dirname](resolve));
@@ -48,7 +48,7 @@ Deno.test("a plugin that does not come to an end is left out, whatever it does l
         const { promise, resolve } = Promise.withResolvers();
         globalThis[import.meta.dirname](resolve);
         await promise;
-        // The other one is called by now, if it is called at all.
+        // By now the other plugin would have been called.
         await import("./a_module.js");
         await new Promise((resolve) => setTimeout(resolve));
         gateway.hook("*", () => {}, { name: "too late" });
@@ -57,26 +57,26 @@ Deno.test("a plugin that does not come to an end is left out, whatever it does l
       };`,
     "c_good.js": 'export default (gateway) => gateway.hook("*", () => {}, { name: "good" });',
   });
-  await using ground = new Ground(folder.path, folder, 100);
-  await ground.plugins.load();
-  for (const goOn of folder.told.items.slice() as (() => void)[]) goOn();
-  await folder.told.waitFor((what) => what === "went on");
-  assert.deepEqual(ground.plugins.names, ["c_good.js"]);
-  assert.deepEqual(ground.hooks.list().map(({ hook }) => hook.name), ["good"]);
-  assert.equal(ground.registry.get("late"), undefined);
-  assert.equal(folder.told.items.length, 3);
+  await using fixture = new PluginsFixture(folder.path, folder, 100);
+  await fixture.plugins.load();
+  for (const goOn of folder.reports.items.slice() as (() => void)[]) goOn();
+  await folder.reports.waitFor((what) => what === "went on");
+  assert.deepEqual(fixture.plugins.names, ["c_good.js"]);
+  assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["good"]);
+  assert.equal(fixture.registry.get("late"), undefined);
+  assert.equal(folder.reports.items.length, 3);
 });
 
-Deno.test("a folder that is missing, or none, has no plugins", async () => {
+Deno.test("a folder that is missing or a file has no plugins", async () => {
   await using folder = new PluginFolder({ "file.txt": "" });
   for (const path of [folder.file("missing"), folder.file("file.txt")]) {
-    await using ground = new Ground(path, folder, 100);
-    await ground.plugins.load();
-    assert.deepEqual(ground.plugins.names, []);
+    await using fixture = new PluginsFixture(path, folder, 100);
+    await fixture.plugins.load();
+    assert.deepEqual(fixture.plugins.names, []);
   }
 });
 
-Deno.test("a name that is taken later on takes all of the plugin out of force", async () => {
+Deno.test("a plugin that registers a taken name later is deactivated completely", async () => {
   await using folder = new PluginFolder({
     "a.js": 'export default (gateway) => gateway.hook("*", () => {}, { name: "taken" });',
     "b.js": `
@@ -86,12 +86,12 @@ Deno.test("a name that is taken later on takes all of the plugin out of force", 
         globalThis[import.meta.dirname](() => gateway.hook("*", () => {}, { name: "taken" }));
       };`,
   });
-  await using ground = new Ground(folder.path, folder, 10_000);
-  await ground.plugins.load();
-  assert.deepEqual(ground.hooks.list().map(({ hook }) => hook.name), ["taken", "own"]);
-  assert.ok(ground.registry.get("tool"));
-  const add = await folder.told.waitFor(() => true) as () => void;
+  await using fixture = new PluginsFixture(folder.path, folder, 10_000);
+  await fixture.plugins.load();
+  assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["taken", "own"]);
+  assert.ok(fixture.registry.get("tool"));
+  const add = await folder.reports.waitFor(() => true) as () => void;
   add();
-  assert.deepEqual(ground.hooks.list().map(({ hook }) => hook.name), ["taken"]);
-  assert.equal(ground.registry.get("tool"), undefined);
+  assert.deepEqual(fixture.hooks.list().map(({ hook }) => hook.name), ["taken"]);
+  assert.equal(fixture.registry.get("tool"), undefined);
 });

@@ -5,28 +5,28 @@ import { ReminderScheduler } from "../../../src/automation/scheduler/reminders.t
 import type { ReminderStore } from "../../../src/store/reminder_store.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { reminderOf } from "../../store/conformance/reminders.ts";
-import { SqlitePlace } from "../../store/sqlite/sqlite_place.ts";
+import { SqliteFolder } from "../../store/sqlite/sqlite_place.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 
 const minute = 60_000;
 const noon = "2026-05-01T12:00:00Z";
 
-/** Reminders on a real store, and a channel that takes what it is given unless it is told not to. */
-class ReminderBench implements AsyncDisposable {
+/** Reminders on a real store, with failures of the channel and the store on demand. */
+class ReminderFixture implements AsyncDisposable {
   readonly clock = new FakeClock({ at: noon });
   readonly said: Prompt[] = [];
   readonly events: GatewayEvent[] = [];
   readonly reminders: ReminderScheduler;
-  /** Throws where the channel or the store is to fail. */
+  /** Throw to make the channel or the store fail. */
   refuse: (prompt: Prompt) => void = () => {};
   failing: (method: keyof ReminderStore) => void = () => {};
 
-  static async open(): Promise<ReminderBench> {
-    const place = new SqlitePlace();
-    return new ReminderBench(place, await place.open());
+  static async open(): Promise<ReminderFixture> {
+    const place = new SqliteFolder();
+    return new ReminderFixture(place, await place.open());
   }
 
-  private constructor(readonly place: SqlitePlace, readonly store: SqliteStore) {
+  private constructor(readonly place: SqliteFolder, readonly store: SqliteStore) {
     const bus = new EventBus();
     bus.subscribe((event) => this.events.push(event));
     this.reminders = new ReminderScheduler({
@@ -37,7 +37,7 @@ class ReminderBench implements AsyncDisposable {
     });
   }
 
-  /** Sets one that is due after so long. */
+  /** Sets a reminder that is due in `ms` milliseconds. */
   async add(id: string, ms: number): Promise<void> {
     await this.reminders.add(reminderOf(id, { dueAt: this.clock.now() + ms }));
   }
@@ -69,22 +69,24 @@ class ReminderBench implements AsyncDisposable {
       add: (...args) => call("add", () => reminders.add(...args)),
       due: (...args) => call("due", () => reminders.due(...args)),
       nextDueAt: () => call("nextDueAt", () => reminders.nextDueAt()),
-      ofUser: (...args) => call("ofUser", () => reminders.ofUser(...args)),
+      forUser: (...args) => call("forUser", () => reminders.forUser(...args)),
       postpone: (...args) => call("postpone", () => reminders.postpone(...args)),
       remove: (...args) => call("remove", () => reminders.remove(...args)),
     };
   }
 }
 
-Deno.test("a reminder is put into its channel at its time, with all that is needed", async () => {
-  await using bench = await ReminderBench.open();
-  await bench.add("a", 5 * minute);
-  await bench.clock.pass(5 * minute - 1);
-  assert.equal(bench.said.length, 0);
-  await bench.clock.pass(1);
-  const { requestId, text, ...prompt } = bench.said[0]!;
+Deno.test("a reminder becomes a prompt in its channel when it is due", async () => {
+  await using fixture = await ReminderFixture.open();
+  await fixture.add("a", 5 * minute);
+  await fixture.clock.advance(5 * minute - 1);
+  assert.equal(fixture.said.length, 0);
+  await fixture.clock.advance(1);
+  const { requestId, text, ...prompt } = fixture.said[0]!;
   assert.match(requestId, /^reminder-a/);
-  assert.ok(text.startsWith("(A reminder that is due now. On 2026-05-01T12:00:00.000Z the user"));
+  assert.ok(
+    text.startsWith("(A reminder that is due now. The user set it on 2026-05-01T12:00:00.000Z"),
+  );
   const { nodeId, platform, user, channel, text: wish } = reminderOf("a");
   assert.ok(text.endsWith(`\n${wish}`));
   assert.deepEqual(prompt, {
@@ -92,105 +94,108 @@ Deno.test("a reminder is put into its channel at its time, with all that is need
     to: { nodeId, platform, user, channel },
     fallback: `⏰ ${wish}`,
   });
-  assert.deepEqual(bench.events.map(({ name }) => name), ["scheduler:task_run"]);
-  await bench.clock.pass(60 * minute);
-  assert.equal(bench.said.length, 1);
-  assert.equal(bench.clock.timers, 0, "nothing is waited for");
+  assert.deepEqual(fixture.events.map(({ name }) => name), ["scheduler:task_run"]);
+  await fixture.clock.advance(60 * minute);
+  assert.equal(fixture.said.length, 1);
+  assert.equal(fixture.clock.timers, 0, "no timer is left");
 });
 
-Deno.test("reminders come in the order of their times, a later one may be set first", async () => {
-  await using bench = await ReminderBench.open();
-  await bench.add("late", 20 * minute);
-  await bench.add("soon", minute);
-  await bench.add("now", 0);
-  await bench.clock.settle();
-  assert.deepEqual(bench.ids, ["reminder-now"]);
-  await bench.clock.pass(30 * minute);
-  assert.deepEqual(bench.ids, ["reminder-now", "reminder-soon", "reminder-late"]);
+Deno.test("reminders arrive in order of their due times", async () => {
+  await using fixture = await ReminderFixture.open();
+  await fixture.add("late", 20 * minute);
+  await fixture.add("soon", minute);
+  await fixture.add("now", 0);
+  await fixture.clock.settle();
+  assert.deepEqual(fixture.ids, ["reminder-now"]);
+  await fixture.clock.advance(30 * minute);
+  assert.deepEqual(fixture.ids, ["reminder-now", "reminder-soon", "reminder-late"]);
 });
 
-Deno.test("a machine that slept, or a clock set ahead, delays a reminder by half a minute at most", async () => {
-  await using bench = await ReminderBench.open();
-  await bench.add("a", 60 * minute);
-  bench.clock.set("2026-05-01T14:00:00Z");
-  await bench.clock.pass(31_000);
-  assert.deepEqual(bench.ids, ["reminder-a"]);
-  bench.clock.set(noon);
-  await bench.clock.pass(180 * minute);
-  assert.equal(bench.said.length, 1);
+Deno.test("after sleep or a clock change a reminder is at most half a minute late", async () => {
+  await using fixture = await ReminderFixture.open();
+  await fixture.add("a", 60 * minute);
+  fixture.clock.set("2026-05-01T14:00:00Z");
+  await fixture.clock.advance(31_000);
+  assert.deepEqual(fixture.ids, ["reminder-a"]);
+  fixture.clock.set(noon);
+  await fixture.clock.advance(180 * minute);
+  assert.equal(fixture.said.length, 1);
 });
 
-Deno.test("more reminders than are read at a time all arrive", async () => {
-  await using bench = await ReminderBench.open();
+Deno.test("all reminders arrive, even more than one batch", async () => {
+  await using fixture = await ReminderFixture.open();
   for (let index = 0; index < 250; index++) {
     const id = String(index).padStart(3, "0");
-    await bench.store.reminders.add(reminderOf(id, { dueAt: 1 }), { cap: 1000 });
+    await fixture.store.reminders.add(reminderOf(id, { dueAt: 1 }), { cap: 1000 });
   }
-  await bench.reminders.look();
-  assert.equal(bench.said.length, 250);
-  assert.equal(new Set(bench.ids).size, 250);
+  await fixture.reminders.poll();
+  assert.equal(fixture.said.length, 250);
+  assert.equal(new Set(fixture.ids).size, 250);
 });
 
-Deno.test("one that its channel refuses is tried again, and does not hold up the others", async () => {
-  await using bench = await ReminderBench.open();
+Deno.test("a reminder that its channel rejects is retried and does not block others", async () => {
+  await using fixture = await ReminderFixture.open();
   let refused = 0;
-  bench.refuse = ({ task }) => {
+  fixture.refuse = ({ task }) => {
     if (task !== "reminder-a" || refused === 3) return;
     refused++;
     throw new Error("queue_full");
   };
-  await bench.add("a", 1000);
-  await bench.add("b", 1000);
-  await bench.clock.pass(2000);
-  assert.deepEqual(bench.ids, ["reminder-b"]);
+  await fixture.add("a", 1000);
+  await fixture.add("b", 1000);
+  await fixture.clock.advance(2000);
+  assert.deepEqual(fixture.ids, ["reminder-b"]);
   const dueAt = Date.parse(noon) + 1000;
-  const [waiting] = await bench.reminders.ofUser("test:user-1");
+  const [waiting] = await fixture.reminders.forUser("test:user-1");
   assert.equal(waiting!.dueAt, dueAt);
-  await bench.clock.pass(minute);
-  assert.deepEqual(bench.ids, ["reminder-b", "reminder-a"]);
+  await fixture.clock.advance(minute);
+  assert.deepEqual(fixture.ids, ["reminder-b", "reminder-a"]);
   assert.equal(refused, 3);
-  const told = bench.events.map(({ data }) => (data as { fire_at?: string }).fire_at);
-  assert.deepEqual(told, Array(2).fill(new Date(dueAt).toISOString()));
+  const fireTimes = fixture.events.map(({ data }) => (data as { fire_at?: string }).fire_at);
+  assert.deepEqual(fireTimes, Array(2).fill(new Date(dueAt).toISOString()));
 });
 
 for (const method of ["due", "remove", "postpone", "nextDueAt"] as const) {
-  Deno.test(`a store that fails at ${method} for a while neither loses nor doubles one`, async () => {
-    await using bench = await ReminderBench.open();
-    await bench.add("a", 1000);
+  Deno.test(`a reminder arrives exactly once if ${method} of the store fails for a while`, async () => {
+    await using fixture = await ReminderFixture.open();
+    await fixture.add("a", 1000);
     let failures = 0;
     if (method === "postpone") {
-      bench.refuse = () => {
+      fixture.refuse = () => {
         if (failures < 2) throw new Error("queue_full");
       };
     }
-    bench.failing = (called) => {
+    fixture.failing = (called) => {
       if (called !== method || failures === 2) return;
       failures++;
       throw new Error("disk full");
     };
-    await bench.clock.pass(5 * minute);
+    await fixture.clock.advance(5 * minute);
     assert.equal(failures, 2);
-    assert.deepEqual(bench.ids, ["reminder-a"]);
-    assert.equal(await bench.store.reminders.nextDueAt(), undefined);
+    assert.deepEqual(fixture.ids, ["reminder-a"]);
+    assert.equal(await fixture.store.reminders.nextDueAt(), undefined);
   });
 }
 
-Deno.test("one that is cancelled does not arrive, and only its user can cancel it", async () => {
-  await using bench = await ReminderBench.open();
-  await bench.add("a", minute);
-  assert.equal(await bench.reminders.cancel("a", { userKey: "test:user-2" }), false);
-  assert.equal((await bench.reminders.ofUser("test:user-1")).length, 1);
-  assert.equal(await bench.reminders.cancel("a", { userKey: "test:user-1" }), true);
-  await bench.clock.pass(5 * minute);
-  assert.deepEqual(bench.said, []);
+Deno.test("a cancelled reminder does not arrive, and only its user can cancel it", async () => {
+  await using fixture = await ReminderFixture.open();
+  await fixture.add("a", minute);
+  assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-2" }), false);
+  assert.equal((await fixture.reminders.forUser("test:user-1")).length, 1);
+  assert.equal(await fixture.reminders.cancel("a", { userKey: "test:user-1" }), true);
+  await fixture.clock.advance(5 * minute);
+  assert.deepEqual(fixture.said, []);
 });
 
-Deno.test("after a stop none is taken up, and the next start finds it", async () => {
-  await using bench = await ReminderBench.open();
-  await bench.add("a", minute);
-  await bench.reminders.stop();
-  await bench.clock.pass(5 * minute);
-  assert.deepEqual(bench.said, []);
-  assert.equal(bench.clock.timers, 0);
-  assert.equal((await bench.store.reminders.due({ now: bench.clock.now(), limit: 9 })).length, 1);
+Deno.test("after a stop no reminder is delivered, and it stays in the store", async () => {
+  await using fixture = await ReminderFixture.open();
+  await fixture.add("a", minute);
+  await fixture.reminders.stop();
+  await fixture.clock.advance(5 * minute);
+  assert.deepEqual(fixture.said, []);
+  assert.equal(fixture.clock.timers, 0);
+  assert.equal(
+    (await fixture.store.reminders.due({ now: fixture.clock.now(), limit: 9 })).length,
+    1,
+  );
 });

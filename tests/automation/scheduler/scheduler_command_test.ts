@@ -1,51 +1,51 @@
-/** Commands of tasks as real processes: ended by a stop and at their time-out. */
+/** Tasks with real processes: killed by a stop and at their timeout. */
 
 import assert from "node:assert/strict";
 import type { Schedule, Task } from "../../../src/automation/scheduler/task.ts";
 import { within } from "../../support/deadline.ts";
-import { SchedulerBench, source } from "./scheduler_bench.ts";
+import { SchedulerFixture, source } from "./scheduler_fixture.ts";
 
 const daily: Schedule = { type: "cron", cron: "0 9 * * *", timezone: "UTC" };
 
-Deno.test("a stop ends a command that runs, after the time that it has", async () => {
-  await using bench = await SchedulerBench.open("2026-05-01T08:00:00Z");
-  const scheduler = await bench.start(sleeper(bench));
+Deno.test("a stop kills a running command after the drain time", async () => {
+  await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
+  const scheduler = await fixture.start(sleeper(fixture));
   const running = scheduler.runNow("task");
-  const pid = await bench.pid();
+  const pid = await fixture.pid();
   await scheduler.stop({ drainMs: 50 });
   assert.match((await running)!.error!, /the gateway is stopping/);
   assert.equal(isAlive(pid), false);
-  await bench.clock.settle();
-  assert.match((await bench.runs())[0]!.error!, /the gateway is stopping/);
+  await fixture.clock.settle();
+  assert.match((await fixture.runs())[0]!.error!, /the gateway is stopping/);
 });
 
-Deno.test("a stop ends a command whose task was taken out of the file meanwhile", async () => {
-  await using bench = await SchedulerBench.open("2026-05-01T08:00:00Z");
-  const scheduler = await bench.start(sleeper(bench));
+Deno.test("a stop kills a command whose task was removed from the file", async () => {
+  await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
+  const scheduler = await fixture.start(sleeper(fixture));
   const running = scheduler.runNow("task");
-  const pid = await bench.pid();
+  const pid = await fixture.pid();
   await scheduler.replace(source, []);
-  assert.equal(isAlive(pid), true, "a run that goes on is not disturbed");
-  await within(scheduler.stop({ drainMs: 50 }), { what: "the scheduler's end" });
+  assert.equal(isAlive(pid), true, "removing the task does not affect the run");
+  await within(scheduler.stop({ drainMs: 50 }), { what: "the scheduler's stop" });
   assert.match((await running)!.error!, /the gateway is stopping/);
   assert.equal(isAlive(pid), false);
 });
 
-Deno.test("a command that takes too long is ended and told", async () => {
-  await using bench = await SchedulerBench.open("2026-05-01T08:00:00Z");
-  const scheduler = await bench.start({ ...sleeper(bench), timeoutMs: 200 });
+Deno.test("a command that takes too long is killed and reported", async () => {
+  await using fixture = await SchedulerFixture.open("2026-05-01T08:00:00Z");
+  const scheduler = await fixture.start({ ...sleeper(fixture), timeoutMs: 200 });
   const running = scheduler.runNow("task");
-  const pid = await bench.pid();
+  const pid = await fixture.pid();
   assert.match((await running)!.error!, /longer than 0\.2 seconds/);
   assert.equal(isAlive(pid), false);
-  assert.match(bench.errors[0]!, /longer than 0\.2 seconds/);
+  assert.match(fixture.errors[0]!, /longer than 0\.2 seconds/);
 });
 
-/** A task that notes its process and does not end by itself. */
-function sleeper(bench: SchedulerBench): Task {
+/** Returns a task that writes its process id and does not end by itself. */
+function sleeper(fixture: SchedulerFixture): Task {
   const command = "echo $$ > pid.new && mv pid.new pid && sleep 60";
-  const action = { type: "command", command, workingDir: bench.folder, env: {} } as const;
-  return { ...bench.task({ schedule: daily }), action };
+  const action = { type: "command", command, workingDir: fixture.folder, env: {} } as const;
+  return { ...fixture.task({ schedule: daily }), action };
 }
 
 function isAlive(pid: number): boolean {

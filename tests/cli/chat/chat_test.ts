@@ -1,4 +1,4 @@
-/** The terminal adapter in a process of its own, with a pipe for its keyboard. */
+/** The terminal adapter as a process, with a pipe for a keyboard. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { within } from "../../support/deadline.ts";
 import { Gate } from "../../support/gate.ts";
 import { GatewayProcess } from "../../support/process/gateway_process.ts";
 import { LlmServer } from "../../support/llm/server.ts";
-import { Recording } from "../../support/load/recording.ts";
+import { AwaitableList } from "../../support/awaitable_list.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -16,8 +16,8 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** A running `chat`. */
 class ChatProcess implements AsyncDisposable {
   readonly exited: Promise<Deno.CommandStatus>;
-  /** All that it has printed, grown by each piece. */
-  readonly #screen = new Recording<string>();
+  /** Everything printed so far; each item extends the last. */
+  readonly #screen = new AwaitableList<string>();
   readonly #child: Deno.ChildProcess;
   readonly #folder = new TempFolder();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -46,12 +46,12 @@ class ChatProcess implements AsyncDisposable {
     await this.#writer.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** Ends the input, as Ctrl-D does. */
+  /** Ends the input like Ctrl-D. */
   async endInput(): Promise<void> {
     await this.#writer.close();
   }
 
-  /** Resolves when the screen shows this. */
+  /** Resolves when the screen matches. */
   async shows(pattern: RegExp): Promise<void> {
     await this.#screen.waitFor((text) => pattern.test(text), {
       what: `a screen with ${pattern}`,
@@ -88,7 +88,7 @@ class ChatProcess implements AsyncDisposable {
   }
 }
 
-Deno.test("the terminal streams a reply, shows tools and files, and ends with its input", async () => {
+Deno.test("chat streams a reply, shows tools and files, and ends with its input", async () => {
   await using gateway = await TestGateway.start();
   const gate = new Gate();
   gateway.llm.reply({
@@ -97,10 +97,12 @@ Deno.test("the terminal streams a reply, shows tools and files, and ends with it
   }, { text: ["Here ", "it\u001b[2J is."], gateAfter: { chunks: 1, until: gate.opened } });
   await using chat = new ChatProcess(gateway.url);
   await chat.type("Write it down");
-  await chat.shows(/clara> Let me write\.\n {2}Writing a\.md …\n {2}✓ Writing a\.md \(\d+ ms\)\n/);
+  await chat.shows(
+    /clara> Let me write\.\n {2}Writing a\.md …\n {2}✓ Writing a\.md \(\d+ ms\)\n/,
+  );
   await chat.shows(/\nHere $/);
   gate.open();
-  // No escape sequence of a reply reaches the terminal.
+  // Escape sequences in a reply do not reach the terminal.
   await chat.shows(/Here it\[2J is\.\n {2}file: a\.md \(text\/markdown, 3 bytes\)\n/);
   await chat.endInput();
   assert.equal(await chat.exitCode(), 0);
@@ -109,7 +111,7 @@ Deno.test("the terminal streams a reply, shows tools and files, and ends with it
   assert.match(String(messages[0]!.content), /Platform: cli\n.*\nUser: ada \(cli-ada\)/);
 });
 
-Deno.test("lines that are piped in are answered one after the other before the end", async () => {
+Deno.test("piped lines are answered one after another before chat ends", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   await using chat = new ChatProcess(gateway.url);
   for (const line of ["first words", "", "second words"]) await chat.type(line);
@@ -120,21 +122,21 @@ Deno.test("lines that are piped in are answered one after the other before the e
   assert.match(chat.screen, /clara> first words\n[^]*clara> second words\n/);
 });
 
-Deno.test("Ctrl-C cancels the turn, and the conversation goes on", async () => {
+Deno.test("Ctrl-C cancels the turn, and the conversation continues", async () => {
   await using gateway = await TestGateway.start();
   gateway.llm.reply({ text: "Once upon", hang: "mid-stream" });
   await using chat = new ChatProcess(gateway.url);
   await chat.type("Tell me a story");
   await chat.shows(/Once upon/);
   chat.interrupt();
-  await chat.shows(/cancelling; Ctrl-C again leaves\n {2}cancelled\n/);
+  await chat.shows(/cancelling; press Ctrl-C again to exit\n {2}cancelled\n/);
   await chat.type("Short now");
   await chat.shows(/clara> Short now\n/);
   await chat.endInput();
   assert.equal(await chat.exitCode(), 0);
 });
 
-Deno.test("an error is shown, and the conversation goes on", async () => {
+Deno.test("an error is shown, and the conversation continues", async () => {
   await using gateway = await TestGateway.start();
   gateway.llm.reply({ status: 401 });
   await using chat = new ChatProcess(gateway.url);
@@ -144,14 +146,14 @@ Deno.test("an error is shown, and the conversation goes on", async () => {
   await chat.shows(/clara> Again\n/);
 });
 
-Deno.test("a wrong secret ends the terminal with code 1 and the reason", async () => {
+Deno.test("chat exits with code 1 and the reason if its secret is wrong", async () => {
   await using gateway = await TestGateway.start({ config: { secret: "right" } });
   await using chat = new ChatProcess(gateway.url, { CLARA_GATEWAY_SECRET: "wrong" });
   assert.equal(await chat.exitCode(), 1);
-  assert.match(chat.screen, /unauthorized: Cannot register: wrong or no secret/);
+  assert.match(chat.screen, /unauthorized: Cannot register: wrong or missing secret/);
 });
 
-Deno.test("the terminal comes back after a crash of the gateway and gets its reply", async () => {
+Deno.test("chat reconnects after a crash of the gateway and gets its reply", async () => {
   await using llm = await LlmServer.start();
   await using folder = new TempFolder();
   const env = { OPENAI_API_KEY: "test-key", OPENAI_BASE_URL: llm.url };

@@ -1,4 +1,4 @@
-/** What the terminal adapter shows of the frames that it gets. */
+/** How frames are shown in the terminal. */
 
 import assert from "node:assert/strict";
 import { ChatScreen } from "../../../src/cli/chat/screen.ts";
@@ -30,7 +30,7 @@ const end: Clara1GatewayFrame = {
   finish_reason: "stop",
 };
 
-/** What is on the screen after these frames, while this request is awaited. */
+/** The screen after these frames, if this is the current request. */
 function shown(frames: readonly Clara1GatewayFrame[], current = request_id): string {
   let text = "";
   const screen = new ChatScreen({ color: false, write: (piece) => text += piece });
@@ -43,18 +43,18 @@ Deno.test("a streamed reply is shown once", () => {
   assert.equal(shown(frames), "clara> Hello Ada\n");
 });
 
-Deno.test("a reply that comes whole, after a reconnect, is shown as well", () => {
+Deno.test("a reply that arrives whole after a reconnect is shown", () => {
   assert.equal(shown([start, end]), "clara> Hello Ada\n");
 });
 
-Deno.test("a reply that was begun before a reconnect and then comes whole is shown whole", () => {
+Deno.test("a reply that began before a reconnect and then arrives whole is shown whole", () => {
   assert.equal(shown([start, chunk("Hel"), start, end]), "clara> Hel\nclara> Hello Ada\n");
 });
 
-Deno.test("what would steer the terminal is left out", () => {
+Deno.test("control characters are removed", () => {
   assert.equal(shown([start, chunk("a\u001b[2Jb\u0007\u009bc\r\td\n")]), "clara> a[2Jbc\td\n");
 });
 
-Deno.test("the frames of another request are not shown", () => {
+Deno.test("frames of another request are not shown", () => {
   assert.equal(shown([start, chunk("Mine"), end], "another"), "");
 });

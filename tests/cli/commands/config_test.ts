@@ -1,4 +1,4 @@
-/** The command `config`: every setting, its value, where it came from, and what is wrong. */
+/** The command `config`: every setting, its value, its source, and errors. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ interface Shown {
   readonly from: string;
 }
 
-Deno.test("each setting is told with its value and its origin, and no secret", async () => {
+Deno.test("each setting is shown with its value and source, but no secret is", async () => {
   const secret = "open-sesame";
   await using folder = new CommandFolder({ CLARA_GATEWAY_SECRET: secret, CLARA_MODEL: "env" });
   await Deno.writeTextFile(
@@ -42,7 +42,7 @@ Deno.test("each setting is told with its value and its origin, and no secret", a
   for (const text of [out, table.out, table.err]) assert.ok(!text.includes(secret));
 });
 
-Deno.test("all that is wrong is told at once, and names that are no settings", async () => {
+Deno.test("all invalid settings and unknown names are reported at once", async () => {
   await using folder = new CommandFolder({
     CLARA_GATEWAY_PROT: "1",
     CLARA_LOG_LEVEL: "loud",
@@ -58,8 +58,8 @@ Deno.test("all that is wrong is told at once, and names that are no settings", a
   assert.deepEqual(err.trim().split("\n").sort(), [
     'error: Cannot use CLARA_INSECURE (in .env)="perhaps": expected true or false',
     'error: Cannot use CLARA_LOG_LEVEL="loud": expected one of debug, info, warning, error',
-    "warning: CLARA_GATEWAY_PROT is no setting; did you mean CLARA_GATEWAY_PORT?",
-    "warning: CLARA_MAX_TOOL_ROUND (in .env) is no setting; did you mean CLARA_MAX_TOOL_ROUNDS?",
-    "warning: CLARA_XYZZY (in .env) is no setting",
+    "warning: CLARA_GATEWAY_PROT is not a setting; did you mean CLARA_GATEWAY_PORT?",
+    "warning: CLARA_MAX_TOOL_ROUND (in .env) is not a setting; did you mean CLARA_MAX_TOOL_ROUNDS?",
+    "warning: CLARA_XYZZY (in .env) is not a setting",
   ]);
 });

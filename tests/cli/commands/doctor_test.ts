@@ -1,4 +1,4 @@
-/** The command `doctor`: what it finds, what it advises, and its exit code. */
+/** The command `doctor`: its findings, advice and exit code. */
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { CommandFolder } from "../../support/process/command_folder.ts";
 import { badServer } from "../../support/mcp/mcp_folder.ts";
 
-/** What `doctor --json` finds, as `level check` to its texts. */
+/** The findings of `doctor --json` by level, as `check: text`. */
 async function findings(folder: CommandFolder, args: readonly string[] = []) {
   const { code, out } = await folder.run(["doctor", "--json", ...args]);
   const found = JSON.parse(out).findings as readonly {
@@ -31,20 +31,20 @@ function provider(models: readonly string[], key: string): Deno.HttpServer<Deno.
   });
 }
 
-Deno.test("in an empty folder nothing is wrong, and the echo model is told", async () => {
+Deno.test("in an empty folder the only warning is about the echo model", async () => {
   await using folder = new CommandFolder();
   const { code, errors, warnings, ok } = await findings(folder);
   assert.deepEqual([code, errors], [0, []]);
   assert.deepEqual(warnings.map((text) => text.split(":")[0]), ["llm"]);
-  assert.ok(ok.some((text) => /^data: .* \(will be made\)$/.test(text)));
-  assert.ok(ok.some((text) => /^data: \d+ MiB are free/.test(text)));
-  // It looks, and leaves nothing.
+  assert.ok(ok.some((text) => /^data: .* \(will be created\)$/.test(text)));
+  assert.ok(ok.some((text) => /^data: \d+ MiB of disk space are free/.test(text)));
+  // It creates nothing.
   await assert.rejects(Deno.stat(folder.dataDir), Deno.errors.NotFound);
   assert.deepEqual([...Deno.readDirSync(folder.path)], []);
   assert.match((await folder.run(["doctor"])).out, /^ok {7}runtime: clara-gateway .*\n/);
 });
 
-Deno.test("a running gateway, its store, its model and its MCP servers are in order", async () => {
+Deno.test("a running gateway, its store, model and MCP servers are ok", async () => {
   await using server = provider(["gpt-4o-mini", "big"], "key");
   await using folder = new CommandFolder({
     OPENAI_API_KEY: "key",
@@ -61,15 +61,15 @@ Deno.test("a running gateway, its store, its model and its MCP servers are in or
   const { code, errors, warnings, ok } = await findings(folder);
   assert.deepEqual([code, errors, warnings], [0, [], []]);
   const text = ok.join("\n");
-  assert.match(text, /^store: .*gateway\.db: .* in order$/m);
-  assert.match(text, /^port: the gateway runs, process \d+ at 127\.0\.0\.1:\d+$/m);
-  assert.match(text, /^llm: http:.*\/v1\/models answers; models: gpt-4o-mini, big$/m);
+  assert.match(text, /^store: .*gateway\.db: .* intact$/m);
+  assert.match(text, /^port: the gateway is running, process \d+ at 127\.0\.0\.1:\d+$/m);
+  assert.match(text, /^llm: http:.*\/v1\/models responds; models: gpt-4o-mini, big$/m);
   assert.match(text, /^mcp: good starts, with \d+ tools$/m);
   assert.match(text, /^mcp: off is disabled$/m);
   assert.match(text, /^files: \.\/mcp\.json: 2 servers$/m);
 });
 
-Deno.test("every mistake is found in one go, each with what to do", async () => {
+Deno.test("every problem is found at once, with advice", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await using server = provider([], "key");
   await using folder = new CommandFolder({
@@ -93,20 +93,20 @@ Deno.test("every mistake is found in one go, each with what to do", async () => 
     /^files: Cannot use \.\/tools\.yaml:2: "rules\.0\.action"/,
     /^files: .*nowhere\.md/,
     /^store: Cannot read store ".*gateway\.db": file is not a database$/,
-    /^port: Cannot listen on 127\.0\.0\.1:\d+: another program does\. .*--port/,
-    /^llm: .*\/v1\/models refuses the key \(401\): check OPENAI_API_KEY$/,
+    /^port: Cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program\. .*--port/,
+    /^llm: .*\/v1\/models rejects the key \(401\): check OPENAI_API_KEY$/,
     /^mcp: lost does not start: /,
   ];
   assert.equal(errors.length, patterns.length, errors.join("\n"));
   patterns.forEach((pattern, index) => assert.match(errors[index]!, pattern));
-  assert.match(warnings.join("\n"), /^config: CLARA_GATEWAY_PROT is no setting; did you mean/m);
+  assert.match(warnings.join("\n"), /^config: CLARA_GATEWAY_PROT is not a setting; did you mean/m);
   assert.match(
     warnings.join("\n"),
-    /^data: ".*" can be read by every user of this machine: chmod/m,
+    /^data: ".*" can be read by every user of this machine; run chmod/m,
   );
 });
 
-Deno.test("wrong settings are errors, and what can be checked without them is checked", async () => {
+Deno.test("invalid settings are errors, and checks that need no settings still run", async () => {
   await using folder = new CommandFolder({ CLARA_GATEWAY_PORT: "many", CLARA_INSECURE: "perhaps" });
   const { code, errors, ok } = await findings(folder);
   assert.equal(code, 1);
@@ -115,7 +115,7 @@ Deno.test("wrong settings are errors, and what can be checked without them is ch
   assert.ok(ok.some((text) => text.startsWith("data: ")));
 });
 
-Deno.test("a damaged store, a model that is not listed and a stale pid file are found", async () => {
+Deno.test("a damaged store, an unlisted model and a stale PID file are found", async () => {
   await using server = provider(["other"], "none");
   await using folder = new CommandFolder({
     OPENAI_BASE_URL: `http://127.0.0.1:${server.addr.port}/v1`,
@@ -128,7 +128,7 @@ Deno.test("a damaged store, a model that is not listed and a stale pid file are 
   database.prepare("INSERT INTO t SELECT hex(randomblob(100)) FROM pragma_function_list").run();
   database.close();
   const file = await Deno.open(path, { write: true });
-  // Into the middle of the table's pages.
+  // In the middle of the table's pages.
   await file.seek(20_000, Deno.SeekMode.Start);
   await file.write(new Uint8Array(8_000).fill(7));
   file.close();
@@ -136,11 +136,11 @@ Deno.test("a damaged store, a model that is not listed and a stale pid file are 
   assert.equal(code, 1);
   assert.equal(errors.length, 1);
   assert.match(errors[0]!, /^store: .*(?:is damaged: .*Restore a backup\.|malformed)/s);
-  assert.match(warnings.join("\n"), /^llm: .* does not list gpt-4o-mini: .* It has other\.$/m);
-  assert.match(warnings.join("\n"), /^port: pid file .* is stale: it is no pid file/m);
+  assert.match(warnings.join("\n"), /^llm: .* does not list gpt-4o-mini: .* It lists other\.$/m);
+  assert.match(warnings.join("\n"), /^port: PID file .* is stale: it is not a PID file/m);
 });
 
-Deno.test("models.yaml and secrets.yaml are read: where the start would fail, so does doctor", async () => {
+Deno.test("doctor reads models.yaml and secrets.yaml and fails if a start would", async () => {
   await using server = provider(["there"], "right");
   await using folder = new CommandFolder({ CLARA_GATEWAY_HOST: "0.0.0.0" });
   const base_url = `http://127.0.0.1:${server.addr.port}/v1`;
@@ -150,14 +150,14 @@ Deno.test("models.yaml and secrets.yaml are read: where the start would fail, so
     providers: { good: { base_url, api_key: "right" }, bad: { base_url, api_key: "wrong" } },
     models: { there: { provider: "good" }, gone: { provider: "good" }, none: { provider: "bad" } },
   });
-  // Nobody knows a secret, and everybody could come in.
+  // Without secrets everybody could connect.
   await write("secrets.yaml", { secrets: [] });
   const first = await findings(folder);
   assert.equal(first.code, 1);
   assert.match(first.errors.join("\n"), /^config: Cannot listen on "0\.0\.0\.0" without a secret/m);
   assert.match(
     first.errors.join("\n"),
-    /^llm: .* refuses the key \(401\): check api_key in .*models\.yaml/m,
+    /^llm: .* rejects the key \(401\): check api_key in .*models\.yaml/m,
   );
   assert.match(first.warnings.join("\n"), /^llm: .* does not list gone: check .*models\.yaml/m);
   assert.match(first.ok.join("\n"), /^files: \.\/models\.yaml: 3 models$/m);
@@ -174,7 +174,7 @@ Deno.test("models.yaml and secrets.yaml are read: where the start would fail, so
   assert.match(second.warnings.join("\n"), /^llm: not checked/m);
 });
 
-Deno.test("a check that is not there cannot be skipped", async () => {
+Deno.test("an unknown check cannot be skipped", async () => {
   await using folder = new CommandFolder();
   const { code, err } = await folder.run(["doctor", "--skip", "mpc"]);
   assert.deepEqual([code, err], [2, 'Cannot skip "mpc"; did you mean mcp?\n']);

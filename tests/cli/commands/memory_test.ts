@@ -1,21 +1,21 @@
-/** The command `memory` as people run it: as a process, with a running gateway and without one. */
+/** The commands `memory` and `forget` as processes, with and without a running gateway. */
 
 import assert from "node:assert/strict";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import {
   type CommandOptions,
-  type EndedCommand,
+  type CommandResult,
   runCommand,
 } from "../../support/process/command_process.ts";
 import { Mem0Server } from "../../support/mem0_server.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
-/** Runs `memory` with these words; without a URL nothing listens where the gateway would. */
+/** Runs `memory`; without a URL, no gateway is running. */
 function memory(
   words: readonly string[],
   { dataDir, url, env }: Pick<CommandOptions, "url" | "env"> & { readonly dataDir: string },
-): Promise<EndedCommand> {
+): Promise<CommandResult> {
   const where = ["--data-dir", dataDir, ...(url ? ["--url", url] : [])];
   return runCommand(["memory", ...words, ...where], { cwd: dataDir, env });
 }
@@ -33,12 +33,12 @@ async function remember(dataDir: string, texts: readonly string[]): Promise<void
   }
 }
 
-Deno.test("without a gateway memories are listed, searched and forgotten", async () => {
+Deno.test("without a gateway, memories are listed, searched and deleted", async () => {
   await using folder = new TempFolder();
   const dataDir = folder.path;
   const user = ["--user", "discord:7"];
-  assert.equal((await memory(["list", ...user], { dataDir })).out, "Nothing is remembered.");
-  assert.deepEqual([...Deno.readDirSync(dataDir)], [], "looking makes no store");
+  assert.equal((await memory(["list", ...user], { dataDir })).out, "There are no memories.");
+  assert.deepEqual([...Deno.readDirSync(dataDir)], [], "no store is created");
   await remember(dataDir, ["Ada has a cat", "Ada rows\nwell", "Ada drinks tea", "Ada is 36"]);
 
   const listed = await memory(["list", ...user], { dataDir });
@@ -49,17 +49,17 @@ Deno.test("without a gateway memories are listed, searched and forgotten", async
   assert.match(listed.out, /Ada rows well/);
   const found = await memory(["search", "cats", ...user, "--json"], { dataDir });
   assert.equal(JSON.parse(found.out)[0].text, "Ada has a cat");
-  assert.equal((await memory(["forget", ...user, "--id", "1"], { dataDir })).out, "Forgotten: 1");
+  assert.equal((await memory(["forget", ...user, "--id", "1"], { dataDir })).out, "Deleted: 1");
   assert.equal((await memory(["forget", ...user, "--id", "1"], { dataDir })).code, 1);
   const some = await memory(["forget", ...user, "--text", "TEA"], { dataDir });
-  assert.equal(some.out, "Forgotten: 1");
+  assert.equal(some.out, "Deleted: 1");
   const others = await memory(["forget", "--user", "discord:8", "--all"], { dataDir });
-  assert.equal(others.out, "Forgotten: 0");
-  assert.equal((await memory(["forget", ...user, "--all"], { dataDir })).out, "Forgotten: 2");
-  assert.equal((await memory(["list", ...user], { dataDir })).out, "Nothing is remembered.");
+  assert.equal(others.out, "Deleted: 0");
+  assert.equal((await memory(["forget", ...user, "--all"], { dataDir })).out, "Deleted: 2");
+  assert.equal((await memory(["list", ...user], { dataDir })).out, "There are no memories.");
 });
 
-Deno.test("what cannot be meant is refused with the reason", async () => {
+Deno.test("wrong usage is refused with the reason", async () => {
   await using folder = new TempFolder();
   for (
     const [words, reason] of [
@@ -69,7 +69,10 @@ Deno.test("what cannot be meant is refused with the reason", async () => {
       [["forget", "--user", "discord:7"], /--id ID, --text TEXT and --all/],
       [["forget", "--user", "discord:7", "--all", "--id", "1"], /one of/],
       [["forget", "--user", "discord:7", "--text", " "], /one of/],
-      [["erase", "--user", "discord:7"], /Unknown: memory erase/],
+      [
+        ["erase", "--user", "discord:7"],
+        /Cannot use "erase" after memory: expected one of list, search, forget/,
+      ],
     ] as const
   ) {
     const { code, err } = await memory(words, { dataDir: folder.path });
@@ -78,10 +81,10 @@ Deno.test("what cannot be meant is refused with the reason", async () => {
   }
 });
 
-Deno.test("forget deletes in mem0 too where no gateway runs, and does not say so where it cannot", async () => {
+Deno.test("without a gateway, forget deletes from mem0 too, and fails if mem0 does", async () => {
   await using mem0 = Mem0Server.start("self-hosted");
-  mem0.keep("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
-  mem0.keep("Bob has a dog", { user_id: "discord:8", run_id: "open" });
+  mem0.addMemory("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
+  mem0.addMemory("Bob has a dog", { user_id: "discord:8", run_id: "open" });
   await using folder = new TempFolder();
   await remember(folder.path, ["Ada has a fish"]);
   const options = {
@@ -97,17 +100,17 @@ Deno.test("forget deletes in mem0 too where no gateway runs, and does not say so
   const { code, out, err } = await runCommand(words, options);
   assert.equal(code, 0, err);
   assert.deepEqual([JSON.parse(out).memories, JSON.parse(out).elsewhere], [1, 1]);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory), ["Bob has a dog"]);
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await runCommand(words, options);
   assert.deepEqual([failed.code, failed.out], [1, ""]);
-  assert.match(failed.err, /mem0: it answered 500\b/);
+  assert.match(failed.err, /mem0: it returned status 500\b/);
 });
 
-Deno.test("of a running gateway, also with mem0, and no other user's", async () => {
+Deno.test("with a running gateway and mem0, only the user's own memories are listed and deleted", async () => {
   await using mem0 = Mem0Server.start("self-hosted");
-  mem0.keep("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
-  mem0.keep("Bob has a dog", { user_id: "discord:8", run_id: "open" });
+  mem0.addMemory("Ada has a cat", { user_id: "discord:7", run_id: "dm" });
+  mem0.addMemory("Bob has a dog", { user_id: "discord:8", run_id: "open" });
   const { url: baseUrl, key: apiKey } = mem0;
   await using gateway = await TestGateway.start({
     config: { memory: { kind: "mem0", mem0: { baseUrl, apiKey, api: "auto", timeoutMs: 5000 } } },
@@ -116,12 +119,12 @@ Deno.test("of a running gateway, also with mem0, and no other user's", async () 
   const listed = await memory(["list", "--user", "discord:7"], options);
   assert.match(listed.out, /- \(private\) +Ada has a cat/);
   assert.doesNotMatch(listed.out, /dog/);
-  const dog = mem0.kept.find(({ memory }) => memory.includes("dog"))!;
+  const dog = mem0.memories.find(({ memory }) => memory.includes("dog"))!;
   const stolen = await memory(["forget", "--user", "discord:7", "--id", dog.id], options);
-  assert.equal(stolen.out, "Forgotten: 0");
+  assert.equal(stolen.out, "Deleted: 0");
   assert.equal((await memory(["forget", "--user", "discord:7", "--all"], options)).code, 0);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory), ["Bob has a dog"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory), ["Bob has a dog"]);
   mem0.fail({ applies: () => true, status: 500 });
   const failed = await memory(["list", "--user", "discord:7"], options);
-  assert.deepEqual([failed.code, failed.err], [1, "Cannot list mem0: it answered 500"]);
+  assert.deepEqual([failed.code, failed.err], [1, "Cannot list mem0: it returned status 500"]);
 });

@@ -6,7 +6,7 @@ import { TempFolder } from "../../support/process/temp_folder.ts";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const ignore = Deno.build.os !== "linux";
 
-/** Runs `service …` with a systemctl that only writes down how it was called. */
+/** Runs `service …` with a systemctl that only records its arguments. */
 async function service(folder: string, ...args: readonly string[]) {
   const bin = join(folder, "bin");
   await Deno.mkdir(bin, { recursive: true });
@@ -32,7 +32,7 @@ async function service(folder: string, ...args: readonly string[]) {
 }
 
 Deno.test({
-  name: "a service is installed with its options, asked for, and removed again",
+  name: "a service is installed with its options, queried, and removed",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -60,12 +60,12 @@ Deno.test({
     await assert.rejects(Deno.stat(unit), Deno.errors.NotFound);
     const again = await service(folder.path, "uninstall");
     assert.equal(again.code, 1);
-    assert.match(again.errors, /No service is installed/);
+    assert.match(again.errors, /The service is not installed/);
   },
 });
 
 Deno.test({
-  name: "a unit is only shown with --print, and the source is no service of the machine",
+  name: "--print only shows the unit, and --system refuses to install from source",
   ignore,
   async fn() {
     await using folder = new TempFolder();
@@ -75,7 +75,7 @@ Deno.test({
     assert.deepEqual(shown.calls, []);
     const system = await service(folder.path, "install", "--system", "--print");
     assert.equal(system.code, 2);
-    assert.match(system.errors, /Cannot install the source as a service of the machine/);
+    assert.match(system.errors, /Cannot install from source with --system/);
     assert.equal((await service(folder.path, "begin")).code, 2);
   },
 });

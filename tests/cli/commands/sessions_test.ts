@@ -1,25 +1,25 @@
-/** The commands `sessions` and `forget` as people run them, with a running gateway and without one. */
+/** The commands `sessions` and `forget` as processes, with and without a running gateway. */
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
-import { type EndedCommand, runCommand } from "../../support/process/command_process.ts";
+import { type CommandResult, runCommand } from "../../support/process/command_process.ts";
 import { tablesWith } from "../../support/database_text.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
-/** Runs the program with these words; without a URL nothing listens where the gateway would. */
+/** Runs a command; without a URL, no gateway is running. */
 function run(
   words: readonly string[],
   { url, dataDir }: { readonly url?: string; readonly dataDir: string },
-): Promise<EndedCommand> {
+): Promise<CommandResult> {
   return runCommand([...words, ...(url ? ["--url", url] : []), "--data-dir", dataDir], {
     cwd: dataDir,
   });
 }
 
-/** Two sessions: Ada's, which has ended, and Bob's. */
+/** Creates two sessions: Ada's, which has ended, and Bob's. */
 async function converse(gateway: TestGateway): Promise<void> {
   await using adapter = await gateway.connect();
   const ada = { userId: "ada-4711", user_name: "Ada", channelId: "lobby" };
@@ -28,7 +28,7 @@ async function converse(gateway: TestGateway): Promise<void> {
   await adapter.replyTo(adapter.say("Good day", { userId: "bob", channelId: "lobby" }));
 }
 
-Deno.test("sessions are listed, shown, exported and ended in a running gateway", async () => {
+Deno.test("with a running gateway, sessions are listed, shown, exported and ended", async () => {
   await using gateway = await TestGateway.start();
   await converse(gateway);
   const where = { url: gateway.url, dataDir: gateway.dataDir };
@@ -59,10 +59,10 @@ Deno.test("sessions are listed, shown, exported and ended in a running gateway",
     err: "",
   });
   const again = await run(["sessions", "end", bob.id], where);
-  assert.deepEqual([again.code, again.err], [1, "There is no running session of this id"]);
+  assert.deepEqual([again.code, again.err], [1, "There is no open session with this id"]);
 });
 
-Deno.test("without a gateway its store is looked at, and a user forgotten", async () => {
+Deno.test("without a gateway, sessions are read from the store, and a user is forgotten", async () => {
   await using gateway = await TestGateway.start();
   await converse(gateway);
   await gateway.stop();
@@ -81,12 +81,12 @@ Deno.test("without a gateway its store is looked at, and a user forgotten", asyn
 });
 
 const wrong = [
-  { words: ["sessions", "dance"], says: /Unknown: sessions dance/ },
+  { words: ["sessions", "dance"], says: /Cannot use "dance" after sessions/ },
   { words: ["sessions", "show"], says: /Missing: the session's id/ },
   { words: ["forget"], says: /expected PLATFORM:ID/ },
   { words: ["forget", "--user", "ada"], says: /"ada": expected PLATFORM:ID/ },
 ];
-Deno.test("what is used wrongly ends with code 2 and says how", async () => {
+Deno.test("wrong usage exits with code 2 and a hint", async () => {
   await using gateway = await TestGateway.start({ llm: "echo" });
   for (const { words, says } of wrong) {
     const { code, err } = await run(words, { dataDir: gateway.dataDir });
@@ -97,7 +97,7 @@ Deno.test("what is used wrongly ends with code 2 and says how", async () => {
     url: gateway.url,
     dataDir: gateway.dataDir,
   });
-  assert.deepEqual([unknown.code, unknown.err], [1, "There is no session of this id"]);
+  assert.deepEqual([unknown.code, unknown.err], [1, "There is no session with this id"]);
   const format = await run(["sessions", "export", "x", "--format", "pdf"], {
     url: gateway.url,
     dataDir: gateway.dataDir,
@@ -106,7 +106,7 @@ Deno.test("what is used wrongly ends with code 2 and says how", async () => {
   assert.match(format.err, /format/);
 });
 
-Deno.test("without a gateway, what is wrong with the store is said in the store's own words", async () => {
+Deno.test("without a gateway, errors of the store are printed as they are", async () => {
   await using folder = new TempFolder();
   const dataDir = folder.path;
   await SqliteStore.open(dataDir)[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-/** `clara-gateway usage`, in a process of its own: of a gateway that runs and of one that does not. */
+/** The command `usage` as a process, with and without a running gateway. */
 
 import assert from "node:assert/strict";
 import { CommandFolder } from "../../support/process/command_folder.ts";
@@ -10,7 +10,7 @@ async function usage(args: readonly string[], env: Readonly<Record<string, strin
   return await folder.run(["usage", ...args], { env });
 }
 
-Deno.test("usage shows tokens and cost, whether the gateway runs or not", async () => {
+Deno.test("usage shows tokens and cost, with and without a running gateway", async () => {
   await using gateway = await TestGateway.start();
   {
     await using adapter = await gateway.connect({ platform: "test" });
@@ -36,7 +36,7 @@ Deno.test("usage shows tokens and cost, whether the gateway runs or not", async 
   assert.deepEqual([later.code, later.out], [0, "No model was used.\n"]);
 });
 
-Deno.test("usage says what is wrong with its words", async () => {
+Deno.test("usage names an invalid argument", async () => {
   await using folder = new TempFolder();
   const env = { CLARA_DATA_DIR: folder.path };
   for (const args of [["colour"], ["day", "--from", "yesterday"]]) {
@@ -46,7 +46,7 @@ Deno.test("usage says what is wrong with its words", async () => {
   }
 });
 
-Deno.test("a gateway that refuses is said in a line", async () => {
+Deno.test("a refusal is reported in one line", async () => {
   await using gateway = await TestGateway.start({ config: { secret: "the secret" } });
   const { code, out, err } = await usage(["--url", `${gateway.url}/ws`], {});
   assert.deepEqual([code, out, err.trimEnd().split("\n").length], [1, "", 1]);

@@ -1,5 +1,3 @@
-/** The admin interface over HTTP: who is let in, and that nothing secret comes out. */
-
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
@@ -24,7 +22,7 @@ const paths: readonly (readonly [method: string, path: string])[] = [
   ["DELETE", "/hooks"],
 ];
 
-/** A folder whose hook and task leave a trace when they run. */
+/** A folder whose hook and task create a file when they run. */
 function traces(): PluginFolder {
   return new PluginFolder({
     "hooks.yaml": `
@@ -40,7 +38,7 @@ async function assertNothingRan(folder: PluginFolder): Promise<void> {
   await assert.rejects(Deno.stat(folder.file("ran")), Deno.errors.NotFound);
 }
 
-Deno.test("with a secret every path wants it, and after ten wrong ones says to wait", async () => {
+Deno.test("every path requires the secret, and rate-limits after ten wrong ones", async () => {
   await using folder = traces();
   await using gateway = await TestGateway.start({
     llm: "echo",
@@ -52,16 +50,16 @@ Deno.test("with a secret every path wants it, and after ten wrong ones says to w
     for (const [method, path] of paths) {
       const { status, text } = await askAdmin(gateway, path, { method, ...offer });
       statuses.push(status);
-      assert.match(text, status === 401 ? /Wrong or no secret/ : /Too many wrong secrets/);
+      assert.match(text, status === 401 ? /Wrong or missing secret/ : /Too many wrong secrets/);
     }
   }
   assert.deepEqual(statuses, statuses.map((_, index) => index < 10 ? 401 : 429));
   await assertNothingRan(folder);
-  // One that guesses does not lock out who knows.
+  // Guessing does not lock out clients with the right secret.
   assert.equal((await askAdmin(gateway, "/hooks", { secret })).status, 200);
 });
 
-Deno.test("with a secret a page of another site is refused, and told why", async () => {
+Deno.test("a page from another site is rejected even with the secret, with the reason", async () => {
   await using gateway = await TestGateway.start({ llm: "echo", config: { secret } });
   const headers = { origin: "https://evil.example" };
   const { status, body } = await askAdmin(gateway, "/hooks", { secret, headers });
@@ -69,7 +67,7 @@ Deno.test("with a secret a page of another site is refused, and told why", async
   assert.match(body.error!, /CLARA_ALLOWED_ORIGINS/);
 });
 
-Deno.test("without a secret a program here is let in, a web page is not", async () => {
+Deno.test("without a secret local programs have access, web pages do not", async () => {
   await using folder = traces();
   await using gateway = await TestGateway.start({ llm: "echo", config: folder.config });
   const { host } = new URL(gateway.httpUrl);
@@ -79,7 +77,7 @@ Deno.test("without a secret a program here is let in, a web page is not", async 
       assert.equal(status, 403, `${method} ${path} from ${origin}`);
       assert.match(body.error!, /on this machine.*CLARA_ALLOWED_ORIGINS/);
     }
-    // Its name points here, so for the browser it is the page's own origin.
+    // The name resolves to this machine, so for the browser this is the page's own origin.
     for (const name of ["evil.example", `${host}.evil.example`, "localhost.evil.example:80"]) {
       const [line] = await rawRequest(host, `${method} /admin${path} HTTP/1.1\r\nHost: ${name}`);
       assert.match(line!, /^HTTP\/1\.1 403 /, `${method} ${path} as ${name}`);
@@ -93,7 +91,7 @@ Deno.test("without a secret a program here is let in, a web page is not", async 
   );
 });
 
-Deno.test("no answer holds a secret of the gateway's, or of a command's", async () => {
+Deno.test("no response contains secrets of the gateway or of commands", async () => {
   await using folder = traces();
   const environment = (name: string) => name === "TOKEN" ? token : undefined;
   await using gateway = await TestGateway.start({
@@ -107,7 +105,7 @@ Deno.test("no answer holds a secret of the gateway's, or of a command's", async 
   await Deno.stat(folder.file("ran"));
 });
 
-/** The lines of the answer to a request that no well-behaved client sends. */
+/** Sends a raw request and returns the lines of the response. */
 async function rawRequest(host: string, head: string): Promise<readonly string[]> {
   const [hostname, port] = host.split(":");
   using connection = await Deno.connect({ hostname, port: Number(port) });

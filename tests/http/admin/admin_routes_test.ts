@@ -1,8 +1,7 @@
-/** What the admin interface says and does, over HTTP. */
-
 import assert from "node:assert/strict";
 import { askAdmin } from "../../support/admin_request.ts";
-import { gone, written } from "../../support/mcp/mcp_folder.ts";
+import { exited } from "../../support/process/processes.ts";
+import { writtenText } from "../../support/process/temp_folder.ts";
 import { PluginFolder } from "../../support/plugin_folder.ts";
 import { TestGateway } from "../../support/test_gateway.ts";
 
@@ -35,7 +34,7 @@ function start(): { folder: PluginFolder; gateway: Promise<TestGateway> } {
   return { folder, gateway: TestGateway.start({ llm: "echo", config }) };
 }
 
-Deno.test("hooks are listed with all that they are, and how they do", async () => {
+Deno.test("hooks are listed with their definition and state", async () => {
   const started = start();
   await using folder = started.folder;
   await using gateway = await started.gateway;
@@ -75,7 +74,7 @@ Deno.test("hooks are listed with all that they are, and how they do", async () =
   });
 });
 
-Deno.test("a hook is tried out with an event made up for it, and its result is kept", async () => {
+Deno.test("a hook is tested with a sample event, and its result is stored", async () => {
   const started = start();
   await using _ = started.folder;
   await using gateway = await started.gateway;
@@ -88,7 +87,7 @@ Deno.test("a hook is tried out with an event made up for it, and its result is k
     event: "tool:start",
     ok: false,
     exit_code: 3,
-    error: "it ended with exit code 3",
+    error: "it exited with code 3",
   });
   const [, json] = /^(\{.*\})$/m.exec(String(output))!;
   assert.equal(JSON.parse(json!).data.tool_name, "current_time");
@@ -105,7 +104,7 @@ Deno.test("a hook is tried out with an event made up for it, and its result is k
   assert.equal((await askAdmin(gateway, "/hooks/results?limit=1")).body.results![0]!.name, "off");
 });
 
-Deno.test("tasks are listed, foretold and run", async () => {
+Deno.test("tasks are listed with their next fire times, and can be run", async () => {
   const started = start();
   await using folder = started.folder;
   await using gateway = await started.gateway;
@@ -154,40 +153,40 @@ Deno.test("tasks are listed, foretold and run", async () => {
   assert.equal(after!.next_run, next_run);
 });
 
-Deno.test("a task that runs is not run beside itself, and ends with the gateway", async () => {
+Deno.test("a running task is not started again, and stops with the gateway", async () => {
   const started = start();
   await using folder = started.folder;
   await using gateway = await started.gateway;
   const running = askAdmin(gateway, "/tasks/slow/run", { body: {} }).catch(() => {});
-  const pid = Number(await written(folder.file("pid")));
+  const pid = Number(await writtenText(folder.file("pid")));
   const second = await askAdmin(gateway, "/tasks/slow/run", { body: {} });
-  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" runs already']);
-  const [{ running: goesOn, exit_code }] = (await askAdmin(gateway, "/tasks/results")).body
+  assert.deepEqual([second.status, second.body.error], [409, 'Task "slow" is already running']);
+  const [{ running: stillRunning, exit_code }] = (await askAdmin(gateway, "/tasks/results")).body
     .results! as [Record<string, unknown>];
-  assert.deepEqual([goesOn, exit_code], [true, undefined]);
+  assert.deepEqual([stillRunning, exit_code], [true, undefined]);
   await gateway.restart();
   await running;
-  await gone(pid, 1_000);
+  await exited(pid, 1_000);
   const [{ error }] = (await askAdmin(gateway, "/tasks/results")).body.results! as [
     { error: string },
   ];
   assert.match(error, /stopping|the gateway ended/);
 });
 
-Deno.test("a hook that is tried out while the gateway stops is ended with it", async () => {
+Deno.test("a hook test is aborted when the gateway stops", async () => {
   await using folder = new PluginFolder({
     "hooks.yaml":
       `hooks: [{ name: slow, event: "*", enabled: false, command: "echo $$ > pid; exec sleep 60" }]`,
   });
   await using gateway = await TestGateway.start({ llm: "echo", config: folder.config });
   const running = askAdmin(gateway, "/hooks/slow/test", { body: {} }).catch(() => {});
-  const pid = Number(await written(folder.file("pid")));
+  const pid = Number(await writtenText(folder.file("pid")));
   await gateway.stop();
-  await gone(pid, 100);
+  await exited(pid, 100);
   await running;
 });
 
-Deno.test("reload reads both files again, and says what is wrong with each", async () => {
+Deno.test("reload reads both files again and reports what is wrong with each", async () => {
   const started = start();
   await using folder = started.folder;
   await using gateway = await started.gateway;
@@ -202,7 +201,7 @@ Deno.test("reload reads both files again, and says what is wrong with each", asy
     "scheduler.yaml",
     "tasks:\n\n  - { name: new, type: cron, cron: '* *', command: x }",
   );
-  // Also the second time, when nothing has changed.
+  // Also the second time, although nothing has changed.
   for (const _ of "ab") {
     const { status, body } = await reload();
     assert.equal(status, 422);
@@ -232,7 +231,7 @@ const wrong: readonly (readonly [
     "/hooks/tell/test",
     '{"event":"no:event"}',
     400,
-    /no event "no:event"; there are .*tool:/,
+    /no event "no:event"; expected one of .*tool:/,
   ],
   ["POST", "/hooks/tell/test", '{"event":7}', 400, /"event": .*expected string/],
   ["POST", "/hooks/tell/test", "[]", 400, /expected object/],
@@ -245,7 +244,7 @@ const wrong: readonly (readonly [
   ["GET", "/../admin/nothing", undefined, 404, /not found/],
 ];
 
-Deno.test("what is wrong about a request is told, and nothing is run", async () => {
+Deno.test("invalid requests are answered with the reason, and run nothing", async () => {
   const started = start();
   await using _ = started.folder;
   await using gateway = await started.gateway;

@@ -1,5 +1,3 @@
-/** What is on record of those who administer: each change and each look at what people said, no secrets. */
-
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AdapterClient } from "../../support/adapter/client.ts";
@@ -16,7 +14,7 @@ const secretsFile = JSON.stringify({
   ],
 });
 
-Deno.test("changes of servers and looks at what people said are lines of admin.audit, without keys", async () => {
+Deno.test("changes and access to what people said are audited, without secrets", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(join(folder.path, "secrets.yaml"), secretsFile);
   const mcpServers = { good: badServer("good") };
@@ -28,7 +26,7 @@ Deno.test("changes of servers and looks at what people said are lines of admin.a
     adapter.send({ ...frame, request_id });
     return await adapter.waitFor((found) => found.request_id === request_id);
   };
-  // Nobody listens there: that it fails is on record, too.
+  // Nothing listens there: failures are audited, too.
   const source = "http://127.0.0.1:9/mcp?key=hidden-in-url";
   await ask(ops, { type: "mcp_install", source, name: "web" });
   await ask(ops, { type: "mcp_install", source: "false --key hidden-in-command", name: "tool" });
@@ -55,7 +53,7 @@ Deno.test("changes of servers and looks at what people said are lines of admin.a
   assert.equal(of(/mcp_enable.*good.*done/), 1);
   assert.equal(of(/mcp_uninstall.*good.*done/), 1);
   assert.equal(of(/mcp_list/), 0);
-  assert.equal(of(/Refused.*mcp_restart.*bot \(adapter bot\)/), 1);
+  assert.equal(of(/Rejected.*mcp_restart.*bot \(adapter bot\)/), 1);
   assert.equal(of(/ops.*GET.*\/admin\/sessions\b/), 2);
   assert.equal(of(/ops.*GET.*\/admin\/memory\b/), 1);
   assert.equal(of(/\/admin\/hooks/), 0);

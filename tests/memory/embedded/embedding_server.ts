@@ -1,9 +1,9 @@
 /**
- * Embeddings for tests: an OpenAI-compatible `/embeddings` that knows a few words by what they mean.
- * Each meaning is a direction; a text points where its words do.
+ * An OpenAI-compatible `/embeddings` for tests that knows a few synonyms. Each meaning is a direction,
+ * and the vector of a text is the sum of those of its words.
  */
 
-/** Words that mean the same. */
+/** Groups of synonyms. */
 const meanings: readonly (readonly string[])[] = [
   ["cat", "pet", "animal", "katze"],
   ["tea", "drink", "beverage"],
@@ -14,13 +14,13 @@ const dimensions = 64;
 
 export class EmbeddingServer implements AsyncDisposable {
   readonly url: string;
-  /** The texts of each request so far. */
+  /** The texts of each request. */
   readonly requests: (readonly string[])[] = [];
-  /** Answers with this status while it is set. */
+  /** While set, every response has this status. */
   broken?: number;
-  /** A request that has a text with this word is refused. */
+  /** Requests with a text that contains this word are rejected. */
   refused?: string;
-  /** Awaited before each answer. */
+  /** Awaited before each response. */
   gate?: Promise<void>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -37,7 +37,7 @@ export class EmbeddingServer implements AsyncDisposable {
         }
         if (this.broken !== undefined) return new Response("broken", { status: this.broken });
         const data = input.map((text, index) => ({ index, embedding: embed(text) }));
-        // The order of the answers is not that of the texts.
+        // Not in the order of the texts.
         return Response.json({ data: data.toReversed() });
       },
     );

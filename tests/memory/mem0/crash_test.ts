@@ -1,4 +1,4 @@
-/** A gateway that is killed while mem0 learns: each exchange is stored, and stored once. */
+/** A gateway killed while mem0 learns: each exchange is stored exactly once. */
 
 import assert from "node:assert/strict";
 import { AdapterClient } from "../../support/adapter/client.ts";
@@ -34,7 +34,7 @@ async function testCrash(
   await mem0.request(isAdd);
   await killed.kill();
 
-  mem0.well();
+  mem0.recover();
   await using gateway = await GatewayProcess.start(options);
   await using adapter = await AdapterClient.connect({ url: gateway.url, nodeId: "node-1" });
   await adapter.replyTo(adapter.say("I have a cat", place));
@@ -48,18 +48,18 @@ async function testCrash(
 }
 
 for (const api of ["hosted", "self-hosted"] as const) {
-  Deno.test(`killed while mem0 (${api}) learns: what it has stored is not sent again`, async () => {
-    await using mem0 = await testCrash(api, { hangs: true, does: true });
-    assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), [
+  Deno.test(`an exchange that mem0 (${api}) stored before the gateway was killed is not sent again`, async () => {
+    await using mem0 = await testCrash(api, { hangs: true, performs: true });
+    assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), [
       "I have a cat",
       "I row on Sundays",
     ]);
     assert.equal(mem0.adds.length, 2);
   });
 
-  Deno.test(`killed before mem0 (${api}) has stored it: it is sent again`, async () => {
+  Deno.test(`an exchange that mem0 (${api}) had not stored when the gateway was killed is sent again`, async () => {
     await using mem0 = await testCrash(api, { hangs: true });
-    assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), [
+    assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), [
       "I have a cat",
       "I row on Sundays",
     ]);

@@ -1,4 +1,4 @@
-/** Turns of a gateway with mem0, hosted and self-hosted: what is found, what is stored, what goes wrong. */
+/** Turns of a gateway with mem0, hosted and self-hosted: search, storage, failures. */
 
 import assert from "node:assert/strict";
 import { type ChatRequest, textOf } from "../../support/llm/chat_request.ts";
@@ -37,10 +37,10 @@ async function memoryHealth(gateway: TestGateway) {
 }
 
 for (const api of ["hosted", "self-hosted"] as const) {
-  Deno.test(`mem0, ${api}: memories reach the model, the exchange is stored once`, async () => {
+  Deno.test(`mem0, ${api}: memories reach the model, and the exchange is stored once`, async () => {
     await using mem0 = Mem0Server.start(api);
-    mem0.keep("Ada has a cat", { user_id: "discord:user-1", run_id: "open" });
-    mem0.keep("Bob has a dog", { user_id: "discord:user-2", run_id: "open" });
+    mem0.addMemory("Ada has a cat", { user_id: "discord:user-1", run_id: "open" });
+    mem0.addMemory("Bob has a dog", { user_id: "discord:user-2", run_id: "open" });
     await using gateway = await TestGateway.start({ config: config(mem0, api) });
     await using adapter = await gateway.connect({ platform: "discord", nodeId: "node-1" });
     gateway.llm.reply({ text: "Rowing, then." });
@@ -76,7 +76,7 @@ for (const api of ["hosted", "self-hosted"] as const) {
     assert.deepEqual(health, { kind: "mem0", state: "ok", dropped: 0 });
   });
 
-  Deno.test(`mem0, ${api}: what was said in a DM does not surface in a server`, async () => {
+  Deno.test(`mem0, ${api}: what was said in a DM is not recalled in a server`, async () => {
     await using mem0 = Mem0Server.start(api);
     await using gateway = await TestGateway.start({ config: config(mem0, api) });
     await using adapter = await gateway.connect();
@@ -104,7 +104,7 @@ for (const api of ["hosted", "self-hosted"] as const) {
     for (const fact of [/I am ill/, /I am here/, /I am somewhere/]) assert.match(inDm, fact);
   });
 
-  Deno.test(`mem0, ${api}: a fact of a wrong scope is not shown, whatever it answers`, async () => {
+  Deno.test(`mem0, ${api}: a memory of a wrong scope is not shown, even if mem0 returns it`, async () => {
     await using mem0 = Mem0Server.start(api);
     await using gateway = await TestGateway.start({ config: config(mem0, api) });
     await using adapter = await gateway.connect();
@@ -119,7 +119,7 @@ for (const api of ["hosted", "self-hosted"] as const) {
     assert.doesNotMatch(system(gateway.llm.requests[0]!), /Ada is ill/);
   });
 
-  Deno.test(`mem0, ${api}: two agents keep their memories apart`, async () => {
+  Deno.test(`mem0, ${api}: two agents have separate memories`, async () => {
     await using mem0 = Mem0Server.start(api);
     await using one = await TestGateway.start({ config: config(mem0, api, { agentId: "one" }) });
     await using two = await TestGateway.start({ config: config(mem0, api, { agentId: "two" }) });
@@ -134,7 +134,7 @@ for (const api of ["hosted", "self-hosted"] as const) {
   });
 }
 
-Deno.test("a mem0 that takes half a minute costs a turn its budget, then nothing", async () => {
+Deno.test("a mem0 that hangs costs a turn its budget, and nothing after three failures", async () => {
   await using mem0 = Mem0Server.start("hosted");
   mem0.fail({ applies: () => true, hangs: true });
   const budgetMs = 300;
@@ -149,7 +149,7 @@ Deno.test("a mem0 that takes half a minute costs a turn its budget, then nothing
   }
   for (const time of times.slice(0, 3)) assert.ok(time >= budgetMs, `${time} ms`);
   for (const time of times) assert.ok(time < budgetMs + 2_000, `${time} ms`);
-  // After three in a row it is not asked for a while.
+  // After three consecutive failures it is in cooldown.
   assert.equal(mem0.requests.items.filter(isSearch).length, 3);
   const { state, last_error } = await memoryHealth(gateway);
   assert.equal(state, "down");
@@ -158,14 +158,14 @@ Deno.test("a mem0 that takes half a minute costs a turn its budget, then nothing
 
 for (
   const [what, fault, error] of [
-    ["answers 500", { status: 500 }, /answered 500/],
-    ["wants another key", { status: 401 }, /answered 401; look at MEM0_API_KEY/],
-    ["answers no JSON", { status: 200, body: "<html>user-1</html>" }, /no JSON/],
-    ["answers something else", { status: 200, body: '{"results": 7}' }, /no list/],
-    ["is not there at all", { status: 404 }, /answered 404; look at MEM0_BASE_URL/],
+    ["returns status 500", { status: 500 }, /status 500/],
+    ["rejects the key", { status: 401 }, /status 401; check MEM0_API_KEY/],
+    ["returns no JSON", { status: 200, body: "<html>user-1</html>" }, /not JSON/],
+    ["returns unexpected JSON", { status: 200, body: '{"results": 7}' }, /not a list/],
+    ["returns status 404", { status: 404 }, /status 404; check MEM0_BASE_URL/],
   ] as const
 ) {
-  Deno.test(`a mem0 that ${what} does not hold up a turn, and /health says so`, async () => {
+  Deno.test(`a mem0 that ${what} does not delay a turn, and /health reports it`, async () => {
     await using mem0 = Mem0Server.start("self-hosted");
     mem0.fail({ applies: isSearch, ...fault });
     await using gateway = await TestGateway.start({ config: config(mem0, "self-hosted") });
@@ -176,7 +176,7 @@ for (
     assert.equal(state, "down");
     assert.match(String(last_error), error);
     assert.doesNotMatch(String(last_error), /user-1|127\.0\.0\.1/);
-    mem0.well();
+    mem0.recover();
     await mem0.request(isAdd);
     await adapter.replyTo(adapter.say("Again", dm));
     assert.match(system(gateway.llm.requests[1]!), /Hello/);
@@ -184,24 +184,24 @@ for (
   });
 }
 
-Deno.test("no mem0 at all: turns go on, exchanges wait until it is back", async () => {
+Deno.test("while mem0 is down, turns continue and exchanges wait", async () => {
   await using mem0 = Mem0Server.start("self-hosted");
   mem0.fail({ applies: () => true, status: 503 });
   await using gateway = await TestGateway.start({ config: config(mem0, "self-hosted") });
   await using adapter = await gateway.connect();
   for (const word of ["one", "two", "three"]) await adapter.replyTo(adapter.say(word, server));
   assert.equal((await memoryHealth(gateway)).waiting, 3);
-  mem0.well();
+  mem0.recover();
   for (const word of ["one", "two", "three"]) {
     await mem0.requests.waitFor((request) =>
       isAdd(request) && JSON.stringify(request.body).includes(word)
     );
   }
   while ((await memoryHealth(gateway)).waiting !== 0);
-  assert.deepEqual(mem0.kept.map(({ memory }) => memory).sort(), ["one", "three", "two"]);
+  assert.deepEqual(mem0.memories.map(({ memory }) => memory).sort(), ["one", "three", "two"]);
 });
 
-Deno.test("what a tool was asked to remember is found beside mem0, and without it", async () => {
+Deno.test("what a tool was asked to remember is recalled with and without mem0", async () => {
   await using mem0 = Mem0Server.start("hosted");
   await using gateway = await TestGateway.start({ config: config(mem0, "hosted") });
   await using adapter = await gateway.connect();
@@ -218,7 +218,7 @@ Deno.test("what a tool was asked to remember is found beside mem0, and without i
   }
 });
 
-Deno.test("nobody at mem0's address: the turn goes on, and the address is not told", async () => {
+Deno.test("an unreachable mem0 does not stop a turn, and /health does not reveal its address", async () => {
   const mem0 = { baseUrl: "http://127.0.0.1:9", api: "self-hosted", timeoutMs: 60_000 } as const;
   await using gateway = await TestGateway.start({ config: { memory: { kind: "mem0", mem0 } } });
   await using adapter = await gateway.connect();

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { accepted, claimed, ending, message, request, toolResult } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testAbsorbed(promises: Promises): void {
+export function testAbsorbed(promises: StoreTest): void {
   promises("waiting requests become a part of a claimed one, and end as merged", async (store) => {
     const { requests } = store;
     const seq = await accepted(store, request("a"));

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import type { Outcome } from "../../../src/domain/request.ts";
 import { accepted, claimed, ending, finished, reply, request } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testDelivery(promises: Promises): void {
+export function testDelivery(promises: StoreTest): void {
   promises("every kind of outcome is given back as it was", async (store) => {
     const outcomes: Outcome[] = [reply, { type: "cancelled" }, {
       type: "error",

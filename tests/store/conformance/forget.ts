@@ -11,12 +11,12 @@ import {
   request,
   sessionOf,
 } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const ada = { platform: "test", userId: "user-1" };
 
 /** Declares the tests. */
-export function testForget(promises: Promises): void {
+export function testForget(promises: StoreTest): void {
   promises(
     "a user with requests that wait or run is not forgotten, unless these may go",
     async (store) => {

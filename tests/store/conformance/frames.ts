@@ -1,13 +1,13 @@
 /** The promises about adapters' sessions and their frames. Part of the store's conformance suite. */
 
 import assert from "node:assert/strict";
-import type { AdapterSession } from "../../../src/store/frame_store.ts";
+import type { StoredAdapterSession } from "../../../src/store/frame_store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { finished } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** A session in which three frames were sent. */
-export function adapterSession(fields: Partial<AdapterSession> = {}): AdapterSession {
+export function adapterSession(fields: Partial<StoredAdapterSession> = {}): StoredAdapterSession {
   return {
     sessionId: "session-1",
     nodeId: "node-1",
@@ -20,12 +20,12 @@ export function adapterSession(fields: Partial<AdapterSession> = {}): AdapterSes
   };
 }
 
-async function save(store: Store, ...sessions: AdapterSession[]): Promise<void> {
+async function save(store: Store, ...sessions: StoredAdapterSession[]): Promise<void> {
   await store.frames.save({ sessions, ended: [] });
 }
 
 /** Declares the tests. */
-export function testFrames(promises: Promises): void {
+export function testFrames(promises: StoreTest): void {
   promises("a session is kept with all its frames, whatever they say", async (store) => {
     const frames = ["a\nb", "NUL \u0000", "\u{1F600} \ud800", "'; DROP TABLE", "", "\u2028"]
       .map((content) => JSON.stringify({ type: "response_chunk", content }));

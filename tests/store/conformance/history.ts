@@ -12,12 +12,12 @@ import {
   request,
   sessionOf,
 } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const thread = { channelKey: "channel-1", threadId: "thread-1" };
 
 /** Declares the tests. */
-export function testHistory(promises: Promises): void {
+export function testHistory(promises: StoreTest): void {
   testRecent(promises);
   testSearch(promises);
 }
@@ -26,7 +26,7 @@ function contents(entries: readonly HistoryEntry[]): string[] {
   return entries.map(({ content }) => content);
 }
 
-function testRecent(promises: Promises): void {
+function testRecent(promises: StoreTest): void {
   promises("a finished request's history is kept with all its fields", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     const lines = ["it's \u{1F600}", "so ''\n"] as const;
@@ -124,7 +124,7 @@ async function found(store: Store, query: string, channelKey = "channel-1"): Pro
   return contents(await store.history.search({ channelKey, query, limit: 9 }));
 }
 
-function testSearch(promises: Promises): void {
+function testSearch(promises: StoreTest): void {
   promises("a search finds the lines with all words, the newest first", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1", lines: ["red apple", "Green Apple"] });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { accepted, claimed, ending, request, toolResult } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const calls = [
   { id: "call-1", name: "look", arguments: '{"at":"moon"}' },
@@ -16,7 +16,7 @@ const failed = {
 };
 
 /** Declares the tests. */
-export function testJournal(promises: Promises): void {
+export function testJournal(promises: StoreTest): void {
   promises("a later attempt gets the rounds and results of the earlier ones", async (store) => {
     const seq = await accepted(store, request("a"));
     const first = (await claimed(store, seq)).claim;

@@ -9,7 +9,7 @@ import type { Conversation } from "../../../src/domain/keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { Random } from "../../support/random.ts";
 import { finished, sessionOf } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const steps = 400;
 const users = ["user-1", "user-2"];
@@ -18,7 +18,7 @@ const conversations: readonly Conversation[] = ["", "thread-1", "thread-2"]
 const texts = ["short", "longer, of several words", "é".repeat(40), "x".repeat(150), ""];
 
 /** Declares the tests. */
-export function testRecentLines(promises: Promises): void {
+export function testRecentLines(promises: StoreTest): void {
   for (const seed of [1, 2, 3]) {
     promises(
       `recent lines are those of the disk, whatever happens (seed ${seed})`,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Reminder } from "../../../src/store/reminder_store.ts";
 import type { Store } from "../../../src/store/store.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** A reminder of user-1 with every kind of field, due at the time 5000. */
 export function reminderOf(id: string, fields: Partial<Reminder> = {}): Reminder {
@@ -28,11 +28,11 @@ async function dueIds(store: Store, now: number, limit = 9): Promise<readonly st
 }
 
 /** Declares the tests. */
-export function testReminders(promises: Promises): void {
+export function testReminders(promises: StoreTest): void {
   promises("a reminder is kept with all its fields, NUL included", async (store) => {
     assert.equal(await store.reminders.add(reminderOf("a"), { cap }), true);
     assert.deepEqual(await store.reminders.due({ now: 5000, limit: 9 }), [reminderOf("a")]);
-    assert.deepEqual(await store.reminders.ofUser("test:user-1"), [reminderOf("a")]);
+    assert.deepEqual(await store.reminders.forUser("test:user-1"), [reminderOf("a")]);
   });
 
   promises("reminders are due at their time, the earliest first, so many", async (store) => {
@@ -42,7 +42,7 @@ export function testReminders(promises: Promises): void {
     assert.deepEqual(await dueIds(store, 999), []);
     assert.deepEqual(await dueIds(store, 3000), ["a", "b", "c"]);
     assert.deepEqual(await dueIds(store, 9000, 2), ["a", "b"]);
-    const own = await store.reminders.ofUser("test:user-1");
+    const own = await store.reminders.forUser("test:user-1");
     assert.deepEqual(own.map(({ id }) => id), ["a", "b", "c", "d"]);
   });
 
@@ -80,7 +80,7 @@ export function testReminders(promises: Promises): void {
     assert.deepEqual(await dueIds(store, 7999), []);
     assert.equal(await store.reminders.nextDueAt(), 8000);
     assert.deepEqual(await store.reminders.due({ now: 8000, limit: 9 }), [reminderOf("a")]);
-    assert.deepEqual(await store.reminders.ofUser("test:user-1"), [reminderOf("a")]);
+    assert.deepEqual(await store.reminders.forUser("test:user-1"), [reminderOf("a")]);
     await store.reminders.postpone("gone", { to: 1 });
     assert.deepEqual(await dueIds(store, 1), []);
   });

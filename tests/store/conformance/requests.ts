@@ -12,15 +12,15 @@ import {
   request,
   sessionOf,
 } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testRequests(promises: Promises): void {
+export function testRequests(promises: StoreTest): void {
   testAccept(promises);
   testClaim(promises);
 }
 
-function testAccept(promises: Promises): void {
+function testAccept(promises: StoreTest): void {
   promises("a new message is accepted and given back as the router needs it", async (store) => {
     const given = request("a", { message: message("a", { priority: "high" }) });
     const acceptance = await store.requests.accept(given);
@@ -130,7 +130,7 @@ function testAccept(promises: Promises): void {
   );
 }
 
-function testClaim(promises: Promises): void {
+function testClaim(promises: StoreTest): void {
   promises("a claim gives the whole message back", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim, ...rest } = await claimed(store, seq);

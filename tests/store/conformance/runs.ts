@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { NewRun, RunResult } from "../../../src/store/run_store.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const result: RunResult = {
   exitCode: 3,
@@ -18,7 +18,7 @@ export function newRun(name: string, fields: Partial<NewRun> = {}): NewRun {
 }
 
 /** Declares the tests. */
-export function testRuns(promises: Promises): void {
+export function testRuns(promises: StoreTest): void {
   promises(
     "a run has no result until it is finished, then all of it, NUL included",
     async (store) => {

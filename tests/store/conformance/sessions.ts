@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { conversation, finished, sessionOf } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testSessions(promises: Promises): void {
+export function testSessions(promises: StoreTest): void {
   promises("the first message of a user in a conversation opens a session", async (store) => {
     const opened = await store.sessions.open(sessionOf("s1"));
     assert.deepEqual(
@@ -93,7 +93,7 @@ export function testSessions(promises: Promises): void {
 
   promises("a channel's node is the one that carried its newest session", async (store) => {
     const { sessions } = store;
-    assert.equal(await sessions.nodeOf("channel-1"), undefined);
+    assert.equal(await sessions.nodeForChannel("channel-1"), undefined);
     await sessions.open(sessionOf("a", { nodeId: "node-1", now: 1000 }));
     await sessions.open(sessionOf("b", { nodeId: "node-2", userId: "user-2", now: 2000 }));
     await sessions.open(sessionOf("c", {
@@ -101,12 +101,12 @@ export function testSessions(promises: Promises): void {
       conversation: { channelKey: "channel-2", threadId: "" },
       now: 3000,
     }));
-    assert.equal(await sessions.nodeOf("channel-1"), "node-2");
-    assert.equal(await sessions.nodeOf("channel-2"), "node-3");
+    assert.equal(await sessions.nodeForChannel("channel-1"), "node-2");
+    assert.equal(await sessions.nodeForChannel("channel-2"), "node-3");
     // One that has ended still says who reaches the channel.
     await sessions.endIdle({ idleBefore: 9000, now: 9000, limit: 9 });
-    assert.equal(await sessions.nodeOf("channel-1"), "node-2");
+    assert.equal(await sessions.nodeForChannel("channel-1"), "node-2");
     await sessions.open(sessionOf("d", { nodeId: "node-1", now: 9001 }));
-    assert.equal(await sessions.nodeOf("channel-1"), "node-1");
+    assert.equal(await sessions.nodeForChannel("channel-1"), "node-1");
   });
 }

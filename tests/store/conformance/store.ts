@@ -22,17 +22,17 @@ import { testSummaries } from "./summaries.ts";
 import { accepted, claimed, finished, request, sessionOf, toolResult } from "./samples.ts";
 
 /** Where an implementation keeps its data: an empty place, gone with the test. */
-export interface StorePlace extends AsyncDisposable {
+export interface StoreLocation extends AsyncDisposable {
   /** Opens the store, again and again, once the one before is closed. */
   open(): Promise<Store>;
 }
 
 /** Declares the test of one promise, on a fresh store. */
-export type Promises = (sentence: string, test: (store: Store) => Promise<void>) => void;
+export type StoreTest = (sentence: string, test: (store: Store) => Promise<void>) => void;
 
 /** Declares all tests for one implementation. */
-export function testStore(name: string, makePlace: () => Promise<StorePlace>): void {
-  const promises: Promises = (sentence, test) =>
+export function testStore(name: string, makePlace: () => Promise<StoreLocation>): void {
+  const promises: StoreTest = (sentence, test) =>
     Deno.test(`${name}: ${sentence}`, async () => {
       await using place = await makePlace();
       await using store = await place.open();
@@ -110,13 +110,13 @@ export function testStore(name: string, makePlace: () => Promise<StorePlace>): v
     const key = { name: "task", digest: "digest" };
     {
       await using store = await place.open();
-      await store.tasks.open([key], { now: 1000 });
+      await store.tasks.register([key], { now: 1000 });
       await store.tasks.claim(key, { fireAt: 2000, run: newRun("task"), keep: 9 });
       await store.reminders.add(reminderOf("a"), { cap: 9 });
       await store.frames.save({ sessions: [adapterSession()], ended: [] });
     }
     await using store = await place.open();
-    const [state] = await store.tasks.open([key], { now: 9000 });
+    const [state] = await store.tasks.register([key], { now: 9000 });
     const { anchorAt, cursorAt } = state!;
     assert.deepEqual({ anchorAt, cursorAt }, { anchorAt: 1000, cursorAt: 2000 });
     const cutOff = { durationMs: 0, output: "", error: "cut off" };

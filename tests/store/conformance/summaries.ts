@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/store.ts";
 import { conversation, finished, sessionOf } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 /** A session with some exchanges; gives the ids of its lines. */
 async function exchanges(
@@ -16,7 +16,7 @@ async function exchanges(
 ): Promise<readonly number[]> {
   await store.sessions.open(sessionOf(sessionId, { userId }));
   for (let turn = 0; turn < count; turn++) await finished(store, { sessionId });
-  const lines = await store.history.ofSession({ sessionId, after: 0, limit: 100 });
+  const lines = await store.history.forSession({ sessionId, after: 0, limit: 100 });
   return lines.map(({ id }) => id);
 }
 
@@ -24,12 +24,12 @@ const end = (store: Store, userId = "user-1") =>
   store.sessions.end({ conversation, userId, now: 5000 });
 
 /** Declares the tests. */
-export function testSummaries(promises: Promises): void {
+export function testSummaries(promises: StoreTest): void {
   testRolling(promises);
   testOfSessions(promises);
 }
 
-function testRolling(promises: Promises): void {
+function testRolling(promises: StoreTest): void {
   promises("a summary covers the lines up to the newest of those it was made of", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     assert.equal(await store.summaries.rolling(conversation), undefined);
@@ -92,19 +92,19 @@ function testRolling(promises: Promises): void {
     const lines = await exchanges(store, { sessionId: "s2" });
     const save = { conversation, text: "new", from: 0, lines, now: 2 };
     assert.equal(await store.summaries.saveRolling(save), false);
-    assert.equal((await store.summaries.rollingOf("s1"))?.text, "old");
+    assert.equal((await store.summaries.rollingForSession("s1"))?.text, "old");
     await store.summaries.saveSession({ sessionId: "s1", text: "s", lines: old });
     assert.equal(await store.summaries.saveRolling(save), true);
     assert.equal((await store.summaries.rolling(conversation))?.text, "new");
   });
 }
 
-function testOfSessions(promises: Promises): void {
+function testOfSessions(promises: StoreTest): void {
   promises("an ended session waits for its summary, and gets one once", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     const waiting = async () => {
-      const ids = (await store.summaries.unsummed({ limit: 9 })).map(({ id }) => id);
-      assert.equal(await store.summaries.isUnsummed("s1"), ids.includes("s1"));
+      const ids = (await store.summaries.unsummarized({ limit: 9 })).map(({ id }) => id);
+      assert.equal(await store.summaries.isUnsummarized("s1"), ids.includes("s1"));
       return ids;
     };
     const save = { sessionId: "s1", text: "said\0 so", lines };
@@ -141,8 +141,8 @@ function testOfSessions(promises: Promises): void {
     await exchanges(store, { sessionId: "s1" });
     await end(store);
     await store.summaries.giveUp({ endedBefore: 5000 });
-    assert.equal((await store.summaries.unsummed({ limit: 9 })).length, 1);
+    assert.equal((await store.summaries.unsummarized({ limit: 9 })).length, 1);
     await store.summaries.giveUp({ endedBefore: 5001 });
-    assert.equal((await store.summaries.unsummed({ limit: 9 })).length, 0);
+    assert.equal((await store.summaries.unsummarized({ limit: 9 })).length, 0);
   });
 }

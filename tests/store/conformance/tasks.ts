@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/store.ts";
-import type { TaskState } from "../../../src/store/task_store.ts";
+import type { TaskState } from "../../../src/store/run_store.ts";
 import { newRun } from "./runs.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const key = { name: "task-1", digest: "digest-1" };
 
@@ -17,7 +17,7 @@ function claim(store: Store, fireAt?: number, of = key): Promise<number | undefi
 
 /** Looks a task up as the scheduler does when it reads its file. */
 async function open(store: Store, now: number, of = key): Promise<TaskState> {
-  const [state] = await store.tasks.open([of], { now });
+  const [state] = await store.tasks.register([of], { now });
   return state!;
 }
 
@@ -27,7 +27,7 @@ function state(store: Store, of = key) {
 }
 
 /** Declares the tests. */
-export function testTasks(promises: Promises): void {
+export function testTasks(promises: StoreTest): void {
   promises("a task that is new is anchored where it was first seen", async (store) => {
     const fresh = {
       ...key,
@@ -43,12 +43,12 @@ export function testTasks(promises: Promises): void {
   promises("tasks that are looked up together come in their order", async (store) => {
     await open(store, 1000);
     const other = { name: "another", digest: "digest-2" };
-    const states = await store.tasks.open([other, key], { now: 2000 });
+    const states = await store.tasks.register([other, key], { now: 2000 });
     assert.deepEqual(states.map(({ name, digest, anchorAt }) => ({ name, digest, anchorAt })), [
       { ...other, anchorAt: 2000 },
       { ...key, anchorAt: 1000 },
     ]);
-    assert.deepEqual(await store.tasks.open([], { now: 2000 }), []);
+    assert.deepEqual(await store.tasks.register([], { now: 2000 }), []);
   });
 
   promises(

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { UsageEntry } from "../../../src/store/usage_store.ts";
 import { accepted, claimed, ending, request } from "./samples.ts";
-import type { Promises } from "./store.ts";
+import type { StoreTest } from "./store.ts";
 
 const noon = Date.UTC(2026, 0, 31, 12);
 
@@ -32,7 +32,7 @@ const sums = (requests: number) => ({
 });
 
 /** Declares the tests. */
-export function testUsage(promises: Promises): void {
+export function testUsage(promises: StoreTest): void {
   promises("usage is kept with the outcome, or not at all", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);

@@ -3,7 +3,7 @@
  * acceptance has resolved. sqlite_store_test.ts runs it with a data folder and a sync mode, and kills it.
  */
 
-import type { SyncMode } from "../../../src/config/config_types.ts";
+import type { SyncMode } from "../../../src/config/gateway_config.ts";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { accepted, request } from "../conformance/samples.ts";
 

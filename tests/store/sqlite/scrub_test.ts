@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { filesWith } from "../../support/database_text.ts";
 import { accepted, finished, message, request, sessionOf } from "../conformance/samples.ts";
-import { SqlitePlace } from "./sqlite_place.ts";
+import { SqliteFolder } from "./sqlite_place.ts";
 
 const ada = { platform: "test", userId: "user-1" };
 
 /** Lines of another user, behind the store's back: one by one they would take long. */
-function fill(place: SqlitePlace, lines: number): void {
+function fill(place: SqliteFolder, lines: number): void {
   const database = new DatabaseSync(place.database);
   database.exec("BEGIN");
   const insert = database.prepare(
@@ -28,7 +28,7 @@ function fill(place: SqlitePlace, lines: number): void {
 }
 
 Deno.test("while words are taken off the disk others can write, and in the end none is left", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   {
     await using store = await place.open();
     await store.sessions.open(sessionOf("s"));
@@ -64,7 +64,7 @@ Deno.test("while words are taken off the disk others can write, and in the end n
 });
 
 Deno.test("a line that goes before it comes into the index is not taken out of it", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   {
     await using store = await place.open();
     const find = (query: string) =>

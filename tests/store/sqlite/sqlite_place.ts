@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
-import type { StorePlace } from "../conformance/store.ts";
+import type { StoreLocation } from "../conformance/store.ts";
 
 /** A data folder of a test's own. */
-export class SqlitePlace implements StorePlace {
+export class SqliteFolder implements StoreLocation {
   readonly #folder = new TempFolder("clara_store_");
   /** The data folder; made by the first `open`. */
   readonly path = join(this.#folder.path, "data");

@@ -1,7 +1,6 @@
 /**
- * The small speaking client, which is also the reference adapter: opens a WebSocket, registers,
- * speaks either dialect, records every frame and is strict about each. End-to-end tests hold their
- * conversations through it.
+ * A minimal adapter for tests, and the reference implementation of one: opens a WebSocket,
+ * registers, speaks either dialect, records every frame and rejects malformed ones.
  */
 
 import type { Dialect } from "../../../src/domain/message.ts";
@@ -20,29 +19,29 @@ import {
   type ReceivedReply,
   textOfChunks,
 } from "./received_frame.ts";
-import { Recording, type WaitOptions } from "../load/recording.ts";
+import { AwaitableList, type WaitOptions } from "../awaitable_list.ts";
 import { TcpRelay } from "../tcp_relay.ts";
 
-/** How a WebSocket ended. */
+/** How a WebSocket closed. */
 export interface CloseReason {
   readonly code: number;
   readonly reason: string;
 }
 
-/** One adapter's socket. */
+/** One adapter connection. */
 export class AdapterClient implements AsyncDisposable {
-  /** What was wrong with the frames; not empty, `close()` throws. */
+  /** Protocol violations by the gateway; if there are any, `close()` throws. */
   readonly violations: string[] = [];
-  /** How the socket ended, once it has. */
+  /** Resolves when the socket has closed. */
   readonly closed: Promise<CloseReason>;
   readonly dialect: Dialect;
-  /** The wire, where the client goes through one. */
+  /** The relay, if the client connects through one. */
   readonly relay?: TcpRelay;
   readonly #socket: WebSocket;
   readonly #check: FrameCheck;
-  readonly #recorded = new Recording<ReceivedFrame>();
+  readonly #recorded = new AwaitableList<ReceivedFrame>();
 
-  /** Opens a socket and registers; rejects with the gateway's own words where it refuses. */
+  /** Opens a socket and registers; if the gateway refuses, rejects with its error message. */
   static async connect(options: ConnectOptions): Promise<AdapterClient> {
     const client = await AdapterClient.connectRaw(options.url, options);
     try {
@@ -56,7 +55,7 @@ export class AdapterClient implements AsyncDisposable {
     }
   }
 
-  /** Opens a socket and says nothing on it. */
+  /** Opens a socket without sending anything. */
   static async connectRaw(url: string, options: SocketOptions = {}): Promise<AdapterClient> {
     const target = new URL(url);
     let relay: TcpRelay | undefined;
@@ -87,7 +86,7 @@ export class AdapterClient implements AsyncDisposable {
     this.closed = promise;
     socket.addEventListener("message", ({ data }) => this.#receive(data));
     socket.addEventListener("close", ({ code: found, reason }) => {
-      // Deno 2.4 says 0 where the standard says 1006.
+      // Deno 2.4 reports 0 instead of 1006.
       const code = found || 1006;
       this.#recorded.end(`the socket was closed with ${code} "${reason}"`);
       resolve({ code, reason });
@@ -106,7 +105,7 @@ export class AdapterClient implements AsyncDisposable {
     return frame;
   }
 
-  /** What to pass as `resume` to the next socket. */
+  /** The `resume` option for the next connection. */
   get position(): { readonly sessionId: string; readonly lastSeq: number } {
     return { sessionId: this.registered.session_id!, lastSeq: this.#check.lastSeq };
   }
@@ -121,12 +120,12 @@ export class AdapterClient implements AsyncDisposable {
     this.sendText(JSON.stringify(frame));
   }
 
-  /** Sends a text or bytes, a frame or not. */
+  /** Sends raw text or bytes, valid or not. */
   sendText(text: string | Uint8Array<ArrayBuffer>): void {
     this.#socket.send(text);
   }
 
-  /** Sends a message in the client's dialect; gives its request id. */
+  /** Sends a message in the client's dialect and returns its request id. */
   say(content: string, options: MessageOptions = {}): string {
     const requestId = options.requestId ?? crypto.randomUUID();
     this.#check.sent(requestId);
@@ -134,26 +133,26 @@ export class AdapterClient implements AsyncDisposable {
     return requestId;
   }
 
-  /** Sends a message again, whose reply may be on its way already. */
-  sayAgain(content: string, options: MessageOptions & { readonly requestId: string }): void {
+  /** Sends a message again; its reply may already be on its way. */
+  resend(content: string, options: MessageOptions & { readonly requestId: string }): void {
     this.#check.repeated(options.requestId);
     this.send(messageFrame(content, { ...options, dialect: this.dialect }));
   }
 
-  /** Cancels a request by its id, or all of a channel. */
+  /** Cancels a request by id, or all requests of a channel. */
   cancel(what: string | { readonly channelId: string }, reason?: string): void {
     const target = typeof what === "string" ? { request_id: what } : { channel_id: what.channelId };
     this.send({ type: "cancel", ...target, ...(reason !== undefined && { reason }) });
   }
 
-  /** Sends an application ping and gives its pong. */
+  /** Sends an application ping and returns the pong. */
   ping(): Promise<ReceivedFrame> {
     const from = this.frames.length;
     this.send({ type: "ping", timestamp: new Date().toISOString() });
     return this.waitFor(({ type }) => type === "pong", { from, what: "a pong" });
   }
 
-  /** The first frame from `from` on that `predicate` accepts, here already or still to come. */
+  /** Resolves to the first frame from index `from` on that matches, past or future. */
   waitFor(
     predicate: (frame: ReceivedFrame) => boolean,
     options: WaitOptions = {},
@@ -166,13 +165,13 @@ export class AdapterClient implements AsyncDisposable {
     return this.frames.filter(({ request_id }) => request_id === requestId);
   }
 
-  /** The first message from frame number `from` on that nobody has asked for. */
-  unasked(options: WaitOptions = {}): Promise<ReceivedFrame> {
+  /** Resolves to the first proactive message from frame `from` on. */
+  proactive(options: WaitOptions = {}): Promise<ReceivedFrame> {
     const what = "a proactive message";
     return this.waitFor(({ type }) => type === "proactive_message", { what, ...options });
   }
 
-  /** Waits for the end of a request, the first one from frame number `from` on. */
+  /** Resolves when the request ends, looking at frames from `from` on. */
   async replyTo(requestId: string, options: WaitOptions = {}): Promise<ReceivedReply> {
     const what = `the end of request ${requestId}`;
     const isEnd = (frame: ReceivedFrame) => frame.request_id === requestId && isTerminal(frame);
@@ -182,7 +181,7 @@ export class AdapterClient implements AsyncDisposable {
     return { frames, text: textOfChunks(frames), terminal };
   }
 
-  /** Breaks the connection without a close frame, as a network does. Needs `relay: true`. */
+  /** Breaks the connection without a close frame, like a network failure. Needs `relay: true`. */
   async drop(): Promise<void> {
     if (!this.relay) throw new Error("Cannot drop the connection: connect with relay: true");
     this.relay.cut();
@@ -192,7 +191,7 @@ export class AdapterClient implements AsyncDisposable {
   /**
    * Closes the socket.
    *
-   * @throws {Error} when the gateway has sent what this dialect does not have.
+   * @throws {Error} if the gateway has violated the protocol.
    */
   async close(): Promise<void> {
     await this.#end();
@@ -201,7 +200,7 @@ export class AdapterClient implements AsyncDisposable {
     throw new Error(`The gateway broke the protocol ${this.dialect}:\n  ${list}`);
   }
 
-  /** As `close()`. */
+  /** Same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { AdapterClient } from "./client.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
-/** A gateway that says what the test wants, for the client to judge. */
+/** A scripted gateway for the client to check. */
 class FakeGateway implements AsyncDisposable {
   readonly url: string;
-  readonly received = new Recording<Record<string, unknown>>();
+  readonly received = new AwaitableList<Record<string, unknown>>();
   readonly upgrades: Headers[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #sockets: WebSocket[] = [];
@@ -52,7 +52,7 @@ const registeredFrame = {
 const chunk = { type: "response_chunk", request_id: "r", done: false };
 const cancelled = { type: "cancelled", request_id: "r" };
 
-Deno.test("a client registers, speaks and waits for the reply", async () => {
+Deno.test("a client registers, sends a message and receives the reply", async () => {
   await using gateway = new FakeGateway();
   await using client = await AdapterClient.connect({ url: gateway.url, nodeId: "n" });
   assert.equal(client.say("Hello", { requestId: "r", priority: "high" }), "r");
@@ -71,7 +71,7 @@ Deno.test("a client registers, speaks and waits for the reply", async () => {
   assert.deepEqual(client.position, { sessionId: "s", lastSeq: 8 });
 });
 
-Deno.test("a Python adapter speaks and hears its own dialect", async () => {
+Deno.test("a Python adapter sends and receives its own dialect", async () => {
   const { node_id, session_id, server_time } = registeredFrame;
   await using gateway = new FakeGateway({
     type: "registered",
@@ -122,7 +122,7 @@ for (const { name, frames, says } of wrongs) {
   });
 }
 
-Deno.test("a refused registration is an error with the gateway's words", async () => {
+Deno.test("a refused registration rejects with the gateway's message", async () => {
   const error = { type: "error", request_id: null, recoverable: false };
   await using gateway = new FakeGateway({ ...error, code: "unauthorized", message: "no" });
   await assert.rejects(AdapterClient.connect({ url: gateway.url }), /unauthorized: no/);
@@ -137,7 +137,7 @@ Deno.test("headers of the upgrade reach the gateway", async () => {
   assert.equal(gateway.upgrades[0]!.get("origin"), "https://elsewhere.example");
 });
 
-Deno.test("a dropped connection ends without a close frame, and waits end with it", async () => {
+Deno.test("a dropped connection closes without a close frame and fails pending waits", async () => {
   await using gateway = new FakeGateway();
   const client = await AdapterClient.connect({ url: gateway.url, relay: true });
   const waiting = assert.rejects(client.replyTo("r"), /end of request r.*\n.*\n.*closed with 1006/);
@@ -147,7 +147,7 @@ Deno.test("a dropped connection ends without a close frame, and waits end with i
   await client.close();
 });
 
-Deno.test("a stalled relay holds frames back until it flows", async () => {
+Deno.test("a stalled relay holds frames back until it flows again", async () => {
   await using gateway = new FakeGateway();
   await using client = await AdapterClient.connect({ url: gateway.url, relay: true });
   client.relay!.stall("to-client");

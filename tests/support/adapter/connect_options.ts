@@ -1,38 +1,38 @@
-/** How an adapter connects and what it says first. The adapter client's options. */
+/** Options of the adapter client: how it connects and registers. */
 
 import type { Dialect } from "../../../src/domain/message.ts";
 
-/** How a socket is opened. */
+/** Options of a connection. */
 export interface SocketOptions {
-  /** The dialect in which the client speaks, and the only one it bears. Default: clara-1. */
+  /** The dialect the client sends, and the only one it accepts. Default: clara-1. */
   readonly dialect?: Dialect;
   /** Headers of the upgrade, such as Authorization or Origin. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether to go through a relay, which `drop()` and `relay.stall()` need. */
+  /** Whether to connect through a relay, which `drop()` and `relay.stall()` need. */
   readonly relay?: boolean;
 }
 
-/** What a client says of itself. */
+/** What the client registers with. */
 export interface RegisterOptions {
-  /** Default: a new one. */
+  /** Default: a random id. */
   readonly nodeId?: string;
   /** Default: `test`. */
   readonly platform?: string;
-  /** Default: streaming. */
+  /** Default: `streaming`. */
   readonly capabilities?: readonly string[];
   readonly secret?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** The session to take up again, and the last `seq` that arrived. */
+  /** The session to resume and the last `seq` received. */
   readonly resume?: { readonly sessionId: string; readonly lastSeq: number };
 }
 
-/** How a client connects and registers. */
+/** Options of connecting and registering. */
 export interface ConnectOptions extends SocketOptions, RegisterOptions {
-  /** The gateway, as ws://host:port. */
+  /** The gateway's address, as ws://host:port. */
   readonly url: string;
 }
 
-/** The `register` frame; only a Python adapter's does not tell the protocol's version. */
+/** Builds the `register` frame; a Python adapter's has no protocol version. */
 export function registerFrame(
   options: RegisterOptions & { readonly dialect?: Dialect },
 ): Readonly<Record<string, unknown>> {

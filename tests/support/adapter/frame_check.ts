@@ -1,7 +1,6 @@
 /**
- * What a strict adapter demands of the frames that it gets: nothing but the fields of its dialect,
- * no gap in the sequence numbers, nothing of a request after its end. The adapter client asks it
- * about every frame.
+ * Checks frames as a strict adapter would: only fields of the dialect, no gap in sequence numbers,
+ * no frame of a request after its end.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -11,7 +10,7 @@ import * as claraPy from "../../../src/protocol/clara_py.ts";
 import { mcpResponses } from "../../../src/protocol/mcp_frames.ts";
 import type { Dialect } from "../../../src/domain/message.ts";
 
-/** The frames that a Python adapter gets outside a request. It ignores what else `registered` has. */
+/** Frames a Python adapter receives outside a request. It ignores extra fields of `registered`. */
 const claraPyFrames = {
   ...claraPy.gatewayFrames,
   registered: z.looseObject({
@@ -29,14 +28,14 @@ const schemas: Readonly<Record<Dialect, Readonly<Record<string, z.ZodObject>>>> 
 };
 
 const terminals = new Set(["response_end", "cancelled", "error", "proactive_message"]);
-/** Frames with which a reply that comes again may begin. */
+/** Frames that may start a repeated reply. */
 const firsts = new Set(["response_start", "cancelled", "error"]);
-/** Frames that may come about a request that has ended: answers to a resend or a late cancel. */
+/** Frames allowed after the end of a request: answers to a resend or a late cancel. */
 const afterwards = new Set(["status", "error"]);
 
 /**
- * What is wrong with a frame by its schema, or undefined: a wrong type, a missing field, or a field
- * that the dialect does not have, at any depth.
+ * Describes how a frame violates its schema (wrong type, missing or unknown field at any depth), or
+ * returns undefined.
  */
 export function schemaViolation(dialect: Dialect, frame: unknown): string | undefined {
   const type = (frame as { readonly type?: unknown } | null)?.type;
@@ -45,17 +44,17 @@ export function schemaViolation(dialect: Dialect, frame: unknown): string | unde
   }
   const parsed = schemas[dialect][type]!.safeParse(frame);
   if (!parsed.success) return `${type}: ${z.prettifyError(parsed.error)}`;
-  // The schemas drop what they do not know: a difference is an unknown field.
+  // Schemas drop unknown fields, so a difference is an unknown field.
   if (isDeepStrictEqual(parsed.data, frame)) return undefined;
   return `${type}: has more fields than the dialect: it has ${JSON.stringify(frame)}, ` +
     `known are ${JSON.stringify(parsed.data)}`;
 }
 
-/** Follows one socket's frames. */
+/** Checks the frames of one connection. */
 export class FrameCheck {
   readonly #dialect: Dialect;
   readonly #ended = new Set<string>();
-  /** How often the reply of a request may come once more. */
+  /** How many more times a request's reply may be repeated. */
   readonly #repeats = new Map<string, number>();
   #seq?: number;
 
@@ -63,25 +62,25 @@ export class FrameCheck {
     this.#dialect = dialect;
   }
 
-  /** The last sequence number, 0 before the first; what a resuming adapter names. */
+  /** The last sequence number, or 0; what an adapter resumes from. */
   get lastSeq(): number {
     return this.#seq ?? 0;
   }
 
-  /** Notes that a message was sent (again): its reply may come (again). */
+  /** Call when a message is sent or resent: a (new) reply may follow. */
   sent(requestId: string): void {
     this.#ended.delete(requestId);
   }
 
   /**
-   * Notes that a message was sent again without knowing whether it has ended: what crosses it on the
-   * wire may be its reply, and the reply to this sending follows then.
+   * Call when a message is resent while its reply may be in flight: that reply may arrive, and then
+   * the reply to the resend.
    */
   repeated(requestId: string): void {
     this.#repeats.set(requestId, (this.#repeats.get(requestId) ?? 0) + 1);
   }
 
-  /** What is wrong with the next frame, or undefined. */
+  /** Describes what is wrong with the next frame, or returns undefined. */
   violation(frame: unknown): string | undefined {
     const wrong = schemaViolation(this.#dialect, frame);
     if (wrong) return wrong;
@@ -91,7 +90,7 @@ export class FrameCheck {
       readonly request_id?: string | null;
       readonly seq?: number;
     };
-    // The answer to a cancel that came too late ends nothing.
+    // A `not_found` error for a late cancel does not end the request.
     return this.#gap(seq) ?? (code === "not_found" ? undefined : this.#late(type, request_id));
   }
 

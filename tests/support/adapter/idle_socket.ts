@@ -1,10 +1,10 @@
 /**
- * A registered adapter that says nothing more, not even to a close, at the cost of a TCP connection: for
- * tests of very many.
+ * A registered adapter that stays silent and ignores close frames. It costs one TCP connection, for
+ * tests with thousands.
  */
 
-/** The gateway has no place for one more. */
-export class NoPlaceError extends Error {
+/** The gateway refused another connection. */
+export class RefusedError extends Error {
   override readonly name = "NoPlaceError";
 }
 
@@ -12,9 +12,9 @@ export class IdleSocket implements Disposable {
   readonly #connection: Deno.TcpConn;
 
   /**
-   * Connects, upgrades and, with a node id, registers; resolves when the gateway has answered.
+   * Connects, upgrades and, given a node id, registers; resolves on the gateway's answer.
    *
-   * @throws {NoPlaceError} when it does not upgrade.
+   * @throws {RefusedError} if the gateway does not upgrade.
    */
   static async open(
     options: { readonly hostname: string; readonly port: number; readonly nodeId?: string },
@@ -28,7 +28,7 @@ export class IdleSocket implements Disposable {
     const answer = await socket.readUntil("\r\n\r\n");
     if (!answer.startsWith("HTTP/1.1 101 ")) {
       socket[Symbol.dispose]();
-      throw new NoPlaceError(answer);
+      throw new RefusedError(answer);
     }
     if (options.nodeId === undefined) return socket;
     const register = { type: "register", platform: "idle", node_id: options.nodeId };
@@ -49,7 +49,7 @@ export class IdleSocket implements Disposable {
     for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
   }
 
-  /** Reads until this has come, framing and all; gives what has come. */
+  /** Reads raw bytes until they contain `text`; returns everything read. */
   async readUntil(text: string): Promise<string> {
     const buffer = new Uint8Array(4096);
     let seen = "";
@@ -62,11 +62,11 @@ export class IdleSocket implements Disposable {
   }
 }
 
-/** A WebSocket text frame of a client, of 126 to 65,535 bytes at most, with a mask of zeros. */
+/** Builds a client's text frame of 126 to 65,535 bytes with a zero mask. */
 function maskedText(text: string): Uint8Array {
   const payload = new TextEncoder().encode(text);
   const frame = new Uint8Array(8 + payload.length);
-  // Short lengths have no second form: the text is made long enough by blanks.
+  // Pad short texts, so that one length encoding is enough.
   if (payload.length < 126) return maskedText(text.padEnd(126));
   frame.set([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
   frame.set(payload, 8);

@@ -1,21 +1,21 @@
-/** A `message` as adapters send it, in either dialect. The adapter client sends them. */
+/** Builds `message` frames of either dialect. */
 
 import type { Dialect } from "../../../src/domain/message.ts";
 
-/** What a test says about a message; further fields go into the frame as they are. */
+/** Options of a message; other fields are copied into the frame. */
 export interface MessageOptions {
-  /** Default: a new UUID. */
+  /** Default: a random UUID. */
   readonly requestId?: string;
   /** Default: `channel-1`. */
   readonly channelId?: string;
   /** Default: `user-1`. */
   readonly userId?: string;
-  /** Only clara-1 has one. */
+  /** Only in clara-1. */
   readonly priority?: "high" | "normal" | "low";
   readonly [field: string]: unknown;
 }
 
-/** The frame of a message with this content. */
+/** Builds the frame of a message. */
 export function messageFrame(
   content: string,
   options: MessageOptions & { readonly dialect: Dialect; readonly requestId: string },
@@ -40,7 +40,7 @@ export function messageFrame(
       ...extra,
     };
   }
-  // As pydantic writes it: every optional field is there, as null.
+  // As pydantic writes it: every optional field present, as null.
   return {
     type: "message",
     id: requestId,

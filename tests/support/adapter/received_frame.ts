@@ -1,9 +1,9 @@
-/** A frame as an adapter got it. The adapter client records them; tests look at them. */
+/** Frames as an adapter receives them. */
 
-/** Any frame from the gateway: the fields that tests ask for by their types, the rest unknown. */
+/** Any frame from the gateway; fields that tests read are typed. */
 export interface ReceivedFrame {
   readonly type: string;
-  /** `performance.now()` of its arrival. */
+  /** `performance.now()` on arrival. */
   readonly at: number;
   readonly request_id?: string | null;
   readonly seq?: number;
@@ -28,7 +28,7 @@ export interface ReceivedFrame {
 export interface ReceivedReply {
   /** All frames of the request, in order. */
   readonly frames: readonly ReceivedFrame[];
-  /** The chunks since the last `response_start`, put together. */
+  /** The chunks since the last `response_start`, joined. */
   readonly text: string;
   /** `response_end`, `cancelled`, `error` or `proactive_message`. */
   readonly terminal: ReceivedFrame;
@@ -41,7 +41,7 @@ export function isTerminal({ type }: ReceivedFrame): boolean {
   return terminals.has(type);
 }
 
-/** The chunks since the last `response_start`, put together, in either dialect. */
+/** Joins the chunks since the last `response_start`, in either dialect. */
 export function textOfChunks(frames: readonly ReceivedFrame[]): string {
   const start = frames.findLastIndex(({ type }) => type === "response_start");
   return frames.slice(start + 1)

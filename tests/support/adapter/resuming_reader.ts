@@ -1,6 +1,6 @@
 /**
- * An adapter that reads over several connections, taking its session up again each time. Tests of
- * resume look at all numbered frames that it has seen.
+ * An adapter that reads over several connections, resuming its session each time, and collects all
+ * numbered frames.
  */
 
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ export class ResumingReader {
     return Number(this.frames.at(-1)?.seq ?? 0);
   }
 
-  /** Connects through a relay, resuming where there is something to resume. */
+  /** Connects through a relay, resuming the session if there is one. */
   async connect(
     url: string,
     { lastSeq = this.lastSeq }: { readonly lastSeq?: number } = {},
@@ -35,8 +35,10 @@ export class ResumingReader {
     return client;
   }
 
-  /** Connects with a session that must not go on; the client is in a new one. */
-  async refused(url: string, resume = this.position): Promise<AdapterClient> {
+  /**
+   * Tries to resume a session that the gateway must refuse; returns the client in its new session.
+   */
+  async resumeRefused(url: string, resume = this.position): Promise<AdapterClient> {
     const client = await AdapterClient.connectRaw(url, { relay: true });
     client.register({ nodeId: this.nodeId, capabilities, resume });
     const error = await client.waitFor(({ type }) => type === "error");
@@ -51,30 +53,30 @@ export class ResumingReader {
     return { sessionId: this.sessionId!, lastSeq: this.lastSeq };
   }
 
-  /** Says what has arrived so far. */
+  /** Acknowledges everything received so far. */
   acknowledge(client: AdapterClient): void {
     client.send({ type: "ack", seq: this.lastSeq });
   }
 
-  /** Takes what a connection has brought, and closes it as a broken network does. */
+  /** Collects a connection's frames and breaks it like a network failure. */
   async drop(client: AdapterClient): Promise<void> {
     await client.drop();
     await this.close(client);
   }
 
-  /** Takes what a connection has brought, and closes it. */
+  /** Collects a connection's frames and closes it. */
   async close(client: AdapterClient): Promise<void> {
-    this.take(client);
+    this.collect(client);
     await client.close();
   }
 
-  /** Takes what a connection has brought. */
-  take(client: AdapterClient): void {
+  /** Collects a connection's frames. */
+  collect(client: AdapterClient): void {
     this.frames.push(...client.frames.filter(({ seq }) => seq !== undefined));
   }
 
-  /** Every number from 1 on has come exactly once, in order. */
-  assertWhole(): void {
+  /** Asserts that every number from 1 on arrived exactly once, in order. */
+  assertComplete(): void {
     const numbers = this.frames.map(({ seq }) => seq);
     assert.deepEqual(numbers, this.frames.map((_, index) => index + 1));
   }
@@ -84,11 +86,11 @@ export class ResumingReader {
   }
 
   /** How often a request has ended. */
-  endsOf(requestId: string): number {
+  countEnds(requestId: string): number {
     return this.framesOf(requestId).filter(isTerminal).length;
   }
 
-  /** All chunks joined. */
+  /** All chunks, joined. */
   get text(): string {
     return this.frames.filter(({ type }) => type === "response_chunk")
       .map(({ content }) => content).join("");

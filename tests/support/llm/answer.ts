@@ -1,13 +1,11 @@
-/** Sends one answer of the scripted LLM server. The server calls it. */
+/** Sends one answer of the scripted LLM server. */
 
 import type { HttpExchange } from "../http_exchange.ts";
 import type { Reply } from "./reply.ts";
 import { forever, unlessAborted, writeStream } from "./stream.ts";
 import { type Completion, errorBody, wholeCompletion } from "./wire.ts";
 
-/**
- * Sends all of an answer; rejects when the client leaves before its end.
- */
+/** Sends a whole answer; rejects if the client leaves first. */
 export async function sendAnswer(
   reply: Reply,
   { completion, exchange }: {
@@ -16,7 +14,7 @@ export async function sendAnswer(
   },
 ): Promise<void> {
   const { status = 200, headers, body = errorBody(status) } = reply;
-  const signal = exchange.left;
+  const signal = exchange.clientLeft;
   if (reply.hang === "before-headers") await unlessAborted(forever, signal);
   if (status === 200 && (completion.request.stream || reply.raw)) {
     exchange.start(200, { "content-type": "text/event-stream; charset=utf-8", ...headers });
@@ -29,7 +27,7 @@ export async function sendAnswer(
   await sendJson(exchange, { status, headers, body: content });
 }
 
-/** Sends a whole answer: a string as it is, all else as its JSON. */
+/** Sends a complete response: a string as is, anything else as JSON. */
 export async function sendJson(
   exchange: HttpExchange,
   { status, headers, body }: {

@@ -1,13 +1,13 @@
-/** What an OpenAI client sends to the scripted LLM server, as far as tests look at it. */
+/** The parts of an OpenAI chat request that tests read. */
 
-/** A part of a message that is more than text. */
+/** A part of a message other than plain text. */
 export interface ChatPart {
   readonly type: string;
   readonly text?: string;
   readonly image_url?: { readonly url: string };
 }
 
-/** A call in an assistant's message. */
+/** A tool call in an assistant message. */
 export interface ChatToolCall {
   readonly id: string;
   readonly type: string;
@@ -22,7 +22,7 @@ export interface ChatMessage {
   readonly tool_call_id?: string;
 }
 
-/** A tool that the model is offered. */
+/** A tool offered to the model. */
 export interface ChatTool {
   readonly type: string;
   readonly function: {
@@ -42,15 +42,20 @@ export interface ChatRequest {
   readonly [field: string]: unknown;
 }
 
-/** A message's text; parts that are no text are left out. */
+/** Returns the text parts of a message, joined. */
 export function textOf(message: ChatMessage): string {
   const { content } = message;
   if (typeof content === "string") return content;
   return (content ?? []).map((part) => part.text ?? "").join("");
 }
 
-/** The text of the last message of a role, or "" where there is none. */
+/** Returns the text of the last message of a role, or "". */
 export function lastText(request: ChatRequest, role: ChatMessage["role"] = "user"): string {
   const message = request.messages.findLast((candidate) => candidate.role === role);
   return message ? textOf(message) : "";
+}
+
+/** What the user said last: messages in a row, as after a failed turn, are sent as paragraphs of one. */
+export function lastParagraph(request: ChatRequest): string {
+  return lastText(request).split("\n\n").at(-1)!;
 }

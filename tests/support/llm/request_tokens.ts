@@ -1,10 +1,10 @@
-/** What a request to the model weighs, as a scripted provider with a small window would count it. */
+/** Estimates a chat request's tokens as a provider with a small window would count them. */
 
 import { estimateTokens } from "../../../src/llm/tokens.ts";
 import type { ChatRequest } from "./chat_request.ts";
 import { textOf } from "./chat_request.ts";
 
-/** Tokens (estimated) of messages and tools, each with what a provider's template adds. */
+/** Estimated tokens of messages and tools, including the provider's template. */
 export function requestTokens({ messages, tools = [] }: ChatRequest): number {
   const ofMessages = messages.map((message) =>
     4 + estimateTokens(textOf(message)) +

@@ -1,24 +1,24 @@
 /**
- * An LLM provider for tests: a real HTTP server that speaks OpenAI's chat completions and answers
- * as the test scripts it. End-to-end tests point `OPENAI_BASE_URL` at it.
+ * A scripted LLM provider: a real HTTP server for OpenAI chat completions. Tests point
+ * `OPENAI_BASE_URL` at it.
  */
 
-import { type ChatRequest, lastText } from "./chat_request.ts";
+import { type ChatRequest, lastParagraph } from "./chat_request.ts";
 import { HttpExchange } from "../http_exchange.ts";
 import { sendAnswer, sendJson } from "./answer.ts";
 import { type Reply, replyFrom, type ReplySource, type Script } from "./reply.ts";
 import { type Completion, errorBody } from "./wire.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
-/** A request as it arrived, and what becomes of it. */
+/** A request, and what became of it. */
 export interface RecordedRequest {
   readonly body: ChatRequest;
   readonly headers: Headers;
-  /** `performance.now()` of its arrival. */
+  /** `performance.now()` on arrival. */
   readonly startedAt: number;
-  /** Resolves when the client left before the answer's end; never otherwise. */
+  /** Resolves if the client leaves before the end of the answer. */
   readonly closedByClient: Promise<void>;
-  /** Resolves when the answer was written to its scripted end; never when the client left before. */
+  /** Resolves when the answer was sent to its scripted end. */
   readonly finished: Promise<void>;
 }
 
@@ -27,15 +27,17 @@ interface Rule {
   readonly source: ReplySource;
 }
 
-/** Whatever no rule, queued reply or script answers: the last words of the user. */
-const echo: Script = (request) => ({ text: lastText(request) });
+/** The default script echoes what the user said last. */
+const echo: Script = (request) => ({ text: lastParagraph(request) });
 
-/** The server. A request is answered by the first of: a matching rule, the queue, the script. */
+/**
+ * The server. A request is answered by the first matching rule, else the queue, else the script.
+ */
 export class LlmServer implements AsyncDisposable {
-  /** The base URL for an OpenAI client; ends in /v1. */
+  /** The base URL for an OpenAI client, ending in /v1. */
   readonly url: string;
   readonly #listener: Deno.TcpListener;
-  readonly #recorded = new Recording<RecordedRequest>(({ body }) => JSON.stringify(body));
+  readonly #recorded = new AwaitableList<RecordedRequest>(({ body }) => JSON.stringify(body));
   readonly #rules: Rule[] = [];
   readonly #queue: ReplySource[] = [];
   readonly #script: Script;
@@ -46,7 +48,7 @@ export class LlmServer implements AsyncDisposable {
   #peak = 0;
   #handedOut = 0;
 
-  /** Starts a server on a free port of the loopback address. */
+  /** Starts a server on a free loopback port. */
   static start(options: { readonly script?: Script } = {}): LlmServer {
     return new LlmServer(options.script ?? echo);
   }
@@ -58,13 +60,13 @@ export class LlmServer implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** Queues replies: each answers one request, in this order. */
+  /** Queues replies; each answers one request, in order. */
   reply(...sources: ReplySource[]): this {
     this.#queue.push(...sources);
     return this;
   }
 
-  /** Answers every request that `applies` accepts with `source`, now and later. */
+  /** Answers every request that `applies` accepts with `source` from now on. */
   when(applies: (request: ChatRequest) => boolean, source: ReplySource): this {
     this.#rules.push({ applies, source });
     return this;
@@ -80,28 +82,28 @@ export class LlmServer implements AsyncDisposable {
     return this.#active;
   }
 
-  /** The most requests that were ever answered at once. */
+  /** The most requests answered at once so far. */
   get peak(): number {
     return this.#peak;
   }
 
-  /** The request of this number (from 0), once it has arrived. */
+  /** Resolves to the request with this index (from 0). */
   request(index: number, options: { readonly timeoutMs?: number } = {}): Promise<RecordedRequest> {
     const what = `request ${index} to the LLM server`;
     return this.#recorded.waitFor((_, at) => at === index, { ...options, what });
   }
 
-  /** The first request that `applies` accepts, here already or still to come. */
+  /** Resolves to the first request that `applies` accepts, past or future. */
   waitForRequest(applies: (request: ChatRequest) => boolean): Promise<RecordedRequest> {
     return this.#recorded.waitFor(({ body }) => applies(body), { what: "a request of this kind" });
   }
 
-  /** The request after the one that the last call gave, once it has arrived. */
+  /** Resolves to the next request not returned by this method yet. */
   nextRequest(options: { readonly timeoutMs?: number } = {}): Promise<RecordedRequest> {
     return this.request(this.#handedOut++, options);
   }
 
-  /** Cuts all answers and stops. */
+  /** Breaks off all answers and stops. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#recorded.end("the LLM server has stopped");
     this.#listener.close();
@@ -124,7 +126,7 @@ export class LlmServer implements AsyncDisposable {
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
     const exchange = await HttpExchange.read(connection);
-    // A client that was killed in the middle of its request.
+    // The client was killed while sending its request.
     if (!exchange) return connection.close();
     if (exchange.method !== "POST" || exchange.path !== "/v1/chat/completions") {
       return await sendJson(exchange, { status: 404, body: errorBody(404) });
@@ -148,7 +150,7 @@ export class LlmServer implements AsyncDisposable {
       finished.resolve();
     } catch (error) {
       this.#active--;
-      if (!exchange.left.aborted) throw error;
+      if (!exchange.clientLeft.aborted) throw error;
       closed.resolve();
     }
   }

@@ -23,7 +23,7 @@ function stream(client: OpenAI, signal?: AbortSignal) {
   }, { signal });
 }
 
-Deno.test("an unscripted server echoes the user's last words, whole or streamed", async () => {
+Deno.test("an unscripted server echoes the user's last message, whole or streamed", async () => {
   await using server = LlmServer.start();
   const client = clientOf(server);
   const whole = await client.chat.completions.create({ model: "test-model", messages });
@@ -34,7 +34,7 @@ Deno.test("an unscripted server echoes the user's last words, whole or streamed"
   assert.equal(text, "Say it back");
 });
 
-Deno.test("a streamed text comes delta by delta, then the finish, then the usage", async () => {
+Deno.test("a streamed text arrives delta by delta, then the finish, then the usage", async () => {
   await using server = LlmServer.start();
   server.reply({
     text: ["Hel", "lo ", "wörld"],
@@ -54,7 +54,7 @@ Deno.test("a streamed text comes delta by delta, then the finish, then the usage
   assert.equal(headers.get("authorization"), "Bearer test-key");
 });
 
-Deno.test("tool calls come in pieces that put together are the calls", async () => {
+Deno.test("tool calls arrive in pieces that join to the scripted calls", async () => {
   await using server = LlmServer.start();
   server.reply({
     toolCalls: [
@@ -130,7 +130,7 @@ const waits = [
 ] as const;
 
 for (const { name, reply } of waits) {
-  Deno.test(`a client that leaves is noticed while the answer ${name}`, async () => {
+  Deno.test(`the server notices a client that leaves while the answer ${name}`, async () => {
     await using server = LlmServer.start();
     server.reply(reply);
     const leave = new AbortController();
@@ -146,7 +146,7 @@ for (const { name, reply } of waits) {
   });
 }
 
-Deno.test("a gate holds back what comes after it until it is opened", async () => {
+Deno.test("a gate holds back the rest of the answer until it opens", async () => {
   await using server = LlmServer.start();
   const gate = new Gate();
   server.reply({ text: ["one", "two"], gateAfter: { chunks: 1, until: gate.opened } });
@@ -173,7 +173,7 @@ Deno.test("a cut stream ends without a finish, a reset one with an error", async
   });
 });
 
-Deno.test("raw bytes are sent as they are, a character split in two as well", async () => {
+Deno.test("raw bytes are sent as they are, even a character split in two", async () => {
   await using server = LlmServer.start();
   const line = 'data: {"choices":[{"index":0,"delta":{"content":"ö"}}]}\n\n';
   const bytes = new TextEncoder().encode(line);
@@ -189,7 +189,7 @@ Deno.test("raw bytes are sent as they are, a character split in two as well", as
   assert.equal(text, "ö");
 });
 
-Deno.test("the server knows how many requests it answers, and how many at most", async () => {
+Deno.test("the server counts its active requests and their peak", async () => {
   await using server = LlmServer.start();
   const gate = new Gate();
   server.when(() => true, { text: "x", gate: gate.opened });
@@ -206,15 +206,15 @@ Deno.test("the server knows how many requests it answers, and how many at most",
   assert.equal(server.peak, 3);
 });
 
-Deno.test("a wait for a request that never comes fails with a text that says so", async () => {
+Deno.test("waiting for a request that never arrives fails with a helpful message", async () => {
   await using server = LlmServer.start();
   await assert.rejects(
     server.request(0, { timeoutMs: 1 }),
-    /Waited 1 ms in vain for request 0 to the LLM server/,
+    /Timed out after 1 ms waiting for request 0 to the LLM server/,
   );
 });
 
-Deno.test("a server can be stopped in the middle of answers of every kind", async () => {
+Deno.test("a server can be stopped in the middle of any kind of answer", async () => {
   const server = LlmServer.start();
   server.reply(...waits.map(({ reply }) => reply));
   const client = clientOf(server);

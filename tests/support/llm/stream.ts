@@ -1,7 +1,4 @@
-/**
- * The stream of an answer of the scripted LLM server: a reply's chunks at the reply's pace. It stops
- * at once when the client leaves, whatever it waits for then.
- */
+/** Streams a scripted reply at its own pace, and stops at once if the client leaves. */
 
 import type { Reply } from "./reply.ts";
 import {
@@ -15,17 +12,17 @@ import {
   usageChunk,
 } from "./wire.ts";
 
-/** Where a stream goes. */
+/** Where a stream is written. */
 export interface LlmStreamTarget {
   readonly write: (data: string | Uint8Array) => void;
-  /** Aborted when the client has left. */
+  /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes a reply up to its scripted end, or its cut.
+ * Writes a reply up to its scripted end or cut.
  *
- * @throws the signal's reason, when that is aborted before.
+ * @throws the signal's reason if it is aborted first.
  */
 export async function writeStream(
   { completion, reply }: { readonly completion: Completion; readonly reply: Reply },
@@ -67,7 +64,7 @@ async function writeRaw(
   if (reply.hang === "mid-stream") await unlessAborted(forever, signal);
 }
 
-/** What has to pass before the delta of this index. */
+/** Waits until the delta with this index may be sent. */
 async function pace(
   reply: Reply,
   { index, signal }: { readonly index: number; readonly signal: AbortSignal },
@@ -83,10 +80,10 @@ async function waitAfter(
   if (gateAfter?.chunks === index) await unlessAborted(gateAfter.until, signal);
 }
 
-/** What a hanging reply waits for. */
+/** What a hanging reply awaits. */
 export const forever: Promise<never> = new Promise(() => {});
 
-/** Resolves as `promise` does; rejects when `signal` is aborted first. */
+/** Settles like `promise`, or rejects when `signal` is aborted first. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);

@@ -1,13 +1,12 @@
 /**
- * A scripted reply in the words of OpenAI's API: the chunks of a stream, a whole completion, an
- * error. Pure; the scripted LLM server sends them.
- * Format: https://platform.openai.com/docs/api-reference/chat-streaming
+ * A scripted reply in OpenAI's format: stream chunks, a completion, an error. Pure. Format:
+ * https://platform.openai.com/docs/api-reference/chat-streaming
  */
 
 import type { ChatRequest } from "./chat_request.ts";
 import type { Reply, ScriptedCall } from "./reply.ts";
 
-/** What the chunks of one completion share. */
+/** What all chunks of a completion share. */
 export interface Completion {
   readonly request: ChatRequest;
   readonly index: number;
@@ -25,18 +24,18 @@ export function chunk(
   finish_reason: string | null = null,
 ) {
   const choices = [{ index: 0, delta, logprobs: null, finish_reason }];
-  // With include_usage, every chunk but the last one has a null in place of the figures.
+  // With include_usage, every chunk but the last has a null usage.
   const usage = request.stream_options?.include_usage ? { usage: null } : {};
   return { ...head({ request, index }, "chat.completion.chunk"), choices, ...usage };
 }
 
-/** The chunk that comes last when `include_usage` was asked for. */
+/** The last chunk if `include_usage` was requested. */
 export function usageChunk(completion: Completion, reply: Reply) {
   const usage = usageOf(reply);
   return { ...head(completion, "chat.completion.chunk"), choices: [], usage };
 }
 
-/** The deltas of the tool calls: each one's id and name first, then its arguments in pieces. */
+/** Deltas of the tool calls: id and name first, then the arguments in pieces. */
 export function toolDeltas({ index }: Completion, calls: readonly ScriptedCall[]) {
   return calls.flatMap((call, position) => {
     const { id, name, text } = named(call, { index, position });
@@ -54,7 +53,7 @@ export function toolDeltas({ index }: Completion, calls: readonly ScriptedCall[]
   });
 }
 
-/** The answer to a request that does not stream. */
+/** The response to a request without streaming. */
 export function wholeCompletion(completion: Completion, reply: Reply) {
   const { index } = completion;
   const tool_calls = (reply.toolCalls ?? []).map((call, position) => {
@@ -75,14 +74,14 @@ export function wholeCompletion(completion: Completion, reply: Reply) {
   };
 }
 
-/** The body of an error, the way OpenAI words it. */
+/** The body of an error in OpenAI's format. */
 export function errorBody(status: number) {
   const type = status === 429 ? "rate_limit_error" : "api_error";
   const message = `The scripted server answers ${status}`;
   return { error: { message, type, param: null, code: null } };
 }
 
-/** The deltas of text. */
+/** The deltas of the text. */
 export function textDeltas({ text }: Reply): readonly string[] {
   return listOf(text);
 }
@@ -92,7 +91,7 @@ export function listOf(field: string | readonly string[] = []): readonly string[
   return typeof field === "string" ? [field] : field;
 }
 
-/** Why the reply ends. */
+/** The finish reason. */
 export function finishOf(reply: Reply): string {
   return reply.finish ?? (reply.toolCalls?.length ? "tool_calls" : "stop");
 }
@@ -113,7 +112,7 @@ function named(
   return { id, name, text: typeof given === "string" ? given : JSON.stringify(given) };
 }
 
-/** A text in three pieces (fewer where it is short), so that a client has to put it together. */
+/** Splits a text into up to three pieces, so that clients must join them. */
 function split(text: string): string[] {
   const size = Math.max(1, Math.ceil(text.length / 3));
   const pieces: string[] = [];

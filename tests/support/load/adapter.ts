@@ -1,6 +1,6 @@
 /**
- * An adapter that keeps several messages under way, cancels some, and finds its way back whenever its
- * connection or the gateway is gone. It keeps what every connection brought; the checker looks at it.
+ * An adapter that keeps several messages in flight, cancels some, and reconnects whenever its
+ * connection or the gateway goes down. It keeps every connection's frames for the checker.
  */
 
 import type { Dialect } from "../../../src/domain/message.ts";
@@ -10,62 +10,62 @@ import { loadKinds, type LoadRequest, loadText } from "./script.ts";
 import type { Random } from "../random.ts";
 import { isTerminal, type ReceivedFrame } from "../adapter/received_frame.ts";
 import type { SupervisedGateway } from "../process/supervised_gateway.ts";
-import type { Tally } from "./tally.ts";
+import type { Counter } from "./counter.ts";
 
-/** What a load adapter is given. */
+/** Options of a {@linkcode LoadAdapter}. */
 export interface LoadAdapterOptions {
   readonly nodeId: string;
   readonly platform: string;
   readonly dialect: Dialect;
-  /** Whether it takes its session up again after a lost connection. */
+  /** Whether it resumes its session after a lost connection. */
   readonly resumes: boolean;
   readonly channels: readonly string[];
   readonly gateway: SupervisedGateway;
   readonly random: Random;
-  /** Counts every frame that arrives. */
-  readonly frames: Tally;
-  /** Counts the tools that are told to run. */
-  readonly tools: Tally;
+  /** Counts frames received. */
+  readonly frames: Counter;
+  /** Counts tool starts. */
+  readonly tools: Counter;
   /** Frames out of ten thousand after which the connection breaks. Default: 0. */
   readonly drops?: number;
 }
 
-/** One connection, how often each message was sent over it, and which were new by then. */
+/** A connection, how often each message was sent on it, and which messages were new. */
 export interface LoadConnection {
   readonly client: AdapterClient;
-  readonly sendings: Map<string, number>;
-  readonly begun: Set<string>;
+  readonly sendCounts: Map<string, number>;
+  readonly newRequests: Set<string>;
 }
 
-/** Messages that are under way at once. */
-const depth = 3;
+/** Messages in flight at once. */
+const maxInFlight = 3;
 
 export class LoadAdapter {
   readonly options: LoadAdapterOptions;
   readonly connections: LoadConnection[] = [];
-  /** Everything that was ever sent, in order. */
+  /** All messages ever sent, in order. */
   readonly requests: LoadRequest[] = [];
   readonly #unanswered = new Map<string, LoadRequest>();
-  #enough = false;
+  #finishing = false;
   #session?: { readonly sessionId: string; lastSeq: number };
 
   constructor(options: LoadAdapterOptions) {
     this.options = options;
   }
 
-  /** From now on it begins nothing new. */
+  /** Stops sending new messages. */
   finish(): void {
-    this.#enough = true;
+    this.#finishing = true;
   }
 
-  /** Speaks until it has been told to finish and all is answered. */
+  /** Sends messages until told to finish and all are answered. */
   async run(): Promise<void> {
-    while (!this.#enough || this.#unanswered.size > 0) {
+    while (!this.#finishing || this.#unanswered.size > 0) {
       const gateway = await this.options.gateway.listening();
       const connection = await this.#connect(gateway.url);
-      // A gateway that takes no connection is about to be gone.
+      // A gateway that refuses connections is about to exit.
       if (!connection) await within(gateway.exited, { what: "the end of a gateway" });
-      else await this.#talk(connection);
+      else await this.#converse(connection);
     }
   }
 
@@ -77,30 +77,30 @@ export class LoadAdapter {
     } catch {
       return undefined;
     }
-    const connection: LoadConnection = { client, sendings: new Map(), begun: new Set() };
+    const connection: LoadConnection = { client, sendCounts: new Map(), newRequests: new Set() };
     this.connections.push(connection);
     const capabilities = resumes ? ["streaming", "resume"] : ["streaming"];
     client.register({ nodeId, platform, capabilities, resume: this.#session });
     return connection;
   }
 
-  /** Until all is said or the connection is gone. */
-  async #talk(connection: LoadConnection): Promise<void> {
+  /** Runs until all messages are answered or the connection is lost. */
+  async #converse(connection: LoadConnection): Promise<void> {
     const { client } = connection;
     try {
       const { session_id: sessionId } = await client.waitFor(({ type }) => type === "registered");
       const resumed = this.#session?.sessionId === sessionId;
       if (this.options.resumes && !resumed) this.#session = { sessionId: sessionId!, lastSeq: 0 };
-      // What it has missed comes before the pong: less is asked for that is on its way.
+      // Missed frames arrive before the pong, so fewer messages that are on their way are resent.
       client.send({ type: "ping" });
-      for (let index = 0, greeted = false; !this.#enough || this.#unanswered.size > 0; index++) {
+      for (let index = 0, greeted = false; !this.#finishing || this.#unanswered.size > 0; index++) {
         const frame = await client.waitFor(() => true, { from: index, timeoutMs: 60_000 });
-        this.#take(client, frame);
+        this.#receive(client, frame);
         if (frame.type === "pong") {
           greeted = true;
-          this.#sayAgain(connection);
+          this.#resendUnanswered(connection);
         }
-        if (greeted) this.#sayMore(connection);
+        if (greeted) this.#sendMore(connection);
         if (this.options.random.below(10_000) < (this.options.drops ?? 0)) await client.drop();
       }
       await client.ping();
@@ -109,13 +109,13 @@ export class LoadAdapter {
     } catch (error) {
       if (!/the socket was closed/.test(String(error))) throw error;
     }
-    // What was wrong with its frames the checker tells.
+    // The checker reports frame violations.
     await client.close().catch((error) => {
       if (client.violations.length === 0) throw error;
     });
   }
 
-  #take(client: AdapterClient, frame: ReceivedFrame): void {
+  #receive(client: AdapterClient, frame: ReceivedFrame): void {
     const { frames, tools, random } = this.options;
     frames.add();
     if (this.#session && frame.seq !== undefined) this.#session.lastSeq = frame.seq;
@@ -125,7 +125,7 @@ export class LoadAdapter {
     if (request.kind === "cancel" && frame.type === "response_chunk" && random.chance(50)) {
       client.cancel(request.requestId);
     }
-    // A cancel that came too late is answered, but ends nothing.
+    // An answer to a late cancel does not end the request.
     if (!isTerminal(frame) || frame.code === "not_found") return;
     this.#unanswered.delete(request.requestId);
     if (random.chance(60)) this.#acknowledge(client);
@@ -135,17 +135,17 @@ export class LoadAdapter {
     if (this.#session) client.send({ type: "ack", seq: this.#session.lastSeq });
   }
 
-  #sayAgain({ client, sendings }: LoadConnection): void {
+  #resendUnanswered({ client, sendCounts }: LoadConnection): void {
     for (const request of this.#unanswered.values()) {
       const { requestId, channelId } = request;
-      sendings.set(requestId, (sendings.get(requestId) ?? 0) + 1);
-      client.sayAgain(loadText(request), { requestId, channelId });
+      sendCounts.set(requestId, (sendCounts.get(requestId) ?? 0) + 1);
+      client.resend(loadText(request), { requestId, channelId });
     }
   }
 
-  #sayMore({ client, sendings, begun }: LoadConnection): void {
+  #sendMore({ client, sendCounts, newRequests }: LoadConnection): void {
     const { nodeId, channels, random } = this.options;
-    while (!this.#enough && this.#unanswered.size < depth) {
+    while (!this.#finishing && this.#unanswered.size < maxInFlight) {
       const request: LoadRequest = {
         requestId: `${nodeId}-${this.requests.length}`,
         channelId: random.pick(channels),
@@ -154,14 +154,14 @@ export class LoadAdapter {
       };
       this.requests.push(request);
       this.#unanswered.set(request.requestId, request);
-      begun.add(request.requestId);
-      sendings.set(request.requestId, 1);
+      newRequests.add(request.requestId);
+      sendCounts.set(request.requestId, 1);
       const { requestId, channelId } = request;
       client.say(loadText(request), { requestId, channelId });
-      // The other one of a network that stutters.
+      // A duplicate, as an unreliable network sends it.
       if (random.chance(3)) {
-        sendings.set(requestId, 2);
-        client.sayAgain(loadText(request), { requestId, channelId });
+        sendCounts.set(requestId, 2);
+        client.resend(loadText(request), { requestId, channelId });
       }
     }
   }

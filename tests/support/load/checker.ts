@@ -1,6 +1,6 @@
 /**
- * Proves, when all is over, that the gateway has kept its promises under load: it looks at every frame
- * that every connection brought, at the tool's journal and at the gateway's own tables.
+ * Verifies after a run under load that the gateway kept its guarantees, from the frames of every
+ * connection, the tool's journal and the gateway's tables.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -9,41 +9,43 @@ import type { AdapterClient } from "../adapter/client.ts";
 import { isTerminal, type ReceivedFrame, textOfChunks } from "../adapter/received_frame.ts";
 import { storeProblems } from "../store_check.ts";
 
-/** An adapter after its work, as far as the checker looks at it. */
+/** The parts of an adapter that the checker reads. */
 export interface CheckedAdapter {
   readonly options: { readonly nodeId: string; readonly resumes: boolean };
   readonly connections: readonly CheckedConnection[];
   readonly requests: readonly LoadRequest[];
 }
 
-/** One of its connections, how often each message was sent over it, and which were new by then. */
+/** A connection, how often each message was sent on it, and which messages were new. */
 export interface CheckedConnection {
   readonly client: Pick<AdapterClient, "frames" | "violations">;
-  readonly sendings: ReadonlyMap<string, number>;
-  readonly begun: ReadonlySet<string>;
+  readonly sendCounts: ReadonlyMap<string, number>;
+  readonly newRequests: ReadonlySet<string>;
 }
 
-/** What a check has looked at, and what it found. */
+/** What was checked, and what was found. */
 export interface CheckReport {
-  /** Broken promises, in words. None is what a test wants. */
+  /** Broken guarantees; tests expect none. */
   readonly problems: readonly string[];
   readonly requests: number;
   readonly frames: number;
   readonly connections: number;
-  /** Replies that came again after a crash or a lost connection. */
+  /** Replies repeated after a crash or a lost connection. */
   readonly repeated: number;
   readonly toolRuns: number;
 }
 
-/** Frames of one session, over all its connections, and how often each message was sent in it. */
+/**
+ * The frames of one session over all its connections, and how often each message was sent in it.
+ */
 interface Session {
   readonly frames: readonly ReceivedFrame[];
-  readonly sendings: ReadonlyMap<string, number>;
-  /** Messages that were first sent in it. */
-  readonly begun: ReadonlySet<string>;
+  readonly sendCounts: ReadonlyMap<string, number>;
+  /** Messages first sent in this session. */
+  readonly newRequests: ReadonlySet<string>;
 }
 
-/** Looks at all that a run has left. */
+/** Checks everything a run has left behind. */
 export function check(
   adapters: readonly CheckedAdapter[],
   { dataDir, journal }: { readonly dataDir: string; readonly journal: string },
@@ -81,29 +83,29 @@ export function check(
 function sessionsOf(connections: readonly CheckedConnection[]): readonly Session[] {
   interface Growing extends Session {
     readonly frames: ReceivedFrame[];
-    readonly sendings: Map<string, number>;
-    readonly begun: Set<string>;
+    readonly sendCounts: Map<string, number>;
+    readonly newRequests: Set<string>;
   }
   const sessions = new Map<string, Growing>();
-  for (const { client, sendings, begun } of connections) {
+  for (const { client, sendCounts, newRequests } of connections) {
     const id = client.frames.find(({ type }) => type === "registered")?.session_id;
     if (id === undefined) continue;
     const session: Growing = sessions.get(id) ??
-      { frames: [], sendings: new Map(), begun: new Set() };
+      { frames: [], sendCounts: new Map(), newRequests: new Set() };
     sessions.set(id, session);
-    begun.forEach((requestId) => session.begun.add(requestId));
+    newRequests.forEach((requestId) => session.newRequests.add(requestId));
     session.frames.push(...client.frames);
-    for (const [requestId, count] of sendings) {
-      session.sendings.set(requestId, (session.sendings.get(requestId) ?? 0) + count);
+    for (const [requestId, count] of sendCounts) {
+      session.sendCounts.set(requestId, (session.sendCounts.get(requestId) ?? 0) + count);
     }
   }
   return [...sessions.values()];
 }
 
-/** Numbers without a gap, nothing outside a reply, ends no oftener than asked for, in order. */
+/** No gap in the numbers, no frame outside a reply, no more ends than messages sent, in order. */
 function sessionProblems(
   { options, requests }: CheckedAdapter,
-  { frames, sendings, begun }: Session,
+  { frames, sendCounts, newRequests }: Session,
 ): readonly string[] {
   const problems: string[] = [];
   const where = `${options.nodeId}: `;
@@ -122,12 +124,12 @@ function sessionProblems(
     } else if (!open.has(id)) problems.push(`${where}${frame.type} of ${id} outside of a reply`);
   }
   for (const [id, count] of endCounts) {
-    // One for each sending at most, and one for what an earlier session has left.
-    const allowed = (sendings.get(id) ?? 0) + (begun.has(id) ? 0 : 1);
+    // At most one end per message sent, and one left over from an earlier session.
+    const allowed = (sendCounts.get(id) ?? 0) + (newRequests.has(id) ? 0 : 1);
     if (count <= allowed) continue;
     problems.push(
       `${where}${id} has ended ${count} times in one session, sent ${
-        sendings.get(id) ?? 0
+        sendCounts.get(id) ?? 0
       } times: ` +
         JSON.stringify(frames.filter((frame) => frame.request_id === id)),
     );
@@ -143,21 +145,21 @@ function orderProblems(
   frames: readonly ReceivedFrame[],
   requests: readonly LoadRequest[],
 ): readonly string[] {
-  const places = new Map(requests.map(({ requestId, channelId }, place) => [
+  const positions = new Map(requests.map(({ requestId, channelId }, position) => [
     requestId,
-    { place, channelId },
+    { position, channelId },
   ]));
   const last = new Map<string, number>();
   const seen = new Set<string>();
   const problems: string[] = [];
   for (const { type, request_id: id } of frames) {
-    const known = type === "response_end" && id && !seen.has(id) && places.get(id);
+    const known = type === "response_end" && id && !seen.has(id) && positions.get(id);
     if (!known) continue;
     seen.add(id);
-    if (known.place < (last.get(known.channelId) ?? -1)) {
+    if (known.position < (last.get(known.channelId) ?? -1)) {
       problems.push(`${id} was answered after a later one of ${known.channelId}`);
     }
-    last.set(known.channelId, known.place);
+    last.set(known.channelId, known.position);
   }
   return problems;
 }
@@ -174,7 +176,7 @@ function endsOf(sessions: readonly Session[], requestId: string): readonly Recei
   );
 }
 
-/** The chunks of the reply that is about to end; undefined where it came whole. */
+/** Joins the chunks of the reply that is about to end; undefined if there were none. */
 function shownBefore(frames: readonly ReceivedFrame[]): string | undefined {
   const lastEnd = frames.findLastIndex((frame) => isTerminal(frame) && frame.code !== "not_found");
   const own = frames.slice(lastEnd + 1);
@@ -187,7 +189,7 @@ function endProblems(request: LoadRequest, ends: readonly ReceivedFrame[]): read
   const { requestId, kind } = request;
   if (ends.length === 0) return [`${requestId} has no end`];
   const problems: string[] = [];
-  const different = ends.filter((end) => !isDeepStrictEqual(essence(end), essence(ends[0]!)));
+  const different = ends.filter((end) => !isDeepStrictEqual(contentOf(end), contentOf(ends[0]!)));
   if (different.length > 0) {
     problems.push(`${requestId} has two ends: ${JSON.stringify([ends[0], different[0]])}`);
   }
@@ -204,12 +206,14 @@ function endProblems(request: LoadRequest, ends: readonly ReceivedFrame[]): read
   return problems;
 }
 
-/** What must be the same each time an end comes. */
-function essence({ type, content, full_text, code, files, file_data, tool_count }: ReceivedFrame) {
+/** The fields that must be equal whenever an end is repeated. */
+function contentOf(
+  { type, content, full_text, code, files, file_data, tool_count }: ReceivedFrame,
+) {
   return { type, content, full_text, code, files, file_data, tool_count };
 }
 
-/** The words that each run of the tool has left, by id. */
+/** The words each tool run wrote, by request id. */
 function toolRuns(journal: string): ReadonlyMap<string, readonly string[]> {
   const runs = new Map<string, string[]>();
   for (const line of Deno.readTextFileSync(journal).split("\n").filter(Boolean)) {

@@ -1,4 +1,4 @@
-/** The checker itself: each promise that is broken on purpose is found. */
+/** The checker finds every guarantee that is broken on purpose. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ const broken: readonly Broken[] = [
     says: /frame 3 of a session has number 4/,
   },
   {
-    name: "other chunks than the end has",
+    name: "chunks that differ from the end",
     frames: [registered, start, { ...chunk, content: "r-1" }, end],
     says: /r-1 was shown "r-1", then ends with/,
   },
@@ -81,7 +81,7 @@ const broken: readonly Broken[] = [
     says: /r-1 is queued/,
   },
   {
-    name: "a reply that was not noted as delivered",
+    name: "a reply not marked as delivered",
     sql: "UPDATE requests SET delivered_at = NULL",
     says: /r-1 is not noted as delivered/,
   },
@@ -91,7 +91,7 @@ const broken: readonly Broken[] = [
     says: /history of r-1 is/,
   },
   {
-    name: "a history that has it twice",
+    name: "a duplicated history",
     sql:
       "INSERT INTO history SELECT id + 2, request_seq, channel_key, role, content, partial FROM history",
     says: /history of r-1 is/,
@@ -115,14 +115,14 @@ async function problemsOf({ frames = whole, journal = "", sql = "" }: Partial<Br
     requests: [request],
     connections: [{
       client: { frames: frames as readonly ReceivedFrame[], violations: [] },
-      sendings: new Map([["r-1", 1]]),
-      begun: new Set(["r-1"]),
+      sendCounts: new Map([["r-1", 1]]),
+      newRequests: new Set(["r-1"]),
     }],
   };
   return check([adapter], { dataDir: folder.path, journal: path }).problems;
 }
 
-Deno.test("the checker finds nothing where every promise was kept", async () => {
+Deno.test("the checker finds nothing if every guarantee was kept", async () => {
   assert.deepEqual(await problemsOf({}), []);
 });
 

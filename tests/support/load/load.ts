@@ -1,4 +1,4 @@
-/** Ten adapters of both dialects, a scripted model and a supervised gateway. The kill loop runs it. */
+/** Ten adapters of both dialects, a scripted model and a supervised gateway. */
 
 import { join } from "node:path";
 import { AdapterClient } from "../adapter/client.ts";
@@ -9,10 +9,10 @@ import { LoadAdapter } from "./adapter.ts";
 import { loadReply, notePlugin } from "./script.ts";
 import { Random } from "../random.ts";
 import { SupervisedGateway } from "../process/supervised_gateway.ts";
-import { Tally } from "./tally.ts";
+import { Counter } from "./counter.ts";
 import { TempFolder } from "../process/temp_folder.ts";
 
-/** No limit of rate or tries: the load is meant to be more than any, and to be killed more often. */
+/** No limits on rates or attempts: the load exceeds them and the gateway is killed more often. */
 const env = {
   OPENAI_API_KEY: "test-key",
   CLARA_MAX_ATTEMPTS: "1000000",
@@ -23,10 +23,10 @@ const env = {
 
 export class Load implements AsyncDisposable {
   readonly gateway: SupervisedGateway;
-  /** Frames that adapters have got. */
-  readonly frames = new Tally();
-  /** Tools that adapters were told of. */
-  readonly tools = new Tally();
+  /** Counts frames received by adapters. */
+  readonly frames = new Counter();
+  /** Counts tool starts seen by adapters. */
+  readonly tools = new Counter();
   readonly adapters: readonly LoadAdapter[];
   readonly #folder = new TempFolder("clara_load_");
   readonly #llm = LlmServer.start({ script: loadReply });
@@ -57,21 +57,21 @@ export class Load implements AsyncDisposable {
         drops: index % 2 === 0 ? 10 : 0,
       }));
     this.#running = Promise.all(this.adapters.map((adapter) => adapter.run()));
-    // Whoever finishes hears of it.
+    // `finish` reports the error.
     this.#running.catch(() => {});
   }
 
-  /** Rejects when an adapter has failed; else as `promise`. */
-  async while<T>(promise: Promise<T>): Promise<T> {
+  /** Settles like `promise`, but rejects if an adapter fails. */
+  async whileRunning<T>(promise: Promise<T>): Promise<T> {
     const failed = this.#running.then(() => promise);
     return await Promise.race([promise, failed]);
   }
 
-  /** Lets all that is under way come to its end, stops the gateway, and checks everything. */
+  /** Lets everything in flight end, stops the gateway and checks all guarantees. */
   async finish(): Promise<CheckReport> {
     for (const adapter of this.adapters) adapter.finish();
     await within(this.#running, { timeoutMs: 120_000, what: "the end of all adapters" });
-    await this.#collectTheRest();
+    await this.#collectUndelivered();
     const code = await this.gateway.stop();
     const report = check(this.adapters, { dataDir: this.#dataDir, journal: this.#journal });
     const problems = [...report.problems, ...this.gateway.problems];
@@ -82,17 +82,17 @@ export class Load implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const adapter of this.adapters) adapter.finish();
     await this.gateway[Symbol.asyncDispose]();
-    // Where a test has failed they had no end: without a gateway they find one.
+    // After a failed test they would run on; without a gateway they end.
     await this.#running.catch(() => {});
     await this.#llm[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
   }
 
   /**
-   * What a reply's adapter had read, but not said so, comes once more: it must be taken, too. All stay
-   * connected meanwhile: a socket that closes too soon after a reply leaves it unsaid again.
+   * Replies that were read but not acknowledged arrive again and must be read. All adapters stay
+   * connected meanwhile, because closing right after a reply leaves it unacknowledged.
    */
-  async #collectTheRest(): Promise<void> {
+  async #collectUndelivered(): Promise<void> {
     const gateway = await this.gateway.listening();
     const undelivered = async () => {
       const { store } = await gateway.health() as { store: { undelivered: number } };

@@ -1,13 +1,13 @@
 /**
- * What adapters under load say, and what the scripted model answers: each message carries its own
- * number and kind, so that the answer to it is known before it comes. Load adapters, the kill loop's
- * model and the checker agree on it.
+ * The messages of adapters under load, and the scripted model's answers. Each message carries its
+ * number and kind, so its answer is known in advance. Load adapters, the model and the checker
+ * share it.
  */
 
 import { type ChatRequest, lastText, textOf } from "../llm/chat_request.ts";
 import type { Reply } from "../llm/reply.ts";
 
-/** What becomes of a message: an answer, an answer after a tool, or a cancel of its sender. */
+/** How a message ends: with an answer, an answer after a tool call, or a cancel. */
 export const loadKinds = ["plain", "tool", "cancel"] as const;
 export type LoadKind = typeof loadKinds[number];
 
@@ -20,15 +20,15 @@ export interface LoadRequest {
   readonly chunks: number;
 }
 
-/** The tool that the model calls; a plugin of the test offers it. */
+/** The tool the model calls, provided by a plugin. */
 export const noteTool = "note";
 
-/** The words of a message. */
+/** The text of a message. */
 export function loadText({ requestId, kind, chunks }: LoadRequest): string {
   return `#${requestId} ${kind} ${chunks}#`;
 }
 
-/** How the model answers. */
+/** The model's answer. */
 export function loadReply(request: ChatRequest): Reply {
   const [, id = "", kind = "", chunks = "1"] = /#(\S+) (\w+) (\d+)#/.exec(lastText(request)) ?? [];
   const last = request.messages.at(-1)!;
@@ -39,14 +39,14 @@ export function loadReply(request: ChatRequest): Reply {
   return { text: words(id, Number(chunks)), chunkDelayMs: kind === "cancel" ? 10 : 2 };
 }
 
-/** Whether a text is the answer to a message: nothing is missing from it, nothing is there twice. */
+/** Whether a text is the complete answer to a message, without repetition. */
 export function isAnswer(text: string, { requestId, kind, chunks }: LoadRequest): boolean {
   if (kind !== "tool") return text === words(requestId, chunks).join("");
   return text === `Looking.\n\nThe tool said: noted ${requestId}` ||
     text.startsWith("Looking.\n\nThe tool said: This call was interrupted");
 }
 
-/** The source of a plugin with the tool: each run leaves two lines in a file, its begin and its end. */
+/** Source of a plugin with the tool; each run writes two lines to a file, at its begin and end. */
 export function notePlugin(journal: string): string {
   return `export default (gateway) => gateway.tool({
   name: ${JSON.stringify(noteTool)},

@@ -1,10 +1,10 @@
 /**
- * An MCP server over stdio that misbehaves as its argument says, from its start or in one of its
- * tools. It speaks JSON-RPC by hand: what it does wrong no SDK would let it do.
+ * An MCP server over stdio that misbehaves as its argument says. It writes JSON-RPC by hand,
+ * because SDKs do not allow its errors.
  *
- * Arguments: `good`, `silent` (never answers), `crash` (ends at once), `unlisted` (never lists its
+ * Arguments: `good`, `silent` (never answers), `crash` (exits at once), `unlisted` (never lists its
  * tools), `stubborn` (ignores SIGTERM and the end of its input), `garbage` (writes nonsense first),
- * `readonly` (says that its tools only read), `instructed` (has instructions).
+ * `readonly` (marks its tools as read-only), `instructed` (has instructions).
  */
 
 import { spawn } from "node:child_process";
@@ -35,12 +35,12 @@ function send(message: object): void {
   write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 }
 
-/** What each tool does; undefined is no answer at all. */
+/** The tools; undefined means no answer. */
 const tools: Readonly<Record<string, (input: Arguments) => string | undefined>> = {
   echo: ({ text }) => `Echo: ${text}`,
   pid: () => String(Deno.pid),
   env: ({ name }) => Deno.env.get(String(name)) ?? "(not set)",
-  /** Never ends; notes each call in a file, so that a test can wait for it and count. */
+  /** Never returns; records each call in a file, so that tests can wait for it and count. */
   hang: ({ file }) => {
     Deno.writeTextFileSync(String(file), "entered\n", { append: true });
     return undefined;
@@ -78,7 +78,7 @@ const tools: Readonly<Record<string, (input: Arguments) => string | undefined>> 
     })();
     return undefined;
   },
-  /** Leaves a process behind that is in no group of ours and holds our stdout. */
+  /** Leaves a process outside our group that holds our stdout. */
   escape: () => {
     const child = spawn("sleep", ["30"], {
       detached: true,

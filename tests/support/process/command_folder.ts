@@ -1,33 +1,18 @@
 /**
- * A folder in which the program's commands are run as people run them: each a process of its own, with
- * nothing of this machine's settings. From source, or the compiled program of CLARA_TEST_BINARY.
+ * A folder for running the program's commands as separate processes, without any settings of this
+ * machine.
  */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { within } from "../deadline.ts";
-import { gone } from "../mcp/mcp_folder.ts";
-import { Recording } from "../load/recording.ts";
+import { exited, processesWith } from "./processes.ts";
+import { AwaitableList } from "../awaitable_list.ts";
+import { type CommandResult, program } from "./command_process.ts";
 import { TempFolder } from "./temp_folder.ts";
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const binary = Deno.env.get("CLARA_TEST_BINARY");
-const program = binary ? [binary] : [
-  Deno.execPath(),
-  ...["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")],
-  join(root, "main.ts"),
-];
 
 type Environment = Readonly<Record<string, string>>;
 
-/** How a command ended, and what it wrote. */
-export interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** How a command is run. */
+/** Options of a command. */
 export interface CommandOptions {
   readonly env?: Environment;
   /** Default: the folder. */
@@ -51,7 +36,7 @@ export class CommandFolder extends TempFolder {
       .filter((pair): pair is [string, string] => pair[1] !== undefined);
     this.#env = {
       ...Object.fromEntries(inherited),
-      // Where Deno keeps what it has loaded; settings of the user are not read from there.
+      // Deno's cache is there; no user settings are read from it.
       HOME: Deno.env.get("HOME") ?? this.path,
       NO_COLOR: "1",
       USER: "ada",
@@ -61,11 +46,11 @@ export class CommandFolder extends TempFolder {
     };
   }
 
-  /** Runs a command until it ends. */
-  async run(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  /** Runs a command to its end. */
+  async run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const child = this.#spawn(args, options);
     const writer = child.stdin.getWriter();
-    // A command that ended without reading says why by its end.
+    // A command may exit without reading its input.
     await writer.write(new TextEncoder().encode(options.input ?? "")).catch(() => {});
     await writer.close().catch(() => {});
     const [{ code }, out, err] = await within(
@@ -79,8 +64,8 @@ export class CommandFolder extends TempFolder {
     return { code, out, err };
   }
 
-  /** Runs a command whose output is a pipe that nobody reads any more. */
-  async runUnread(args: readonly string[]): Promise<Pick<Ended, "code" | "err">> {
+  /** Runs a command whose output pipe has no reader. */
+  async runUnread(args: readonly string[]): Promise<Pick<CommandResult, "code" | "err">> {
     const pipe = join(this.path, "unread");
     const script = 'mkfifo "$0" && exec 3<>"$0" 4>"$0" 3>&- && rm "$0" && exec "$@" >&4';
     const child = new Deno.Command("sh", {
@@ -95,38 +80,35 @@ export class CommandFolder extends TempFolder {
     return { code, err: new TextDecoder().decode(stderr) };
   }
 
-  /** Starts a command that goes on until it is told to end. */
+  /** Starts a command that runs until it is signalled. */
   spawn(args: readonly string[], options: CommandOptions = {}): RunningCommand {
     return new RunningCommand(this.#spawn(args, options));
   }
 
-  /** The process that the pid file names. */
+  /** The process id in the pid file. */
   async pid(): Promise<number> {
     return parseInt(await Deno.readTextFile(this.pidFile));
   }
 
-  /** What is in the data folder. */
+  /** The files in the data folder. */
   dataFiles(): readonly string[] {
     return [...Deno.readDirSync(this.dataDir)].map(({ name }) => name).sort();
   }
 
-  /** The processes that work in this folder, or on it. */
-  async processes(): Promise<readonly number[]> {
-    const ps = await new Deno.Command("ps", { args: ["-eo", "pid=,stat=,args="] }).output();
-    return new TextDecoder().decode(ps.stdout).split("\n")
-      .filter((line) => line.includes(this.path) && !/^\s*\d+ Z/.test(line))
-      .map((line) => parseInt(line));
+  /** The processes whose command line names this folder. */
+  processes(): Promise<readonly number[]> {
+    return processesWith(this.path);
   }
 
-  /** Ends what still runs there, and removes the folder. */
+  /** Kills remaining processes and removes the folder. */
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const pid of await this.processes()) {
       try {
         Deno.kill(pid, "SIGKILL");
       } catch {
-        // It has ended by now.
+        // It has exited.
       }
-      await gone(pid);
+      await exited(pid);
     }
     await super[Symbol.asyncDispose]();
   }
@@ -144,10 +126,10 @@ export class CommandFolder extends TempFolder {
   }
 }
 
-/** A command that runs. Disposing of it kills it. */
+/** A running command. Disposing kills it. */
 export class RunningCommand implements AsyncDisposable {
-  /** The lines that it has written so far. */
-  readonly lines = new Recording<string>((line) => line);
+  /** The lines it has written so far. */
+  readonly lines = new AwaitableList<string>((line) => line);
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #read: Promise<unknown>;
@@ -165,8 +147,8 @@ export class RunningCommand implements AsyncDisposable {
       .then(() => this.lines.end("the command has ended"));
   }
 
-  /** The first line like this, from a position on. */
-  shows(pattern: RegExp, from = 0): Promise<string> {
+  /** Resolves to the first line that matches, from index `from` on. */
+  waitForLine(pattern: RegExp, from = 0): Promise<string> {
     return this.lines.waitFor((line) => pattern.test(line), {
       from,
       what: `a line like ${pattern}`,
@@ -174,7 +156,7 @@ export class RunningCommand implements AsyncDisposable {
     });
   }
 
-  /** Sends a signal; gives how it ended, once it has. */
+  /** Sends a signal and resolves when the command has exited. */
   async kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
     if (!this.#ended) this.#child.kill(signal);
     const status = await within(this.#status, { what: "the end of a command", timeoutMs: 30_000 });

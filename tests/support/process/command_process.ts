@@ -1,33 +1,40 @@
-/** A command of the program, run as people run it: as a process, to its end. */
+/** Runs one command of the program as a separate process. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+const binary = Deno.env.get("CLARA_TEST_BINARY");
 
-/** Where and with what a command runs. */
+/** The program and its first arguments: from source, or the compiled one in CLARA_TEST_BINARY. */
+export const program: readonly string[] = binary ? [binary] : [
+  Deno.execPath(),
+  ...["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")],
+  join(root, "main.ts"),
+];
+
+/** Options of a command. */
 export interface CommandOptions {
   readonly cwd: string;
-  /** A gateway that must be there. Default: none, and nothing listens where one would. */
+  /** The gateway to connect to. Default: none; nothing listens at the default address. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How a command ended, and what it wrote, without the white space around it. */
-export interface EndedCommand {
+/** Exit code and output of a command. */
+export interface CommandResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Runs `clara-gateway` with these words. */
+/** Runs `clara-gateway` with these arguments; trims its output. */
 export async function runCommand(
   words: readonly string[],
   { cwd, url = "", env = {} }: CommandOptions,
-): Promise<EndedCommand> {
-  const program = ["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")];
-  const command = new Deno.Command(Deno.execPath(), {
-    args: [...program, join(root, "main.ts"), ...words],
+): Promise<CommandResult> {
+  const command = new Deno.Command(program[0]!, {
+    args: [...program.slice(1), ...words],
     cwd,
     env: {
       NO_COLOR: "1",

@@ -1,29 +1,36 @@
 /**
- * A real gateway in a process of its own, from the source, on a free port. Fault and end-to-end
- * tests start it, kill it, and start it again on the same data folder.
+ * A gateway in its own process, from source, on a free port. Tests start it, kill it and start it
+ * again on the same data folder.
  */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { within } from "../deadline.ts";
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** How a gateway is started. */
+const checkout = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** Options of a {@linkcode GatewayProcess}. */
 export interface GatewayProcessOptions {
-  /** All of its environment beside what Deno itself needs; CLARA_LOG_FORMAT is json and CLARA_MEMORY off by default. */
+  /**
+   * Environment variables in addition to what Deno needs and these defaults: CLARA_LOG_FORMAT=json,
+   * CLARA_MEMORY=off.
+   */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: `data` in the gateway's own temporary folder, which goes with it. */
+  /** Default: `data` in a temporary folder, removed on disposal. */
   readonly dataDir?: string;
-  /** The file that is run. Default: main.ts. */
+  /** The file to run. Default: main.ts. */
   readonly program?: string;
+  /** The checkout to run. Default: this one. */
+  readonly root?: string;
   /** More arguments after `run`. */
   readonly args?: readonly string[];
-  /** Default: the gateway's own temporary folder. */
+  /** Default: the temporary folder. */
   readonly cwd?: string;
 }
 
-/** What Deno itself needs to run. */
+/** What Deno itself needs. */
 const inherited = [
   "PATH",
   "HOME",
@@ -33,31 +40,31 @@ const inherited = [
   "DENO_TLS_CA_STORE",
 ];
 
-/** What a test gets that says nothing else. The memory would ask the model after each turn. */
+/** Defaults. A memory would query the model after each turn. */
 const quiet = {
   NO_COLOR: "1",
   CLARA_LOG_FORMAT: "json",
-  // Tests speak faster than people.
+  // Tests send messages faster than people.
   CLARA_MAX_USER_MESSAGES_PER_MINUTE: "1000000",
   CLARA_MEMORY: "off",
 };
 
-/** The log line that says where it listens, whatever else that line has. */
+/** Matches the log line with the address. */
 const addressPattern = /"address":"([^"]+)"/;
 
-/** A running gateway. Disposing of it kills it. */
+/** A running gateway. Disposing kills it. */
 export class GatewayProcess implements AsyncDisposable {
-  /** How it ended, once it has. */
+  /** Resolves when the process has exited. */
   readonly exited: Promise<Deno.CommandStatus>;
   readonly pid: number;
   readonly #child: Deno.ChildProcess;
   readonly #folder: TempFolder;
-  readonly #log = new Recording<string>((line) => line);
+  readonly #log = new AwaitableList<string>((line) => line);
   readonly #output: Promise<void>;
   #address = "";
   #ended = false;
 
-  /** Starts a gateway; resolves when it listens, rejects with its log when it ends before. */
+  /** Starts a gateway; resolves when it listens, rejects with its log if it exits first. */
   static async start(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
     const gateway = GatewayProcess.spawn(options);
     try {
@@ -72,14 +79,14 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  /** Starts a gateway and does not wait; whoever kills it as it starts wants it so. */
+  /** Starts a gateway without waiting until it listens. */
   static spawn(options: GatewayProcessOptions = {}): GatewayProcess {
     return new GatewayProcess(options);
   }
 
-  private constructor({ env = {}, dataDir, program, args = [], cwd }: GatewayProcessOptions) {
+  private constructor(options: GatewayProcessOptions) {
+    const { env = {}, dataDir, program, args = [], cwd, root = checkout } = options;
     this.#folder = new TempFolder("clara_gateway_");
-    const root = fileURLToPath(new URL("../../../", import.meta.url));
     const run = ["run", "--allow-all", "--no-prompt", "--config", join(root, "deno.json")];
     const data = dataDir ?? join(this.#folder.path, "data");
     const serve = ["run", "--port", "0", "--host", "127.0.0.1", "--data-dir", data];
@@ -102,28 +109,28 @@ export class GatewayProcess implements AsyncDisposable {
     });
   }
 
-  /** Resolves when it listens, rejects when it ends before. */
+  /** Resolves when it listens; rejects if it exits first. */
   async listens(): Promise<void> {
     const line = await this.waitForLog(addressPattern, { timeoutMs: 60_000 });
     this.#address = addressPattern.exec(line)![1]!;
   }
 
-  /** Where adapters connect: ws://host:port. */
+  /** Where adapters connect, as ws://host:port. */
   get url(): string {
     return `ws://${this.#address}`;
   }
 
-  /** http://host:port. */
+  /** As http://host:port. */
   get httpUrl(): string {
     return `http://${this.#address}`;
   }
 
-  /** The lines of its log so far (what it wrote to stdout too). */
+  /** The lines of its output so far. */
   get log(): readonly string[] {
     return this.#log.items;
   }
 
-  /** The first line that matches, here already or still to come. */
+  /** Resolves to the first log line that matches, past or future. */
   waitForLog(
     pattern: RegExp,
     options: { readonly timeoutMs?: number; readonly from?: number } = {},
@@ -132,21 +139,21 @@ export class GatewayProcess implements AsyncDisposable {
     return this.#log.waitFor((line) => line.search(pattern) >= 0, { ...options, what });
   }
 
-  /** The answer of GET /health. */
+  /** The response of GET /health. */
   async health(): Promise<Readonly<Record<string, unknown>>> {
     const response = await fetch(`${this.httpUrl}/health`);
     return await response.json();
   }
 
-  /** Sends a signal, SIGKILL by default; gives how the process ended, once it has. */
+  /** Sends a signal (default: SIGKILL) and resolves when the process has exited. */
   kill(signal: Deno.Signal = "SIGKILL"): Promise<Deno.CommandStatus> {
     if (!this.#ended) this.#child.kill(signal);
     return this.exited;
   }
 
-  /** Kills it where it still runs, and removes the folder that was made for it. */
+  /** Kills it if it runs, and removes its temporary folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // A gateway that was stopped with SIGSTOP dies of SIGKILL as well.
+    // SIGKILL also ends a process stopped by SIGSTOP.
     await within(this.kill("SIGKILL"), { what: "the end of a killed gateway" });
     await this.#folder[Symbol.asyncDispose]();
   }
@@ -174,7 +181,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncG
   if (rest) yield rest;
 }
 
-/** Starts a gateway that asks this model, and keeps its data in this folder. */
+/** Starts a gateway on a data folder that uses this model. */
 export function startGateway(
   llm: { readonly url: string },
   folder: { readonly path: string },

@@ -4,7 +4,7 @@ import { GatewayProcess } from "./gateway_process.ts";
 import { LlmServer } from "../llm/server.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-Deno.test("a gateway can be started, spoken to, killed and started again", async () => {
+Deno.test("a gateway can be started, used, killed and started again", async () => {
   await using llm = LlmServer.start();
   await using data = new TempFolder();
   const env = { OPENAI_API_KEY: "key", OPENAI_BASE_URL: llm.url };
@@ -19,6 +19,6 @@ Deno.test("a gateway can be started, spoken to, killed and started again", async
   }
 });
 
-Deno.test("a gateway that does not start rejects with what it said", async () => {
+Deno.test("a gateway that does not start rejects with its output", async () => {
   await assert.rejects(GatewayProcess.start({ args: ["--nonsense"] }), /it said:\n.*--nonsense/s);
 });

@@ -1,9 +1,9 @@
 /**
- * The socket of a service manager, for tests: takes the datagrams that a service sends. By the C
- * library, as Deno has no such sockets without unstable flags. Linux only.
+ * A service manager's notification socket. Uses libc, because Deno supports such sockets only
+ * behind unstable flags. Linux only.
  */
 
-import { Recording } from "../load/recording.ts";
+import { AwaitableList } from "../awaitable_list.ts";
 
 const calls = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -14,13 +14,13 @@ const calls = {
 } as const;
 
 export class NotifyListener implements AsyncDisposable {
-  /** What came, in order; each is the text of one datagram. */
-  readonly messages = new Recording<string>((text) => text);
+  /** Received messages, in order; one per datagram. */
+  readonly messages = new AwaitableList<string>((text) => text);
   readonly #library = Deno.dlopen("libc.so.6", calls);
   readonly #socket: number;
   readonly #reading: Promise<void>;
 
-  /** @param name a path that is free, or `@` and the name of an abstract socket. */
+  /** @param name a free path, or `@` and the name of an abstract socket. */
   constructor(readonly name: string) {
     const { socket, bind } = this.#library.symbols;
     this.#socket = socket(1, 2, 0);
@@ -34,7 +34,7 @@ export class NotifyListener implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** The first message that has this line, here already or still to come. */
+  /** Resolves to the first message with a matching line, past or future. */
   waitForLine(line: string | RegExp, options: { readonly from?: number } = {}): Promise<string> {
     const fits = (found: string) => typeof line === "string" ? found === line : line.test(found);
     return this.messages.waitFor((text) => text.split("\n").some(fits), {
@@ -44,7 +44,7 @@ export class NotifyListener implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Ends the read that waits.
+    // Ends the pending read.
     this.#library.symbols.shutdown(this.#socket, 2);
     await this.#reading;
     this.#library.symbols.close(this.#socket);

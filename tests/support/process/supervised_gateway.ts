@@ -1,21 +1,21 @@
 /**
- * A gateway under a supervisor, as in production: whenever its process ends another one is started on
- * the same data folder. Fault tests kill it and let adapters find their way back.
+ * A gateway under a supervisor, as in production: whenever its process exits, another is started on
+ * the same data folder.
  */
 
 import { within } from "../deadline.ts";
 import { GatewayProcess, type GatewayProcessOptions } from "./gateway_process.ts";
 
-/** How it is started each time; the data folder must outlive a process. */
+/** Options of each start; the data folder must outlive the processes. */
 export type SupervisedGatewayOptions = GatewayProcessOptions & { readonly dataDir: string };
 
-/** The gateway, whichever process it is just now. */
+/** The gateway, whichever process it currently is. */
 export class SupervisedGateway implements AsyncDisposable {
-  /** Processes that were started. */
+  /** Processes started so far. */
   starts = 0;
-  /** Processes that were killed. */
+  /** Processes killed so far. */
   kills = 0;
-  /** What should not have happened: ends that nobody asked for, lines of the log that tell an error. */
+  /** Unexpected exits, and errors in the log. */
   readonly problems: string[] = [];
   readonly #options: SupervisedGatewayOptions;
   readonly #over: Promise<void>;
@@ -30,17 +30,17 @@ export class SupervisedGateway implements AsyncDisposable {
     this.#over = this.#supervise();
   }
 
-  /** The process that listens, now or as soon as there is one. */
+  /** Resolves to the process that listens, now or as soon as there is one. */
   listening(): Promise<GatewayProcess> {
     return within(this.#listening.promise, { timeoutMs: 60_000, what: "a gateway that listens" });
   }
 
-  /** The process that was started last, whether or not it listens already. */
+  /** Resolves to the latest process, listening or not. */
   spawned(): Promise<GatewayProcess> {
     return within(this.#spawned.promise, { timeoutMs: 60_000, what: "the start of a gateway" });
   }
 
-  /** Kills the process with SIGKILL, wherever it is; another one is started when it has ended. */
+  /** Kills the current process with SIGKILL; another is started after it has exited. */
   async kill(): Promise<void> {
     const gateway = await this.spawned();
     const ended = this.#ended.promise;
@@ -50,7 +50,7 @@ export class SupervisedGateway implements AsyncDisposable {
     await ended;
   }
 
-  /** Ends it in order, for good; gives the exit code. */
+  /** Stops the gateway for good and returns its exit code. */
   async stop(): Promise<number> {
     const gateway = await this.listening();
     this.#expected = this.#stopping = true;
@@ -80,7 +80,7 @@ export class SupervisedGateway implements AsyncDisposable {
       if (listens) this.#listening.resolve(gateway);
       const { code, signal } = await gateway.exited;
       this.#spawned = Promise.withResolvers();
-      // Whoever waits for one that listens goes on waiting where this one never did.
+      // If it never listened, those who wait for a listening process keep waiting.
       if (listens) this.#listening = Promise.withResolvers();
       this.#note(gateway.log, signal ?? `code ${code}`);
       this.#ended.resolve();
@@ -95,7 +95,7 @@ export class SupervisedGateway implements AsyncDisposable {
   #note(log: readonly string[], end: string): void {
     if (!this.#expected) {
       this.problems.push(`it ended with ${end} by itself: ${log.slice(-5).join("\n")}`);
-      // One that cannot start must not be started for ever.
+      // Do not restart a gateway that cannot start for ever.
       this.#stopping ||= this.problems.length > 5;
     }
     this.problems.push(...log.filter((line) => /"level":"(ERROR|FATAL)"/.test(line)));

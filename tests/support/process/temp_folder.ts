@@ -1,12 +1,14 @@
-/** A folder of a test's own, gone with the test. The store's tests and gateway processes use it. */
+/** A temporary folder that is removed with its test. */
 
-/** Makes an empty folder; disposing of it removes it with all that is in it. */
+import { within } from "../deadline.ts";
+
+/** Creates an empty folder; disposing removes it and its contents. */
 export class TempFolder implements AsyncDisposable {
   /** The folder's absolute path. */
   readonly path: string;
 
   constructor(prefix = "clara_test_") {
-    // The real path: on some systems the temporary folder is behind a link.
+    // Resolve links: on some systems the temporary folder is behind one.
     this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix }));
   }
 
@@ -16,5 +18,23 @@ export class TempFolder implements AsyncDisposable {
     await Deno.remove(this.path, { recursive: true }).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
+  }
+}
+
+/** Resolves to the text of a file once it exists and is not empty. */
+export async function writtenText(path: string): Promise<string> {
+  let isLate = false;
+  const poll = async () => {
+    while (!isLate) {
+      const text = await Deno.readTextFile(path).catch(() => "");
+      if (text !== "") return text;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return "";
+  };
+  try {
+    return await within(poll(), { what: `text in ${path}` });
+  } finally {
+    isLate = true;
   }
 }

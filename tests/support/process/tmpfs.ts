@@ -1,4 +1,4 @@
-/** A disk of a few megabytes, which a test can fill. Mounting takes root; others skip the test. */
+/** A disk of a few megabytes that a test can fill. Mounting requires root. */
 
 import { TempFolder } from "./temp_folder.ts";
 
@@ -15,7 +15,7 @@ async function run(command: string, ...args: readonly string[]): Promise<boolean
   }
 }
 
-/** Whether this machine lets us mount; says so where it does not. */
+/** Whether this machine allows mounting. */
 export async function canMount(): Promise<boolean> {
   await using folder = new TempFolder("clara_mount_");
   const can = Deno.build.os === "linux" && await run("mount", "-t", "tmpfs", "none", folder.path);
@@ -28,7 +28,7 @@ export class Tmpfs implements AsyncDisposable {
   readonly path: string;
   readonly #folder: TempFolder;
 
-  /** Mounts an empty disk of so many bytes. */
+  /** Mounts an empty disk of this size. */
   static async mount({ bytes }: { readonly bytes: number }): Promise<Tmpfs> {
     const disk = new Tmpfs(new TempFolder("clara_disk_"));
     if (await run("mount", "-t", "tmpfs", "-o", `size=${bytes}`, "none", disk.path)) return disk;
@@ -41,13 +41,13 @@ export class Tmpfs implements AsyncDisposable {
     this.path = folder.path;
   }
 
-  /** Makes the disk read-only, or writable again; false where something holds it open for writing. */
+  /** Makes the disk read-only or writable; returns false if a file open for writing prevents it. */
   remount(how: "ro" | "rw"): Promise<boolean> {
     return run("mount", "-o", `remount,${how}`, this.path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Lazily: a gateway that was killed may be holding it for another moment.
+    // Lazily: a killed gateway may still hold it for a moment.
     await run("umount", "-l", this.path);
     await this.#folder[Symbol.asyncDispose]();
   }

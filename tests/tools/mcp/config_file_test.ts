@@ -1,4 +1,4 @@
-/** The file of MCP servers: what it may say, and that a change keeps the rest. */
+/** The configuration file of the MCP servers: validation and changes. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { McpConfigFile } from "../../../src/tools/mcp/config_file.ts";
 import { expandVariables } from "../../../src/lib/variables.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 
-Deno.test("entries have their defaults, and a file that is missing has no servers", async () => {
+Deno.test("entries have defaults, and a missing file has no servers", async () => {
   await using folder = new TempFolder();
   const file = new McpConfigFile(join(folder.path, "mcp.json"));
   assert.equal(file.read().size, 0);
@@ -25,7 +25,7 @@ Deno.test("entries have their defaults, and a file that is missing has no server
   assert.equal(b!.enabled, false);
 });
 
-Deno.test("a change is written at once or not at all, for its owner alone", async () => {
+Deno.test("a change is atomic, keeps unknown keys, and the file is private", async () => {
   await using folder = new TempFolder();
   const path = join(folder.path, "mcp.json");
   Deno.writeTextFileSync(path, '{"other":{"x":1},"mcpServers":{"a":{"command":"x","note":"n"}}}');
@@ -44,13 +44,13 @@ Deno.test("a change is written at once or not at all, for its owner alone", asyn
   assert.equal(file.read().size, 0);
 });
 
-Deno.test("a folder that takes no writes is an error with the file's name", async () => {
+Deno.test("the error for an unwritable folder names the file", async () => {
   await using folder = new TempFolder();
   const file = new McpConfigFile(join(folder.path, "no", "mcp.json"));
   assert.throws(() => file.write("a", { command: "x" }), /Cannot write .*no.mcp\.json/);
 });
 
-const wrongs: readonly (readonly [json: unknown, says: string])[] = [
+const invalidFiles: readonly (readonly [json: unknown, says: string])[] = [
   [[], "expected object"],
   [{ mcpServers: [] }, '"mcpServers": expected record'],
   [{ mcpServers: { "": { command: "x" } } }, '"mcpServers.": expected letters'],
@@ -61,7 +61,7 @@ const wrongs: readonly (readonly [json: unknown, says: string])[] = [
   [{ mcpServers: { a: { command: "x", env: { K: 1 } } } }, '"mcpServers.a.env.K"'],
 ];
 
-for (const [json, says] of wrongs) {
+for (const [json, says] of invalidFiles) {
   Deno.test(`${JSON.stringify(json)} is refused with its key`, async () => {
     await using folder = new TempFolder();
     const path = join(folder.path, "mcp.json");
@@ -75,7 +75,7 @@ for (const [json, says] of wrongs) {
   });
 }
 
-Deno.test("variables are replaced by their values, once, or by their defaults", () => {
+Deno.test("variables are replaced once, by their value or default", () => {
   const values: Readonly<Record<string, string>> = { A: "1", B: "${A}", EMPTY: "" };
   const expand = (text: string) => expandVariables(text, (name) => values[name]);
   assert.equal(expand("${A}-${A}"), "1-1");

@@ -1,4 +1,4 @@
-/** What people name when they install an MCP server, and what it means. */
+/** Install sources of MCP servers: packages, command lines and URLs. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/lib/config_error.ts";
@@ -35,18 +35,18 @@ const names: readonly (readonly [source: string, name: string])[] = [
 ];
 
 for (const [source, name] of names) {
-  Deno.test(`"${source}" is called "${name}"`, () => {
+  Deno.test(`"${source}" is named "${name}"`, () => {
     assert.equal(sourceToEntry(source).name, name);
   });
 }
 
 for (const [source, name, entry] of sources) {
-  Deno.test(`${source.trim()} is server "${name}"`, () => {
+  Deno.test(`${source.trim()} becomes server "${name}"`, () => {
     assert.deepEqual(sourceToEntry(source), { name, entry });
   });
 }
 
-Deno.test("no shell reads a command line: what it would run is data", () => {
+Deno.test("a command line is not interpreted by a shell", () => {
   const { entry } = sourceToEntry("echo $(id) `id` ; rm -rf / && a|b > c");
   assert.deepEqual(entry, {
     command: "echo",
@@ -54,7 +54,7 @@ Deno.test("no shell reads a command line: what it would run is data", () => {
   });
 });
 
-Deno.test("quotes keep words together, also empty ones and quotes of the other kind", () => {
+Deno.test("quotes keep words together, even empty ones and those with other quotes", () => {
   assert.deepEqual(splitCommandLine(`a 'b c' "d'e" f"g h"i '' "x"'y'`), [
     "a",
     "b c",
@@ -66,7 +66,7 @@ Deno.test("quotes keep words together, also empty ones and quotes of the other k
 });
 
 for (const source of ["", "  ", "'open", 'a "b', "http://"]) {
-  Deno.test(`${JSON.stringify(source)} is no source`, () => {
+  Deno.test(`${JSON.stringify(source)} is not a valid source`, () => {
     assert.throws(() => sourceToEntry(source), ConfigError);
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EgressError, EgressGuard } from "../../../src/tools/web/egress_guard.ts";
 import { html, webSite } from "./web_site.ts";
 
-/** Fetches through a pass of its own; gives the text, or what the guard said. */
+/** Fetches with a new pass; returns the text, or why the guard refused. */
 async function tryFetch(guard: EgressGuard, url: string): Promise<string> {
   using pass = guard.open();
   try {
@@ -19,28 +19,28 @@ Deno.test("an address that is not public is refused, as a number and as a name",
   using guard = new EgressGuard();
   for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]) {
     const text = await tryFetch(guard, `http://${host}:${site.port}/`);
-    assert.match(text, /Cannot reach .* it is not a public address of the internet/, host);
+    assert.match(text, /Cannot reach .* it is not a public internet address/, host);
   }
   assert.deepEqual(site.requests, []);
 });
 
-Deno.test("a name is refused when one of its addresses is not public", async () => {
+Deno.test("a host is refused if any of its addresses is not public", async () => {
   await using site = webSite(() => html("inside"));
   using guard = new EgressGuard({
     lookup: () => Promise.resolve(["93.184.215.14", "10.0.0.1"]),
   });
   assert.equal(
     await tryFetch(guard, `http://mixed.test:${site.port}/`),
-    'Cannot reach "mixed.test" (10.0.0.1): it is not a public address of the internet',
+    'Cannot reach "mixed.test" (10.0.0.1): it is not a public internet address',
   );
 });
 
-Deno.test("a name that nobody knows is told apart", async () => {
+Deno.test("an unknown host is reported as such", async () => {
   using guard = new EgressGuard({ lookup: () => Promise.reject(new Error("ENOTFOUND")) });
   assert.equal(await tryFetch(guard, "http://gone.test/"), 'Cannot find the host "gone.test"');
 });
 
-Deno.test("a name that changes its address is connected to the one that was checked", async () => {
+Deno.test("a host is connected to the address that was checked, even if it changes (DNS rebinding)", async () => {
   await using outside = webSite(() => html("outside"));
   await using inside = webSite(() => html("inside"), {
     hostname: "127.0.0.2",
@@ -49,25 +49,25 @@ Deno.test("a name that changes its address is connected to the one that was chec
   const answers = [["127.0.0.1"], ["127.0.0.2"]];
   using guard = new EgressGuard({
     lookup: () => Promise.resolve(answers.shift() ?? []),
-    // Stands for a public address.
+    // As if it were public.
     allowAddresses: [outside.address],
   });
   const url = `http://rebound.test:${outside.port}/`;
   assert.equal(await tryFetch(guard, url), "outside");
   assert.equal(answers.length, 1, "the name was looked up once");
-  assert.match(await tryFetch(guard, url), /\(127\.0\.0\.2\): it is not a public address/);
+  assert.match(await tryFetch(guard, url), /\(127\.0\.0\.2\): it is not a public internet address/);
   assert.deepEqual(inside.requests, []);
 });
 
-Deno.test("an allowed address is allowed on its port alone", async () => {
+Deno.test("an allowed address is allowed only on its port", async () => {
   await using site = webSite(() => html("inside"));
   await using other = webSite(() => html("inside"));
   using guard = new EgressGuard({ allowAddresses: [site.address] });
   assert.equal(await tryFetch(guard, site.url), "inside");
-  assert.match(await tryFetch(guard, other.url), /not a public address/);
+  assert.match(await tryFetch(guard, other.url), /not a public internet address/);
 });
 
-Deno.test("the next address is tried where one does not answer", async () => {
+Deno.test("if an address does not answer, the next one is tried", async () => {
   await using site = webSite(() => html("inside"));
   using guard = new EgressGuard({
     lookup: () => Promise.resolve(["127.0.0.9", "127.0.0.1"]),
@@ -76,26 +76,26 @@ Deno.test("the next address is tried where one does not answer", async () => {
   assert.equal(await tryFetch(guard, `http://two.test:${site.port}/`), "inside");
 });
 
-Deno.test("where nobody listens the error names host and port", async () => {
+Deno.test("if nobody listens, the error names host and port", async () => {
   const port = closedPort();
   using guard = new EgressGuard({ allowAddresses: [`127.0.0.1:${port}`] });
   const text = await tryFetch(guard, `http://127.0.0.1:${port}/`);
   assert.equal(text, `Cannot connect to "127.0.0.1:${port}"`);
 });
 
-Deno.test("a port that is not configured is refused", async () => {
+Deno.test("a port that is not allowed is refused", async () => {
   await using site = webSite(() => html("inside"));
   using guard = new EgressGuard({ allowAddresses: [site.address], ports: [80, 443] });
-  assert.match(await tryFetch(guard, site.url), /only these ports are allowed: 80, 443/);
+  assert.match(await tryFetch(guard, site.url), /the allowed ports are 80, 443/);
 });
 
-Deno.test("variables that name hosts to reach without a proxy lead nobody past it", async () => {
+Deno.test("NO_PROXY does not bypass the guard", async () => {
   await using site = webSite(() => html("inside"));
   using guard = new EgressGuard();
   const before = Deno.env.get("NO_PROXY");
   Deno.env.set("NO_PROXY", "127.0.0.1,.test");
   try {
-    assert.match(await tryFetch(guard, site.url), /not a public address/);
+    assert.match(await tryFetch(guard, site.url), /not a public internet address/);
     assert.equal(Deno.env.get("NO_PROXY"), "127.0.0.1,.test");
   } finally {
     if (before === undefined) Deno.env.delete("NO_PROXY");
@@ -104,12 +104,12 @@ Deno.test("variables that name hosts to reach without a proxy lead nobody past i
   assert.deepEqual(site.requests, []);
 });
 
-Deno.test("who holds no pass is turned away", async () => {
+Deno.test("a client without a pass is refused", async () => {
   await using site = webSite(() => html("inside"));
   const made: Deno.CreateHttpClientOptions[] = [];
   const create = Deno.createHttpClient;
   using guard = new EgressGuard({ allowAddresses: [site.address] });
-  // The only place where the guard's port shows.
+  // The guard's port is visible only here.
   Deno.createHttpClient = (options) => {
     made.push(options);
     return create(options);
@@ -129,7 +129,7 @@ Deno.test("who holds no pass is turned away", async () => {
   assert.deepEqual(site.requests, []);
 });
 
-Deno.test("what a URL alone tells is refused before anything is connected", () => {
+Deno.test("a forbidden URL is refused before any connection", () => {
   using guard = new EgressGuard();
   const check = (url: string) => () => guard.checkUrl(new URL(url));
   assert.throws(check("file:///etc/passwd"), /only http and https/);
@@ -142,12 +142,12 @@ Deno.test("what a URL alone tells is refused before anything is connected", () =
     return true;
   });
   for (const host of ["0x7f.1", "2130706433", "0177.0.0.1", "169.254.169.254", "[fd00::1]"]) {
-    assert.throws(check(`https://${host}/`), /not a public address/, host);
+    assert.throws(check(`https://${host}/`), /not a public internet address/, host);
   }
   guard.checkUrl(new URL("https://example.com:8443/a?b#c"));
 });
 
-Deno.test("a guard that is disposed of ends what runs and opens nothing more", async () => {
+Deno.test("disposing of a guard ends its connections and prevents new ones", async () => {
   const began = Promise.withResolvers<void>();
   await using site = webSite((_, closing) => {
     began.resolve();
@@ -162,7 +162,7 @@ Deno.test("a guard that is disposed of ends what runs and opens nothing more", a
   assert.throws(() => guard.open(), /the gateway is stopping/);
 });
 
-/** A port on which nobody listens. */
+/** A port that nobody listens on. */
 function closedPort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();

@@ -7,7 +7,7 @@ function assertAll(expected: boolean, addresses: readonly string[]): void {
   }
 }
 
-Deno.test("addresses of this machine and its networks are not public", () => {
+Deno.test("loopback and private addresses are not public", () => {
   assertAll(false, [
     ...["0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1"],
     ...["127.255.255.255", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1"],
@@ -23,7 +23,7 @@ Deno.test("reserved, multicast and documentation addresses are not public", () =
   ]);
 });
 
-Deno.test("an IPv6 address that carries a closed IPv4 address is not public", () => {
+Deno.test("an IPv6 address that embeds a private IPv4 address is not public", () => {
   assertAll(false, [
     ...["::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:10.0.0.1", "::FFFF:A9FE:A9FE"],
     ...["64:ff9b::7f00:1", "64:ff9b::169.254.169.254", "2002:7f00:1::", "2002:c0a8:101::1"],
@@ -31,11 +31,11 @@ Deno.test("an IPv6 address that carries a closed IPv4 address is not public", ()
   ]);
 });
 
-Deno.test("what is no address is not public", () => {
+Deno.test("text that is not an address is not public", () => {
   assertAll(false, ["", "localhost", "1.2.3", "1.2.3.4.5", "0x7f000001", "2130706433", "[::1]"]);
 });
 
-Deno.test("addresses of the internet are public, in whatever way they are written", () => {
+Deno.test("internet addresses are public in any notation", () => {
   assertAll(true, [
     ...["1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0"],
     ...["192.167.255.255", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450:4001::1"],

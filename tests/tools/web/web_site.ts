@@ -1,4 +1,4 @@
-/** A small web site on loopback for the tests of what fetches pages. */
+/** A web site on loopback. */
 
 /** A running site. */
 export interface WebSite extends AsyncDisposable {
@@ -7,17 +7,17 @@ export interface WebSite extends AsyncDisposable {
   /** Address and port. */
   readonly address: string;
   readonly port: number;
-  /** The paths that were asked for, in order. */
+  /** The requested paths, in order. */
   readonly requests: readonly string[];
 }
 
-/** What a site answers; `closing` resolves at its end, for answers that never come. */
+/** Answers a request. `closing` resolves at the end; return it to never answer. */
 export type Answer = (
   path: string,
   closing: Promise<Response>,
 ) => Response | Promise<Response>;
 
-/** Serves what `answer` says. */
+/** Starts a site. */
 export function webSite(
   answer: Answer,
   { hostname = "127.0.0.1", port = 0 }: { readonly hostname?: string; readonly port?: number } = {},
@@ -42,12 +42,12 @@ export function webSite(
   };
 }
 
-/** A page of HTML. */
+/** An HTML page. */
 export function html(text: string): Response {
   return new Response(text, { headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-/** An answer that leads elsewhere. */
+/** A redirect. */
 export function redirect(location: string): Response {
   return new Response(null, { status: 302, headers: { location } });
 }

@@ -4,6 +4,7 @@
  */
 
 import { basename, dirname, join } from "node:path";
+import { fileExists } from "../../../lib/file_exists.ts";
 import { StoreError } from "../../../domain/errors.ts";
 
 /** What SQLite keeps beside a database; the log may hold what is not yet in it. */
@@ -11,7 +12,7 @@ const besides = ["-wal", "-shm"];
 const mark = ".replaced-";
 
 /** A store that is out of the way. */
-export interface PutAside {
+export interface ReplacedStore {
   /** Its name now, if there was one. */
   readonly kept?: string;
   /** Gives it its old name back. */
@@ -19,14 +20,14 @@ export interface PutAside {
 }
 
 /** Gives a store another name, with its log. Where that fails it is as it was. */
-export async function putAside(path: string, now: Date): Promise<PutAside> {
+export async function setAside(path: string, now: Date): Promise<ReplacedStore> {
   const name = `${path}${mark}${now.toISOString().replace(/[:.]/g, "-")}`;
   const moved: { readonly from: string; readonly to: string }[] = [];
   const undo = async () => {
     for (const { from, to } of moved.toReversed()) await Deno.rename(to, from);
   };
   const move = async (from: string, to: string) => {
-    if (!exists(from)) return false;
+    if (!fileExists(from)) return false;
     await Deno.rename(from, to);
     moved.push({ from, to });
     return true;
@@ -37,7 +38,7 @@ export async function putAside(path: string, now: Date): Promise<PutAside> {
     // A log alone is that of a store that a restore put aside before it was cut off.
     const owner = found ? name : replacedIn(dirname(path), basename(path)).at(-1) ?? name;
     for (const suffix of besides) {
-      await move(path + suffix, (exists(owner + suffix) ? name : owner) + suffix);
+      await move(path + suffix, (fileExists(owner + suffix) ? name : owner) + suffix);
     }
     return { ...(found && { kept: name }), undo };
   } catch (error) {
@@ -52,12 +53,12 @@ export async function putAside(path: string, now: Date): Promise<PutAside> {
  *
  * @throws {StoreError} with what to do.
  */
-export function refuseCutOff(folder: string): void {
+export function assertNoInterruptedRestore(folder: string): void {
   const name = "gateway.db";
-  if (exists(join(folder, name))) return;
+  if (fileExists(join(folder, name))) return;
   const kept = replacedIn(folder, name).at(-1);
   if (kept === undefined) return;
-  const logs = besides.filter((suffix) => exists(kept + suffix));
+  const logs = besides.filter((suffix) => fileExists(kept + suffix));
   const along = logs.map((suffix) => `, and "${basename(kept)}${suffix}" to "${name}${suffix}"`);
   throw new StoreError(
     `Cannot find store "${
@@ -79,16 +80,6 @@ function replacedIn(folder: string, name: string): readonly string[] {
       .sort().map((found) => join(folder, found));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }

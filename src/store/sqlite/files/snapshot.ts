@@ -7,11 +7,12 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../../lib/config_error.ts";
 import { errorText } from "../../../lib/error_text.ts";
+import { fileExists } from "../../../lib/file_exists.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { refuseNewer } from "../schema/migrate.ts";
-import { putAside } from "./replaced_store.ts";
+import { assertKnownVersion } from "../schema/migrate.ts";
+import { setAside } from "./replaced_store.ts";
 
 /** What a copy holds. */
 export interface SnapshotFigures {
@@ -35,10 +36,10 @@ export async function takeSnapshot(
   { file, force = false }: { readonly file: string; readonly force?: boolean },
 ): Promise<SnapshotFigures> {
   const source = join(folder, "gateway.db");
-  if (!await exists(source)) {
+  if (!fileExists(source)) {
     throw new StoreError(`Cannot back up "${folder}": it holds no store. Name it with --data-dir.`);
   }
-  if (!force && await exists(file)) throw alreadyThere(file);
+  if (!force && fileExists(file)) throw alreadyThere(file);
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
     // SQLite writes into an empty file that is there, and so keeps its mode.
@@ -68,9 +69,9 @@ export async function takeSnapshot(
 export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
   try {
     const { size } = await Deno.stat(file);
-    using database = new Reading(file);
+    using database = new ReadOnlyDatabase(file);
     const { sql } = database;
-    refuseNewer(sql, file);
+    assertKnownVersion(sql, file);
     const check = sql.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
     const [first] = check;
     if (first?.integrity_check !== "ok") {
@@ -97,7 +98,7 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
  * be written; then the folder is as it was. Where the process dies in between, the folder may have no store
  * but the one that was put aside: no gateway starts on it.
  */
-export async function putSnapshot(
+export async function restoreSnapshot(
   file: string,
   { folder, now = new Date() }: { readonly folder: string; readonly now?: Date },
 ): Promise<SnapshotFigures & { readonly kept?: string }> {
@@ -113,7 +114,7 @@ export async function putSnapshot(
       await Deno.copyFile(file, temporary);
       await giveTo(folder, temporary);
       await flush(temporary);
-      const { kept, undo } = await putAside(target, now);
+      const { kept, undo } = await setAside(target, now);
       try {
         await Deno.rename(temporary, target);
       } catch (error) {
@@ -134,8 +135,8 @@ export async function putSnapshot(
 }
 
 function copyStore(from: string, to: string): void {
-  using source = new Reading(from);
-  refuseNewer(source.sql, from);
+  using source = new ReadOnlyDatabase(from);
+  assertKnownVersion(source.sql, from);
   const target = new DatabaseSync(to);
   try {
     // Nobody sees the copy before it is whole and on the disk.
@@ -147,7 +148,7 @@ function copyStore(from: string, to: string): void {
 }
 
 /** A database that is only read. */
-class Reading implements Disposable {
+class ReadOnlyDatabase implements Disposable {
   readonly sql: DatabaseSync;
 
   constructor(path: string) {
@@ -174,7 +175,7 @@ async function renameIfFree(from: string, to: string): Promise<void> {
   try {
     await Deno.link(from, to);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists || await exists(to)) throw alreadyThere(to);
+    if (error instanceof Deno.errors.AlreadyExists || fileExists(to)) throw alreadyThere(to);
     await Deno.rename(from, to);
   }
 }
@@ -186,16 +187,6 @@ async function flush(path: string): Promise<void> {
     if (Deno.build.os === "windows" && each !== path) continue;
     using opened = await Deno.open(each);
     await opened.sync();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

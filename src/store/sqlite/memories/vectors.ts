@@ -1,12 +1,8 @@
-/** Embeddings of facts on SQLite. See vector_store.ts for what each method promises. */
-
-import type { Memory, MemoryView } from "../../memory_store.ts";
+import type { Memory, MemoryView, VectorStore } from "../../memory_store.ts";
 import type { SqliteConnection } from "../connection.ts";
 import { halfWeightAgeMs, visibility, visible } from "./memories.ts";
 import { toMemory } from "../rows.ts";
 import { cosine, signDistances, vectorBytes } from "./vector.ts";
-import type { VectorStore } from "../../vector_store.ts";
-
 /** Vectors that are compared in full, by their signs the most promising. */
 const maxCandidates = 100;
 
@@ -23,7 +19,7 @@ export class SqliteVectors implements VectorStore {
     this.#sql = sql;
   }
 
-  closest(
+  nearest(
     { model, vector, limit, ...view }: MemoryView & {
       readonly model: string;
       readonly vector: Float32Array;
@@ -64,7 +60,7 @@ export class SqliteVectors implements VectorStore {
     );
   }
 
-  keep(
+  save(
     model: string,
     vectors: readonly { readonly id: number; readonly vector: Float32Array }[],
   ): Promise<void> {

@@ -8,7 +8,7 @@ import { StoreError } from "../../../domain/errors.ts";
 import { migrations } from "./schema.ts";
 
 /** @throws {StoreError} when a database comes from a newer program. It is only read. */
-export function refuseNewer(database: DatabaseSync, path: string): void {
+export function assertKnownVersion(database: DatabaseSync, path: string): void {
   const found = versionOf(database);
   if (found <= migrations.length) return;
   throw new StoreError(

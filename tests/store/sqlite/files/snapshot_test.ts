@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { StoreError } from "../../../../src/domain/errors.ts";
-import { putSnapshot, takeSnapshot } from "../../../../src/store/sqlite/files/snapshot.ts";
+import { restoreSnapshot, takeSnapshot } from "../../../../src/store/sqlite/files/snapshot.ts";
 import { SqliteStore } from "../../../../src/store/sqlite/store.ts";
 import { TempFolder } from "../../../support/process/temp_folder.ts";
 import { accepted, request } from "../../conformance/samples.ts";
@@ -49,7 +49,7 @@ Deno.test("a restore that fails in the middle leaves the store as it was", async
   const wall = join(left, `${keptName}-wal`);
   Deno.mkdirSync(join(wall, "full"), { recursive: true });
   const files = filesIn(left);
-  await assert.rejects(putSnapshot(file, { folder: left, now }), StoreError);
+  await assert.rejects(restoreSnapshot(file, { folder: left, now }), StoreError);
   assert.deepEqual(filesIn(left), [...files, "gateway.lock"].sort());
   assert.deepEqual(await requestsIn(left), ["old"]);
 });
@@ -66,7 +66,7 @@ Deno.test("after a restore that was cut off no empty store is made, and it can b
   });
   assert.ok(!filesIn(left).includes("gateway.db"));
 
-  const { kept } = await putSnapshot(file, { folder: left });
+  const { kept } = await restoreSnapshot(file, { folder: left });
   assert.equal(kept, undefined);
   assert.deepEqual(await requestsIn(left), ["new"]);
   // Its log went with the store that it belongs to.

