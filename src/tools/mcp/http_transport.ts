@@ -81,11 +81,15 @@ export function allowsSseFallback(error: unknown): boolean {
   return [400, 404, 405].includes(httpStatusOf(error) ?? 0);
 }
 
-/** An error of a transport in words: the status, and the message of the response. */
+/** An error of a request in words: the status, and the message of the response. */
 export function transportErrorText(error: unknown): string {
   const text = errorText(error);
   const status = httpStatusOf(error);
-  if (status === undefined) return text;
+  if (status === undefined) {
+    const { data } = error as { readonly data?: unknown };
+    const details = typeof data === "string" ? data : JSON.stringify(data) ?? "";
+    return details ? `${text}; ${details.slice(0, 500)}` : text;
+  }
   const body = text.replace(/^(?:Streamable HTTP|SSE) error: /, "")
     .replace(/^Error POSTing to endpoint(?: \(HTTP \d+\))?: /, "");
   const message = messageOf(body).slice(0, 500);
@@ -245,7 +249,8 @@ function repairEvents(
     }
     // The SDK resumes a stream that has ids.
     if (answered || resumable) return;
-    const data = JSON.stringify(errorAnswer(requestId!, `the server's stream failed: ${problem}`));
+    const text = `the server's stream failed: ${problem}; the request may have been executed`;
+    const data = JSON.stringify(errorAnswer(requestId!, text));
     yield encoder.encode(toEvent({ data }));
   };
   return ReadableStream.from(generate());

@@ -10,6 +10,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** JSON-RPC's code for an internal error. */
 const internalError = -32603;
+/** The protocol version of a server that names none, as the specification says. */
+const assumedVersion = "2025-03-26";
 
 /**
  * Repairs one message.
@@ -67,7 +69,9 @@ function repairResult(result: unknown): object {
   if (result === undefined || result === null) return {};
   if (Array.isArray(result)) return { content: result };
   if (!isObject(result)) return { content: [{ type: "text", text: String(result) }] };
-  if ("protocolVersion" in result) return repairInitializeResult(result);
+  const isInitialize = "protocolVersion" in result ||
+    "serverInfo" in result && "capabilities" in result;
+  if (isInitialize) return repairInitializeResult(result);
   const { _meta, ...fields } = result;
   return isObject(_meta) ? result : fields;
 }
@@ -79,7 +83,7 @@ function repairInitializeResult(result: Json): object {
     .filter(([, value]) => value === true || isObject(value));
   const { name, version } = isObject(serverInfo) ? serverInfo : {};
   return {
-    protocolVersion,
+    protocolVersion: typeof protocolVersion === "string" ? protocolVersion : assumedVersion,
     capabilities: Object.fromEntries(supported.map(([feature]) => [feature, {}])),
     serverInfo: { name: String(name ?? ""), version: String(version ?? "") },
     ...(typeof instructions === "string" && { instructions }),

@@ -56,10 +56,13 @@ export async function logIn(options: LoginOptions): Promise<OAuthRecord> {
       await deadline.race(auth(flow.provider, { ...request, authorizationCode }));
     }
   } catch (error) {
-    const hint = /dynamic client registration/.test(errorText(error))
-      ? '; register the gateway there and set "oauth": { "clientId": … } in mcp.json'
+    // The SDK shows how its schema does not match; the server's words say more.
+    const text = errorText(error).replace(/Invalid OAuth error response: .*Raw body: /s, "");
+    const hint = flow.record.client === undefined
+      ? '; register the gateway there and set "oauth": { "clientId": … } in mcp.json, or set an ' +
+        "Authorization header if the server uses keys"
       : "";
-    throw new Error(`Cannot log in: ${errorText(error)}${hint}`, { cause: error });
+    throw new Error(`Cannot log in: ${text}${hint}`, { cause: error });
   }
   return flow.record;
 }

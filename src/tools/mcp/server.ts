@@ -12,7 +12,7 @@ import { logger } from "../../logging/log.ts";
 import type { Tool } from "../tool.ts";
 import { isAnswer, lossOf, McpConnection, type McpConnectionOptions } from "./connection.ts";
 import type { McpCallResult } from "./content.ts";
-import { transportErrorText } from "./http_transport.ts";
+import { httpStatusOf, transportErrorText } from "./http_transport.ts";
 import { LoginRequiredError } from "./oauth.ts";
 import { mcpTool, readToolList } from "./tool.ts";
 
@@ -190,7 +190,9 @@ export class McpServer implements AsyncDisposable {
         const lost = await this.#handleCallError(connection, error);
         signal.throwIfAborted();
         if (lost && repeatable && attempt === 0) continue;
-        const doubt = lost ? "; the call may have been executed, check before you repeat it" : "";
+        const doubt = (lost || isInDoubt(error)) && !repeatable
+          ? "; the call may have been executed, check before you repeat it"
+          : "";
         throw new Error(`MCP server "${this.name}": ${transportErrorText(error)}${doubt}`);
       } finally {
         this.#runningCalls--;
@@ -387,4 +389,10 @@ export class McpServer implements AsyncDisposable {
     await waitAtMost(started, this.config.startTimeoutSeconds * 1000);
     signal.throwIfAborted();
   }
+}
+
+/** Whether the server may have run a call that it refused with this error. */
+function isInDoubt(error: unknown): boolean {
+  const status = httpStatusOf(error) ?? 0;
+  return status === 400 || status >= 500;
 }

@@ -156,6 +156,12 @@ const failures:
       /bad city/,
     ],
     [
+      "that is an error with details",
+      ({ id }) =>
+        respond({ jsonrpc: "2.0", id, error: { code: -32602, message: "bad", data: { a: 1 } } }),
+      /bad; \{"a":1\}$/,
+    ],
+    [
       "that is an error without an id",
       () => respond({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } }),
       /Parse error/,

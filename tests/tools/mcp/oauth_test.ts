@@ -6,7 +6,7 @@ import { McpManager } from "../../../src/tools/mcp/manager.ts";
 import { OAuthStore } from "../../../src/tools/mcp/oauth.ts";
 import { McpFolder } from "../../support/mcp/mcp_folder.ts";
 import { OAuthMcpServer, type OAuthServerOptions } from "../../support/mcp/oauth_server.ts";
-import { textResult } from "../../support/mcp/scripted_server.ts";
+import { respond, ScriptedMcpServer, textResult } from "../../support/mcp/scripted_server.ts";
 
 interface Fixture {
   readonly oauth: OAuthMcpServer;
@@ -233,3 +233,20 @@ function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
+
+Deno.test("a server that uses keys is told apart from one with logins", async () => {
+  await using keys = ScriptedMcpServer.start({
+    guard: () => respond({ detail: "missing API key" }, "application/json", 401),
+  });
+  await using folder = new McpFolder({ s: { url: keys.url } });
+  await using manager = new McpManager({
+    path: folder.mcpFile,
+    loginFolder: join(folder.path, "mcp_logins"),
+    environment: () => undefined,
+    childEnvironment: {},
+    maxMessageBytes: 100_000,
+    callTimeoutMs: 5_000,
+  });
+  const login = manager.logIn("s", { openPage: browse, timeoutMs: 5_000 });
+  await assert.rejects(login, /Cannot log in: .*or set an Authorization header/);
+});

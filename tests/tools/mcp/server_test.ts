@@ -244,7 +244,11 @@ testServer("a refused call does not restart the server", async (fixture) => {
   const { server, script, call, connections } = fixture;
   script.push({ callTool: () => Promise.reject(httpError(500, "out of order")) });
   await server.start();
-  await assert.rejects(call(), /^Error: MCP server "s": HTTP 500: out of order$/);
+  await assert.rejects(call(), /^Error: MCP server "s": HTTP 500: out of order; the call may have/);
+  await assert.rejects(
+    call({ repeatable: true }),
+    /^Error: MCP server "s": HTTP 500: out of order$/,
+  );
   assert.deepEqual([server.state, connections[0]!.closed], ["running", false]);
 });
 
