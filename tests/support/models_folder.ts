@@ -2,12 +2,11 @@
 
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { LlmServer } from "./llm/server.ts";
 import { TempFolder } from "./process/temp_folder.ts";
 
 /** A provider with one model of the same name. */
 export interface ScriptedProvider {
-  readonly server: LlmServer;
+  readonly server: { readonly url: string };
   /** More fields of the provider, as in the file. */
   readonly provider?: object;
   /** More fields of the model, as in the file. */

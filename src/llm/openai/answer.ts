@@ -64,6 +64,7 @@ export class AnswerReader {
   #reason?: string;
   #ended = false;
   #refusal = "";
+  #contentChunks = 0;
   #textChars = 0;
   #reasoningChars = 0;
   #totalChars = 0;
@@ -80,9 +81,9 @@ export class AnswerReader {
     return this.#reason !== undefined;
   }
 
-  /** Whether any part of an answer has arrived. */
-  get begun(): boolean {
-    return this.#textChars > 0 || this.#calls.size > 0;
+  /** How many chunks brought a part of the answer; heartbeats and usage do not count. */
+  get contentChunks(): number {
+    return this.#contentChunks;
   }
 
   /** Takes the data of one event. @throws {ProviderError} an error that it reports; a limit. */
@@ -120,6 +121,7 @@ export class AnswerReader {
       if (!this.#calls.add(piece)) throw new AnswerTooLargeError("Too many or too long tool calls");
     }
     if (chunk.finishReason !== undefined) this.#reason = chunk.finishReason;
+    if (chunk.text + chunk.reasoning !== "" || chunk.calls.length > 0) this.#contentChunks++;
     const split = chunk.text === "" ? nothing : this.#tags.add(chunk.text);
     return this.#counted({ text: split.text, reasoning: chunk.reasoning + split.reasoning });
   }
@@ -154,17 +156,61 @@ export class AnswerReader {
     return delta;
   }
 
-  /** Texts and lists arrive in pieces; of anything else the last value counts. */
   #mergeFields(fields: Readonly<Record<string, unknown>>): void {
     for (const [name, value] of Object.entries(fields)) {
       const before = this.#fields.get(name);
-      if (typeof before === "string" && typeof value === "string") {
-        this.#fields.set(name, before + value);
-      } else if (Array.isArray(before) && Array.isArray(value)) {
-        before.push(...value);
-      } else this.#fields.set(name, Array.isArray(value) ? [...value] : value);
+      this.#fields.set(name, before === undefined ? value : mergeField(name, before, value));
     }
   }
+}
+
+/** Reasoning and lists arrive in pieces; of anything else the last value counts. */
+function mergeField(name: string, before: unknown, value: unknown): unknown {
+  if (typeof before === "string" && typeof value === "string") {
+    const inPieces = /reason|think|thought/.test(name) && !/signature|opaque|encrypted/.test(name);
+    return inPieces ? before + value : value;
+  }
+  return Array.isArray(before) && Array.isArray(value) ? mergeItems(before, value) : value;
+}
+
+type Item = Readonly<Record<string, unknown>>;
+
+/** Appends the items of a list; an item that continues the last one is joined to it. */
+function mergeItems(before: readonly unknown[], items: readonly unknown[]): readonly unknown[] {
+  const merged = [...before];
+  for (const item of items) {
+    const last = merged.at(-1);
+    if (isItem(last) && isItem(item) && continues(last, item)) {
+      merged[merged.length - 1] = joinItems(last, item);
+    } else merged.push(item);
+  }
+  return merged;
+}
+
+/** Whether an item is the next piece of a thought (OpenRouter, Mistral). A signature ends one. */
+function continues(last: Item, item: Item): boolean {
+  if (typeof last.type !== "string" || !/text|think|summary/.test(last.type)) return false;
+  if (last.type !== item.type || last.index !== item.index) return false;
+  return !last.signature || !textField(item);
+}
+
+function textField(item: Item): string | undefined {
+  return ["text", "thinking", "summary"].find((name) => item[name]);
+}
+
+function joinItems(last: Item, item: Item): Item {
+  const said = Object.entries(item).filter(([, value]) => value !== null && value !== undefined);
+  const joined: Record<string, unknown> = { ...last, ...Object.fromEntries(said) };
+  for (const name of ["text", "thinking", "summary"]) {
+    const [one, other] = [last[name], item[name]];
+    if (typeof one === "string" && typeof other === "string") joined[name] = one + other;
+    if (Array.isArray(one) && Array.isArray(other)) joined[name] = mergeItems(one, other);
+  }
+  return joined;
+}
+
+function isItem(value: unknown): value is Item {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function joined(one: AnswerDelta, other: AnswerDelta): AnswerDelta {

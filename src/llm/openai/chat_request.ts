@@ -4,7 +4,7 @@ import type OpenAI from "openai";
 import type { ToolCall } from "../../domain/tool_call.ts";
 import type { Model } from "../catalog.ts";
 import type { LlmRequest, LlmTool } from "../client.ts";
-import type { RequestPart, RequestShape } from "./request_shape.ts";
+import type { RequestPart, RequestShape, SentRequest } from "./request_shape.ts";
 import { toolSchema } from "../tool_schema.ts";
 import {
   orderMessages,
@@ -21,8 +21,8 @@ export type ChatBody = OpenAI.ChatCompletionCreateParams;
 /** A request that is ready to be sent. */
 export interface ChatRequest {
   readonly body: ChatBody;
-  /** The optional parts that it has. */
-  readonly parts: ReadonlySet<RequestPart>;
+  /** What it has that a provider may refuse. */
+  readonly sent: SentRequest;
 }
 
 type AssistantMessage = Extract<WireMessage, { role: "assistant" }>;
@@ -40,16 +40,23 @@ export function toChatRequest(
   },
 ): ChatRequest {
   const parts = new Set<RequestPart>();
+  const fields = new Set<string>();
   const use = (part: RequestPart, present: boolean): boolean => {
     if (!present || !shape.has(part)) return false;
     parts.add(part);
     return true;
   };
   let messages = orderMessages(request.messages);
-  const hasCalls = messages.some((message) =>
-    message.role === "assistant" && message.calls.length > 0
-  );
-  const tools = toolsFor(request, messages);
+  const isForeign = (message: AssistantMessage) => !hasOwnFields(message, model);
+  const callers = () =>
+    messages.filter((message): message is AssistantMessage =>
+      message.role === "assistant" && message.calls.length > 0
+    );
+  if (callers().some(isForeign) && !use("foreign_calls", true)) {
+    messages = withoutTools(messages, isForeign);
+  }
+  const hasCalls = callers().length > 0;
+  const tools = toolsFor(request, messages).filter(({ name }) => shape.hasTool(name));
   const none = request.toolChoice === "none" || request.tools.length === 0;
   // Where calls cannot be forbidden, tools are not offered at all.
   const useTools = use("tools", tools.length > 0 && (!none || shape.has("tool_choice")));
@@ -65,11 +72,12 @@ export function toChatRequest(
     .toSorted((one) => (one === "max_completion_tokens") === Boolean(model.reasoning) ? -1 : 1)
     .find((name) => shape.has(name));
   const stream = use("stream", true);
-  // Another model's fields mean nothing to this one, and may be refused.
-  const keepsFields = ({ origin, calls }: AssistantMessage) =>
-    origin?.model === model.name &&
-    (origin.fields !== undefined || calls.some((call) => call.fields)) &&
-    use("message_fields", true);
+  const keepsFields = (message: AssistantMessage) => {
+    if (!hasOwnFields(message, model) || !use("message_fields", true)) return false;
+    for (const name of Object.keys(message.origin?.fields ?? {})) fields.add(name);
+    for (const call of message.calls) Object.keys(call.fields ?? {}).forEach((n) => fields.add(n));
+    return true;
+  };
   const body = {
     model: model.id,
     messages: messages.map((message) => toMessage(message, keepsFields)),
@@ -84,7 +92,14 @@ export function toChatRequest(
     ...(model.reasoning && use("reasoning_effort", true) && { reasoning_effort: model.reasoning }),
     ...(maxTokens !== undefined && maxName && use(maxName, true) && { [maxName]: maxTokens }),
   };
-  return { body: body as ChatBody, parts };
+  const names = useTools ? tools.map(({ name }) => name) : [];
+  return { body: body as ChatBody, sent: { parts, fields, tools: names } };
+}
+
+/** Whether a message has fields to send back. Another model's mean nothing to this one, and may be refused. */
+function hasOwnFields({ origin, calls }: AssistantMessage, model: Model): boolean {
+  return origin?.model === model.name &&
+    (origin.fields !== undefined || calls.some((call) => call.fields));
 }
 
 /** The tools on offer; if there are none but the history has calls, the tools that were called. */
@@ -124,13 +139,18 @@ function toMessage(
       };
     case "assistant": {
       const withFields = keepsFields(message);
+      const { content: thoughts, ...fields } = withFields ? message.origin?.fields ?? {} : {};
+      const text = message.content.toWellFormed();
+      const content = Array.isArray(thoughts)
+        ? [...thoughts, ...(text === "" ? [] : [{ type: "text", text }])]
+        : text || null;
       return {
         role: "assistant",
-        content: message.content.toWellFormed() || null,
+        content,
         ...(message.calls.length > 0 && {
           tool_calls: message.calls.map((call) => toCall(call, withFields)),
         }),
-        ...(withFields && message.origin?.fields),
+        ...fields,
       };
     }
     case "tool":
@@ -143,14 +163,16 @@ function toMessage(
 }
 
 function toCall(
-  { id, name, arguments: json, fields }: ToolCall,
+  { id, name, arguments: json, fields = {} }: ToolCall,
   withFields: boolean,
 ): OpenAI.ChatCompletionMessageFunctionToolCall {
+  const { function: inFunction, ...ofCall } = withFields ? fields : {};
   return {
-    ...(withFields && fields),
+    ...ofCall,
     id,
     type: "function",
     function: {
+      ...(typeof inFunction === "object" && inFunction),
       name: name.toWellFormed() || "unnamed",
       arguments: readable(json).toWellFormed(),
     },

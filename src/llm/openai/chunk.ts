@@ -94,7 +94,7 @@ function errorIn(value: Json, choice: Json | undefined): unknown {
 interface Content {
   readonly text: string;
   readonly reasoning: string;
-  /** The parts as they came, if there was more than text. */
+  /** The parts that are not text, as they came. */
   readonly parts?: readonly unknown[];
 }
 
@@ -104,6 +104,7 @@ function readContent(content: unknown): Content {
   if (!Array.isArray(content)) return { text: "", reasoning: "" };
   let text = "";
   let reasoning = "";
+  const thoughts: unknown[] = [];
   for (const part of content) {
     if (typeof part === "string") text += part;
     if (!isObject(part)) continue;
@@ -111,10 +112,11 @@ function readContent(content: unknown): Content {
     if (/think|reason/.test(type)) {
       const thought = part.thinking ?? part.text ?? part.reasoning ?? part.content;
       reasoning += readContent(thought).text;
+      thoughts.push(part);
     } else if (typeof part.text === "string") text += part.text;
     else if (typeof part.content === "string") text += part.content;
   }
-  return { text, reasoning, ...(reasoning !== "" && { parts: content }) };
+  return { text, reasoning, ...(thoughts.length > 0 && { parts: thoughts }) };
 }
 
 function reasoningOf(message: Json): string {
@@ -147,11 +149,15 @@ function readCalls(message: Json): readonly ToolCallPiece[] {
       ...(typeof call.id === "string" && call.id !== "" && { id: call.id }),
       ...(typeof called.name === "string" && called.name !== "" && { name: called.name }),
       arguments: argumentsText(called.arguments),
-      fields: Object.fromEntries(
-        Object.entries(call).filter(([name]) => !knownCallFields.has(name)),
-      ),
+      fields: callFieldsOf(call, called),
     };
   });
+}
+
+function callFieldsOf(call: Json, called: Json): Json {
+  const fields = unknownFields(call, knownCallFields);
+  const inFunction = called === call ? {} : unknownFields(called, knownCallFields);
+  return Object.keys(inFunction).length > 0 ? { ...fields, function: inFunction } : fields;
 }
 
 function argumentsText(value: unknown): string {
@@ -160,10 +166,15 @@ function argumentsText(value: unknown): string {
 }
 
 function fieldsOf(message: Json, parts: readonly unknown[] | undefined): Json {
-  const unknown = Object.entries(message).filter(([name, value]) =>
-    !knownFields.has(name) && value !== null && value !== undefined && value !== ""
+  return { ...unknownFields(message, knownFields), ...(parts && { content: parts }) };
+}
+
+/** The fields of an object that are not known and say something. */
+function unknownFields(value: Json, known: ReadonlySet<string>): Json {
+  const unknown = Object.entries(value).filter(([name, field]) =>
+    !known.has(name) && field !== null && field !== undefined && field !== ""
   );
-  return { ...Object.fromEntries(unknown), ...(parts && { content: parts }) };
+  return Object.fromEntries(unknown);
 }
 
 /** Reads OpenAI's names, and those of Anthropic and Google, which some gateways pass through. */

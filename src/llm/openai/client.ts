@@ -26,7 +26,13 @@ import { ModelChoice } from "./model_choice.ts";
 import { meaningOf } from "./failure_rules.ts";
 import { OpenAiProvider } from "./provider.ts";
 import { ProviderError } from "./provider_error.ts";
-import { refusedPart, type RequestPart, RequestShape } from "./request_shape.ts";
+import {
+  refusedPart,
+  refusedTool,
+  type RequestPart,
+  RequestShape,
+  type SentRequest,
+} from "./request_shape.ts";
 
 const log = logger("llm");
 
@@ -144,11 +150,12 @@ export class OpenAiClient implements LlmClient {
     const { showReasoning = false } = this.#options;
     const left: Adaptation[] = [];
     for (;;) {
-      const shape = left.reduce((shape, { part }) => shape.without(part), this.#shapeOf(model));
+      const shape = this.#shapeOf(model).copy();
+      left.forEach((adaptation) => applyTo(shape, adaptation));
       const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
-      let parts: ReadonlySet<RequestPart> = new Set();
+      let sent: SentRequest = { parts: new Set() };
       const imageNote = left.find(({ part }) => part === "images")?.note;
-      const onRequest = (sent: { readonly parts: ReadonlySet<RequestPart> }) => parts = sent.parts;
+      const onRequest = (chat: { readonly sent: SentRequest }) => sent = chat.sent;
       const attempt = {
         model,
         request,
@@ -169,8 +176,8 @@ export class OpenAiClient implements LlmClient {
         }
         return;
       } catch (error) {
-        const adaptation = begun ? undefined : adaptationFor(error, parts);
-        if (!adaptation) throw error;
+        const adaptation = begun ? undefined : adaptationFor(error, sent);
+        if (!adaptation || left.length >= maxAdaptations) throw error;
         left.push(adaptation);
       }
     }
@@ -191,14 +198,20 @@ export class OpenAiClient implements LlmClient {
   }
 
   #remember(model: Model, adaptations: readonly Adaptation[]): void {
-    for (const { part, once, reason } of adaptations) {
+    for (const adaptation of adaptations) {
+      const { part, tool, once, reason } = adaptation;
       if (once) continue;
-      this.#shapeOf(model).leaveOut(part);
-      log.warn(
-        "Model {model} refuses {part} ({reason}): it is left out from now on. To avoid the first " +
-          "refusal, list it under leave_out in models.yaml",
-        { model: model.name, part, reason },
-      );
+      applyTo(this.#shapeOf(model), adaptation);
+      const facts = { model: model.name, part, tool, reason };
+      if (tool !== undefined) {
+        log.warn("Model {model} refuses tool {tool} ({reason}): it is not offered again", facts);
+      } else {
+        log.warn(
+          "Model {model} refuses {part} ({reason}): it is left out from now on. To avoid the " +
+            "first refusal, list it under leave_out in models.yaml",
+          facts,
+        );
+      }
     }
   }
 
@@ -233,9 +246,15 @@ export class OpenAiClient implements LlmClient {
   }
 }
 
-/** A part of a request that is left out after it was refused. */
+/** Refusals of one request that are answered with another try. */
+const maxAdaptations = 8;
+
+/** What is left out after it was refused: a part of the request, or one tool. */
 interface Adaptation {
-  readonly part: RequestPart;
+  readonly part?: RequestPart;
+  /** Another part that would be refused for the same reason. */
+  readonly twin?: RequestPart;
+  readonly tool?: string;
   /** What the provider said. */
   readonly reason: string;
   /** Whether it is about this request alone. */
@@ -246,27 +265,44 @@ interface Adaptation {
 
 const unreadableImage = "[An image was attached here. The model's provider could not read it.]";
 
+function applyTo(shape: RequestShape, { part, twin, tool }: Adaptation): void {
+  if (part !== undefined) shape.leaveOut(part);
+  if (twin !== undefined) shape.leaveOut(twin);
+  if (tool !== undefined) shape.leaveOutTool(tool);
+}
+
 /** What can be left out after an error; undefined if the error names nothing that was sent. */
-function adaptationFor(
-  error: unknown,
-  parts: ReadonlySet<RequestPart>,
-): Adaptation | undefined {
+function adaptationFor(error: unknown, sent: SentRequest): Adaptation | undefined {
   if (!(error instanceof ProviderError)) return undefined;
-  const meaning = meaningOf(error);
   const reason = error.text.slice(0, 300);
-  if (meaning === "image") {
-    if (!parts.has("images")) return undefined;
-    const part = refusedPart(error, new Set<RequestPart>(["images"]));
-    const once = part === undefined || isAboutOneImage(error.text);
+  const part = refusedPart(error, sent);
+  const isImage = meaningOf(error) === "image" && part !== "message_fields";
+  if (part === "images" || isImage) {
+    if (!sent.parts.has("images")) return undefined;
+    // Only a model that says it sees no images is spared them from now on: one user's broken image must not
+    // take away everybody's.
+    const once = part !== "images" || isAboutOneImage(error.text);
     return { part: "images", reason, once, ...(once && { note: unreadableImage }) };
   }
-  if (meaning !== "request" && meaning !== "model" && meaning !== "down") return undefined;
-  const part = refusedPart(error, parts);
-  return part && { part, reason, once: false };
+  if (part !== undefined) return { part, twin: twinOf(part, error.text), reason, once: false };
+  const tool = refusedTool(error, sent);
+  return tool === undefined ? undefined : { tool, reason, once: false };
+}
+
+/** The other name of a limit whose value is refused; a name that is refused is replaced by the other one. */
+function twinOf(part: RequestPart, text: string): RequestPart | undefined {
+  const twins = {
+    max_tokens: "max_completion_tokens",
+    max_completion_tokens: "max_tokens",
+  } as const;
+  if (part !== "max_tokens" && part !== "max_completion_tokens") return undefined;
+  return /too (?:large|high|big)|less than|at most|range|must be|非法/i.test(text)
+    ? twins[part]
+    : undefined;
 }
 
 /** Whether an error is about the image, not about a model that sees none. */
 function isAboutOneImage(text: string): boolean {
-  return /(?:invalid|unsupported|corrupt|broken|valid) image|image.{0,40}(?:too large|too small|exceeds|format|could not|cannot|failed|unable|invalid|url)|(?:could not|cannot|failed to|unable to) (?:process|decode|load|read|fetch|download)|dimension/i
+  return /(?:unsupported|invalid|valid|corrupt|broken) image|image.{0,40}(?:too large|too small|exceeds|format|could not|cannot|failed|unable|invalid)|(?:could not|cannot|failed to|unable to) (?:process|decode|load|read|fetch|download)|dimension|mime|media type|base64/i
     .test(text);
 }

@@ -10,7 +10,6 @@ import { ClassifiedError } from "../failure.ts";
 import { UsageRecorder } from "../usage_recorder.ts";
 import { type AnswerDelta, answerLimits, AnswerReader, AnswerTooLargeError } from "./answer.ts";
 import { type ChatRequest, toChatRequest } from "./chat_request.ts";
-import { readChunk } from "./chunk.ts";
 import { readEventStream } from "./event_stream.ts";
 import { ProviderLimiter } from "./provider_limiter.ts";
 import type { RequestShape } from "./request_shape.ts";
@@ -102,11 +101,10 @@ export class OpenAiProvider {
       throw error;
     });
     const reader = new AnswerReader();
-    const pieces = isWhole(response)
-      ? readWhole(response, { reader, watchdog })
-      : readStream(response, { reader, watchdog });
     try {
-      for await (const delta of pieces) yield* toEvents(delta, { usage, showReasoning });
+      for await (const delta of readAnswer(response, { reader, watchdog })) {
+        yield* toEvents(delta, { usage, showReasoning });
+      }
     } finally {
       // An answer that fails on the way was paid for too.
       if (reader.usage) usage.reported(reader.usage);
@@ -145,18 +143,40 @@ interface Reading {
   readonly watchdog: Watchdog;
 }
 
-/** Whether a server answers with one JSON object although a stream was requested. */
-function isWhole(response: Response): boolean {
-  return /\bjson\b/i.test(response.headers.get("content-type") ?? "");
+/** Reads a stream, or the one JSON object that some servers answer with; their content types lie. */
+async function* readAnswer(
+  { body }: Response,
+  reading: Reading,
+): AsyncGenerator<AnswerDelta> {
+  if (!body) return;
+  const grace = new GraceTimer();
+  const bytes = bytesOf(body, grace);
+  const start: Uint8Array[] = [];
+  let first: number | undefined;
+  while (first === undefined) {
+    const result = await bytes.next();
+    if (result.done) return;
+    reading.watchdog.progress();
+    start.push(result.value);
+    first = result.value.find((byte) => !blanks.includes(byte));
+  }
+  async function* all() {
+    yield* start;
+    yield* bytes;
+  }
+  yield* first === openBrace ? readWhole(all(), reading) : readStream(all(), { ...reading, grace });
 }
 
+/** White space, and the bytes of a byte order mark. */
+const blanks = [0x20, 0x0a, 0x0d, 0x09, 0xef, 0xbb, 0xbf];
+const openBrace = 0x7b;
+
 async function* readStream(
-  response: Response,
-  { reader, watchdog }: Reading,
+  bytes: AsyncIterable<Uint8Array>,
+  { reader, watchdog, grace }: Reading & { readonly grace: GraceTimer },
 ): AsyncGenerator<AnswerDelta> {
-  if (!response.body) return;
-  const grace = new GraceTimer();
-  const events = readEventStream(bytesOf(response.body, grace), {
+  let finishedWith = -1;
+  const events = readEventStream(bytes, {
     onBytes: () => watchdog.progress(),
     maxEventChars: answerLimits.eventChars,
   });
@@ -166,37 +186,32 @@ async function* readStream(
       if (reader.ended) break;
     }
     if (reader.ended) grace.start(closeGraceMs);
-    else if (reader.finished) grace.start(usageGraceMs);
+    else if (reader.finished && reader.contentChunks > finishedWith) {
+      // Heartbeats do not extend the wait; a server that finishes with every chunk does.
+      finishedWith = reader.contentChunks;
+      grace.start(usageGraceMs);
+    }
     // After `[DONE]` the bytes that close the connection are read without anybody waiting for them.
     if (reader.ended) break;
   }
 }
 
 async function* readWhole(
-  response: Response,
+  bytes: AsyncIterable<Uint8Array>,
   { reader, watchdog }: Reading,
 ): AsyncGenerator<AnswerDelta> {
-  if (!response.body) return;
   const decoder = new TextDecoder();
   let text = "";
-  for await (const bytes of response.body) {
+  for await (const piece of bytes) {
     watchdog.progress();
-    text += decoder.decode(bytes, { stream: true });
+    text += decoder.decode(piece, { stream: true });
     if (text.length > answerLimits.eventChars) {
       throw new AnswerTooLargeError(`The answer exceeds ${answerLimits.eventChars} characters`);
     }
   }
-  text = (text + decoder.decode()).trim();
-  // Some servers call a stream of events JSON.
-  if (/^(?:data|event|id|retry)?:/.test(text)) {
-    const events = readEventStream(new Response(text).body!, {
-      onBytes: () => {},
-      maxEventChars: answerLimits.eventChars,
-    });
-    for await (const batch of events) for (const data of batch) yield reader.read(data);
-    return;
-  }
-  yield reader.take(readChunk(JSON.parse(text)));
+  yield reader.read(text + decoder.decode());
+  // Nothing can follow a whole object, whether or not it says why it ended.
+  if (reader.contentChunks > 0) reader.read("[DONE]");
 }
 
 /** Ends the reading of a body some time after its answer has ended. */

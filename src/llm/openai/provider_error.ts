@@ -26,6 +26,14 @@ const maxBodyBytes = 64 * 1024;
 const maxTextChars = 2_000;
 /** Objects nested in an error that are looked at. */
 const maxDepth = 6;
+/**
+ * Fields that repeat the request or the model's output. What a user or a model wrote must not decide what an
+ * error means.
+ */
+const echoes =
+  /^(?:input|failed_generation|flagged_input|raw_output|prompt|messages|request|body|url|documentation_url)$/;
+/** Identifiers and the like, which say nothing about the error. */
+const labels = /^(?:param|object|id|.*_id|requestid|timestamp|provider_name)$/i;
 
 export class ProviderError extends Error implements ProviderErrorFields {
   override readonly name = "ProviderError";
@@ -69,6 +77,12 @@ export function errorInStream(value: unknown): ProviderError {
   return new ProviderError({ ...fields, status, inStream: true });
 }
 
+/** Pydantic repeats the refused value inside its message. */
+function withoutEcho(text: string): string {
+  const at = text.search(/['"]input['"]: /);
+  return (at < 0 ? text : text.slice(0, at)).trim();
+}
+
 async function readStart(response: Response): Promise<string> {
   if (!response.body) return "";
   const decoder = new TextDecoder();
@@ -98,16 +112,20 @@ function fieldsOf(body: unknown): Pick<ProviderErrorFields, "codes" | "param" | 
   const codes = new Set<string>();
   let param: string | undefined;
   const visit = (value: unknown, key: string, depth: number): void => {
-    if (depth > maxDepth || texts.size > 20) return;
-    if (typeof value === "number" && /^(?:code|status|status_code)$/.test(key)) {
+    if (depth > maxDepth || texts.size > 20 || echoes.test(key)) return;
+    if (key === "loc" && Array.isArray(value)) {
+      // Pydantic's path to what is wrong (Mistral, vLLM, LiteLLM).
+      param ??= value.join(".");
+      texts.add(value.join("."));
+    } else if (typeof value === "number" && /^(?:code|status|status_code)$/.test(key)) {
       codes.add(String(value));
     } else if (typeof value === "string") {
       if (key === "param" && value !== "") param ??= value;
-      if (/^(?:param|object|id|.*_id|timestamp)$/.test(key)) return;
+      if (labels.test(key)) return;
       if (/^(?:code|type|status|status_code|reason)$/.test(key)) codes.add(value.toLowerCase());
       // OpenRouter and LiteLLM wrap the provider's own error as a string of JSON.
       else if (/^\s*[{[]/.test(value)) visit(parsed(value), "", depth + 1);
-      else if (value.trim() !== "") texts.add(value.trim().replaceAll(/\s{1,64}/g, " "));
+      else if (value.trim() !== "") texts.add(withoutEcho(value).replaceAll(/\s{1,64}/g, " "));
     } else if (Array.isArray(value)) {
       for (const item of value.slice(0, 20)) visit(item, key, depth + 1);
     } else if (typeof value === "object" && value !== null) {

@@ -3,6 +3,7 @@
  * is left out, the request is sent once more, and what worked is remembered for the model.
  */
 
+import { meaningOf } from "./failure_rules.ts";
 import type { ProviderError } from "./provider_error.ts";
 
 /** The parts of a request that can be left out, in the order in which an error is matched to them. */
@@ -10,75 +11,152 @@ export const requestParts = [
   "stream_options",
   "parallel_tool_calls",
   "tool_choice",
+  "stream",
   "max_completion_tokens",
   "max_tokens",
+  "message_fields",
+  "foreign_calls",
   "reasoning_effort",
   "temperature",
-  "message_fields",
   "long_call_ids",
   "images",
   "system",
   "tools",
-  "stream",
 ] as const;
 
 /** One of the {@linkcode requestParts}. */
 export type RequestPart = typeof requestParts[number];
 
-/** How an error names each part. Linear expressions: the text comes from outside. */
-const mentions: Readonly<Record<RequestPart, RegExp>> = {
-  stream_options: /stream_options|include_usage|streamoptions/i,
-  parallel_tool_calls: /parallel_tool_calls|parallel tool/i,
-  tool_choice: /tool_choice(?!.{0,40}(?:parser|enable-auto))/i,
-  max_completion_tokens: /max_completion_tokens/i,
-  max_tokens: /max_tokens|max_output_tokens|max_new_tokens/i,
-  reasoning_effort: /reasoning_effort|reasoning\.effort|reasoning effort/i,
-  temperature: /temperature/i,
-  message_fields:
-    /reasoning_content|reasoning_details|reasoning_text|thought_signature|extra_content|thinking_blocks|messages?[\[.]\d+\]?\.(?:assistant\.)?(?:reasoning|thinking)/i,
-  long_call_ids: /tool.?call.?id.{0,80}length|length of 9/i,
-  images:
-    /image_url|image input|images?\b|\bvision\b|multimodal|mmproj|content.{0,40}(?:valid string|should be a string|must be a string)|expected (?:a )?string.{0,20}(?:array|sequence|list)/i,
-  system:
-    /system (?:role|message|prompt|instruction)|role.{0,12}system|["'`]system["'`]|developer (?:instruction|message|role)|systeminstruction/i,
-  tools: /\btools?\b|function.?call|functions?\b/i,
-  stream: /\bstream(?:ing)?\b/i,
+/** How an error refuses a part: one of its sentences matches both. Linear: the text comes from outside. */
+interface Refusal {
+  readonly named: RegExp;
+  readonly refused: RegExp;
+}
+
+/** Words that say that a part is unknown or not supported at all. */
+const support =
+  /unsupported|not (?:yet |currently )?support|n't (?:yet |currently )?support|unknown (?:name|parameter|field|argument|variant|key)|unrecogni[sz]ed|extra (?:inputs?|fields?)|extra_forbidden|additional propert|not permitted|not allowed|not accept|not available|unavailable|(?:not|n't) enabled|requires? --|no endpoints? found|incompatible|不支持/i;
+/** The same for a value, which may also be refused for what it is. */
+const value =
+  /unsupported|not (?:yet |currently )?support|n't (?:yet |currently )?support|unknown|unrecogni[sz]ed|unexpected|extra (?:inputs?|fields?)|extra_forbidden|additional propert|not permitted|not allowed|not accept|not available|unavailable|(?:not|n't) enabled|can(?:not|'t) (?:both )?be|no endpoints? found|incompatible|deprecated|removed|invalid|must be|should be|may only|is only|only (?:supports?|the default|\d)|too (?:large|high|big)|out of range|at most|不支持|非法/i;
+
+const refusals: Readonly<Record<RequestPart, Refusal>> = {
+  stream_options: { named: /stream_?options|include_usage/i, refused: value },
+  parallel_tool_calls: { named: /parallel_?tool_?calls|parallel tool/i, refused: value },
+  tool_choice: { named: /tool_?choice/i, refused: value },
+  stream: {
+    named: /^stream$|["'`]stream["'`]|(?<!non-)\bstreaming\b|stream mode|to stream/i,
+    refused: /unsupported|not support|n't support|not allowed|not available|must be|不支持/i,
+  },
+  max_completion_tokens: { named: /max_?completion_?tokens/i, refused: value },
+  max_tokens: { named: /max_?(?:output_|new_)?tokens/i, refused: value },
+  message_fields: {
+    named:
+      /reasoning_content|reasoning_details|reasoning_text|reasoning_opaque|thought_signature|extra_content|thinking_blocks|provider_specific_fields|messages?[\[.]\d+\]?\.(?:assistant\.)?(?:reasoning|thinking)/i,
+    refused: support,
+  },
+  foreign_calls: {
+    named: /reasoning_content|thought_?signature|["'`]thinking["'`]/i,
+    refused:
+      /missing|must be (?:passed|sent|provided|included)|is required|expected ["'`]thinking/i,
+  },
+  reasoning_effort: {
+    named: /reasoning[_. ]?effort|support (?:thinking|reasoning)|thinking is not/i,
+    refused: value,
+  },
+  temperature: { named: /temperature/i, refused: value },
+  long_call_ids: { named: /tool.?call.?id/i, refused: /with a length of|at most|too long/i },
+  images: {
+    named:
+      /image_url|images?\b|\bvision\b|multimodal|mmproj|content.{0,40}(?:valid string|be a string)|expected (?:a )?string|concatenate str/i,
+    refused:
+      /unsupported|not support|n't support|unknown variant|not (?:enabled|available|allowed|permitted)|no endpoints? found|only (?:supported|text)|at most 0|not a (?:multimodal|vision)|mmproj|missing data|(?:valid|be a|expected a?) ?string|concatenate str|vision request|不支持/i,
+  },
+  system: {
+    named:
+      /system (?:role|message|prompt|instruction)|role.{0,12}system|["'`]system["'`]|developer (?:instruction|message|role)|system_?instruction|only user|roles? must alternate/i,
+    refused: new RegExp(`${support.source}|only user|must alternate`, "i"),
+  },
+  tools: {
+    named: /\btools?\b|function.?call|\bfunctions\b|roles? must alternate/i,
+    refused: new RegExp(`${support.source}|must alternate`, "i"),
+  },
 };
 
-/** Words by which an error refuses what it names. */
-const refusal =
-  /unsupported|not (?:yet )?support|n't support|unknown|unrecognized|unexpected|extra (?:inputs?|fields?)|additional propert|not permitted|not allowed|not accept|invalid|unavailable|not available|not enabled|can(?:not|'t) (?:be )?(?:use|set)|requires? |no endpoints? found|incompatible|forbidden|deprecated|removed|must be|should be|expected|only (?:supports?|the default)|use ['"`]?max/i;
+/** What a request had that an error may refuse. */
+export interface SentRequest {
+  readonly parts: ReadonlySet<RequestPart>;
+  /** Names of the fields of assistant messages that were sent back. */
+  readonly fields?: Iterable<string>;
+  /** Names of the tools, in their order. */
+  readonly tools?: readonly string[];
+}
 
-/**
- * The part of a sent request that an error refuses by name; undefined if it names none.
- *
- * @param sent the parts that the request had.
- */
+/** The part of a sent request that an error refuses by name; undefined if it names none. */
 export function refusedPart(
   error: ProviderError,
-  sent: ReadonlySet<RequestPart>,
+  { parts, fields = [] }: SentRequest,
 ): RequestPart | undefined {
-  const { status, text, codes, param = "" } = error;
-  if (status === undefined || status < 400 || status === 401 || status === 402 || status === 429) {
-    return undefined;
+  const meaning = meaningOf(error);
+  if (meaning !== "request" && meaning !== "model" && meaning !== "image") return undefined;
+  const { param = "", text, codes } = error;
+  const candidates = requestParts.filter((part) => parts.has(part));
+  const sentFields = [...fields].map((name) => name.toLowerCase());
+  const isField = (path: string) => sentFields.includes(path.toLowerCase());
+  const pathEnd = param.slice(param.lastIndexOf(".") + 1);
+  const byParam = candidates.find((part) => {
+    if (part === "message_fields") return /message/i.test(param) && isField(pathEnd);
+    // An error about one tool, or about one message, says nothing about all of them.
+    return /message|tools?[\[.]/i.test(param) ? false : refusals[part].named.test(param);
+  });
+  if (byParam) return byParam;
+  const saysWhy = param === "" &&
+    codes.some((code) => /^(?:unsupported|unknown)_|extra_forbidden/.test(code));
+  for (const sentence of sentencesOf(text)) {
+    const part = candidates.find((part) => {
+      const { named, refused } = refusals[part];
+      if (!refused.test(sentence)) return false;
+      if (named.test(sentence)) return true;
+      return part === "message_fields" && quotedWords(sentence).some(isField);
+    });
+    if (part) return part;
   }
-  const candidates = requestParts.filter((part) => sent.has(part));
-  if (param !== "") {
-    const named = candidates.find((part) => mentions[part].test(param));
-    if (named) return named;
-  }
-  if (!refusal.test(text) && !codes.some((code) => refusal.test(code.replaceAll("_", " ")))) {
-    return undefined;
-  }
-  return candidates.find((part) => mentions[part].test(text));
+  return saysWhy ? candidates.find((part) => refusals[part].named.test(text)) : undefined;
+}
+
+/** The one tool that an error refuses, such as for its schema; undefined if it names none. */
+export function refusedTool(
+  error: ProviderError,
+  { tools = [] }: SentRequest,
+): string | undefined {
+  const { status, param = "", text } = error;
+  if (status !== 400 && status !== 422 || meaningOf(error) !== "request") return undefined;
+  const all = `${param}\n${text}`;
+  const index = /function_declarations[\[.](\d{1,4})/i.exec(all) ??
+    /\b(?:tools|functions)[\[.](\d{1,4})/i.exec(all);
+  if (index) return tools[Number(index[1])];
+  if (!/schema|parameters|function name|tool name/i.test(text)) return undefined;
+  return quotedWords(text).find((word) => tools.includes(word));
+}
+
+/** The sentences of a text, and the lines. */
+function sentencesOf(text: string): readonly string[] {
+  return text.split(/\n|[.;!] |。/);
+}
+
+/** Words in quotes, and words after "property". */
+function quotedWords(text: string): readonly string[] {
+  return [...text.matchAll(/["'`]([\w.-]{1,64})["'`]/g)].map(([, word]) => word!);
 }
 
 /** What a model takes; starts from models.yaml and learns from refusals. */
 export class RequestShape {
-  readonly #left = new Set<RequestPart>();
+  readonly #left: Set<RequestPart>;
+  readonly #leftTools: Set<string>;
 
-  constructor(left: Iterable<RequestPart> = []) {
-    for (const part of left) this.#left.add(part);
+  constructor(left: Iterable<RequestPart> = [], leftTools: Iterable<string> = []) {
+    this.#left = new Set(left);
+    this.#leftTools = new Set(leftTools);
   }
 
   /** Whether a part is sent. */
@@ -86,9 +164,9 @@ export class RequestShape {
     return !this.#left.has(part);
   }
 
-  /** The parts that are left out. */
-  get left(): ReadonlySet<RequestPart> {
-    return this.#left;
+  /** Whether a tool is offered. */
+  hasTool(name: string): boolean {
+    return !this.#leftTools.has(name);
   }
 
   /** Leaves out a part from now on. */
@@ -96,8 +174,13 @@ export class RequestShape {
     this.#left.add(part);
   }
 
-  /** The shape without one more part. */
-  without(part: RequestPart): RequestShape {
-    return new RequestShape([...this.#left, part]);
+  /** Leaves out a tool from now on. */
+  leaveOutTool(name: string): void {
+    this.#leftTools.add(name);
+  }
+
+  /** A copy, to be changed for one request. */
+  copy(): RequestShape {
+    return new RequestShape(this.#left, this.#leftTools);
   }
 }

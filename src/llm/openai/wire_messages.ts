@@ -158,14 +158,24 @@ export function shortenIds(messages: readonly WireMessage[]): readonly WireMessa
   });
 }
 
-/** For a model without tools: calls and results become text. */
-export function withoutTools(messages: readonly WireMessage[]): readonly WireMessage[] {
+/**
+ * For a model without tools: calls and results become text.
+ *
+ * @param applies to which messages with calls. Default: all.
+ */
+export function withoutTools(
+  messages: readonly WireMessage[],
+  applies: (message: Extract<WireMessage, { role: "assistant" }>) => boolean = () => true,
+): readonly WireMessage[] {
   const plain: WireMessage[] = [];
   const names = new Map<string, string>();
   for (const message of messages) {
     if (message.role === "tool") {
-      const text = `[Result of ${names.get(message.callId) ?? "a tool"}: ${message.content}]`;
-      addUser(plain, text);
+      const name = names.get(message.callId);
+      if (name === undefined) plain.push({ ...message });
+      else addUser(plain, `[Result of ${name}: ${message.content}]`);
+    } else if (message.role === "assistant" && (message.calls.length === 0 || !applies(message))) {
+      plain.push({ ...message });
     } else if (message.role === "assistant") {
       for (const { id, name } of message.calls) names.set(id, name);
       const calls = message.calls.map(({ name, arguments: json }) => `[Called ${name} ${json}]`);
