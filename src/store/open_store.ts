@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { SyncMode } from "../config/gateway_config.ts";
-import { fileExists } from "../lib/file_exists.ts";
+import { fileExists } from "../lib/files.ts";
 import { assertNoInterruptedRestore } from "./sqlite/files/replaced_store.ts";
 import { SqliteStore } from "./sqlite/store.ts";
 import type { Store } from "./store.ts";

@@ -4,7 +4,7 @@
  */
 
 import { basename, dirname, join } from "node:path";
-import { fileExists } from "../../../lib/file_exists.ts";
+import { fileExists } from "../../../lib/files.ts";
 import { StoreError } from "../../../domain/errors.ts";
 
 /** What SQLite keeps beside a database; the log may hold what is not yet in it. */
