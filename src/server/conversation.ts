@@ -26,7 +26,7 @@ import {
   type UnregisteredConnection,
 } from "./handshake.ts";
 import { handleMcpRequest } from "./mcp_request_handler.ts";
-import type { AdapterSession } from "./session.ts";
+import type { AdapterSession } from "./adapter_session.ts";
 
 const log = logger("server");
 const audit = logger("admin", "audit");
