@@ -136,7 +136,10 @@ Deno.test("backup rejects an existing target, and restore rejects a file that is
   assert.match(refused.errors, /Cannot write ".*text": it already exists/);
   assert.match(await Deno.readTextFile(text), /^not a database/);
   assert.equal((await clara("backup", at("no/where"), "--data-dir", at("data"))).code, 1);
-  assert.match((await clara("backup", at("x"), "--data-dir", at("no"))).errors, /contains no store/);
+  assert.match(
+    (await clara("backup", at("x"), "--data-dir", at("no"))).errors,
+    /contains no store/,
+  );
   assert.equal((await clara("backup")).code, 2);
 
   assert.match(

@@ -1,21 +1,24 @@
 /** The store in a SQLite database of the data folder. */
 
-import { HistoryCache } from "./history_cache.ts";
+import { join } from "node:path";
+import { fileExists } from "../../lib/file_exists.ts";
+import type { Store, StoreFigures } from "../store.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
-import { SqliteExchanges } from "./memories/exchanges.ts";
+import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
 import { SqliteForget } from "./forget.ts";
 import { SqliteFrames } from "./frames.ts";
 import { SqliteHistory } from "./history.ts";
+import { HistoryCache } from "./history_cache.ts";
+import { SqliteExchanges } from "./memories/exchanges.ts";
 import { SqliteMemories } from "./memories/memories.ts";
+import { SqliteVectors } from "./memories/vectors.ts";
 import { SqliteReminders } from "./reminders.ts";
 import { SqliteRequests } from "./requests.ts";
 import { SqliteSessions } from "./sessions.ts";
 import { SqliteSummaries } from "./summaries.ts";
 import { SqliteRuns, SqliteTasks } from "./tasks.ts";
-import { SqliteUsage } from "./usage.ts";
-import { SqliteVectors } from "./memories/vectors.ts";
-import type { Store, StoreFigures } from "../store.ts";
 import { TextIndex } from "./text_index.ts";
+import { SqliteUsage } from "./usage.ts";
 
 /** Size of the history cache, characters. */
 const historyCacheChars = 16 * 1024 * 1024;
@@ -45,6 +48,16 @@ export class SqliteStore implements Store {
    */
   static open(folder: string, options: ConnectionOptions = {}): SqliteStore {
     return new SqliteStore(SqliteConnection.open(folder, options));
+  }
+
+  /**
+   * Whether a folder contains a store.
+   *
+   * @throws {StoreError} if only the store before an interrupted restore is left.
+   */
+  static exists(folder: string): boolean {
+    assertNoInterruptedRestore(folder);
+    return fileExists(join(folder, "gateway.db"));
   }
 
   private constructor(sql: SqliteConnection) {

@@ -1,6 +1,6 @@
 /**
- * Allows one gateway per data folder. Uses SQLite's exclusive lock on a small file, which the operating system
- * releases when the process ends, so that a lock cannot become stale.
+ * Allows one gateway per data folder. Uses SQLite's exclusive lock on a small file. The operating system
+ * releases it when the process ends, so it cannot become stale.
  */
 
 import { DatabaseSync } from "node:sqlite";

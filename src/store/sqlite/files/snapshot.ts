@@ -159,7 +159,7 @@ class ReadOnlyDatabase implements Disposable {
   }
 }
 
-/** Restricts a file to its owner. If root runs this, the owner becomes that of the folder: the service user. */
+/** Restricts a file to its owner. If run by root, gives it the folder's owner, which is the service user. */
 async function setOwner(folder: string, file: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   await Deno.chmod(file, 0o600);

@@ -1,6 +1,6 @@
 /**
- * Embeddings in SQLite: normalized vectors of 32-bit floats, and their signs, which are a thirty-second of the
- * size. A search compares the signs of all vectors, and in full only the best candidates.
+ * Embeddings in SQLite: normalized vectors of 32-bit floats, and their signs, a thirty-second of the size.
+ * A search compares the signs of all vectors, then only the best candidates in full.
  */
 
 import type { Memory, MemoryView, VectorStore } from "../../memory_store.ts";
