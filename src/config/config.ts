@@ -9,7 +9,7 @@ import { homedir, userInfo } from "node:os";
 import { ConfigError } from "../lib/config_error.ts";
 import type { Supervision } from "../platform/service_manager.ts";
 import { type GatewayConfig, toGatewayConfig } from "./gateway_config.ts";
-import { readTextFileSync } from "../lib/text_file.ts";
+import { readTextFileSync } from "../lib/files.ts";
 import { type Found, readSetting, type Setting } from "./setting.ts";
 import { isServiceLink, quoteHashes } from "./value_forms.ts";
 import { settings, type Values } from "./settings.ts";

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { closestWord } from "../lib/closest_word.ts";
 import { type ConfigSources, findSetting, readDaemonConfig } from "./config.ts";
-import { fileExists } from "../lib/file_exists.ts";
+import { fileExists } from "../lib/files.ts";
 import type { GatewayConfig } from "./gateway_config.ts";
 import { readSetting, type Setting } from "./setting.ts";
 import { settings } from "./settings.ts";

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Attachment, UserMessage } from "../domain/message.ts";
-import { decodeText } from "../lib/text_file.ts";
+import { decodeText } from "../lib/files.ts";
 import { type ReadImage, readImage } from "./image.ts";
 
 /** Characters of a text attachment that the model is shown. */

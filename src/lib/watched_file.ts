@@ -5,7 +5,7 @@
 
 import { basename, dirname, resolve } from "node:path";
 import { errorText } from "./error_text.ts";
-import { readTextFile } from "./text_file.ts";
+import { readTextFile } from "./files.ts";
 
 /** Where a {@linkcode WatchedFile} logs changes and problems. */
 export interface WatchedFileLog {

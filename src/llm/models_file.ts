@@ -13,7 +13,7 @@ import { hideFromLog } from "../logging/log.ts";
 import { secretsOfHeaders, secretsOfUrl } from "../logging/redaction.ts";
 import { expandVariables } from "../lib/variables.ts";
 import { maxTimerSeconds } from "../lib/wait.ts";
-import { readTextFile } from "../lib/text_file.ts";
+import { readTextFile } from "../lib/files.ts";
 import { isEmptyYaml, parseYaml } from "../lib/yaml.ts";
 import {
   catalogOf,

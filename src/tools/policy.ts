@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { matchesGlob } from "../lib/glob.ts";
-import { readTextFile } from "../lib/text_file.ts";
+import { readTextFile } from "../lib/files.ts";
 import { parseYaml } from "../lib/yaml.ts";
 import { type Tool, type ToolContext, type ToolRisk, toolRisks } from "./tool.ts";
 

@@ -4,7 +4,7 @@ import { statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { version } from "../../config/version.ts";
-import { fileExists } from "../../lib/file_exists.ts";
+import { fileExists } from "../../lib/files.ts";
 import { assertKnownVersion } from "../../store/sqlite/schema/migrations.ts";
 import { fetchHealth } from "../client/health.ts";
 import { readPidFile } from "../daemon/pid_file.ts";

@@ -1,7 +1,7 @@
 /** Checks the services that the gateway uses: model providers and MCP servers. */
 
 import { errorText } from "../../lib/error_text.ts";
-import { fileExists } from "../../lib/file_exists.ts";
+import { fileExists } from "../../lib/files.ts";
 import { type Model, modelsOf, type Provider } from "../../llm/catalog.ts";
 import { readModels } from "../../llm/models_file.ts";
 import { infoOf } from "../../server/mcp_request_handler.ts";

@@ -13,7 +13,7 @@ import { hookView } from "../../http/admin/hooks.ts";
 import { resultView } from "../../http/admin/runs.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { errorText } from "../../lib/error_text.ts";
-import { readTextFile } from "../../lib/text_file.ts";
+import { readTextFile } from "../../lib/files.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
 import { formatRun, jsonText, printRows, printRuns } from "../output.ts";

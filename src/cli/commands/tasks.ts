@@ -8,7 +8,7 @@ import type { GatewayConfig } from "../../config/gateway_config.ts";
 import { taskView } from "../../http/admin/tasks.ts";
 import { ConfigError } from "../../lib/config_error.ts";
 import { isoTime } from "../../lib/iso_time.ts";
-import { readTextFile } from "../../lib/text_file.ts";
+import { readTextFile } from "../../lib/files.ts";
 import { type AdminAnswer, AdminClient } from "../client/admin_client.ts";
 import { locateGateway } from "../client/location.ts";
 import { formatRun, jsonText, printRows, printRuns, table } from "../output.ts";

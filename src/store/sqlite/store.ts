@@ -1,7 +1,7 @@
 /** The store in a SQLite database of the data folder. */
 
 import { join } from "node:path";
-import { fileExists } from "../../lib/file_exists.ts";
+import { fileExists } from "../../lib/files.ts";
 import type { Store, StoreFigures } from "../store.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
 import { assertNoInterruptedRestore } from "./files/replaced_store.ts";

@@ -17,22 +17,23 @@ export interface JavaScriptSandboxOptions {
   readonly maxOutputChars?: number;
   /** Concurrent processes; further code waits. Default: 4. */
   readonly concurrency?: number;
+  /** How long the process may take to start and end, milliseconds. Default: 10,000. */
+  readonly startTimeoutMs?: number;
   /** The command that starts the process. Default: this program itself. */
   readonly command?: readonly string[];
 }
 
-/** How long the process may take to start and end, milliseconds. */
-const startMs = 10_000;
-
 export class JavaScriptSandbox {
   readonly #limits: Omit<SandboxJob, "code" | "mark">;
   readonly #slots: Semaphore;
+  readonly #startTimeoutMs: number;
   readonly #command: readonly string[];
 
   constructor(options: JavaScriptSandboxOptions = {}) {
     const { timeoutMs = 5000, memoryMb = 128, maxOutputChars = 20_000, concurrency = 4 } = options;
     this.#limits = { timeoutMs, memoryMb, maxOutputChars };
     this.#slots = new Semaphore(concurrency);
+    this.#startTimeoutMs = options.startTimeoutMs ?? 10_000;
     this.#command = options.command ?? selfCommand();
   }
 
@@ -48,7 +49,7 @@ export class JavaScriptSandbox {
       maxOutputBytes: 100_000 + 20 * job.maxOutputChars,
     });
     const end = await process.run(job, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(startMs + job.timeoutMs)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#startTimeoutMs + job.timeoutMs)]),
     });
     signal.throwIfAborted();
     return toResult(end, job);

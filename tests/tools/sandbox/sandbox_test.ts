@@ -147,6 +147,12 @@ Deno.test("if the process does not start, the error contains its output", async 
   assert.match(error!, /crashed: exit code 1: .*no_such_file/);
 });
 
+Deno.test("a process that never answers is killed", async () => {
+  const limits = { startTimeoutMs: 50, timeoutMs: 50, command: ["/bin/sleep", "600"] };
+  const { error } = await within(run("1", limits), { what: "the result" });
+  assert.equal(error, "The code did not end within 0.05 seconds");
+});
+
 Deno.test("the tool returns value and output, and an error as an error", async () => {
   const tool = runJavascript(new JavaScriptSandbox());
   const call = (code: string) => callTool(tool, { code });

@@ -4,7 +4,7 @@
  */
 
 import { basename, dirname, join } from "node:path";
-import { fileExists } from "../../../lib/file_exists.ts";
+import { fileExists } from "../../../lib/files.ts";
 import { StoreError } from "../../../domain/errors.ts";
 
 /** Suffixes of SQLite's files next to a database. The log may contain data that the database does not. */

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../../lib/config_error.ts";
 import { errorText } from "../../../lib/error_text.ts";
-import { fileExists } from "../../../lib/file_exists.ts";
+import { fileExists } from "../../../lib/files.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";

@@ -1,4 +1,4 @@
-/** Reads text as people's programs write it: UTF-8, or UTF-16 with a byte-order mark, or another named charset. */
+/** Files: whether they exist, and their text as people's programs write it: UTF-8, or UTF-16 with a byte-order mark, or another named charset. */
 
 import { ConfigError } from "./config_error.ts";
 
@@ -57,4 +57,15 @@ function notFound(error: unknown, path: string): undefined {
   if (error instanceof Deno.errors.NotFound) return undefined;
   if (error instanceof ConfigError) throw error;
   throw new ConfigError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+}
+
+/** Whether a path exists, be it a file, a folder or a broken link. @throws if that cannot be determined. */
+export function fileExists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

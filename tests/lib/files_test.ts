@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError } from "../../src/lib/config_error.ts";
-import { decodeText, readTextFile, readTextFileSync } from "../../src/lib/text_file.ts";
+import { decodeText, readTextFile, readTextFileSync } from "../../src/lib/files.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
 const bytes = (...values: readonly number[]) => Uint8Array.from(values);
