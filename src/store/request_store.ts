@@ -74,9 +74,9 @@ export interface UndeliveredReply {
  * Stores requests. A request is `queued`, `running` or `done`; `done` is final.
  *
  * A claim is valid while its request is running under the claim's fence and no later claim was made in the
- * same channel. Fences rise with every claim in a channel, over restarts too; `ForgetStore.forget` may reset
- * those of channels without unfinished requests. Methods that take a claim check it in the transaction that
- * writes; if it is not valid, they write nothing.
+ * same channel. Fences rise with every claim in a channel, over restarts too; they may restart after
+ * `ForgetStore.forget`. Methods that take a claim check it in the transaction that writes; if it is not
+ * valid, they write nothing.
  */
 export interface RequestStore {
   /**
@@ -139,7 +139,7 @@ export interface RequestStore {
   /**
    * Finishes a request. One transaction stores the outcome, the usage, the exchange and, if `sessionId` is
    * set, the history lines in their order; it touches the session and deletes the message, the journal and
-   * absorbed messages. Returns false if the claim is not valid. Rejects if the session does not exist.
+   * absorbed messages. Returns false if the claim is not valid.
    */
   finish(
     claim: Claim,

@@ -1,7 +1,6 @@
 /**
- * The store: everything the gateway keeps, behind one interface per kind of data. The SQLite store in
- * `sqlite/` implements it. The suite in `tests/store/conformance/` tests every implementation against the
- * contract below.
+ * The store: everything the gateway keeps, behind one interface per kind of data. `sqlite/` implements it;
+ * the conformance suite in `tests/store/conformance/` tests an implementation against these docs.
  *
  * Unless a method says otherwise:
  *
@@ -9,13 +8,10 @@
  * - Writes are serializable. Within one process they take effect in the order of the calls.
  * - A resolved write is durable, and every later read sees it.
  * - A failure rejects with {@linkcode StoreError}. Its `lasting` is true if the data itself was refused, so
- *   that a retry cannot succeed. Reading, changing or deleting something that does not exist is no error.
+ *   that a retry cannot succeed. An id that does not exist is never an error.
  * - The store reads no clock and generates no ids except sequence numbers. Times are milliseconds since the
  *   epoch.
- * - Any string is accepted, and no character has a special meaning. Messages, outcomes, tool calls and
- *   their results, exchanges and frames are read back unchanged. In other strings a store may replace
- *   unpaired surrogates. NUL is kept in summaries, reminder texts and the output and error of runs, and may
- *   be replaced in history; elsewhere a store may cut a string at it.
+ * - Strings may contain any character, including NUL, quotes and unpaired surrogates.
  */
 
 import type { ExchangeStore } from "./exchange_store.ts";
