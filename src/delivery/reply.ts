@@ -38,6 +38,8 @@ export class Reply {
   #pending?: string = "";
   #connection?: ReplyConnection;
   #waitsUntilWritable = false;
+  /** Whether no chunk was sent since the last start. */
+  #first = true;
   #outcome?: Outcome;
   /** The connection on which the terminal frame was sent. */
   #endedOn?: ReplyConnection;
@@ -118,6 +120,7 @@ export class Reply {
       if (connection && this.#hasStart()) {
         const { model, tier } = this.#options;
         this.#send(connection, { type: "start", model, tier });
+        this.#first = true;
       }
     }
     if (!connection || this.#endedOn === connection) return;
@@ -143,7 +146,7 @@ export class Reply {
   }
 
   #flush(connection: ReplyConnection): void {
-    if (this.#pending) this.#send(connection, { type: "chunk", text: this.#pending, done: false });
+    if (this.#pending) this.#sendChunk(connection, this.#pending, false);
     this.#pending = "";
   }
 
@@ -151,7 +154,7 @@ export class Reply {
     this.#endedOn = connection;
     if (outcome.type === "reply") {
       if (this.#pending !== undefined) {
-        this.#send(connection, { type: "chunk", text: this.#pending, done: true });
+        this.#sendChunk(connection, this.#pending, true);
       }
       this.#send(connection, { ...outcome, type: "end" });
     } else if (outcome.type === "error") {
@@ -165,6 +168,11 @@ export class Reply {
       this.#send(connection, outcome);
     }
     this.#pending = undefined;
+  }
+
+  #sendChunk(connection: ReplyConnection, text: string, done: boolean): void {
+    this.#send(connection, { type: "chunk", text, done, ...(this.#first && { first: true }) });
+    this.#first = false;
   }
 
   #send(connection: ReplyConnection, frame: BareFrame): void {

@@ -53,7 +53,13 @@ export type ReplyFrame =
   & { readonly requestId: string; readonly responseId: string }
   & (
     | { readonly type: "start"; readonly model: string; readonly tier: Tier }
-    | { readonly type: "chunk"; readonly text: string; readonly done: boolean }
+    | {
+      readonly type: "chunk";
+      readonly text: string;
+      readonly done: boolean;
+      /** Whether it is the first one after a `start`. */
+      readonly first?: boolean;
+    }
     | {
       readonly type: "tool_started";
       readonly toolName: string;

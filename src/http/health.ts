@@ -14,7 +14,7 @@ import type { RouterFigures } from "../queue/router.ts";
 import type { TaskFigures } from "../automation/scheduler/scheduler.ts";
 import type { StoreFigures } from "../store/store.ts";
 import { version } from "../config/version.ts";
-import type { AdapterSession } from "../server/session.ts";
+import type { AdapterSession } from "../server/adapter_session.ts";
 
 const log = logger("http", "health");
 

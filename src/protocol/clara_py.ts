@@ -27,7 +27,8 @@ export const message = z.object({
   content: z.string(),
   attachments: z.array(attachment).nullish(),
   reply_chain: z.array(replyChainEntry).nullish(),
-  tier_override: z.enum(tiers).nullish(),
+  // An unknown tier means the default one.
+  tier_override: z.enum(tiers).nullish().catch(undefined),
   metadata: metadata.nullish(),
 });
 
@@ -46,7 +47,7 @@ export const gatewayFrames = {
     id: responseId,
     request_id: id,
     chunk: z.string(),
-    accumulated: z.null(),
+    accumulated: z.string().nullable(),
   }),
   response_end: z.object({
     type: z.literal("response_end"),

@@ -120,7 +120,14 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
     case "chunk":
       // The last, empty chunk has no counterpart in this dialect.
       if (frame.text === "") return undefined;
-      return { type: "response_chunk", id, request_id, chunk: frame.text, accumulated: null };
+      return {
+        type: "response_chunk",
+        id,
+        request_id,
+        chunk: fitText(frame.text),
+        // After a repeated start the adapter still has the text from before it.
+        accumulated: frame.first ? fitText(frame.text) : null,
+      };
     case "tool_started":
       return {
         type: "tool_start",
@@ -144,17 +151,19 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
     case "approval_asked":
       // The Python system has no approvals.
       return undefined;
-    case "end":
+    case "end": {
+      const { text, files } = fitReply(frame);
       return {
         type: "response_end",
         id,
         request_id,
-        full_text: frame.text,
+        full_text: text,
         files: [],
-        file_data: frame.files.map(toWireFile),
+        file_data: files.map(toWireFile),
         tool_count: frame.toolCount,
         tokens_used: frame.usage.inputTokens + frame.usage.outputTokens,
       };
+    }
     case "cancelled":
       return { type: "cancelled", request_id };
     case "error":
@@ -182,11 +191,57 @@ function toClaraPy(frame: ReplyFrame): ClaraPyGatewayFrame | undefined {
           guild_id: channel.serverId ?? null,
           guild_name: channel.serverName ?? null,
         },
-        content: frame.text,
+        // This frame has no place for files.
+        content: fitReply({ text: frame.text, files: frame.files }, 0).text,
         priority: frame.priority,
       };
     }
   }
+}
+
+/**
+ * Bytes of a frame that the Python system's adapters accept: their WebSocket library closes the socket at 1 MiB. What
+ * JSON adds by escaping is left room for.
+ */
+const maxClaraPyBytes = 1_000_000;
+const encoder = new TextEncoder();
+
+/** The bytes of a text inside JSON. */
+function jsonBytes(text: string): number {
+  return encoder.encode(JSON.stringify(text)).length;
+}
+
+/** A text that fits into a frame; what is cut off is said. */
+function fitText(text: string, maxBytes = maxClaraPyBytes / 2): string {
+  // Most are short, and are not measured.
+  if (text.length * 6 <= maxBytes || jsonBytes(text) <= maxBytes) return text;
+  let length = Math.floor(text.length * maxBytes / jsonBytes(text));
+  while (length > 0 && jsonBytes(text.slice(0, length)) > maxBytes) {
+    length = Math.floor(length * 0.9);
+  }
+  const more = text.length - length;
+  return `${
+    text.slice(0, length).toWellFormed()
+  }\n[${more} more characters do not fit into this message]`;
+}
+
+/** A reply whose text and files fit into one frame; files that do not are named in the text. */
+function fitReply(
+  { text, files }: { readonly text: string; readonly files: readonly ReplyFile[] },
+  maxFileBytes = maxClaraPyBytes - 20_000,
+): { readonly text: string; readonly files: readonly ReplyFile[] } {
+  const fitted = fitText(text);
+  let left = maxFileBytes - (files.length > 0 ? jsonBytes(fitted) : 0);
+  const sent: ReplyFile[] = [];
+  const notes: string[] = [];
+  for (const file of files) {
+    const bytes = file.base64.length + 500;
+    if (bytes <= left) {
+      left -= bytes;
+      sent.push(file);
+    } else notes.push(`[The file "${file.filename}" is too large for this chat and was not sent.]`);
+  }
+  return { text: [fitted, ...notes].filter((part) => part !== "").join("\n\n"), files: sent };
 }
 
 function toWireFile(file: ReplyFile) {

@@ -7,7 +7,8 @@ import { backoffMs } from "../lib/backoff.ts";
 
 /** The codes with which the gateway closes a socket. */
 export const closeCodes = {
-  goingAway: 1001,
+  /** Service restart: the Python system's adapters reconnect after it, but not after 1000 or 1001. */
+  restart: 1012,
   frameTooLarge: 1009,
   slowReader: 4408,
   unauthorized: 4401,

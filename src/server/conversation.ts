@@ -26,7 +26,7 @@ import {
   type UnregisteredConnection,
 } from "./handshake.ts";
 import { handleMcpRequest } from "./mcp_request_handler.ts";
-import type { AdapterSession } from "./session.ts";
+import type { AdapterSession } from "./adapter_session.ts";
 
 const log = logger("server");
 const audit = logger("admin", "audit");
@@ -99,8 +99,14 @@ export class AdapterConversation {
       ? this.#options.frameBytes
       : Math.min(this.#options.frameBytes, maxUnregisteredBytes);
     if (exceeds(data, maxBytes)) {
+      // An adapter needs to know which message it was.
+      const [, requestId] =
+        /"(?:request_id|id)"\s{0,9}:\s{0,9}"([^"\\]{1,256})"/.exec(data.slice(0, 4_096)) ??
+          [];
       this.#fail(
-        new GatewayError("frame_too_large", `Cannot read frame: it exceeds ${maxBytes} bytes`),
+        new GatewayError("frame_too_large", `Cannot read frame: it exceeds ${maxBytes} bytes`, {
+          requestId,
+        }),
       );
       return this.#connection.close(closeCodes.frameTooLarge, `over ${maxBytes} bytes`);
     }

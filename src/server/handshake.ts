@@ -18,7 +18,7 @@ import { logger } from "../logging/log.ts";
 import type { register } from "../protocol/clara1.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import type { AdapterRegistry } from "./registry.ts";
-import type { AdapterSession } from "./session.ts";
+import type { AdapterSession } from "./adapter_session.ts";
 
 const log = logger("server");
 

@@ -17,6 +17,8 @@ const log = logger("server");
 
 /** How long adapters are asked to wait before reconnecting after a restart, milliseconds. */
 const reconnectAfterMs = 1_000;
+/** How long our close frames may take to leave before the server shuts down, milliseconds. */
+const closeHeadStartMs = 50;
 /** Delays before the port is opened again after it was lost. */
 const reopenDelays = { firstMs: 100, maxMs: 2_000 };
 
@@ -136,8 +138,10 @@ export class Listener {
     this.serve();
     clearInterval(this.#stuckTimer);
     for (const connection of this.#open.keys()) {
-      connection.close(closeCodes.goingAway, "the gateway is shutting down");
+      connection.close(closeCodes.restart, "the gateway is shutting down");
     }
+    // Deno's shutdown sends a close of its own, 1001, and must not overtake ours.
+    if (this.#open.size > 0) await pause(closeHeadStartMs, new AbortController().signal);
     // A peer that does not answer the close must not delay the shutdown.
     await waitAtMost(this.#server.shutdown(), 500);
   }

@@ -7,7 +7,7 @@ import type { EventBus } from "../domain/events.ts";
 import { logger } from "../logging/log.ts";
 import type { ReplyTransport } from "../delivery/port.ts";
 import { closeCodes, type Connection } from "./connection.ts";
-import { type AdapterIdentity, AdapterSession } from "./session.ts";
+import { type AdapterIdentity, AdapterSession } from "./adapter_session.ts";
 import type { SessionPersister } from "./session_persister.ts";
 
 const log = logger("server");

@@ -7,7 +7,7 @@
 import { errorText } from "../lib/error_text.ts";
 import { logger } from "../logging/log.ts";
 import type { FrameStore } from "../store/frame_store.ts";
-import { AdapterSession } from "./session.ts";
+import { AdapterSession } from "./adapter_session.ts";
 
 const log = logger("server");
 

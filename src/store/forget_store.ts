@@ -28,9 +28,11 @@ export interface ForgetStore {
 
   /**
    * Deletes all data about a user: also the summaries of conversations that the user took part in, and all
-   * stored frames of the platform, because any of them may quote the user. Adapter sessions continue after the deleted
-   * frames. Deletes nothing and returns `undefined` if the user has unfinished requests, unless
-   * `unfinishedToo` is true.
+   * stored frames of the platform, because any of them may quote the user. Adapter sessions continue after
+   * the deleted frames. The fence of a channel without unfinished requests may restart.
+   *
+   * Deletes nothing and returns `undefined` if the user has unfinished requests, unless `unfinishedToo` is
+   * true: then these are deleted, and their claims are no longer valid.
    */
   forget(
     user: PlatformUser,

@@ -64,8 +64,8 @@ export interface HistoryStore {
 
   /**
    * Returns a channel's lines that contain all words of the query, the newest first. Searches threads and
-   * ended sessions too, ignoring case. Words are runs of letters, digits and underscores; all other characters separate
-   * them and have no meaning. A query without words matches nothing. Long lines are cut.
+   * ended sessions too, ignoring case. Words are runs of letters, digits and underscores; all other
+   * characters only separate them. A query without words matches nothing. Long lines are cut.
    */
   search(
     options: { readonly channelKey: string; readonly query: string; readonly limit: number },

@@ -1,9 +1,6 @@
 /** Opens the store of a data folder. The only place that chooses an implementation. */
 
-import { join } from "node:path";
 import type { SyncMode } from "../config/gateway_config.ts";
-import { fileExists } from "../lib/files.ts";
-import { assertNoInterruptedRestore } from "./sqlite/files/replaced_store.ts";
 import { SqliteStore } from "./sqlite/store.ts";
 import type { Store } from "./store.ts";
 
@@ -29,7 +26,5 @@ export async function openStore({ dataDir, sync }: StoreOptions): Promise<Store>
  * @throws {StoreError} as {@linkcode openStore} does.
  */
 export async function openExistingStore(options: StoreOptions): Promise<Store | undefined> {
-  assertNoInterruptedRestore(options.dataDir);
-  if (!fileExists(join(options.dataDir, "gateway.db"))) return undefined;
-  return await openStore(options);
+  return SqliteStore.exists(options.dataDir) ? await openStore(options) : undefined;
 }

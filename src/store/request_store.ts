@@ -74,8 +74,9 @@ export interface UndeliveredReply {
  * Stores requests. A request is `queued`, `running` or `done`; `done` is final.
  *
  * A claim is valid while its request is running under the claim's fence and no later claim was made in the
- * same channel. Fences rise with every claim in a channel, over restarts too. Methods that take a claim
- * check it in the transaction that writes; if it is not valid, they write nothing.
+ * same channel. Fences rise with every claim in a channel, over restarts too; they may restart after
+ * `ForgetStore.forget`. Methods that take a claim check it in the transaction that writes; if it is not
+ * valid, they write nothing.
  */
 export interface RequestStore {
   /**

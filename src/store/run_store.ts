@@ -42,7 +42,9 @@ export interface RunStore {
     options: { readonly kind: RunKind; readonly name?: string; readonly limit: number },
   ): Promise<readonly Run[]>;
 
-  /** Sets this result for all runs without one, which a crash interrupted, and returns them. */
+  /**
+   * Sets this result for all runs without one, which a crash interrupted, and returns them in any order.
+   */
   closeInterrupted(result: RunResult): Promise<readonly Run[]>;
 }
 
@@ -76,9 +78,9 @@ export interface TaskStore {
 
   /**
    * Claims a fire time: marks it and all earlier ones as handled, counts and adds the run as
-   * `RunStore.add` does, and returns the run's id. Returns `undefined` if the fire time is already handled, or
-   * the task is not registered with this digest. Without `fireAt` it is a manual run, which handles no fire
-   * time.
+   * `RunStore.add` does, and returns the run's id. Returns `undefined` if the fire time is already handled,
+   * or the task is not registered with this digest. Of concurrent calls for a fire time, one succeeds.
+   * Without `fireAt` it is a manual run, which handles no fire time.
    */
   claim(
     key: TaskKey,

@@ -1,6 +1,6 @@
 /**
- * The store: everything the gateway keeps, behind one interface per kind of data. The SQLite store in
- * `sqlite/` implements it. The conformance suite in `tests/store/conformance/` holds every implementation to the contract below.
+ * The store: everything the gateway keeps, behind one interface per kind of data. `sqlite/` implements it;
+ * the conformance suite in `tests/store/conformance/` tests an implementation against these docs.
  *
  * Unless a method says otherwise:
  *

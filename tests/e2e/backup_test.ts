@@ -133,15 +133,18 @@ Deno.test("backup rejects an existing target, and restore rejects a file that is
 
   const refused = await clara("backup", text, "--data-dir", at("data"));
   assert.equal(refused.code, 2);
-  assert.match(refused.errors, /Cannot write ".*text": it is there already/);
+  assert.match(refused.errors, /Cannot write ".*text": it already exists/);
   assert.match(await Deno.readTextFile(text), /^not a database/);
   assert.equal((await clara("backup", at("no/where"), "--data-dir", at("data"))).code, 1);
-  assert.match((await clara("backup", at("x"), "--data-dir", at("no"))).errors, /holds no store/);
+  assert.match(
+    (await clara("backup", at("x"), "--data-dir", at("no"))).errors,
+    /contains no store/,
+  );
   assert.equal((await clara("backup")).code, 2);
 
   assert.match(
     (await clara("restore", text, "--data-dir", at("new"))).errors,
-    /Cannot use ".*text" as a copy of a store: file is not a database/,
+    /Cannot use ".*text" as a backup: file is not a database/,
   );
   assert.equal((await clara("restore", at("missing"), "--data-dir", at("new"))).code, 1);
 
@@ -158,7 +161,7 @@ Deno.test("backup rejects an existing target, and restore rejects a file that is
   empty.close();
   assert.match(
     (await clara("restore", at("empty.db"), "--data-dir", at("new"))).errors,
-    /it is the database of another program/,
+    /it is a database of another program/,
   );
   const names = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();
   assert.deepEqual(names, ["data", "empty.db", "text"]);

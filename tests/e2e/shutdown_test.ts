@@ -34,7 +34,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     gate.open();
     assert.equal((await adapter.replyTo(running)).terminal.content, "to the end");
     assert.equal((await ended).code, 0);
-    assert.equal((await adapter.closed).code, 1001);
+    assert.equal((await adapter.closed).code, 1012);
     assert.equal(adapter.framesOf(waiting).length, 1);
 
     await using next = await startGateway(llm, folder);
@@ -53,7 +53,7 @@ Deno.test("a turn that outlasts the drain time is put back and answered by the n
   const id = before.say("Take your time");
   await before.waitFor(({ type }) => type === "response_chunk");
   assert.equal((await stopped.kill("SIGTERM")).code, 0);
-  assert.equal((await before.closed).code, 1001);
+  assert.equal((await before.closed).code, 1012);
   assert.ok(
     !before.framesOf(id).some(({ type }) =>
       type !== "response_start" &&

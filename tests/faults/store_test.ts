@@ -203,7 +203,7 @@ Deno.test("fault 14: a corrupt database or one of a newer version prevents the s
     const before = digest(path);
     await assert.rejects(
       startGateway(llm, folder),
-      kind === "corrupt" ? /Cannot open store.*left as it is/ : /its version is 9999/,
+      kind === "corrupt" ? /Cannot open store.*was not changed/ : /its version is 9999/,
     );
     assert.equal(digest(path), before);
   }

@@ -187,3 +187,14 @@ Deno.test("a lone surrogate in the content does not break the frame", () => {
   const { content } = messageOf({ ...clara1Message, content: "a\ud800b" });
   assert.match(content, /^a.b$/);
 });
+
+Deno.test("a bare mention of a Python adapter is a greeting, an unknown tier the default one", () => {
+  const message = messageOf({
+    ...claraPyMessage,
+    content: "",
+    attachments: [],
+    tier_override: "ultra",
+  });
+  assert.equal(message.content, "Hello");
+  assert.equal(message.tier, undefined);
+});

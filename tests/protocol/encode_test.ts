@@ -158,3 +158,57 @@ Deno.test("each clara-1 frame uses one sequence number, a clara-py frame none", 
   assert.deepEqual(taken, all.map((_, index) => index + 1));
   assert.equal(seq, all.length);
 });
+
+/** What the library of the Python system's adapters accepts. */
+const maxPythonFrame = 1024 * 1024;
+const fieldsOf = (step: ReplyFrame) => claraPy(step) as unknown as Record<string, unknown>;
+const size = (frame: unknown) => new TextEncoder().encode(JSON.stringify(frame)).length;
+
+Deno.test("clara-py: after a repeated start the first chunk says all that there is so far", () => {
+  const first = fieldsOf({ ...steps.chunk, first: true });
+  assert.deepEqual([first.type, first.accumulated], ["response_chunk", "Hello"]);
+  assert.equal(fieldsOf(steps.chunk).accumulated, null);
+});
+
+Deno.test("clara-py: files that would exceed the adapter's frame are left out and named", () => {
+  const file = (filename: string, bytes: number) =>
+    ({ filename, base64: "A".repeat(bytes), mediaType: "x/y" }) as const;
+  const frame = claraPy({
+    ...steps.end,
+    files: [file("small.txt", 1_000), file("large.zip", 2_000_000), file("other.txt", 500)],
+  });
+  assert(size(frame) < maxPythonFrame);
+  const { full_text, file_data } = frame as unknown as {
+    full_text: string;
+    file_data: readonly { filename: string }[];
+  };
+  assert.deepEqual(file_data.map(({ filename }) => filename), ["small.txt", "other.txt"]);
+  assert.equal(
+    full_text,
+    'Hello\n\n[The file "large.zip" is too large for this chat and was not sent.]',
+  );
+});
+
+for (const letter of ["x", "\u0001", "é", "😀", '"']) {
+  Deno.test(`clara-py: a text of two million ${JSON.stringify(letter)} still fits into a frame`, () => {
+    const text = letter.repeat(2_000_000);
+    for (const step of [{ ...steps.end, text }, { ...steps.chunk, text, first: true }]) {
+      const frame = claraPy(step);
+      assert(size(frame) < maxPythonFrame, `${size(frame)} bytes`);
+      assert.match(JSON.stringify(frame), /more characters do not fit/);
+    }
+  });
+}
+
+Deno.test("clara-py: a proactive message names the files that its frame has no place for", () => {
+  const frame = fieldsOf({
+    ...ids,
+    type: "proactive",
+    user: { id: "u" },
+    channel: { id: "c" },
+    text: "Done",
+    files: end.files,
+    priority: "normal",
+  });
+  assert.match(String(frame.content), /^Done\n\n\[The file "a\.txt" is too large/);
+});

@@ -293,6 +293,16 @@ Deno.test("a frame over the limit closes the connection with 1009", async () => 
   assert.deepEqual(stage.socket.closed, { code: 1009, reason: "over 1000 bytes" });
 });
 
+Deno.test("a message over the limit is refused under its request id", async () => {
+  for (const id of ["request_id", "id"]) {
+    await using stage = new Stage({ frameBytes: 1_000 });
+    await stage.register();
+    const frame = { type: "message", [id]: "r-1", content: "x".repeat(1_000) };
+    const [error] = await stage.receive(frame);
+    assert.deepEqual([error!.code, error!.request_id], ["frame_too_large", "r-1"]);
+  }
+});
+
 Deno.test("before register a frame may have 64 KiB", async () => {
   await using stage = new Stage();
   const [error] = await stage.receive({ ...register, metadata: { text: "x".repeat(65_536) } });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EventBus } from "../../src/domain/events.ts";
 import { AdapterRegistry } from "../../src/server/registry.ts";
-import type { AdapterSession } from "../../src/server/session.ts";
+import type { AdapterSession } from "../../src/server/adapter_session.ts";
 import type { Connection } from "../../src/server/connection.ts";
 import { SessionPersister } from "../../src/server/session_persister.ts";
 import type {

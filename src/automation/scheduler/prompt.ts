@@ -56,7 +56,9 @@ export class PromptSubmitter implements PromptPort {
 
   /** @throws {GatewayError} if the intake rejects it; {@linkcode Error} if no adapter is known. */
   async submit({ requestId, task, text, to, fallback }: Prompt): Promise<void> {
-    const { nodeId, platform, user, channel } = "nodeId" in to ? to : await this.#resolve(to);
+    const address = "nodeId" in to ? to : await this.#resolve(to);
+    const { platform, user, channel } = address;
+    const nodeId = await this.#presentNode(address);
     const message: UserMessage = {
       // No adapter sent this; its reply uses the dialect of whichever adapter delivers it.
       dialect: "clara-1",
@@ -77,6 +79,17 @@ export class PromptSubmitter implements PromptPort {
       // It was accepted before with another text, but the run could not be claimed then.
       if (!(error instanceof GatewayError && error.code === "duplicate_conflict")) throw error;
     }
+  }
+
+  /**
+   * The addressed node, or another connected one of its platform if it is away: the Python system's adapters have
+   * another id after each restart. The node that last used the channel comes first.
+   */
+  async #presentNode({ nodeId, platform, channel }: PromptAddress): Promise<string> {
+    const connected = this.#options.connected(platform);
+    if (connected.length === 0 || connected.includes(nodeId)) return nodeId;
+    const last = await this.#options.sessions.nodeForChannel(platformKey(platform, channel.id));
+    return last !== undefined && connected.includes(last) ? last : connected[0]!;
   }
 
   async #resolve({ platform, channel, user, node }: PromptTarget): Promise<PromptAddress> {

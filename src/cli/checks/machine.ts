@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { version } from "../../config/version.ts";
 import { fileExists } from "../../lib/files.ts";
-import { assertKnownVersion } from "../../store/sqlite/schema/migrate.ts";
+import { assertKnownVersion } from "../../store/sqlite/schema/migrations.ts";
 import { fetchHealth } from "../client/health.ts";
 import { readPidFile } from "../daemon/pid_file.ts";
 import { type CheckContext, error, type Finding, ok, warning, withoutConfig } from "./check.ts";

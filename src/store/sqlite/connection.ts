@@ -1,38 +1,46 @@
 /**
- * One SQLite file: the write-ahead log, every commit on the disk before it is reported, one process
- * at a time. Reads see all that was committed; writes go through the group commit.
+ * Connection to the SQLite database of a data folder. Reads see all committed data; writes share
+ * transactions through {@linkcode GroupCommit} and resolve when they are durable.
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
 import type { SyncMode } from "../../config/gateway_config.ts";
 import { StoreError } from "../../domain/errors.ts";
-import { GroupCommit } from "./group_commit.ts";
 import { InstanceLock } from "./files/instance_lock.ts";
-import { assertKnownVersion, migrate } from "./schema/migrate.ts";
 import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
-import type { Row } from "./rows.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { assertKnownVersion, migrate } from "./schema/migrations.ts";
+
+/** A row as the driver returns it. */
+export type Row = Readonly<Record<string, Value>>;
 
 type Value = string | number | null | Uint8Array;
 
-/** How a store is opened. */
+/** Options of {@linkcode SqliteConnection.open}. */
 export interface ConnectionOptions {
-  /** Default: `full`. */
+  /** `PRAGMA synchronous`. Default: `full`. */
   readonly sync?: SyncMode;
 }
 
+/** An open database, locked for this process. */
 export class SqliteConnection implements Disposable {
   readonly #database: DatabaseSync;
   readonly #lock: InstanceLock;
   readonly #writes: GroupCommit;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read. */
+  /**
+   * Opens the database of a folder. Creates both if they do not exist.
+   *
+   * @throws {StoreError} if another process uses the folder, it is not writable, or its store is
+   * unreadable.
+   */
   static open(folder: string, { sync = "full" }: ConnectionOptions = {}): SqliteConnection {
     try {
       Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw new StoreError(`Cannot make data folder "${folder}": ${(error as Error).message}`, {
+      throw new StoreError(`Cannot create data folder "${folder}": ${(error as Error).message}`, {
         cause: error,
       });
     }
@@ -41,17 +49,17 @@ export class SqliteConnection implements Disposable {
     let database: DatabaseSync | undefined;
     try {
       assertNoInterruptedRestore(folder);
-      inspect(path);
+      assertReadable(path);
       database = new DatabaseSync(path);
-      // Deno 2.4 waits five seconds for a lock of another program, and everybody would wait with it.
+      // By default, Deno 2.4 blocks the process for five seconds while another program holds a lock.
       database.exec("PRAGMA busy_timeout = 0");
-      // What is deleted is overwritten, not only marked as free: users may want to be forgotten. That
-      // goes for the tables that a migration drops, too.
+      // Overwrites deleted data, so that a deleted user leaves no trace. Set before the migrations,
+      // because they drop tables.
       database.exec("PRAGMA secure_delete = ON");
       migrate(database);
       database.exec(
         `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA foreign_keys = ON; ` +
-          // 16 MiB of log before it is merged: pages that change with each turn are merged once.
+          // Checkpoint after 16 MiB: pages that change with every turn are then copied only once.
           "PRAGMA wal_autocheckpoint = 4000",
       );
       return new SqliteConnection(database, lock);
@@ -60,7 +68,7 @@ export class SqliteConnection implements Disposable {
       lock[Symbol.dispose]();
       if (error instanceof StoreError) throw error;
       throw new StoreError(
-        `Cannot open store "${path}": ${(error as Error).message}. The file was left as it is.`,
+        `Cannot open store "${path}": ${(error as Error).message}. The file was not changed.`,
         { cause: error },
       );
     }
@@ -72,17 +80,21 @@ export class SqliteConnection implements Disposable {
     this.#writes = new GroupCommit(database);
   }
 
-  /** Runs `write` in the next group commit; resolves when it is durable. */
+  /**
+   * Runs `write` in the next group commit. Resolves when it is durable.
+   *
+   * @throws {StoreError} `lasting` if SQLite rejects the data itself.
+   */
   write<T>(write: () => T): Promise<T> {
     return this.#writes.run(write).catch((error) => {
       throw new StoreError(`Cannot write to the store: ${(error as Error).message}`, {
         cause: error,
-        lasting: isRefusal(error),
+        lasting: isDataError(error),
       });
     });
   }
 
-  /** Runs `read` on what is committed. */
+  /** Runs `read` on the committed data. @throws {StoreError} if SQLite cannot read. */
   read<T>(read: () => T): Promise<T> {
     try {
       return Promise.resolve(read());
@@ -93,22 +105,22 @@ export class SqliteConnection implements Disposable {
     }
   }
 
-  /** Runs one statement that changes rows. */
+  /** Runs a statement that changes rows. */
   run(sql: string, ...values: Value[]) {
     return this.#prepare(sql).run(...values);
   }
 
-  /** The first row, or undefined. */
+  /** Returns the first row, if any. */
   get(sql: string, ...values: Value[]): Row | undefined {
     return this.#prepare(sql).get(...values) as Row | undefined;
   }
 
-  /** All rows. */
+  /** Returns all rows. */
   all(sql: string, ...values: Value[]): Row[] {
     return this.#prepare(sql).all(...values) as Row[];
   }
 
-  /** Each statement is prepared once, when it is first used. */
+  /** Prepares each statement once. */
   #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, statement = this.#database.prepare(sql));
@@ -122,21 +134,28 @@ export class SqliteConnection implements Disposable {
   }
 }
 
-/** SQLite's codes for values that no column takes: too big, against a constraint, of another type. */
-const refusals: readonly unknown[] = [18, 19, 20];
+/** Decodes text selected as bytes: as text, the driver of Deno 2.4 would cut it at a NUL. */
+export function decodeText(bytes: Value | undefined): string {
+  return decoder.decode(bytes as Uint8Array);
+}
 
-/** Whether it is what was written that is wrong, and not the disk. */
-function isRefusal(error: unknown): boolean {
+const decoder = new TextDecoder();
+
+/** SQLITE_TOOBIG, SQLITE_CONSTRAINT and SQLITE_MISMATCH. */
+const dataErrors: readonly unknown[] = [18, 19, 20];
+
+/** Whether SQLite rejected the data, rather than failed to write it. */
+function isDataError(error: unknown): boolean {
   if (error instanceof TypeError) return true;
   const { errcode } = error as { readonly errcode?: number };
-  return errcode !== undefined && refusals.includes(errcode & 0xff);
+  return errcode !== undefined && dataErrors.includes(errcode & 0xff);
 }
 
 /**
- * Looks at a file that may not be ours to open: one that is no database or is newer than this program
- * throws here. Read-only, since closing a writable connection would merge a log that was left behind.
+ * Checks that a file is a database of a known version. Opens it read-only, because closing a writable
+ * connection would checkpoint a log that a killed process left behind.
  */
-function inspect(path: string): void {
+function assertReadable(path: string): void {
   try {
     Deno.statSync(path);
   } catch (error) {

@@ -1,20 +1,19 @@
-/** Deletion of users on SQLite. See forget_store.ts for what each method promises. */
+/** Deletes users from SQLite. */
 
 import { platformKey } from "../../domain/keys.ts";
-import type { ForgetStore, ForgottenRows, PlatformUser } from "../forget_store.ts";
-import type { HistoryCache } from "./history_cache.ts";
 import type { RequestKey } from "../../domain/request.ts";
+import type { ForgetStore, ForgottenRows, PlatformUser } from "../forget_store.ts";
 import type { SqliteConnection } from "./connection.ts";
+import type { HistoryCache } from "./history_cache.ts";
 
-/** The indexes of words. */
-const indexes = ["history_words"];
-/** Pages of an index that are merged at a time: whoever writes meanwhile waits that long. */
-const stepPages = 100;
+/** Index pages to merge in one transaction. Other writes wait for it. */
+const mergePages = 100;
 
-/** The conversations that a user has or had sessions in. */
+/** Conversations in which the user has or had a session. */
 const conversations = `SELECT channel_key, thread_id FROM sessions
   WHERE platform = ? AND user_id = ?`;
 
+/** Deletes from all tables with user data. */
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
   readonly #cache: HistoryCache;
@@ -54,60 +53,55 @@ export class SqliteForget implements ForgetStore {
         platform,
         userId,
       );
-      const forUser = (table: string) =>
+      const deleteByUser = (table: string) =>
         this.#delete(`FROM ${table} WHERE platform = ? AND user_id = ?`, platform, userId);
-      const ofKey = (table: string) =>
+      const deleteByKey = (table: string) =>
         this.#delete(`FROM ${table} WHERE user_key = ?`, platformKey(platform, userId));
-      // Summaries first, sessions last: they tell what belongs to whom.
-      const summaries = this.#summaries({ platform, userId });
-      const requests = forUser("requests");
+      // Before the sessions, which tell whose summaries and history these are.
+      const summaries = this.#deleteSummaries({ platform, userId });
+      const requests = deleteByUser("requests");
       this.#cache.clear();
       const history = this.#delete(
         "FROM history WHERE session_id IN (SELECT id FROM sessions WHERE platform = ? AND user_id = ?)",
         platform,
         userId,
       );
-      const sessions = forUser("sessions");
-      const memories = ofKey("memories");
-      const reminders = ofKey("reminders");
-      const usage = ofKey("usage");
-      const exchanges = ofKey("memory_outbox");
-      this.#dropFrames(platform);
-      this.#dropChannels(channels.map(({ channel_key }) => channel_key as string));
+      const sessions = deleteByUser("sessions");
+      const memories = deleteByKey("memories");
+      const reminders = deleteByKey("reminders");
+      const usage = deleteByKey("usage");
+      const exchanges = deleteByKey("memory_outbox");
+      this.#deleteFrames(platform);
+      this.#deleteChannels(channels.map(({ channel_key }) => channel_key as string));
       return { requests, history, sessions, summaries, memories, reminders, usage, exchanges };
     });
   }
 
   async scrub(): Promise<void> {
-    for (const index of indexes) {
-      // The words of deleted rows stand in the index until its parts are merged: all that are there
-      // now, says a negative number, and a positive one goes on with it.
-      for (let pages = -stepPages; await this.#merge(index, pages);) pages = stepPages;
-    }
+    // Words of deleted lines remain in the index until its segments are merged. A negative number starts
+    // a merge of all segments; positive ones continue it.
+    for (let pages = -mergePages; await this.#mergeIndex(pages);) pages = mergePages;
     await this.#sql.read(() => this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
-  /** Those of other people's sessions in the same place may tell of the user, too. */
-  #summaries({ platform, userId }: PlatformUser): number {
+  /** Deletes those of other users' sessions too: they may mention the user. */
+  #deleteSummaries({ platform, userId }: PlatformUser): number {
     const rolling = this.#delete(
       `FROM summaries WHERE (channel_key, thread_id) IN (${conversations})`,
       platform,
       userId,
     );
-    const ofSessions = this.#sql.run(
+    const perSession = this.#sql.run(
       `UPDATE sessions SET summary = '' WHERE ended_at IS NOT NULL
          AND coalesce(summary, ' ') <> '' AND (channel_key, thread_id) IN (${conversations})`,
       platform,
       userId,
     );
-    return rolling + (ofSessions.changes as number);
+    return rolling + (perSession.changes as number);
   }
 
-  /**
-   * All of a platform: which frames tell of the user nobody knows, others may quote. An adapter that
-   * has seen them all is none the worse.
-   */
-  #dropFrames(platform: string): void {
+  /** Deletes all frames of the platform, because any of them may quote the user. */
+  #deleteFrames(platform: string): void {
     this.#sql.run(
       "UPDATE adapter_sessions SET before_seq = last_seq WHERE platform = ?",
       platform,
@@ -119,10 +113,10 @@ export class SqliteForget implements ForgetStore {
   }
 
   /**
-   * A channel's own key may be a person's name. Where nothing is unfinished, nobody holds it, and its
-   * fence may start anew.
+   * Deletes channels, because the key of one may be a user's name. Without unfinished requests, no claim
+   * in the channel is valid, so its fence can restart.
    */
-  #dropChannels(keys: readonly string[]): void {
+  #deleteChannels(keys: readonly string[]): void {
     this.#sql.run(
       `DELETE FROM channels WHERE key IN (SELECT value FROM json_each(?))
          AND key NOT IN (SELECT channel_key FROM requests WHERE state <> 'done')`,
@@ -130,13 +124,13 @@ export class SqliteForget implements ForgetStore {
     );
   }
 
-  /** One step of an index's merge, in a transaction of its own; false when there is no more to do. */
-  #merge(index: string, pages: number): Promise<boolean> {
+  /** Merges some pages of the index in a transaction. Returns false once there is nothing to merge. */
+  #mergeIndex(pages: number): Promise<boolean> {
     const changes = () => this.#sql.get("SELECT total_changes() AS count")!.count as number;
     return this.#sql.write(() => {
       const before = changes();
-      this.#sql.run(`INSERT INTO ${index} (${index}, rank) VALUES ('merge', ?)`, pages);
-      // One is the command itself.
+      this.#sql.run("INSERT INTO history_words (history_words, rank) VALUES ('merge', ?)", pages);
+      // The command itself counts as one change.
       return changes() - before > 1;
     });
   }

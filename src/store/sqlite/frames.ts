@@ -1,10 +1,9 @@
-/** Adapters' sessions and their frames on SQLite. See frame_store.ts for what each method promises. */
+/** Adapter sessions and their frames in SQLite. */
 
 import type { FrameStore, SessionChanges, StoredAdapterSession } from "../frame_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import type { Row } from "./rows.ts";
+import type { Row, SqliteConnection } from "./connection.ts";
 
-/** Stands between frames: JSON has none but within a text, and there as two other characters. */
+/** Separates the frames in a row. JSON text on one line cannot contain it. */
 const separator = "\n";
 
 /** The tables `adapter_sessions` and `adapter_frames`. */
@@ -27,7 +26,7 @@ export class SqliteFrames implements FrameStore {
   sessions(): Promise<readonly StoredAdapterSession[]> {
     return this.#sql.read(() =>
       this.#sql.all("SELECT * FROM adapter_sessions ORDER BY session_id")
-        .map((row) => this.#session(row)).filter((session) => session !== undefined)
+        .map((row) => this.#load(row)).filter((session) => session !== undefined)
     );
   }
 
@@ -59,7 +58,7 @@ export class SqliteFrames implements FrameStore {
         frames.join(separator),
       );
     }
-    // Of a row whose last frame is still wanted, the earlier ones stay as well.
+    // A row is kept as a whole while its last frame is needed.
     this.#sql.run(
       "DELETE FROM adapter_frames WHERE session_id = ? AND last_seq <= ?",
       sessionId,
@@ -67,7 +66,8 @@ export class SqliteFrames implements FrameStore {
     );
   }
 
-  #session(row: Row): StoredAdapterSession | undefined {
+  /** Returns a session with its frames, or `undefined` if one is missing. */
+  #load(row: Row): StoredAdapterSession | undefined {
     const sessionId = row.session_id as string;
     const [lastSeq, before] = [row.last_seq as number, row.before_seq as number];
     const found = new Map<number, string>();

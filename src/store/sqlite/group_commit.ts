@@ -1,7 +1,6 @@
 /**
- * One transaction for all writes that arrive in one turn of the event loop: a commit waits for the
- * disk, so twenty channels that write at once wait for it once. The SQLite store runs every write
- * through it.
+ * Commits all writes of one event loop iteration in one transaction: each commit waits for the disk, and
+ * concurrent writers share that wait.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -13,7 +12,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** Runs writes in shared transactions, in the order in which they were given. */
+/** Runs writes in shared transactions, in the order of the calls. */
 export class GroupCommit {
   readonly #database: DatabaseSync;
   #pending: Pending[] = [];
@@ -23,8 +22,8 @@ export class GroupCommit {
   }
 
   /**
-   * Runs `write` in the next transaction; resolves with what it returned once that is committed.
-   * A write that throws is rolled back alone: the others of its group are committed without it.
+   * Runs `write` in the next transaction and resolves with its result after the commit. If it throws, the
+   * promise rejects and only this write is rolled back.
    */
   run<T>(write: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -33,7 +32,7 @@ export class GroupCommit {
     });
   }
 
-  /** Commits what waits, now. */
+  /** Commits pending writes now. */
   flush(): void {
     const group = this.#pending;
     if (group.length === 0) return;
@@ -43,12 +42,12 @@ export class GroupCommit {
       group.forEach(({ resolve }, index) => resolve(results[index]));
     } catch (error) {
       if (group.length === 1) group[0]!.reject(error);
-      else this.#oneByOne(group);
+      else this.#commitSeparately(group);
     }
   }
 
-  /** After a group failed: each write in a transaction of its own, so that one cannot harm another. */
-  #oneByOne(group: readonly Pending[]): void {
+  /** Gives each write its own transaction, after the group failed. */
+  #commitSeparately(group: readonly Pending[]): void {
     for (const { write, resolve, reject } of group) {
       try {
         resolve(this.#transaction(write));
@@ -65,10 +64,10 @@ export class GroupCommit {
       this.#database.exec("COMMIT");
       return result;
     } catch (error) {
-      // A full disk may have ended the transaction already; then there is nothing to roll back.
+      // The rollback fails if a full disk has already ended the transaction.
       try {
         this.#database.exec("ROLLBACK");
-      } catch { /* as said */ }
+      } catch { /* Already rolled back. */ }
       throw error;
     }
   }

@@ -1,55 +1,51 @@
-/**
- * History on SQLite. See history_store.ts for what each method promises. `finish` of the requests adds
- * to it.
- */
+/** History in SQLite. */
 
-import type { HistoryCache } from "./history_cache.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { toHistoryEntry } from "./rows.ts";
-import { runningSessions } from "./sessions.ts";
-import type { TextIndex } from "./text_index.ts";
 import type { Conversation } from "../../domain/keys.ts";
 import type { HistoryEntry, HistoryStore, NewHistoryEntry } from "../history_store.ts";
+import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import type { HistoryCache } from "./history_cache.ts";
+import { runningSessions } from "./sessions.ts";
+import type { TextIndex } from "./text_index.ts";
 
 /**
- * The text as bytes, so many at most: as text the driver would cut it at a NUL. A part of no bytes is
- * NULL to SQLite, though it is a text.
+ * Columns for {@linkcode toHistoryEntry}; the parameter is the maximum size of the text. `substr` returns
+ * NULL for an empty blob.
  */
 const columns = `history.id, history.session_id, history.role,
   coalesce(substr(CAST(history.content AS BLOB), 1, ?), x'') AS text,
   history.user_id, history.user_name, history.partial, history.at`;
 
-/** Bytes of a line that a search or a page gives back. */
-const foundBytes = 20_000;
+/** Maximum size of a line returned by a search or a page, bytes. */
+const maxFoundBytes = 20_000;
 
-/** How many lines are looked through, for each that is wanted, for those of running sessions. */
-const linesLookedAt = 5;
+/** Lines scanned for each requested line, to find those of running sessions. */
+const scanFactor = 5;
 
-/** A conversation's lines after a line, and none older than its running sessions. */
+/** Condition: lines of a conversation after a line and after the start of its oldest running session. */
 const sinceRunning = `channel_key = ? AND thread_id = ?
   AND id > max(?, (SELECT min(after_line) ${runningSessions}))`;
 
-/** A condition on such lines: of a session that runs. */
+/** Condition: lines of running sessions. */
 const ofRunning = `session_id IN (SELECT id ${runningSessions})`;
 
-/** The values of {@linkcode sinceRunning}. */
-function sinceValues({ channelKey, threadId }: Conversation, after: number) {
+/** Parameters of {@linkcode sinceRunning}. */
+function sinceParameters({ channelKey, threadId }: Conversation, after: number) {
   return [channelKey, threadId, after, channelKey, threadId] as const;
 }
 
-/** The tables `history` and `history_words`, for reading. */
+/** Reads the tables `history` and `history_words`. */
 export class SqliteHistory implements HistoryStore {
   readonly #sql: SqliteConnection;
   readonly #cache: HistoryCache;
-  readonly #words: TextIndex;
+  readonly #index: TextIndex;
 
   constructor(
     sql: SqliteConnection,
-    { cache, words }: { readonly cache: HistoryCache; readonly words: TextIndex },
+    { cache, index }: { readonly cache: HistoryCache; readonly index: TextIndex },
   ) {
     this.#sql = sql;
     this.#cache = cache;
-    this.#words = words;
+    this.#index = index;
   }
 
   recent(
@@ -57,25 +53,25 @@ export class SqliteHistory implements HistoryStore {
   ): Promise<readonly HistoryEntry[]> {
     const { conversation, after = 0, limit, maxBytes = Infinity, lineBytes = Infinity } = options;
     const wanted = { after, limit, maxBytes, lineBytes };
-    const known = this.#cache.get(conversation, wanted);
-    if (known) return Promise.resolve(known);
+    const cached = this.#cache.get(conversation, wanted);
+    if (cached) return Promise.resolve(cached);
     return this.#sql.read(() => {
       const newest = this.#newestSizes(conversation, after, limit);
       let left = maxBytes;
       const end = newest.findIndex(({ size }) => (left -= Math.min(size, lineBytes)) < 0);
       const fitting = (end < 0 ? newest : newest.slice(0, end)).reverse();
-      const whole = this.#whole(
+      const whole = this.#readWhole(
         fitting.filter(({ size }) => size <= lineBytes).map(({ id }) => id),
       );
-      const lines = fitting.map(({ id }) => whole.get(id) ?? this.#beginning(id, lineBytes));
+      const lines = fitting.map(({ id }) => whole.get(id) ?? this.#readStart(id, lineBytes));
       this.#cache.set(conversation, wanted, lines);
       return lines;
     });
   }
 
   /**
-   * The numbers and sizes of a conversation's newest lines, the newest first. Both stand in the index: a
-   * huge line is not read for nothing. JSON, since a row for each line would cost more than all the rest.
+   * Returns ids and sizes of a conversation's newest lines, the newest first. Both are in the index, so
+   * that texts are read only if they fit. One JSON row is much faster than a row per line.
    */
   #newestSizes(conversation: Conversation, after: number, limit: number) {
     const { channelKey, threadId } = conversation;
@@ -85,8 +81,8 @@ export class SqliteHistory implements HistoryStore {
            SELECT id, session_id, octet_length(content) AS size FROM history
            WHERE ${sinceRunning} ORDER BY id DESC LIMIT ?)
          WHERE ${ofRunning} LIMIT ?)`,
-      ...sinceValues(conversation, after),
-      limit * linesLookedAt,
+      ...sinceParameters(conversation, after),
+      limit * scanFactor,
       channelKey,
       threadId,
       limit,
@@ -97,8 +93,8 @@ export class SqliteHistory implements HistoryStore {
       .sort((a, b) => b.id - a.id);
   }
 
-  /** Whole lines by their numbers, read at once. */
-  #whole(ids: readonly number[]): ReadonlyMap<number, HistoryEntry> {
+  /** Reads complete lines by id, in one row. */
+  #readWhole(ids: readonly number[]): ReadonlyMap<number, HistoryEntry> {
     if (ids.length === 0) return new Map();
     const { found } = this.#sql.get(
       `SELECT json_group_array(json_array(
@@ -106,11 +102,11 @@ export class SqliteHistory implements HistoryStore {
        FROM history WHERE id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(ids),
     )!;
-    const lines = (JSON.parse(found as string) as LineValues[]).map(lineOf);
+    const lines = (JSON.parse(found as string) as LineValues[]).map(toLine);
     return new Map(lines.map((line) => [line.id, line]));
   }
 
-  #beginning(id: number, bytes: number): HistoryEntry {
+  #readStart(id: number, bytes: number): HistoryEntry {
     return toHistoryEntry(this.#sql.get(`SELECT ${columns} FROM history WHERE id = ?`, bytes, id)!);
   }
 
@@ -122,7 +118,7 @@ export class SqliteHistory implements HistoryStore {
         `SELECT ${columns} FROM history WHERE ${sinceRunning} AND ${ofRunning}
          ORDER BY id LIMIT ?`,
         lineBytes,
-        ...sinceValues(conversation, after),
+        ...sinceParameters(conversation, after),
         conversation.channelKey,
         conversation.threadId,
         limit,
@@ -151,18 +147,18 @@ export class SqliteHistory implements HistoryStore {
       readonly limit: number;
     },
   ): Promise<readonly HistoryEntry[]> {
-    // Where the disk takes nothing, what it has is found all the same.
-    await this.#words.catchUp().catch(() => {});
+    // If writes fail, search what is indexed.
+    await this.#index.catchUp().catch(() => {});
     return await this.#sql.read(() => {
-      // Each word in quotes: what a person types is never FTS5's query language.
+      // Quoted, so that nothing is FTS5 syntax.
       const words = query.match(/[\p{L}\p{N}_]+/gu)?.map((word) => `"${word}"`).join(" ");
       if (!words) return [];
       return this.#sql.all(
         `SELECT ${columns} FROM history_words JOIN history ON history.id = history_words.rowid
          WHERE history_words MATCH ? AND history.channel_key = ?
          ORDER BY history_words.rowid DESC LIMIT ?`,
-        foundBytes,
-        // The channel is in the index, too: what other channels said costs nothing.
+        maxFoundBytes,
+        // The channel is indexed too, so that matches in other channels cost nothing.
         `content : (${words}) AND channel_key : "${channelKey.replaceAll('"', '""')}"`,
         channelKey,
         limit,
@@ -180,7 +176,7 @@ export class SqliteHistory implements HistoryStore {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT ${columns} FROM history WHERE channel_key = ? AND id < ? ORDER BY id DESC LIMIT ?`,
-        foundBytes,
+        maxFoundBytes,
         channelKey,
         before,
         limit,
@@ -189,8 +185,8 @@ export class SqliteHistory implements HistoryStore {
   }
 }
 
-/** Adds a line within a transaction; gives it as it will be read. */
-export function addLine(
+/** Adds a line, inside a transaction. Returns it as it will be read. */
+export function insertLine(
   sql: SqliteConnection,
   entry: NewHistoryEntry,
   { sessionId, conversation, seq }: {
@@ -217,7 +213,7 @@ export function addLine(
   return { ...entry, content, id, sessionId };
 }
 
-/** What `#whole` reads of a line. */
+/** Columns of `#readWhole`. */
 type LineValues = readonly [
   id: number,
   sessionId: string,
@@ -229,8 +225,21 @@ type LineValues = readonly [
   at: number,
 ];
 
-function lineOf(values: LineValues): HistoryEntry {
+function toLine(values: LineValues): HistoryEntry {
   const [id, sessionId, role, content, userId, userName, partial, at] = values;
   const name = userName ?? undefined;
   return { id, sessionId, role, content, userId, userName: name, partial: partial === 1, at };
+}
+
+function toHistoryEntry(row: Row): HistoryEntry {
+  return {
+    id: row.id as number,
+    sessionId: row.session_id as string,
+    role: row.role as "user" | "assistant",
+    content: decodeText(row.text),
+    userId: row.user_id as string,
+    userName: (row.user_name ?? undefined) as string | undefined,
+    partial: row.partial === 1,
+    at: row.at as number,
+  };
 }

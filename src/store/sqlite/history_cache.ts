@@ -1,116 +1,119 @@
 /**
- * The lines that turns were last shown, by conversation: a turn is shown mostly what the last one was.
- * Whoever writes history or ends a session on this store says so here; then what is here is what the
- * disk would give. Used by the SQLite store.
+ * Caches recent history by conversation, because a turn shows mostly the same lines as the one before. All
+ * code that writes history or changes sessions updates the cache, so that it always equals the database.
  */
 
 import { Buffer } from "node:buffer";
 import type { Conversation } from "../../domain/keys.ts";
 import type { HistoryEntry } from "../history_store.ts";
 
-/** Which lines are wanted; see {@linkcode HistoryStore.recent}. */
-export interface RecentLines {
+/** Options of {@linkcode HistoryStore.recent}. */
+export interface RecentOptions {
   readonly after: number;
   readonly limit: number;
   readonly maxBytes: number;
   readonly lineBytes: number;
 }
 
-interface Kept {
-  wanted: RecentLines;
+interface Entry {
+  options: RecentOptions;
   lines: HistoryEntry[];
-  /** Of each line, UTF-8. */
+  /** Size of each line in UTF-8. */
   sizes: number[];
   bytes: number;
 }
 
-/** What a line takes beside its text, about, characters. */
+/** Approximate overhead of a line, in characters. */
 const lineChars = 200;
 
+/** An LRU cache. */
 export class HistoryCache {
   readonly #maxChars: number;
-  /** The one that was used last comes last. */
-  readonly #conversations = new Map<string, Kept>();
+  /** Least recently used first. */
+  readonly #conversations = new Map<string, Entry>();
   #chars = 0;
 
-  /** `maxChars` bounds the texts that are kept, over all conversations. */
+  /** @param options `maxChars` limits the total text of all conversations. */
   constructor({ maxChars }: { readonly maxChars: number }) {
     this.#maxChars = maxChars;
   }
 
-  get(conversation: Conversation, wanted: RecentLines): readonly HistoryEntry[] | undefined {
+  /** Returns the cached lines, or `undefined` if they must be read. */
+  get(conversation: Conversation, options: RecentOptions): readonly HistoryEntry[] | undefined {
     const key = keyOf(conversation);
-    const kept = this.#conversations.get(key);
-    if (!kept || !covers(kept.wanted, wanted)) return undefined;
+    const entry = this.#conversations.get(key);
+    if (!entry || !covers(entry.options, options)) return undefined;
     this.#conversations.delete(key);
-    this.#conversations.set(key, kept);
-    kept.wanted = wanted;
-    this.#shrink(kept);
-    // A copy: what is here grows while a turn works with what it got.
-    return kept.lines.slice();
+    this.#conversations.set(key, entry);
+    entry.options = options;
+    this.#shrink(entry);
+    // A copy, because the cached array grows.
+    return entry.lines.slice();
   }
 
-  set(conversation: Conversation, wanted: RecentLines, lines: readonly HistoryEntry[]): void {
+  /** Caches the lines that were read. */
+  set(conversation: Conversation, options: RecentOptions, lines: readonly HistoryEntry[]): void {
     this.drop(conversation);
     const sizes = lines.map(({ content }) => bytesOf(content));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    this.#conversations.set(keyOf(conversation), { wanted, lines: [...lines], sizes, bytes });
+    this.#conversations.set(keyOf(conversation), { options, lines: [...lines], sizes, bytes });
     this.#chars += lines.reduce((sum, line) => sum + charsOf(line), 0);
-    this.#makeRoom();
+    this.#evict();
   }
 
-  /** Lines of a running session were added to a conversation. */
+  /** Adds lines written for a running session. */
   append(conversation: Conversation, lines: readonly HistoryEntry[]): void {
-    const kept = this.#conversations.get(keyOf(conversation));
-    if (!kept) return;
-    const newest = kept.lines.at(-1)?.id ?? 0;
+    const entry = this.#conversations.get(keyOf(conversation));
+    if (!entry) return;
+    const newest = entry.lines.at(-1)?.id ?? 0;
     for (const line of lines) {
-      // Somebody has read it from the disk before this was said.
+      // Already read from the database.
       if (line.id <= newest) continue;
       const size = bytesOf(line.content);
-      // It would be cut off; the store knows how.
-      if (size > kept.wanted.lineBytes) return this.drop(conversation);
-      kept.lines.push(line);
-      kept.sizes.push(size);
-      kept.bytes += size;
+      // Must be cut, which reading does.
+      if (size > entry.options.lineBytes) return this.drop(conversation);
+      entry.lines.push(line);
+      entry.sizes.push(size);
+      entry.bytes += size;
       this.#chars += charsOf(line);
     }
-    this.#shrink(kept);
-    this.#makeRoom();
+    this.#shrink(entry);
+    this.#evict();
   }
 
-  /** Other lines of a conversation count now: a session has begun or ended. */
+  /** Discards a conversation whose sessions have changed. */
   drop(conversation: Conversation): void {
     const key = keyOf(conversation);
-    const kept = this.#conversations.get(key);
-    if (!kept) return;
+    const entry = this.#conversations.get(key);
+    if (!entry) return;
     this.#conversations.delete(key);
-    for (const line of kept.lines) this.#chars -= charsOf(line);
+    for (const line of entry.lines) this.#chars -= charsOf(line);
   }
 
+  /** Discards everything. */
   clear(): void {
     this.#conversations.clear();
     this.#chars = 0;
   }
 
-  /** Drops the oldest lines that are not wanted (any more). */
-  #shrink(kept: Kept): void {
-    const { lines, sizes, wanted } = kept;
-    let gone = 0;
+  /** Removes the oldest lines that the options no longer include. */
+  #shrink(entry: Entry): void {
+    const { lines, sizes, options } = entry;
+    let removed = 0;
     while (
-      gone < lines.length && (lines[gone]!.id <= wanted.after ||
-        lines.length - gone > wanted.limit || kept.bytes > wanted.maxBytes)
+      removed < lines.length && (lines[removed]!.id <= options.after ||
+        lines.length - removed > options.limit || entry.bytes > options.maxBytes)
     ) {
-      kept.bytes -= sizes[gone]!;
-      this.#chars -= charsOf(lines[gone]!);
-      gone++;
+      entry.bytes -= sizes[removed]!;
+      this.#chars -= charsOf(lines[removed]!);
+      removed++;
     }
-    if (gone === 0) return;
-    kept.lines = lines.slice(gone);
-    kept.sizes = sizes.slice(gone);
+    if (removed === 0) return;
+    entry.lines = lines.slice(removed);
+    entry.sizes = sizes.slice(removed);
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     for (const [key, { lines }] of this.#conversations) {
       if (this.#chars <= this.#maxChars) return;
       this.#conversations.delete(key);
@@ -119,10 +122,10 @@ export class HistoryCache {
   }
 }
 
-/** Whether what was read for one wish serves another one: only its beginning may have moved on. */
-function covers(read: RecentLines, wanted: RecentLines): boolean {
-  return read.after <= wanted.after && read.limit === wanted.limit &&
-    read.maxBytes === wanted.maxBytes && read.lineBytes === wanted.lineBytes;
+/** Whether lines read with one set of options contain those of another: only `after` may rise. */
+function covers(cached: RecentOptions, options: RecentOptions): boolean {
+  return cached.after <= options.after && cached.limit === options.limit &&
+    cached.maxBytes === options.maxBytes && cached.lineBytes === options.lineBytes;
 }
 
 function keyOf({ channelKey, threadId }: Conversation): string {
@@ -133,7 +136,7 @@ function charsOf({ content }: HistoryEntry): number {
   return content.length + lineChars;
 }
 
-/** The UTF-8 bytes of a well-formed text. */
+/** Size in UTF-8 of a well-formed text. */
 function bytesOf(text: string): number {
   return Buffer.byteLength(text);
 }

@@ -1,14 +1,13 @@
-/** Reminders on SQLite. See reminder_store.ts for what each method promises. */
+/** Reminders in SQLite. */
 
 import type { Reminder, ReminderStore } from "../reminder_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { toReminder } from "./rows.ts";
+import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
 
-/** Texts as bytes, since the driver of Deno 2.4 cuts them at a NUL. */
+/** Columns for {@linkcode toReminder}. */
 const columns = `id, user_key, node_id, platform, user, channel, CAST(text AS BLOB) AS text,
   due_at, created_at`;
-/** When one is to be taken up; as the index has it. */
-const takenUpAt = "coalesce(put_off_to, due_at)";
+/** When a reminder is due, as indexed. */
+const dueAt = "coalesce(put_off_to, due_at)";
 
 /** The table `reminders`. */
 export class SqliteReminders implements ReminderStore {
@@ -47,8 +46,8 @@ export class SqliteReminders implements ReminderStore {
   ): Promise<readonly Reminder[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        `SELECT ${columns} FROM reminders WHERE ${takenUpAt} <= ?
-         ORDER BY ${takenUpAt}, id LIMIT ?`,
+        `SELECT ${columns} FROM reminders WHERE ${dueAt} <= ?
+         ORDER BY ${dueAt}, id LIMIT ?`,
         now,
         limit,
       ).map(toReminder)
@@ -57,7 +56,7 @@ export class SqliteReminders implements ReminderStore {
 
   nextDueAt(): Promise<number | undefined> {
     return this.#sql.read(() => {
-      const row = this.#sql.get(`SELECT min(${takenUpAt}) AS next FROM reminders`);
+      const row = this.#sql.get(`SELECT min(${dueAt}) AS next FROM reminders`);
       return (row?.next ?? undefined) as number | undefined;
     });
   }
@@ -85,4 +84,18 @@ export class SqliteReminders implements ReminderStore {
       return changes === 1;
     });
   }
+}
+
+function toReminder(row: Row): Reminder {
+  return {
+    id: row.id as string,
+    userKey: row.user_key as string,
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    user: JSON.parse(row.user as string),
+    channel: JSON.parse(row.channel as string),
+    text: decodeText(row.text),
+    dueAt: row.due_at as number,
+    createdAt: row.created_at as number,
+  };
 }

@@ -1,49 +1,55 @@
-/** Requests on SQLite. See request_store.ts for what each method promises. */
+/** Requests in SQLite. */
 
-import type { UserMessage } from "../../domain/message.ts";
-import {
-  absorbedBy,
-  absorbOne,
-  addResult,
-  addRound,
-  claimOne,
-  dropAbsorbed,
-  dropRounds,
-  roundsOf,
-} from "./request_journal.ts";
+import type { Dialect, Overlap, Priority, UserMessage } from "../../domain/message.ts";
+import type {
+  AbsorbedRequest,
+  Claim,
+  ClaimedRequest,
+  Outcome,
+  QueuedRequest,
+  RequestState,
+} from "../../domain/request.ts";
+import type {
+  Acceptance,
+  CancelledRequest,
+  NewClaim,
+  NewRequest,
+  RequestStore,
+  UndeliveredReply,
+} from "../request_store.ts";
+import type { Row, SqliteConnection } from "./connection.ts";
+import { insertLine } from "./history.ts";
 import type { HistoryCache } from "./history_cache.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { addExchange } from "./memories/exchanges.ts";
-import { addLine } from "./history.ts";
-import * as rows from "./rows.ts";
-import { addUsage } from "./usage.ts";
+import { insertExchange } from "./memories/exchanges.ts";
+import { RequestJournal } from "./request_journal.ts";
 import type { TextIndex } from "./text_index.ts";
-import type * as request from "../../domain/request.ts";
-import type * as domain from "../request_store.ts";
+import { addUsage } from "./usage.ts";
 
-/** The tables `requests`, `channels`, `tool_rounds` and `tool_results`; `finish` adds to others. */
-export class SqliteRequests implements domain.RequestStore {
+/** The tables `requests` and `channels`. `finish` also writes history, usage and exchanges. */
+export class SqliteRequests implements RequestStore {
   readonly #sql: SqliteConnection;
   readonly #cache: HistoryCache;
-  readonly #words: TextIndex;
+  readonly #index: TextIndex;
+  readonly #journal: RequestJournal;
 
   constructor(
     sql: SqliteConnection,
-    { cache, words }: { readonly cache: HistoryCache; readonly words: TextIndex },
+    { cache, index }: { readonly cache: HistoryCache; readonly index: TextIndex },
   ) {
     this.#sql = sql;
     this.#cache = cache;
-    this.#words = words;
+    this.#index = index;
+    this.#journal = new RequestJournal(sql);
   }
 
-  accept(request: domain.NewRequest): Promise<domain.Acceptance> {
+  accept(request: NewRequest): Promise<Acceptance> {
     const { nodeId, message, serialized, digest, channelKey } = request;
     return this.#sql.write(() => {
       const known = this.#sql.get(
         "SELECT seq, state, digest FROM requests WHERE node_id = ? AND request_id = ?",
         nodeId,
         message.requestId,
-      ) as { seq: number; state: request.RequestState; digest: string } | undefined;
+      ) as { seq: number; state: RequestState; digest: string } | undefined;
       if (known && known.digest !== digest) return { type: "conflict" };
       if (known) return { type: "duplicate", seq: known.seq, state: known.state };
       if (!request.hasCapacity) return { type: "full" };
@@ -65,10 +71,10 @@ export class SqliteRequests implements domain.RequestStore {
       const { requestId, priority, overlap = "queue", user, channel } = message;
       const { threadId = "" } = channel;
       const common = { seq, nodeId, requestId, channelKey, priority, overlap, threadId };
-      const given = { ...common, claimed: false, userId: user.id, bytes: serialized.bytes };
-      if (!request.claim) return { type: "accepted", request: given };
+      const queued = { ...common, claimed: false, userId: user.id, bytes: serialized.bytes };
+      if (!request.claim) return { type: "accepted", request: queued };
       const begun = {
-        claim: claimOne(this.#sql, { seq, channelKey, message }, request.claim),
+        claim: this.#claim({ seq, channelKey, message }, request.claim),
         nodeId,
         platform: request.platform,
         message,
@@ -78,11 +84,11 @@ export class SqliteRequests implements domain.RequestStore {
         rounds: [],
         absorbed: [],
       };
-      return { type: "accepted", request: { ...given, claimed: true, begun } };
+      return { type: "accepted", request: { ...queued, claimed: true, begun } };
     });
   }
 
-  unfinished(): Promise<readonly request.QueuedRequest[]> {
+  unfinished(): Promise<readonly QueuedRequest[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT seq, node_id, request_id, channel_key, priority, user_id,
@@ -91,34 +97,34 @@ export class SqliteRequests implements domain.RequestStore {
            octet_length(message) + (SELECT coalesce(sum(octet_length(absorbed.message)), 0)
              FROM absorbed WHERE request_seq = requests.seq) AS bytes FROM requests
          WHERE state <> 'done' ORDER BY state = 'running' DESC, seq`,
-      ).map(rows.toQueuedRequest)
+      ).map(toQueuedRequest)
     );
   }
 
-  claim(seq: number, claim: domain.NewClaim): Promise<request.ClaimedRequest | undefined> {
+  claim(seq: number, claim: NewClaim): Promise<ClaimedRequest | undefined> {
     return this.#sql.write(() => {
       const row = this.#sql.get("SELECT * FROM requests WHERE seq = ?", seq);
       if (!row || row.state === "done") return undefined;
       const message: UserMessage = JSON.parse(row.message as string);
       const channelKey = row.channel_key as string;
       return {
-        claim: claimOne(this.#sql, { seq, channelKey, message }, claim),
+        claim: this.#claim({ seq, channelKey, message }, claim),
         nodeId: row.node_id as string,
         platform: row.platform as string,
         message,
         attempt: (row.attempts as number) + 1,
         acceptedAt: row.accepted_at as number,
         claimedAt: claim.now,
-        // One that was never claimed has none.
-        rounds: row.fence === null ? [] : roundsOf(this.#sql, seq),
-        absorbed: row.fence === null ? [] : absorbedBy(this.#sql, seq),
+        // Without an earlier claim there is no journal to read.
+        rounds: row.fence === null ? [] : this.#journal.rounds(seq),
+        absorbed: row.fence === null ? [] : this.#journal.absorbed(seq),
       };
     });
   }
 
-  release(claim: request.Claim): Promise<void> {
+  release(claim: Claim): Promise<void> {
     return this.#sql.write(() => {
-      if (!this.#holds(claim)) return;
+      if (!this.#isValid(claim)) return;
       this.#sql.run(
         "UPDATE requests SET state = 'queued', attempts = attempts - 1 WHERE seq = ?",
         claim.seq,
@@ -127,57 +133,57 @@ export class SqliteRequests implements domain.RequestStore {
   }
 
   absorb(
-    claim: request.Claim,
-    others: Parameters<domain.RequestStore["absorb"]>[1],
-  ): Promise<readonly request.AbsorbedRequest[] | undefined> {
+    claim: Claim,
+    others: Parameters<RequestStore["absorb"]>[1],
+  ): Promise<readonly AbsorbedRequest[] | undefined> {
     return this.#sql.write(() => {
-      if (!this.#holds(claim)) return undefined;
+      if (!this.#isValid(claim)) return undefined;
       const absorbed = others.seqs.filter((seq) =>
-        absorbOne(this.#sql, claim.seq, seq, others.round)
+        this.#journal.absorb(seq, { into: claim.seq, round: others.round })
       );
       const { request_id } = this.#sql.get(
         "SELECT request_id FROM requests WHERE seq = ?",
         claim.seq,
       ) as { request_id: string };
       const outcome = { type: "cancelled", mergedInto: request_id } as const;
-      for (const seq of absorbed) this.#end(seq, outcome, others.now);
-      return absorbedBy(this.#sql, claim.seq).filter(({ seq }) => absorbed.includes(seq));
+      for (const seq of absorbed) this.#finish(seq, outcome, others.now);
+      return this.#journal.absorbed(claim.seq).filter(({ seq }) => absorbed.includes(seq));
     });
   }
 
   recordRound(
-    claim: request.Claim,
-    round: Parameters<domain.RequestStore["recordRound"]>[1],
+    claim: Claim,
+    round: Parameters<RequestStore["recordRound"]>[1],
   ): Promise<boolean> {
     return this.#sql.write(() => {
-      if (!this.#holds(claim)) return false;
-      addRound(this.#sql, claim.seq, round);
+      if (!this.#isValid(claim)) return false;
+      this.#journal.addRound(claim.seq, round);
       for (const entry of round.usage ?? []) addUsage(this.#sql, entry);
       return true;
     });
   }
 
   recordResult(
-    claim: request.Claim,
-    result: Parameters<domain.RequestStore["recordResult"]>[1],
+    claim: Claim,
+    result: Parameters<RequestStore["recordResult"]>[1],
   ): Promise<boolean> {
     return this.#sql.write(() => {
-      if (!this.#holds(claim)) return false;
-      addResult(this.#sql, claim.seq, result);
+      if (!this.#isValid(claim)) return false;
+      this.#journal.addResult(claim.seq, result);
       return true;
     });
   }
 
   async finish(
-    claim: request.Claim,
-    end: Parameters<domain.RequestStore["finish"]>[1],
+    claim: Claim,
+    end: Parameters<RequestStore["finish"]>[1],
   ): Promise<boolean> {
     const { outcome, now, sessionId, conversation, history } = end;
     const finished = await this.#sql.write(() => {
-      if (!this.#holds(claim)) return undefined;
-      this.#end(claim.seq, outcome, now);
+      if (!this.#isValid(claim)) return undefined;
+      this.#finish(claim.seq, outcome, now);
       for (const entry of end.usage ?? []) addUsage(this.#sql, entry);
-      if (end.exchange) addExchange(this.#sql, { seq: claim.seq, exchange: end.exchange });
+      if (end.exchange) insertExchange(this.#sql, { seq: claim.seq, exchange: end.exchange });
       if (sessionId === undefined) return [];
       const session = this.#sql.get(
         "UPDATE sessions SET active_at = max(active_at, ?) WHERE id = ? RETURNING ended_at",
@@ -185,20 +191,20 @@ export class SqliteRequests implements domain.RequestStore {
         sessionId,
       );
       const lines = history.map((entry) =>
-        addLine(this.#sql, entry, { sessionId, conversation, seq: claim.seq })
+        insertLine(this.#sql, entry, { sessionId, conversation, seq: claim.seq })
       );
-      // What was said in a session that has ended meanwhile is not shown any more.
+      // If the session has ended in the meantime, its lines are no longer recent.
       return session?.ended_at === null ? lines : [];
     });
     if (!finished) return false;
     if (conversation) this.#cache.append(conversation, finished);
-    this.#words.added(history.length);
+    this.#index.linesAdded(history.length);
     return true;
   }
 
   cancelQueued(
     { seq, owner, now }: { readonly seq: number; readonly owner: string; readonly now: number },
-  ): Promise<domain.CancelledRequest | undefined> {
+  ): Promise<CancelledRequest | undefined> {
     return this.#sql.write(() => {
       const row = this.#sql.get(
         `SELECT platform, message FROM requests LEFT JOIN channels ON channels.key = channel_key
@@ -208,7 +214,7 @@ export class SqliteRequests implements domain.RequestStore {
         owner,
       );
       if (!row) return undefined;
-      this.#end(seq, { type: "cancelled" }, now);
+      this.#finish(seq, { type: "cancelled" }, now);
       return { platform: row.platform as string, message: JSON.parse(row.message as string) };
     });
   }
@@ -216,7 +222,7 @@ export class SqliteRequests implements domain.RequestStore {
   undelivered(
     nodeId: string,
     { after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {},
-  ): Promise<readonly domain.UndeliveredReply[]> {
+  ): Promise<readonly UndeliveredReply[]> {
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT seq, node_id, request_id, dialect, outcome FROM requests
@@ -225,18 +231,18 @@ export class SqliteRequests implements domain.RequestStore {
         nodeId,
         after,
         limit,
-      ).map(rows.toUndeliveredReply)
+      ).map(toUndeliveredReply)
     );
   }
 
-  reply(seq: number): Promise<domain.UndeliveredReply | undefined> {
+  reply(seq: number): Promise<UndeliveredReply | undefined> {
     return this.#sql.read(() => {
       const row = this.#sql.get(
         `SELECT seq, node_id, request_id, dialect, outcome FROM requests
          WHERE seq = ? AND state = 'done'`,
         seq,
       );
-      return row && rows.toUndeliveredReply(row);
+      return row && toUndeliveredReply(row);
     });
   }
 
@@ -263,8 +269,43 @@ export class SqliteRequests implements domain.RequestStore {
     );
   }
 
-  /** Whether the claim is the channel's newest and its request still runs under it. */
-  #holds({ seq, channelKey, fence }: request.Claim): boolean {
+  /** Claims a request, inside a transaction. */
+  #claim(
+    { seq, channelKey, message }: {
+      readonly seq: number;
+      readonly channelKey: string;
+      readonly message: UserMessage;
+    },
+    { owner, now, idleBefore }: NewClaim,
+  ): Claim {
+    const { fence } = this.#sql.get(
+      `INSERT INTO channels (key, owner, fence) VALUES (?, ?, 1)
+       ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, fence = fence + 1
+       RETURNING fence`,
+      channelKey,
+      owner,
+    ) as { fence: number };
+    this.#sql.run(
+      "UPDATE requests SET state = 'running', attempts = attempts + 1, fence = ? WHERE seq = ?",
+      fence,
+      seq,
+    );
+    // Touched here, so that the turn that opens the session need not commit.
+    this.#sql.run(
+      `UPDATE sessions SET active_at = max(active_at, ?)
+       WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL
+         AND active_at >= ?`,
+      now,
+      channelKey,
+      message.channel.threadId ?? "",
+      message.user.id,
+      idleBefore,
+    );
+    return { seq, channelKey, fence };
+  }
+
+  /** Whether the claim is the newest in its channel and its request is running under it. */
+  #isValid({ seq, channelKey, fence }: Claim): boolean {
     const row = this.#sql.get(
       `SELECT 1 FROM requests JOIN channels ON channels.key = ?
        WHERE requests.seq = ? AND requests.state = 'running'
@@ -277,8 +318,8 @@ export class SqliteRequests implements domain.RequestStore {
     return row !== undefined;
   }
 
-  #end(seq: number, outcome: request.Outcome, now: number): void {
-    // The message has served; a reply is all that a resent frame needs.
+  #finish(seq: number, outcome: Outcome, now: number): void {
+    // The outcome is enough to answer a resent message.
     this.#sql.run(
       `UPDATE requests SET state = 'done', outcome = ?, finished_at = ?, message = NULL
        WHERE seq = ?`,
@@ -286,7 +327,31 @@ export class SqliteRequests implements domain.RequestStore {
       now,
       seq,
     );
-    dropRounds(this.#sql, seq);
-    dropAbsorbed(this.#sql, seq);
+    this.#journal.delete(seq);
   }
+}
+
+function toQueuedRequest(row: Row): QueuedRequest {
+  return {
+    seq: row.seq as number,
+    nodeId: row.node_id as string,
+    requestId: row.request_id as string,
+    channelKey: row.channel_key as string,
+    priority: row.priority as Priority,
+    overlap: (row.overlap ?? "queue") as Overlap,
+    userId: row.user_id as string,
+    threadId: (row.thread_id ?? "") as string,
+    claimed: row.claimed === 1,
+    bytes: row.bytes as number,
+  };
+}
+
+function toUndeliveredReply(row: Row): UndeliveredReply {
+  return {
+    seq: row.seq as number,
+    nodeId: row.node_id as string,
+    requestId: row.request_id as string,
+    dialect: row.dialect as Dialect,
+    outcome: JSON.parse(row.outcome as string),
+  };
 }

@@ -1,16 +1,15 @@
-/** Sessions on SQLite. See session_store.ts for what each method promises. */
+/** Sessions in SQLite. */
 
 import type { Conversation } from "../../domain/keys.ts";
-import type { HistoryCache } from "./history_cache.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { type Row, toSession, toSessionRecord } from "./rows.ts";
 import type { Session, SessionQuery, SessionRecord, SessionStore } from "../session_store.ts";
+import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import type { HistoryCache } from "./history_cache.ts";
 
-/** What rows.toSessionRecord reads. */
+/** Columns for {@linkcode toSessionRecord}. */
 const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
   (SELECT count(*) FROM history WHERE history.session_id = sessions.id) AS lines`;
 
-/** The sessions of a conversation that run. By its index: else all that ever ended are read, too. */
+/** Running sessions of a conversation. Names the index, or SQLite would also scan ended sessions. */
 export const runningSessions = `FROM sessions INDEXED BY sessions_running
   WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
 
@@ -28,7 +27,7 @@ export class SqliteSessions implements SessionStore {
     options: Parameters<SessionStore["open"]>[0],
   ): ReturnType<SessionStore["open"]> {
     const running = await this.#sql.read(() => this.#running(options));
-    // What has been used since is not written again: a commit would be waited for.
+    // Already touched: return it without waiting for a commit.
     if (running && running.activeAt >= Math.max(options.now, options.idleBefore)) {
       return { session: running, created: false };
     }
@@ -127,14 +126,14 @@ export class SqliteSessions implements SessionStore {
   list(
     { platform, userId, channelId, limit }: SessionQuery,
   ): Promise<readonly SessionRecord[]> {
-    const wanted = Object.entries({ platform, user_id: userId, channel_id: channelId })
+    const filters = Object.entries({ platform, user_id: userId, channel_id: channelId })
       .filter((pair): pair is [string, string] => pair[1] !== undefined);
-    const conditions = wanted.map(([column]) => `${column} = ?`).join(" AND ");
+    const conditions = filters.map(([column]) => `${column} = ?`).join(" AND ");
     return this.#sql.read(() =>
       this.#sql.all(
         `SELECT ${recordColumns} FROM sessions ${conditions && `WHERE ${conditions}`}
          ORDER BY started_at DESC, rowid DESC LIMIT ?`,
-        ...wanted.map(([, value]) => value),
+        ...filters.map(([, value]) => value),
         limit,
       ).map(toSessionRecord)
     );
@@ -162,4 +161,28 @@ export class SqliteSessions implements SessionStore {
     this.#cache.drop({ channelKey: session.channelKey, threadId: row.thread_id as string });
     return session;
   }
+}
+
+/** Converts a row of `sessions`. */
+export function toSession(row: Row): Session {
+  return {
+    id: row.id as string,
+    nodeId: row.node_id as string,
+    platform: row.platform as string,
+    userId: row.user_id as string,
+    channelKey: row.channel_key as string,
+    channelId: row.channel_id as string,
+    threadId: row.thread_id as string,
+    startedAt: row.started_at as number,
+    activeAt: row.active_at as number,
+  };
+}
+
+function toSessionRecord(row: Row): SessionRecord {
+  return {
+    ...toSession(row),
+    endedAt: (row.ended_at ?? undefined) as number | undefined,
+    lines: row.lines as number,
+    summary: row.summary_text === null ? undefined : decodeText(row.summary_text) || undefined,
+  };
 }

@@ -1,25 +1,29 @@
-/** The store in one SQLite file of the data folder. Opened by the gateway. */
+/** The store in a SQLite database of the data folder. */
 
-import { HistoryCache } from "./history_cache.ts";
+import { join } from "node:path";
+import { fileExists } from "../../lib/files.ts";
+import type { Store, StoreFigures } from "../store.ts";
 import { type ConnectionOptions, SqliteConnection } from "./connection.ts";
-import { SqliteExchanges } from "./memories/exchanges.ts";
+import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
 import { SqliteForget } from "./forget.ts";
 import { SqliteFrames } from "./frames.ts";
 import { SqliteHistory } from "./history.ts";
+import { HistoryCache } from "./history_cache.ts";
+import { SqliteExchanges } from "./memories/exchanges.ts";
 import { SqliteMemories } from "./memories/memories.ts";
+import { SqliteVectors } from "./memories/vectors.ts";
 import { SqliteReminders } from "./reminders.ts";
 import { SqliteRequests } from "./requests.ts";
 import { SqliteSessions } from "./sessions.ts";
 import { SqliteSummaries } from "./summaries.ts";
 import { SqliteRuns, SqliteTasks } from "./tasks.ts";
-import { SqliteUsage } from "./usage.ts";
-import { SqliteVectors } from "./memories/vectors.ts";
-import type { Store, StoreFigures } from "../store.ts";
 import { TextIndex } from "./text_index.ts";
+import { SqliteUsage } from "./usage.ts";
 
-/** Texts of history that are kept at hand, characters. */
-const recentChars = 16 * 1024 * 1024;
+/** Size of the history cache, characters. */
+const historyCacheChars = 16 * 1024 * 1024;
 
+/** See the interfaces for what each part promises. */
 export class SqliteStore implements Store {
   readonly requests: SqliteRequests;
   readonly sessions: SqliteSessions;
@@ -37,21 +41,32 @@ export class SqliteStore implements Store {
   readonly #sql: SqliteConnection;
 
   /**
-   * Opens the store of a folder, and makes both where they are missing.
+   * Opens the store of a folder. Creates both if they do not exist.
    *
-   * @throws {StoreError} when the folder is in use, cannot be written, or its store cannot be read.
+   * @throws {StoreError} if another process uses the folder, it is not writable, or its store is
+   * unreadable.
    */
   static open(folder: string, options: ConnectionOptions = {}): SqliteStore {
     return new SqliteStore(SqliteConnection.open(folder, options));
   }
 
+  /**
+   * Whether a folder contains a store.
+   *
+   * @throws {StoreError} if only the store before an interrupted restore is left.
+   */
+  static exists(folder: string): boolean {
+    assertNoInterruptedRestore(folder);
+    return fileExists(join(folder, "gateway.db"));
+  }
+
   private constructor(sql: SqliteConnection) {
     this.#sql = sql;
-    const cache = new HistoryCache({ maxChars: recentChars });
-    const words = new TextIndex(sql);
-    this.requests = new SqliteRequests(sql, { cache, words });
+    const cache = new HistoryCache({ maxChars: historyCacheChars });
+    const index = new TextIndex(sql);
+    this.requests = new SqliteRequests(sql, { cache, index });
     this.sessions = new SqliteSessions(sql, { cache });
-    this.history = new SqliteHistory(sql, { cache, words });
+    this.history = new SqliteHistory(sql, { cache, index });
     this.memories = new SqliteMemories(sql);
     this.vectors = new SqliteVectors(sql);
     this.exchanges = new SqliteExchanges(sql);
@@ -70,15 +85,15 @@ export class SqliteStore implements Store {
         `SELECT
            (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'queued') AS queued,
            (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'running') AS running,
-           -- By its index, which has only these: else all that are kept would be looked at.
+           -- Names the index, or SQLite would scan all requests.
            (SELECT count(*) FROM requests INDEXED BY requests_undelivered
-            WHERE state = 'done' AND delivered_at IS NULL) AS waiting`,
+            WHERE state = 'done' AND delivered_at IS NULL) AS undelivered`,
       )!;
       return {
         kind: "sqlite",
         queued: row.queued as number,
         running: row.running as number,
-        undelivered: row.waiting as number,
+        undelivered: row.undelivered as number,
       };
     });
   }

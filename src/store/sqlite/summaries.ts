@@ -1,13 +1,12 @@
-/** Summaries on SQLite. See summary_store.ts for what each method promises. */
+/** Summaries in SQLite. */
 
 import type { Conversation } from "../../domain/keys.ts";
 import type { Session } from "../session_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { toRollingSummary, toSession, toSessionSummary } from "./rows.ts";
-import { runningSessions } from "./sessions.ts";
 import type { RollingSummary, SessionSummary, SummaryStore } from "../summary_store.ts";
+import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { runningSessions, toSession } from "./sessions.ts";
 
-/** The table `summaries`, and `sessions.summary`. Texts as bytes: the driver cuts them at a NUL. */
+/** The table `summaries` and the column `sessions.summary`. */
 export class SqliteSummaries implements SummaryStore {
   readonly #sql: SqliteConnection;
 
@@ -42,7 +41,7 @@ export class SqliteSummaries implements SummaryStore {
         conversation.threadId,
         userId,
       );
-      return row && toSessionSummary(row);
+      return row && { text: decodeText(row.text), endedAt: row.ended_at as number };
     });
   }
 
@@ -56,10 +55,10 @@ export class SqliteSummaries implements SummaryStore {
         channelKey,
         threadId,
       );
-      // From 0 on, one that is about ended sessions only makes way.
+      // With `from` 0, the summary can be replaced once it is about ended sessions only.
       if (from > 0 && found?.covers_to !== from) return false;
-      if (from === 0 && found && this.#isWanted({ channelKey, threadId })) return false;
-      if (!this.#allThere(lines)) return false;
+      if (from === 0 && found && this.#isNeeded({ channelKey, threadId })) return false;
+      if (!this.#allExist(lines)) return false;
       this.#sql.run(
         `INSERT INTO summaries (channel_key, thread_id, text, covers_to, updated_at)
          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -119,7 +118,7 @@ export class SqliteSummaries implements SummaryStore {
     { sessionId, text, lines }: Parameters<SummaryStore["saveSession"]>[0],
   ): Promise<boolean> {
     return this.#sql.write(() => {
-      if (!this.#allThere(lines)) return false;
+      if (!this.#allExist(lines)) return false;
       return this.#sql.run(
         "UPDATE sessions SET summary = ? WHERE id = ? AND ended_at IS NOT NULL AND summary IS NULL",
         text,
@@ -128,8 +127,8 @@ export class SqliteSummaries implements SummaryStore {
     });
   }
 
-  /** Whether the summary of a conversation is needed for that of an ended session. */
-  #isWanted({ channelKey, threadId }: Conversation): boolean {
+  /** Whether an ended session still needs the rolling summary for its own. */
+  #isNeeded({ channelKey, threadId }: Conversation): boolean {
     return this.#sql.get(
       `SELECT 1 FROM sessions JOIN summaries USING (channel_key, thread_id)
        WHERE channel_key = ? AND thread_id = ? AND ended_at IS NOT NULL AND summary IS NULL
@@ -139,11 +138,19 @@ export class SqliteSummaries implements SummaryStore {
     ) !== undefined;
   }
 
-  #allThere(lines: readonly number[]): boolean {
+  #allExist(lines: readonly number[]): boolean {
     const row = this.#sql.get(
       `SELECT count(*) AS count FROM json_each(?) JOIN history ON history.id = json_each.value`,
       JSON.stringify(lines),
     );
     return row?.count === lines.length;
   }
+}
+
+function toRollingSummary(row: Row): RollingSummary {
+  return {
+    text: decodeText(row.text),
+    coversTo: row.covers_to as number,
+    updatedAt: row.updated_at as number,
+  };
 }

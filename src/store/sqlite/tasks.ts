@@ -1,4 +1,4 @@
-/** The tables `tasks` and `runs`. See run_store.ts for what each method promises. */
+/** Tasks and runs in SQLite. */
 
 import type {
   NewRun,
@@ -10,8 +10,7 @@ import type {
   TaskState,
   TaskStore,
 } from "../run_store.ts";
-import type { SqliteConnection } from "./connection.ts";
-import { toRun, toTaskState } from "./rows.ts";
+import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
 
 /** The table `tasks`. */
 export class SqliteTasks implements TaskStore {
@@ -25,7 +24,7 @@ export class SqliteTasks implements TaskStore {
     keys: readonly TaskKey[],
     { now }: { readonly now: number },
   ): Promise<readonly TaskState[]> {
-    return this.#sql.write(() => keys.map((key) => this.#open(key, now)));
+    return this.#sql.write(() => keys.map((key) => this.#register(key, now)));
   }
 
   claim(
@@ -77,8 +76,8 @@ export class SqliteTasks implements TaskStore {
     });
   }
 
-  #open({ name, digest }: TaskKey, now: number): TaskState {
-    // What was counted goes on; what was handled is the old schedule's.
+  #register({ name, digest }: TaskKey, now: number): TaskState {
+    // The cursor belongs to the old schedule; counts survive.
     this.#sql.run(
       `INSERT INTO tasks (name, digest, anchor_at) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, anchor_at = excluded.anchor_at,
@@ -91,7 +90,7 @@ export class SqliteTasks implements TaskStore {
   }
 }
 
-/** What rows.toRun reads; texts as bytes, since the driver of Deno 2.4 cuts them at a NUL. */
+/** Columns for {@linkcode toRun}. */
 const columns = `id, kind, name, trigger, started_at, duration_ms, exit_code,
   CAST(output AS BLOB) AS output, CAST(error AS BLOB) AS error`;
 
@@ -147,7 +146,7 @@ export class SqliteRuns implements RunStore {
   }
 }
 
-/** Adds a row within a transaction, and drops what is too old. */
+/** Adds a run and deletes the oldest beyond `keep`, inside a transaction. */
 function insertRun(sql: SqliteConnection, run: NewRun, keep: number): number {
   const values = run.result ? valuesOf(run.result) : [null, null, null, null];
   const id = sql.run(
@@ -173,4 +172,32 @@ function insertRun(sql: SqliteConnection, run: NewRun, keep: number): number {
 
 function valuesOf({ durationMs, exitCode, output, error }: RunResult) {
   return [durationMs, exitCode ?? null, output, error ?? null];
+}
+
+function toTaskState(row: Row): TaskState {
+  return {
+    name: row.name as string,
+    digest: row.digest as string,
+    anchorAt: row.anchor_at as number,
+    cursorAt: (row.cursor_at ?? undefined) as number | undefined,
+    lastRunAt: (row.last_run_at ?? undefined) as number | undefined,
+    runCount: row.run_count as number,
+  };
+}
+
+function toRun(row: Row): Run {
+  const result = row.duration_ms === null ? undefined : {
+    durationMs: row.duration_ms as number,
+    exitCode: (row.exit_code ?? undefined) as number | undefined,
+    output: decodeText(row.output),
+    error: row.error === null ? undefined : decodeText(row.error),
+  };
+  return {
+    id: row.id as number,
+    kind: row.kind as RunKind,
+    name: row.name as string,
+    trigger: row.trigger as string,
+    startedAt: row.started_at as number,
+    result,
+  };
 }

@@ -1,52 +1,52 @@
 /**
- * The index of the words of history, for its search. Lines come into it in groups, behind the turns that
- * said them: one by one, and each in the commit that its reply waits for, they would cost more than the
- * rest of that commit. Used by the SQLite history and requests.
+ * Full-text index of history. Lines are indexed in batches after their turns: indexing each line in the
+ * commit that its reply waits for would more than double the cost of that commit.
  */
 
 import type { SqliteConnection } from "./connection.ts";
 
-/** Lines that come into the index in one transaction. */
-const groupLines = 200;
+/** Lines to index in one transaction. */
+const batchLines = 200;
 
+/** The table `history_words`. */
 export class TextIndex {
   readonly #sql: SqliteConnection;
-  /** Lines that were added since the last group, about. */
-  #waiting = 0;
+  /** Approximate number of lines that are not indexed. */
+  #pending = 0;
 
   constructor(sql: SqliteConnection) {
     this.#sql = sql;
   }
 
-  /** So many lines were committed: where they make a group, they are taken in behind. */
-  added(lines: number): void {
-    this.#waiting += lines;
-    if (this.#waiting < groupLines) return;
-    this.#waiting = 0;
-    // Where it fails, the next group or the next search takes them in, too.
-    this.#sql.write(() => this.#takeIn()).catch(() => {});
+  /** Indexes a batch in the background once enough lines have been committed. */
+  linesAdded(lines: number): void {
+    this.#pending += lines;
+    if (this.#pending < batchLines) return;
+    this.#pending = 0;
+    // After a failure, the next batch or search indexes these lines.
+    this.#sql.write(() => this.#indexBatch()).catch(() => {});
   }
 
-  /** Takes in what waits. */
+  /** Indexes all pending lines. */
   async catchUp(): Promise<void> {
-    while (await this.#sql.read(() => this.#waits())) {
-      await this.#sql.write(() => this.#takeIn());
+    while (await this.#sql.read(() => this.#hasPending())) {
+      await this.#sql.write(() => this.#indexBatch());
     }
   }
 
-  /** The index holds all lines up to its last one: what comes after that waits. */
-  #waits(): boolean {
-    return this.#sql.get(`SELECT 1 FROM history WHERE id > ${lastTaken} LIMIT 1`) !== undefined;
+  /** Lines are indexed in order, so lines after the last indexed one are pending. */
+  #hasPending(): boolean {
+    return this.#sql.get(`SELECT 1 FROM history WHERE id > ${lastIndexed} LIMIT 1`) !== undefined;
   }
 
-  #takeIn(): void {
+  #indexBatch(): void {
     this.#sql.run(
       `INSERT INTO history_words (rowid, content, channel_key)
-       SELECT id, content, channel_key FROM history WHERE id > ${lastTaken} ORDER BY id LIMIT ?`,
-      groupLines,
+       SELECT id, content, channel_key FROM history WHERE id > ${lastIndexed} ORDER BY id LIMIT ?`,
+      batchLines,
     );
   }
 }
 
-/** The last line that is in the index, by the table in which FTS5 keeps the length of each. */
-const lastTaken = "(SELECT coalesce(max(id), 0) FROM history_words_docsize)";
+/** Id of the last indexed line. FTS5 keeps the length of each in this table. */
+const lastIndexed = "(SELECT coalesce(max(id), 0) FROM history_words_docsize)";

@@ -1,7 +1,5 @@
-/** Usage on SQLite. See usage_store.ts for what each method promises. */
+/** Usage in SQLite. */
 
-import type { SqliteConnection } from "./connection.ts";
-import type { Row } from "./rows.ts";
 import {
   dayOf,
   type DayRange,
@@ -12,6 +10,7 @@ import {
   type UsageStore,
   type UsageSums,
 } from "../usage_store.ts";
+import type { Row, SqliteConnection } from "./connection.ts";
 
 const columns: Readonly<Record<UsageGroup, string>> = {
   user: "user_key",
@@ -27,7 +26,7 @@ const selected = figures.flatMap((name) => [
   `coalesce(sum(${name}) FILTER (WHERE estimated = 1), 0) AS estimated_${name}`,
 ]).join(", ");
 
-/** The table `usage`: a row for each user, channel, model, day and purpose. */
+/** The table `usage`: a row for each user, channel, model, day, purpose, and whether it is estimated. */
 export class SqliteUsage implements UsageStore {
   readonly #sql: SqliteConnection;
 
@@ -78,7 +77,7 @@ export class SqliteUsage implements UsageStore {
   }
 }
 
-/** Adds an entry to its row, within a transaction. */
+/** Adds an entry to its row, inside a transaction. */
 export function addUsage(sql: SqliteConnection, entry: UsageEntry): void {
   sql.run(
     `INSERT INTO usage (user_key, day, channel_key, model, purpose, estimated,

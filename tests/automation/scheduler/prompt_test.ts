@@ -66,9 +66,9 @@ Deno.test("a rejection by the intake is passed on", async () => {
 Deno.test("a prompt goes to the named node, else the channel's last one, else the only one", async () => {
   const named = { ...prompt, to: { platform: "test", channel: "news", node: "named" } };
   const cases = [
-    [submitterWith({ known: "known" }), named, "named"],
+    [submitterWith({ known: "known", connected: ["one", "named"] }), named, "named"],
     [submitterWith({ known: "known", connected: [] }), prompt, "known"],
-    [submitterWith({ known: "known", connected: ["one", "two"] }), prompt, "known"],
+    [submitterWith({ known: "known", connected: ["one", "known"] }), prompt, "known"],
     [submitterWith({ connected: ["one"] }), prompt, "one"],
   ] as const;
   for (const [{ submitter, submitted }, given, nodeId] of cases) {
@@ -84,3 +84,26 @@ Deno.test("a prompt goes to the named node, else the channel's last one, else th
     /2 adapters of platform "test" are connected/,
   );
 });
+
+const reminder = {
+  ...prompt,
+  to: { nodeId: "gone", platform: "test", user: { id: "ann" }, channel: { id: "news" } },
+} as const;
+
+for (
+  const [name, options, expected] of [
+    ["is kept if it is connected", { connected: ["other", "gone"] }, "gone"],
+    ["is replaced by the one that last used the channel", {
+      connected: ["a", "b"],
+      known: "b",
+    }, "b"],
+    ["is replaced by any other of its platform", { connected: ["a", "b"], known: "x" }, "a"],
+    ["is kept if no adapter of its platform is connected", { connected: [] }, "gone"],
+  ] as const
+) {
+  Deno.test(`the node that a reminder is addressed to ${name}`, async () => {
+    const { submitter, submitted } = submitterWith(options);
+    await submitter.submit(reminder);
+    assert.equal(submitted[0]![0].nodeId, expected);
+  });
+}

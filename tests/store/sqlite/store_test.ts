@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { StoreError } from "../../../src/domain/errors.ts";
-import { migrate } from "../../../src/store/sqlite/schema/migrate.ts";
+import { migrate } from "../../../src/store/sqlite/schema/migrations.ts";
 import { adapterSession } from "../conformance/frames.ts";
 import { accepted, finished, request } from "../conformance/samples.ts";
 import { SqliteFolder } from "./sqlite_folder.ts";
@@ -91,7 +91,7 @@ for (const { name, bytes } of corruptions) {
     await using place = new SqliteFolder();
     Deno.mkdirSync(place.path);
     Deno.writeFileSync(place.database, bytes);
-    await refused(place, /Cannot open store ".*left as it is/);
+    await refused(place, /Cannot open store ".*was not changed/);
     assert.deepEqual(Deno.readFileSync(place.database), bytes);
     Deno.removeSync(place.database);
     await using _ = await place.open();
@@ -118,7 +118,7 @@ Deno.test("a database whose pages were overwritten is refused or says what it ca
 Deno.test("a folder that cannot be made is refused", async () => {
   await using place = new SqliteFolder();
   Deno.writeTextFileSync(place.path, "a file");
-  await refused(place, /Cannot make data folder/);
+  await refused(place, /Cannot create data folder/);
 });
 
 Deno.test("the data folder is for its owner only", async () => {

@@ -1,7 +1,7 @@
 /**
- * Copies a database row by row within one read transaction: others go on writing, the copy is of one
- * moment. SQLite's own ways are closed here: Deno refuses ATTACH, and so `VACUUM INTO`, to a program
- * without all permissions, and Deno 2.4 has no `backup()`. Used by `snapshot.ts`.
+ * Copies a database row by row in one read transaction, so that the copy is consistent while others write.
+ * SQLite's own methods are unavailable: Deno allows ATTACH, and thus `VACUUM INTO`, only with all
+ * permissions, and Deno 2.4 has no `backup()`.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -12,19 +12,19 @@ interface SchemaObject {
   readonly type: "table" | "index" | "trigger" | "view";
   readonly name: string;
   readonly sql: string;
-  /** Of a table, whether it is `virtual`, or a `shadow` that a virtual one makes for itself. */
+  /** Of a table; a `shadow` table belongs to a virtual one. */
   readonly kind: "table" | "virtual" | "shadow" | "view" | null;
-  /** Of a table, 1 where it is `WITHOUT ROWID`. */
+  /** Of a table: 1 if it is `WITHOUT ROWID`. */
   readonly keyed: number | null;
 }
 
-/** Rows that are in memory at once. */
-const partRows = 1_000;
+/** Rows to read at once. */
+const batchRows = 1_000;
 
-/** Copies everything into an empty database. @throws {Error} as SQLite does. */
+/** Copies everything into an empty database. @throws {Error} from SQLite. */
 export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
   target.exec("PRAGMA foreign_keys = OFF; BEGIN");
-  // From the first read on it is one moment.
+  // The snapshot starts with the first read.
   source.exec("BEGIN");
   const objects = source.prepare(
     `SELECT schema.type, schema.name, schema.sql, list.type AS kind, list.wr AS keyed
@@ -36,16 +36,16 @@ export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
   const tables = objects.filter(({ type, kind }) => type === "table" && kind !== "shadow");
   for (const { sql } of tables) target.exec(sql);
   for (const { name, sql, kind, keyed } of tables) {
-    if (kind === "virtual") fillVirtual(target, { name, sql });
+    if (kind === "virtual") rebuildIndex(target, { name, sql });
     else copyRows({ name, keyed: keyed === 1 }, { source, target });
   }
-  const counted = source.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
+  const hasSequences = source.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")
     .get();
-  if (counted) {
+  if (hasSequences) {
     target.exec("DELETE FROM sqlite_sequence");
     copyRows({ name: "sqlite_sequence", keyed: false }, { source, target });
   }
-  // After the rows, which would set off the triggers.
+  // After the rows, which would fire the triggers.
   for (const { type, sql } of objects) if (type !== "table") target.exec(sql);
   for (const pragma of ["user_version", "application_id"]) {
     const [value] = Object.values(source.prepare(`PRAGMA ${pragma}`).get()!);
@@ -61,38 +61,42 @@ function copyRows(
 ): void {
   const columns = source.prepare(`PRAGMA table_info(${quoted(name)})`).all();
   const names = columns.map((column) => quoted(String(column.name)));
-  // What tells one row from another, and orders them as they lie.
+  // The unique key in storage order.
   const key = keyed
     ? columns.filter(({ pk }) => Number(pk) > 0).sort((a, b) => Number(a.pk) - Number(b.pk))
       .map((column) => quoted(String(column.name)))
     : ["rowid"];
-  // In parts: Deno 2.4 crashes on `iterate`.
-  const part = (after: string) => {
+  // In batches, because Deno 2.4 crashes on `iterate`.
+  const select = (after: string) => {
     const named = [...key, ...names].map((column, index) => `${column} AS "${index}"`);
-    const select = source.prepare(
+    const statement = source.prepare(
       `SELECT ${named.join(", ")} FROM ${quoted(name)} ${after}
-       ORDER BY ${key.join(", ")} LIMIT ${partRows}`,
+       ORDER BY ${key.join(", ")} LIMIT ${batchRows}`,
     );
-    select.setReadBigInts(true);
+    statement.setReadBigInts(true);
     return (...last: readonly Value[]) =>
-      select.all(...last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
+      statement.all(...last).map((row) => Object.values(row as Readonly<Record<string, Value>>));
   };
-  const next = part(`WHERE (${key.join(", ")}) > (${marks(key)})`);
+  const next = select(`WHERE (${key.join(", ")}) > (${marks(key)})`);
   const insert = target.prepare(
     `INSERT INTO ${quoted(name)} (${names.join(", ")}) VALUES (${marks(names)})`,
   );
-  for (let rows = part("")(); rows.length > 0; rows = next(...rows.at(-1)!.slice(0, key.length))) {
+  for (
+    let rows = select("")();
+    rows.length > 0;
+    rows = next(...rows.at(-1)!.slice(0, key.length))
+  ) {
     for (const row of rows) insert.run(...row.slice(key.length));
   }
 }
 
-/** An index of words over another table is made anew from that table. */
-function fillVirtual(
+/** Rebuilds a full-text index from the table it indexes. */
+function rebuildIndex(
   target: DatabaseSync,
   { name, sql }: { readonly name: string; readonly sql: string },
 ): void {
   if (!/\bfts5\b[\s\S]*\bcontent\s*=/i.test(sql)) {
-    throw new Error(`table "${name}" is of a kind that cannot be copied`);
+    throw new Error(`virtual table "${name}" is not a full-text index of another table`);
   }
   target.exec(`INSERT INTO ${quoted(name)} (${quoted(name)}) VALUES ('rebuild')`);
 }

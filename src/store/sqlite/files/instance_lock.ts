@@ -1,17 +1,17 @@
 /**
- * One gateway per data folder. The lock is SQLite's own exclusive lock on a small file, which the
- * operating system drops when the process ends, however it ends: a stale lock cannot exist.
+ * Allows one gateway per data folder. Uses SQLite's exclusive lock on a small file. The operating system
+ * releases it when the process ends, so it cannot become stale.
  */
 
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { StoreError } from "../../../domain/errors.ts";
 
-/** Holds a data folder until it is disposed of. */
+/** Locks a data folder until disposed. */
 export class InstanceLock implements Disposable {
   readonly #database: DatabaseSync;
 
-  /** @throws {StoreError} when another gateway holds the folder, or it cannot be written. */
+  /** @throws {StoreError} if another gateway uses the folder, or it is not writable. */
   constructor(folder: string) {
     try {
       this.#database = new DatabaseSync(join(folder, "gateway.lock"));
@@ -21,7 +21,7 @@ export class InstanceLock implements Disposable {
       });
     }
     try {
-      // The write is never committed; where none may be made, this is the place to find out.
+      // The write is never committed; it only finds out whether the folder is writable.
       this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
     } catch (error) {
       this.#database.close();

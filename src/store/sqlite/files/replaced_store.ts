@@ -1,27 +1,27 @@
 /**
- * The store that a restore put aside: under a name of its own beside the new one. Where a restore was cut
- * off, it is all that there is. Used by `snapshot` and by whoever opens a store.
+ * The old store that a restore keeps under another name next to the new one. After an interrupted restore, it
+ * may be the only one.
  */
 
 import { basename, dirname, join } from "node:path";
 import { fileExists } from "../../../lib/files.ts";
 import { StoreError } from "../../../domain/errors.ts";
 
-/** What SQLite keeps beside a database; the log may hold what is not yet in it. */
-const besides = ["-wal", "-shm"];
-const mark = ".replaced-";
+/** Suffixes of SQLite's files next to a database. The log may contain data that the database does not. */
+const sidecars = ["-wal", "-shm"];
+const infix = ".replaced-";
 
-/** A store that is out of the way. */
+/** A store that was renamed. */
 export interface ReplacedStore {
-  /** Its name now, if there was one. */
+  /** Its new path. Unset if there was no store. */
   readonly kept?: string;
-  /** Gives it its old name back. */
+  /** Restores the old name. */
   readonly undo: () => Promise<void>;
 }
 
-/** Gives a store another name, with its log. Where that fails it is as it was. */
-export async function setAside(path: string, now: Date): Promise<ReplacedStore> {
-  const name = `${path}${mark}${now.toISOString().replace(/[:.]/g, "-")}`;
+/** Renames a store and its log. On failure, nothing is changed. */
+export async function renameReplaced(path: string, now: Date): Promise<ReplacedStore> {
+  const name = `${path}${infix}${now.toISOString().replace(/[:.]/g, "-")}`;
   const moved: { readonly from: string; readonly to: string }[] = [];
   const undo = async () => {
     for (const { from, to } of moved.toReversed()) await Deno.rename(to, from);
@@ -33,11 +33,11 @@ export async function setAside(path: string, now: Date): Promise<ReplacedStore> 
     return true;
   };
   try {
-    // The database first: while it has its name, its log is never missing.
+    // The database first, so that it is never under its own name without its log.
     const found = await move(path, name);
-    // A log alone is that of a store that a restore put aside before it was cut off.
-    const owner = found ? name : replacedIn(dirname(path), basename(path)).at(-1) ?? name;
-    for (const suffix of besides) {
+    // A log without a database belongs to the store that an interrupted restore renamed.
+    const owner = found ? name : findReplaced(dirname(path), basename(path)).at(-1) ?? name;
+    for (const suffix of sidecars) {
       await move(path + suffix, (fileExists(owner + suffix) ? name : owner) + suffix);
     }
     return { ...(found && { kept: name }), undo };
@@ -48,35 +48,34 @@ export async function setAside(path: string, now: Date): Promise<ReplacedStore> 
 }
 
 /**
- * Refuses a folder whose store is gone but for one that was put aside: a new one in its place would look as
- * if all were lost.
+ * Refuses a folder whose only store is a renamed one. With a new store, all data would seem lost.
  *
- * @throws {StoreError} with what to do.
+ * @throws {StoreError} that says how to recover, after an interrupted restore.
  */
 export function assertNoInterruptedRestore(folder: string): void {
   const name = "gateway.db";
   if (fileExists(join(folder, name))) return;
-  const kept = replacedIn(folder, name).at(-1);
+  const kept = findReplaced(folder, name).at(-1);
   if (kept === undefined) return;
-  const logs = besides.filter((suffix) => fileExists(kept + suffix));
-  const along = logs.map((suffix) => `, and "${basename(kept)}${suffix}" to "${name}${suffix}"`);
+  const logs = sidecars.filter((suffix) => fileExists(kept + suffix));
+  const withLogs = logs.map((suffix) => `, and "${basename(kept)}${suffix}" to "${name}${suffix}"`);
   throw new StoreError(
     `Cannot find store "${
       join(folder, name)
-    }", but "${kept}": a restore was cut off. Restore the ` +
+    }", but "${kept}": a restore was interrupted. Restore the ` +
       `copy again, or undo it: rename "${basename(kept)}" to "${name}"${
-        along.join("")
-      }. To begin ` +
+        withLogs.join("")
+      }. To start ` +
       "with an empty store, move the old one to another folder.",
   );
 }
 
-/** The stores that were put aside in a folder, the oldest first. */
-function replacedIn(folder: string, name: string): readonly string[] {
+/** Returns the renamed stores of a folder, the oldest first. */
+function findReplaced(folder: string, name: string): readonly string[] {
   try {
     return Array.from(Deno.readDirSync(folder), (entry) => entry.name)
-      .filter((found) => found.startsWith(name + mark))
-      .filter((found) => !besides.some((suffix) => found.endsWith(suffix)))
+      .filter((found) => found.startsWith(name + infix))
+      .filter((found) => !sidecars.some((suffix) => found.endsWith(suffix)))
       .sort().map((found) => join(folder, found));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];

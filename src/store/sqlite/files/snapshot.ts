@@ -1,7 +1,4 @@
-/**
- * Copies of a store: taken while a gateway runs on it, from another process, and put in place while none
- * does. Used by the commands `backup` and `restore`.
- */
+/** Backs up a store, also while a gateway in another process uses it, and restores a backup. */
 
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
@@ -11,25 +8,24 @@ import { fileExists } from "../../../lib/files.ts";
 import { StoreError } from "../../../domain/errors.ts";
 import { copyDatabase } from "./copy_database.ts";
 import { InstanceLock } from "./instance_lock.ts";
-import { assertKnownVersion } from "../schema/migrate.ts";
-import { setAside } from "./replaced_store.ts";
+import { assertKnownVersion } from "../schema/migrations.ts";
+import { renameReplaced } from "./replaced_store.ts";
 
-/** What a copy holds. */
+/** Contents of a backup. */
 export interface SnapshotFigures {
   readonly bytes: number;
   readonly sessions: number;
   readonly historyLines: number;
 }
 
-/** How long to wait for a lock of the running gateway, milliseconds. */
-const busyMs = 10_000;
+/** Time-out for a lock of the running gateway, milliseconds. */
+const busyTimeoutMs = 10_000;
 
 /**
- * Writes a consistent copy of a folder's store into a file, all at once or not at all; what is written
- * meanwhile is not in it. The file is for its owner only.
+ * Writes a consistent copy of a folder's store to a file, atomically. Only the owner can read the file.
  *
- * @throws {ConfigError} where the file is there already (without `force`); {@linkcode StoreError} where
- * there is no store, or it cannot be read or written.
+ * @throws {ConfigError} if the file exists and `force` is false.
+ * @throws {StoreError} if there is no store, it is unreadable, or the file cannot be written.
  */
 export async function takeSnapshot(
   folder: string,
@@ -37,12 +33,14 @@ export async function takeSnapshot(
 ): Promise<SnapshotFigures> {
   const source = join(folder, "gateway.db");
   if (!fileExists(source)) {
-    throw new StoreError(`Cannot back up "${folder}": it holds no store. Name it with --data-dir.`);
+    throw new StoreError(
+      `Cannot back up "${folder}": it contains no store. Specify the data folder with --data-dir.`,
+    );
   }
-  if (!force && fileExists(file)) throw alreadyThere(file);
+  if (!force && fileExists(file)) throw fileExistsError(file);
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
-    // SQLite writes into an empty file that is there, and so keeps its mode.
+    // Created first, because SQLite keeps the mode of an existing file.
     await Deno.writeFile(temporary, new Uint8Array(), { mode: 0o600, createNew: true });
     copyStore(source, temporary);
     const figures = await inspectSnapshot(temporary);
@@ -62,9 +60,9 @@ export async function takeSnapshot(
 }
 
 /**
- * Looks whether a file is a whole copy of a store that this program can use. It is only read.
+ * Checks a backup without changing it.
  *
- * @throws {StoreError} where it is not, with what is wrong.
+ * @throws {StoreError} if it is damaged, from a newer program, or not a store.
  */
 export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
   try {
@@ -78,25 +76,25 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
       throw new Error(`it is damaged: ${first?.integrity_check}`);
     }
     const known = sql.prepare("SELECT name FROM sqlite_schema WHERE name = 'history'").get();
-    if (!known) throw new Error("it is the database of another program");
+    if (!known) throw new Error("it is a database of another program");
     const count = (table: string) =>
       Number(sql.prepare(`SELECT count(*) AS n FROM ${table}`).get()!.n);
     return { bytes: size, sessions: count("sessions"), historyLines: count("history") };
   } catch (error) {
     if (error instanceof StoreError) throw error;
-    throw new StoreError(`Cannot use "${file}" as a copy of a store: ${errorText(error)}`, {
+    throw new StoreError(`Cannot use "${file}" as a backup: ${errorText(error)}`, {
       cause: error,
     });
   }
 }
 
 /**
- * Puts a copy in place as a folder's store; gives its figures and the name under which the store that was
- * there is kept, if there was one.
+ * Replaces a folder's store by a backup. Returns the backup's figures and, as `kept`, the new path of the old
+ * store if there was one. If the process dies in between, the folder may contain only the renamed old store;
+ * then no gateway starts until it is restored.
  *
- * @throws {StoreError} where the copy is not whole or too new, a gateway runs on the folder, or it cannot
- * be written; then the folder is as it was. Where the process dies in between, the folder may have no store
- * but the one that was put aside: no gateway starts on it.
+ * @throws {StoreError} if the backup is invalid, a gateway uses the folder, or it is not writable. The
+ * folder is then unchanged.
  */
 export async function restoreSnapshot(
   file: string,
@@ -106,15 +104,15 @@ export async function restoreSnapshot(
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     using _lock = new InstanceLock(folder);
-    await giveTo(folder, join(folder, "gateway.lock"));
+    await setOwner(folder, join(folder, "gateway.lock"));
     const target = join(folder, "gateway.db");
     const temporary = join(folder, `gateway.db.${crypto.randomUUID()}.tmp`);
     try {
       await Deno.writeFile(temporary, new Uint8Array(), { mode: 0o600, createNew: true });
       await Deno.copyFile(file, temporary);
-      await giveTo(folder, temporary);
+      await setOwner(folder, temporary);
       await flush(temporary);
-      const { kept, undo } = await setAside(target, now);
+      const { kept, undo } = await renameReplaced(target, now);
       try {
         await Deno.rename(temporary, target);
       } catch (error) {
@@ -139,7 +137,7 @@ function copyStore(from: string, to: string): void {
   assertKnownVersion(source.sql, from);
   const target = new DatabaseSync(to);
   try {
-    // Nobody sees the copy before it is whole and on the disk.
+    // No journal is needed: the copy is used only once it is complete and flushed.
     target.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
     copyDatabase(source.sql, target);
   } finally {
@@ -147,13 +145,13 @@ function copyStore(from: string, to: string): void {
   }
 }
 
-/** A database that is only read. */
+/** A database opened read-only. */
 class ReadOnlyDatabase implements Disposable {
   readonly sql: DatabaseSync;
 
   constructor(path: string) {
     this.sql = new DatabaseSync(path, { readOnly: true });
-    this.sql.exec(`PRAGMA busy_timeout = ${busyMs}`);
+    this.sql.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   }
 
   [Symbol.dispose](): void {
@@ -161,8 +159,8 @@ class ReadOnlyDatabase implements Disposable {
   }
 }
 
-/** Makes a file its owner's only, and where root calls, the owner that of the folder: a service's user. */
-async function giveTo(folder: string, file: string): Promise<void> {
+/** Restricts a file to its owner. If run by root, gives it the folder's owner, which is the service user. */
+async function setOwner(folder: string, file: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   await Deno.chmod(file, 0o600);
   if (Deno.uid() !== 0) return;
@@ -170,28 +168,28 @@ async function giveTo(folder: string, file: string): Promise<void> {
   await Deno.chown(file, uid, gid);
 }
 
-/** Renames without replacing anything that came there meanwhile, where the file system can. */
+/** Renames without replacing an existing file, if the file system supports links. */
 async function renameIfFree(from: string, to: string): Promise<void> {
   try {
     await Deno.link(from, to);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists || fileExists(to)) throw alreadyThere(to);
+    if (error instanceof Deno.errors.AlreadyExists || fileExists(to)) throw fileExistsError(to);
     await Deno.rename(from, to);
   }
 }
 
-/** Waits until a file is on the disk; for one in a folder that needs the folder's entry, too. */
+/** Flushes a file and its folder entry to disk. */
 async function flush(path: string): Promise<void> {
   for (const each of [path, dirname(path)]) {
-    // Windows opens no folders.
+    // Windows cannot open folders.
     if (Deno.build.os === "windows" && each !== path) continue;
     using opened = await Deno.open(each);
     await opened.sync();
   }
 }
 
-function alreadyThere(file: string): ConfigError {
+function fileExistsError(file: string): ConfigError {
   return new ConfigError(
-    `Cannot write "${file}": it is there already. Choose another name, or say --force.`,
+    `Cannot write "${file}": it already exists. Choose another name, or use --force.`,
   );
 }

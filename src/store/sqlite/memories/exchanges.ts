@@ -1,8 +1,7 @@
-/** The memory's outbox on SQLite. See exchange_store.ts for what each method promises. */
+/** The memory's outbox in SQLite. */
 
 import type { Exchange, ExchangeStore, PendingExchange } from "../../exchange_store.ts";
-import type { SqliteConnection } from "../connection.ts";
-import type { Row } from "../rows.ts";
+import type { Row, SqliteConnection } from "../connection.ts";
 
 /** The table `memory_outbox`. */
 export class SqliteExchanges implements ExchangeStore {
@@ -23,7 +22,7 @@ export class SqliteExchanges implements ExchangeStore {
          ) AND user_key NOT IN (SELECT value FROM json_each(?)) ORDER BY attempts, seq LIMIT ?`,
         JSON.stringify(without),
         limit,
-      ).map(toWaitingExchange)
+      ).map(toPendingExchange)
     );
   }
 
@@ -35,11 +34,11 @@ export class SqliteExchanges implements ExchangeStore {
   }
 
   async remove(seq: number): Promise<void> {
-    // What was learned in this store left the outbox with that: no commit for nothing.
-    const waits = await this.#sql.read(() =>
+    // `MemoryStore.learn` has usually deleted it, and an empty write would still commit.
+    const exists = await this.#sql.read(() =>
       this.#sql.get("SELECT 1 FROM memory_outbox WHERE seq = ?", seq)
     );
-    if (!waits) return;
+    if (!exists) return;
     await this.#sql.write(() => this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq));
   }
 
@@ -65,8 +64,8 @@ export class SqliteExchanges implements ExchangeStore {
   }
 }
 
-/** Puts an exchange into the outbox, as a part of a transaction. */
-export function addExchange(
+/** Adds an exchange, inside a transaction. */
+export function insertExchange(
   sql: SqliteConnection,
   { seq, exchange }: { readonly seq: number; readonly exchange: Exchange },
 ): void {
@@ -78,7 +77,7 @@ export function addExchange(
   );
 }
 
-function toWaitingExchange(row: Row): PendingExchange {
+function toPendingExchange(row: Row): PendingExchange {
   return {
     ...JSON.parse(row.exchange as string) as Exchange,
     seq: row.seq as number,

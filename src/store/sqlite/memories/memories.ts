@@ -1,4 +1,4 @@
-/** Facts of users on SQLite. See memory_store.ts for what each method promises. */
+/** Memories in SQLite. */
 
 import type {
   ExtractedFacts,
@@ -7,17 +7,16 @@ import type {
   MemoryView,
   NewMemory,
 } from "../../memory_store.ts";
-import type { SqliteConnection } from "../connection.ts";
-import { queryTermsOf } from "./terms.ts";
-import { toMemory } from "../rows.ts";
+import type { Row, SqliteConnection } from "../connection.ts";
 import { bestMatches, termList } from "./term_list.ts";
+import { queryTermsOf } from "./terms.ts";
 
-/** A fact that is this much older than the user's newest one counts half, milliseconds. */
+/** A memory this much older than the newest one weighs half, milliseconds. */
 export const halfWeightAgeMs = 180 * 86_400_000;
-/** Matches, the best ones, that are looked at for who may see them. */
+/** Best matches to check for visibility. */
 const maxMatches = 500;
 
-/** The tables `memories` and `memory_terms`; `learn` takes from `memory_outbox`. */
+/** The tables `memories` and `memory_terms`. `learn` also deletes from `memory_outbox`. */
 export class SqliteMemories implements MemoryStore {
   readonly #sql: SqliteConnection;
 
@@ -26,10 +25,10 @@ export class SqliteMemories implements MemoryStore {
   }
 
   add(
-    fact: NewMemory,
+    memory: NewMemory,
     { cap }: { readonly cap: number },
   ): Promise<{ readonly memory: Memory; readonly created: boolean }> {
-    return this.#sql.write(() => this.#add(fact, cap));
+    return this.#sql.write(() => this.#add(memory, cap));
   }
 
   search(
@@ -38,7 +37,7 @@ export class SqliteMemories implements MemoryStore {
     return this.#sql.read(() => {
       const terms = queryTermsOf(query);
       if (terms.length === 0) return [];
-      // All in one row: a row for each would cost more than the search in them.
+      // One row for all: a row for each would cost more than the search.
       const { lists } = this.#sql.get(
         `SELECT CAST(group_concat(terms, '') AS BLOB) AS lists FROM memory_terms WHERE user_key = ?`,
         view.userKey,
@@ -61,13 +60,13 @@ export class SqliteMemories implements MemoryStore {
   ): Promise<readonly Memory[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        // Two statements: each has an index that gives the newest first.
+        // Two different statements, because each has an index in this order.
         `SELECT * FROM memories
          WHERE user_key = ? AND ${kind ? "kind = ?" : "? IS NULL"} AND ${visible}
          ORDER BY id DESC LIMIT ?`,
         view.userKey,
         kind ?? null,
-        ...visibility(view),
+        ...visibleParameters(view),
         limit,
       ).map(toMemory)
     );
@@ -93,8 +92,8 @@ export class SqliteMemories implements MemoryStore {
     { cap }: { readonly cap: number },
   ): Promise<boolean> {
     return this.#sql.write(() => {
-      const waits = this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq).changes > 0;
-      if (!waits) return false;
+      const { changes } = this.#sql.run("DELETE FROM memory_outbox WHERE seq = ?", seq);
+      if (changes === 0) return false;
       for (const id of drop) {
         this.#sql.run(
           "DELETE FROM memories WHERE user_key = ? AND id = ? AND source = 'turn'",
@@ -102,30 +101,30 @@ export class SqliteMemories implements MemoryStore {
           id,
         );
       }
-      for (const fact of add) this.#add(fact, cap);
+      for (const memory of add) this.#add(memory, cap);
       return true;
     });
   }
 
-  /** In the order of the ids. */
+  /** Returns the visible ones of these memories, in the same order. */
   #visible(ids: readonly number[], view: MemoryView): readonly Memory[] {
-    // CROSS keeps SQLite from going through all facts of the user instead.
+    // CROSS JOIN, or SQLite might scan all memories of the user.
     return this.#sql.all(
       `SELECT memories.* FROM json_each(?) AS found
        CROSS JOIN memories ON memories.id = found.value
        WHERE user_key = ? AND ${visible} ORDER BY found.key`,
       JSON.stringify(ids),
       view.userKey,
-      ...visibility(view),
+      ...visibleParameters(view),
     ).map(toMemory);
   }
 
-  #add(fact: NewMemory, cap: number): { readonly memory: Memory; readonly created: boolean } {
-    const { userKey, text, source = "tool", kind = "fact" } = fact;
+  #add(added: NewMemory, cap: number): { readonly memory: Memory; readonly created: boolean } {
+    const { userKey, text, source = "tool", kind = "fact" } = added;
     const known = this.#sql.get(
       `UPDATE memories SET private = min(private, ?), source = iif(? = 'tool', 'tool', source)
        WHERE user_key = ? AND text = ? RETURNING *`,
-      Number(fact.private),
+      Number(added.private),
       source,
       userKey,
       text,
@@ -136,9 +135,9 @@ export class SqliteMemories implements MemoryStore {
        VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`,
       userKey,
       text,
-      Number(fact.private),
-      fact.channelKey,
-      fact.createdAt,
+      Number(added.private),
+      added.channelKey,
+      added.createdAt,
       source,
       kind,
     )!;
@@ -161,10 +160,26 @@ export class SqliteMemories implements MemoryStore {
   }
 }
 
-/** A condition on `memories`: what a view may see. */
+/** Condition: memories that a view includes. */
 export const visible = "(memories.private = 0 OR ? = 1 OR memories.channel_key = ?)";
 
-/** The values of {@linkcode visible}. */
-export function visibility({ includePrivate, channelKey }: MemoryView): [number, string | null] {
+/** Parameters of {@linkcode visible}. */
+export function visibleParameters(
+  { includePrivate, channelKey }: MemoryView,
+): [number, string | null] {
   return [Number(includePrivate), channelKey ?? null];
+}
+
+/** Converts a row of `memories`. */
+export function toMemory(row: Row): Memory {
+  return {
+    id: row.id as number,
+    userKey: row.user_key as string,
+    text: row.text as string,
+    private: row.private === 1,
+    channelKey: row.channel_key as string,
+    createdAt: row.created_at as number,
+    source: row.source as Memory["source"],
+    kind: row.kind as Memory["kind"],
+  };
 }

@@ -1,42 +1,42 @@
 /**
- * The terms of a memory as bytes, and the search through those of one user, one after the other: what is
- * kept of others costs nothing, and ten thousand of them take a few milliseconds.
+ * Serializes the terms of a memory and searches all memories of a user by scanning these lists. Scanning ten
+ * thousand takes a few milliseconds, and other users' memories cost nothing.
  *
- * A list is a head (id and time, 64-bit floats; words of the text, entries that follow) and for each term a
- * hash of 32 bits, all of it little-endian. A term that stands in the text repeatedly is there repeatedly.
+ * A list is little-endian: id and time as 64-bit floats, number of words in the text and number of entries as
+ * 32-bit integers, then the entries: a 32-bit hash of each term, repeated as often as the term occurs.
  */
 
 import { termsOf } from "./terms.ts";
 
-/** 32-bit units of the head, and where in it the counts stand. */
+/** Size of the header, and offsets of the counts in it, in 32-bit units. */
 const headUnits = 6;
 const wordsAt = 4;
 const entriesAt = 5;
-/** Entries of one term: more of them hardly count, and a long text shall not cost more than it must. */
+/** Maximum number of entries for one term. More would hardly change the score. */
 const maxRepeats = 4;
-/** The constants of Okapi BM25: how soon a repeated word counts no more, how much length counts. */
+/** The constants k1 and b of Okapi BM25. */
 const saturation = 1.2;
 const lengthWeight = 0.75;
-/** Of the table that most terms of a memory are told apart with from those that are looked for. */
+/** Size of the hash filter that excludes most terms that are not searched for. */
 const filterBits = 12;
 
-/** A memory, as far as it is kept in its list. */
+/** The part of a memory that its list contains. */
 export interface ListedMemory {
   readonly id: number;
   readonly text: string;
   readonly createdAt: number;
 }
 
-/** What is looked for. */
+/** A search. */
 export interface TermQuery {
-  /** Of the query, each once. */
+  /** Distinct terms. */
   readonly terms: readonly string[];
-  /** A memory that is this much older than the newest one counts half, milliseconds. */
+  /** A memory this much older than the newest one weighs half, milliseconds. */
   readonly halfWeightAgeMs: number;
   readonly limit: number;
 }
 
-/** The list of one memory. */
+/** Serializes the terms of a memory. */
 export function termList({ id, text, createdAt }: ListedMemory): Uint8Array {
   const counts = [...termsOf(text)];
   const entries = counts.flatMap(([term, count]) =>
@@ -53,20 +53,20 @@ export function termList({ id, text, createdAt }: ListedMemory): Uint8Array {
 }
 
 /**
- * The ids of the memories that match best, the best and newest first. A term weighs by how few of the
- * user's memories hold it.
+ * Returns the ids of the best matches in concatenated lists, the best first, of equal ones the newest
+ * first. A term weighs more if fewer of the memories contain it.
  */
 export function bestMatches(
   lists: Uint8Array,
   { terms, halfWeightAgeMs, limit }: TermQuery,
 ): readonly number[] {
-  // A copy where the bytes do not begin where numbers may.
+  // Copied if not aligned to 32 bits.
   const bytes = lists.byteOffset % 4 === 0 ? lists : lists.slice();
   const units = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const idOf = (at: number) => head.getFloat64(at * 4, true);
   const timeOf = (at: number) => head.getFloat64(at * 4 + 8, true);
-  const { starts, hits, totals } = hitsIn(units, terms);
+  const { starts, hits, totals } = findHits(units, terms);
   const rarities = totals.map((total) =>
     Math.log(1 + (starts.length - total + 0.5) / (total + 0.5))
   );
@@ -81,7 +81,7 @@ export function bestMatches(
     const memory = hits.memories[hit]!;
     const count = hits.counts[hit]!;
     const damping = saturation * (1 - lengthWeight) + perWord * units[starts[memory]! + wordsAt]!;
-    scores[memory]! += rarities[hits.places[hit]!]! * count / (count + damping);
+    scores[memory]! += rarities[hits.terms[hit]!]! * count / (count + damping);
   }
   scores.forEach((score, memory) => {
     if (score > 0) {
@@ -95,29 +95,29 @@ export function bestMatches(
     .map(({ id }) => id);
 }
 
-/** Where each memory begins, which of them hold which terms, and how many hold each. */
-function hitsIn(units: Uint32Array, terms: readonly string[]) {
-  const places = new Map(terms.map((term, place) => [hashOf(term), place]));
+/** Returns where each list starts, which memories contain which terms, and how many contain each. */
+function findHits(units: Uint32Array, terms: readonly string[]) {
+  const termByHash = new Map(terms.map((term, index) => [hashOf(term), index]));
   const filter = new Uint8Array(1 << filterBits);
   const mask = filter.length - 1;
-  for (const hash of places.keys()) filter[hash & mask] = 1;
+  for (const hash of termByHash.keys()) filter[hash & mask] = 1;
   const starts: number[] = [];
-  // In columns: an object for each would cost more than all the rest.
-  const hits = { memories: [] as number[], places: [] as number[], counts: [] as number[] };
+  // Columns, because objects for all hits would dominate the cost.
+  const hits = { memories: [] as number[], terms: [] as number[], counts: [] as number[] };
   const totals = terms.map(() => 0);
   for (let at = 0, end = 0; at < units.length; at = end) {
     end = at + headUnits + units[at + entriesAt]!;
     for (let index = at + headUnits; index < end; index++) {
       const hash = units[index]!;
       if (filter[hash & mask] === 0) continue;
-      const place = places.get(hash);
-      if (place === undefined) continue;
+      const term = termByHash.get(hash);
+      if (term === undefined) continue;
       const first = index;
       while (index + 1 < end && units[index + 1] === hash) index++;
       hits.memories.push(starts.length);
-      hits.places.push(place);
+      hits.terms.push(term);
       hits.counts.push(index - first + 1);
-      totals[place]!++;
+      totals[term]!++;
     }
     starts.push(at);
   }
@@ -125,19 +125,19 @@ function hitsIn(units: Uint32Array, terms: readonly string[]) {
 }
 
 /**
- * The places of the highest scores, more than wanted where the last ones are equal. Not by sorting all of
- * them with a function: there may be thousands.
+ * Returns the indexes of the highest scores; more than `limit` if the lowest of them are equal. Sorts plain
+ * numbers, since a comparison function would be slow for thousands.
  */
 function highest(scores: Float64Array, limit: number): readonly number[] {
   const found: number[] = [];
-  scores.forEach((score, place) => {
-    if (score > 0) found.push(place);
+  scores.forEach((score, index) => {
+    if (score > 0) found.push(index);
   });
-  const least = Float64Array.from(found, (place) => scores[place]!).sort().at(-limit) ?? 0;
-  return found.filter((place) => scores[place]! >= least);
+  const least = Float64Array.from(found, (index) => scores[index]!).sort().at(-limit) ?? 0;
+  return found.filter((index) => scores[index]! >= least);
 }
 
-/** FNV-1a, with its bits mixed: the filter looks at the lowest ones. */
+/** FNV-1a with a final mix, because the filter uses the lowest bits. */
 function hashOf(term: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < term.length; index++) {

@@ -1,28 +1,28 @@
 /**
- * The terms under which a fact is found: its words without what people leave out or vary, so that "Cafés"
- * finds "café". Whoever changes this has to make the terms of what is kept anew, in a migration.
+ * Splits text into search terms: words without case, accents and English endings, so that "Cafés" finds
+ * "cafe". A change here needs a migration that rebuilds `memory_terms`.
  */
 
 import { stemmer } from "stemmer";
 
-/** Terms of a query that are looked for: a message may be a book. */
+/** Maximum number of terms in a query, since a message may be very long. */
 const maxQueryTerms = 40;
-/** Characters of a term: more of them tell no word from another. */
+/** Maximum length of a term, characters. */
 const maxTermLength = 64;
 
-/** Words that would match nearly everything, and cost the more the more there is. */
+/** Words that would match nearly every memory. */
 const commonWords = new Set(
   ("a about all am an and any are as at be but by can did do does for from had has have he her his " +
     "how i if in is it its me my of on or our she so that the their them they this to was we " +
     "were what when where which who why will with would you your").split(" "),
 );
 
-/** A letter of a script that puts no space between words, or hangs short ones on. */
+/** A letter of a script that does not separate all words by spaces. */
 const unspaced = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}ー]";
 const unspacedFirst = new RegExp(`^${unspaced}`, "u");
 const runs = new RegExp(`${unspaced}+|(?:(?!${unspaced}).)+`, "gu");
 
-/** The terms of a fact, each with how often it stands there. */
+/** Returns the terms of a text with their number of occurrences. */
 export function termsOf(text: string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const word of wordsOf(text)) {
@@ -31,30 +31,29 @@ export function termsOf(text: string): ReadonlyMap<string, number> {
   return counts;
 }
 
-/** The terms to look for; those of the commonest words only where there are no others. */
+/** Returns the distinct terms of a query. Includes common words only if there are no others. */
 export function queryTermsOf(query: string): readonly string[] {
-  const [telling, common] = [new Set<string>(), new Set<string>()];
+  const [specific, common] = [new Set<string>(), new Set<string>()];
   for (const word of wordsOf(query)) {
-    const terms = commonWords.has(word) ? common : telling;
+    const terms = commonWords.has(word) ? common : specific;
     for (const term of toTerms(word)) terms.add(term);
-    // The rest of a book is not looked at.
-    if (telling.size >= maxQueryTerms) break;
+    if (specific.size >= maxQueryTerms) break;
   }
-  return [...(telling.size > 0 ? telling : common)].slice(0, maxQueryTerms);
+  return [...(specific.size > 0 ? specific : common)].slice(0, maxQueryTerms);
 }
 
-/** Words in lower case, without the accents of Latin, Greek and Cyrillic letters, in one form. */
+/** Yields words in lower case and NFC, without the accents of Latin, Greek and Cyrillic letters. */
 function* wordsOf(text: string): Generator<string> {
   for (const [word] of text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
     const folded = isAscii(word)
       ? word.toLowerCase()
-      // Only these marks: those of other scripts are vowels, or make another letter.
+      // Only these marks: in other scripts, marks are vowels or distinguish letters.
       : word.normalize("NFKD").replace(/[\u0300-\u036f]+/g, "").toLowerCase().normalize("NFC");
     if (folded) yield folded;
   }
 }
 
-/** Where no space tells where a word ends, each two neighbours stand for the words they may be. */
+/** Splits a word into terms: pairs of letters in scripts without spaces, otherwise the whole word. */
 function toTerms(word: string): readonly string[] {
   if (isAscii(word)) return [cut(/^[a-z]+$/.test(word) ? stemmer(cut(word)) : word)];
   return word.match(runs)!.flatMap((run) => {
@@ -70,6 +69,5 @@ function cut(word: string): string {
 }
 
 function isAscii(word: string): boolean {
-  // A word has letters, marks and digits only.
   return /^[0-9A-Za-z]*$/.test(word);
 }

@@ -1,18 +1,22 @@
+/**
+ * Embeddings in SQLite: normalized vectors of 32-bit floats, and their signs, a thirty-second of the size.
+ * A search compares the signs of all vectors, then only the best candidates in full.
+ */
+
 import type { Memory, MemoryView, VectorStore } from "../../memory_store.ts";
 import type { SqliteConnection } from "../connection.ts";
-import { halfWeightAgeMs, visibility, visible } from "./memories.ts";
-import { toMemory } from "../rows.ts";
-import { cosine, signDistances, vectorBytes } from "./vector.ts";
-/** Vectors that are compared in full, by their signs the most promising. */
+import { halfWeightAgeMs, toMemory, visible, visibleParameters } from "./memories.ts";
+
+/** Vectors to compare in full. */
 const maxCandidates = 100;
 
 /**
- * The tables `memory_vectors`, `memory_signs` and `memory_unembedded`. Signs of no length stand for a
- * text that the model refuses.
+ * The tables `memory_vectors`, `memory_signs` and `memory_unembedded`. Empty signs mark a text that the
+ * model refuses to embed.
  */
 export class SqliteVectors implements VectorStore {
   readonly #sql: SqliteConnection;
-  /** The model whose missing vectors `memory_unembedded` tells. */
+  /** The model that `memory_unembedded` is about. */
   #model?: string;
 
   constructor(sql: SqliteConnection) {
@@ -27,7 +31,7 @@ export class SqliteVectors implements VectorStore {
     },
   ): Promise<readonly Memory[]> {
     return this.#sql.read(() => {
-      const wanted = vectorBytes(vector);
+      const wanted = toBytes(vector);
       const found = this.#candidates(view, { model, signs: wanted.signs })
         .map((id) => {
           const row = this.#sql.get(
@@ -35,12 +39,15 @@ export class SqliteVectors implements VectorStore {
              WHERE memory_id = ?`,
             id,
           )!;
-          return { memory: toMemory(row), near: cosine(wanted.vector, row.vector as Uint8Array) };
+          return {
+            memory: toMemory(row),
+            similarity: cosine(wanted.vector, row.vector as Uint8Array),
+          };
         })
-        .filter(({ near }) => near > 0);
+        .filter(({ similarity }) => similarity > 0);
       const newest = Math.max(0, ...found.map(({ memory }) => memory.createdAt));
-      const weight = ({ memory, near }: typeof found[number]) =>
-        near / (1 + (newest - memory.createdAt) / halfWeightAgeMs);
+      const weight = ({ memory, similarity }: typeof found[number]) =>
+        similarity / (1 + (newest - memory.createdAt) / halfWeightAgeMs);
       return found.sort((a, b) => weight(b) - weight(a)).slice(0, limit)
         .map(({ memory }) => memory);
     });
@@ -49,10 +56,10 @@ export class SqliteVectors implements VectorStore {
   async missing(
     { model, limit }: { readonly model: string; readonly limit: number },
   ): Promise<readonly Pick<Memory, "id" | "text">[]> {
-    if (model !== this.#model) await this.#look(model);
+    if (model !== this.#model) await this.#findMissing(model);
     return await this.#sql.read(() =>
       this.#sql.all(
-        // In this order: what waits first, its text then.
+        // CROSS JOIN, so that the few missing ones drive the query.
         `SELECT id, text FROM memory_unembedded CROSS JOIN memories ON id = memory_id
          ORDER BY memory_id DESC LIMIT ?`,
         limit,
@@ -66,8 +73,8 @@ export class SqliteVectors implements VectorStore {
   ): Promise<void> {
     return this.#sql.write(() => {
       for (const { id, vector: values } of vectors) {
-        const { signs, vector } = vectorBytes(values);
-        this.#keepSigns(model, { id, signs });
+        const { signs, vector } = toBytes(values);
+        this.#saveSigns(model, { id, signs });
         this.#sql.run(
           `INSERT OR REPLACE INTO memory_vectors (memory_id, vector)
            SELECT id, ? FROM memories WHERE id = ?`,
@@ -80,12 +87,12 @@ export class SqliteVectors implements VectorStore {
 
   skip(model: string, id: number): Promise<void> {
     return this.#sql.write(() => {
-      this.#keepSigns(model, { id, signs: new Uint8Array() });
+      this.#saveSigns(model, { id, signs: new Uint8Array() });
       this.#sql.run("DELETE FROM memory_vectors WHERE memory_id = ?", id);
     });
   }
 
-  #keepSigns(
+  #saveSigns(
     model: string,
     { id, signs }: { readonly id: number; readonly signs: Uint8Array },
   ): void {
@@ -97,12 +104,12 @@ export class SqliteVectors implements VectorStore {
       id,
     );
     this.#sql.run("DELETE FROM memory_unembedded WHERE memory_id = ?", id);
-    // What waits is another model's, and is looked for anew.
+    // The list is about another model, so it must be rebuilt.
     if (model !== this.#model) this.#model = undefined;
   }
 
-  /** Looks at all facts, once after a start and after a change of the model. */
-  async #look(model: string): Promise<void> {
+  /** Lists memories without a vector: a full scan, once per start and change of model. */
+  async #findMissing(model: string): Promise<void> {
     await this.#sql.write(() => {
       this.#sql.run("DELETE FROM memory_unembedded");
       this.#sql.run(
@@ -119,13 +126,13 @@ export class SqliteVectors implements VectorStore {
     view: MemoryView,
     { model, signs }: { readonly model: string; readonly signs: Uint8Array },
   ): readonly number[] {
-    // All in one row: ten thousand rows would cost more than the comparisons.
+    // One row for all: ten thousand rows would cost more than the comparisons.
     const { ids, all } = this.#sql.get(
       `SELECT json_group_array(memory_id) AS ids, CAST(group_concat(signs, '') AS BLOB) AS "all"
        FROM memories JOIN memory_signs ON memory_id = memories.id
        WHERE user_key = ? AND ${visible} AND model = ? AND length(signs) = ?`,
       view.userKey,
-      ...visibility(view),
+      ...visibleParameters(view),
       model,
       signs.length,
     )!;
@@ -137,4 +144,65 @@ export class SqliteVectors implements VectorStore {
       .slice(0, maxCandidates)
       .map(({ id }) => id);
   }
+}
+
+/** A normalized vector and its signs. */
+interface VectorBytes {
+  readonly vector: Uint8Array;
+  readonly signs: Uint8Array;
+}
+
+/** Normalizes a vector and returns it with its signs. */
+function toBytes(values: Float32Array): VectorBytes {
+  let square = 0;
+  for (const value of values) square += value * value;
+  const scale = square > 0 ? 1 / Math.sqrt(square) : 0;
+  const normal = values.map((value) => value * scale);
+  const signs = new Uint8Array(Math.ceil(values.length / 32) * 4);
+  for (let index = 0; index < values.length; index++) {
+    if (values[index]! > 0) signs[index >> 3]! |= 1 << (index & 7);
+  }
+  return { vector: new Uint8Array(normal.buffer, normal.byteOffset, normal.byteLength), signs };
+}
+
+/** Returns the number of differing signs for each vector in `all`, the concatenated signs of vectors. */
+function signDistances(signs: Uint8Array, all: Uint8Array): readonly number[] {
+  const own = aligned(signs, Uint32Array);
+  const found = aligned(all, Uint32Array);
+  const distances: number[] = [];
+  for (let start = 0; start < found.length; start += own.length) {
+    let distance = 0;
+    for (let index = 0; index < own.length; index++) {
+      distance += bitCount(own[index]! ^ found[start + index]!);
+    }
+    distances.push(distance);
+  }
+  return distances;
+}
+
+/** Cosine of two normalized vectors; 0 if their dimensions differ. */
+function cosine(left: Uint8Array, right: Uint8Array): number {
+  if (left.length !== right.length) return 0;
+  const a = aligned(left, Float32Array);
+  const b = aligned(right, Float32Array);
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += a[index]! * b[index]!;
+  return sum;
+}
+
+/** Views bytes as 32-bit numbers. Copies them if they are not aligned, which the driver does not ensure. */
+function aligned<T>(
+  bytes: Uint8Array,
+  view: new (buffer: ArrayBufferLike, offset: number, length: number) => T,
+): T {
+  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new view(buffer, byteOffset, length / 4);
+}
+
+/** Counts the set bits of a 32-bit number. */
+function bitCount(value: number): number {
+  let count = value - ((value >>> 1) & 0x55555555);
+  count = (count & 0x33333333) + ((count >>> 2) & 0x33333333);
+  count = (count + (count >>> 4)) & 0x0f0f0f0f;
+  return Math.imul(count, 0x01010101) >>> 24;
 }

@@ -60,7 +60,7 @@ Deno.test("after a restore that was cut off no empty store is made, and it can b
   Deno.renameSync(join(left, "gateway.db"), join(left, keptName));
   await assert.rejects(requestsIn(left), (error) => {
     assert.ok(error instanceof StoreError);
-    assert.match(error.message, /a restore was cut off/);
+    assert.match(error.message, /a restore was interrupted/);
     assert.ok(error.message.includes(join(left, keptName)), error.message);
     return true;
   });

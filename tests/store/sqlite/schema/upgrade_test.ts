@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { migrate } from "../../../../src/store/sqlite/schema/migrate.ts";
+import { migrate } from "../../../../src/store/sqlite/schema/migrations.ts";
 import { SqliteFolder } from "../sqlite_folder.ts";
 
 /** The version before terms were kept beside memories. */

@@ -1,6 +1,6 @@
-/** The tables as they were first, and their first changes: the beginning of the list in `schema.ts`. */
+/** The first migrations. `migrations.ts` continues the list. */
 
-/** SQL, each in a transaction of its own. Never change one that was released. */
+/** SQL, each run in its own transaction. Never change one that was released. */
 export const firstMigrations: readonly string[] = [
   `
   CREATE TABLE channels (
@@ -59,7 +59,7 @@ export const firstMigrations: readonly string[] = [
     started_at INTEGER NOT NULL,
     active_at INTEGER NOT NULL,
     ended_at INTEGER,
-    -- The newest line of history when it began: its own lines come after it.
+    -- The newest line of history when it started.
     after_line INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX sessions_running ON sessions (channel_key, thread_id, user_id)
@@ -124,7 +124,7 @@ export const firstMigrations: readonly string[] = [
     name TEXT NOT NULL,
     trigger TEXT NOT NULL,
     started_at INTEGER NOT NULL,
-    -- Missing while it runs.
+    -- NULL while it runs.
     duration_ms INTEGER,
     exit_code INTEGER,
     output TEXT,
@@ -188,13 +188,13 @@ export const firstMigrations: readonly string[] = [
   CREATE INDEX usage_of_day ON usage (day);
   `,
   `
-  -- Who kept it: a tool that was asked to, or the gateway after a turn.
+  -- Added by a tool, or by the gateway after a turn.
   ALTER TABLE memories ADD COLUMN source TEXT NOT NULL DEFAULT 'tool'
     CHECK (source IN ('tool', 'turn'));
-  -- A fact, or what was said as it was said.
+  -- A fact, or an exchange word for word.
   ALTER TABLE memories ADD COLUMN kind TEXT NOT NULL DEFAULT 'fact'
     CHECK (kind IN ('fact', 'exchange'));
-  -- The user's key as one word: the search for a phrase of several costs more than all the rest.
+  -- The user's key as one word, because searching for a phrase is slow.
   ALTER TABLE memories ADD COLUMN owner TEXT GENERATED ALWAYS AS (hex(user_key)) VIRTUAL;
   DROP TRIGGER memories_added;
   DROP TRIGGER memories_removed;
@@ -214,19 +214,19 @@ export const firstMigrations: readonly string[] = [
 
   CREATE INDEX memories_by_age ON memories (user_key, created_at);
 
-  -- 32-bit floats, little-endian, of length one.
+  -- Normalized; 32-bit floats, little-endian.
   CREATE TABLE memory_vectors (
     memory_id INTEGER PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE,
     vector BLOB NOT NULL
   ) STRICT;
-  -- A bit for each float: enough to tell which vectors are worth a look. Apart, since all are read.
+  -- The sign of each float as a bit, to choose candidates. A separate table, because all are read.
   CREATE TABLE memory_signs (
     memory_id INTEGER PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE,
     model TEXT NOT NULL,
     signs BLOB NOT NULL
   ) STRICT;
 
-  -- No reference to the request: that may be dropped before its exchange is remembered.
+  -- No reference to the request, which may be deleted before its exchange is processed.
   CREATE TABLE memory_outbox (
     seq INTEGER PRIMARY KEY,
     user_key TEXT NOT NULL,
@@ -241,13 +241,13 @@ export const firstMigrations: readonly string[] = [
     channel_key TEXT NOT NULL,
     thread_id TEXT NOT NULL,
     text TEXT NOT NULL,
-    -- The newest line of history that it covers.
+    -- The newest line of history it covers.
     covers_to INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (channel_key, thread_id)
   ) STRICT, WITHOUT ROWID;
 
-  -- Of an ended session; missing until it is made, empty where there is nothing to sum up.
+  -- Of an ended session. NULL until it is made, empty if there is nothing to summarize.
   ALTER TABLE sessions ADD COLUMN summary TEXT;
   UPDATE sessions SET summary = '' WHERE ended_at IS NOT NULL;
   CREATE INDEX sessions_unsummed ON sessions (ended_at)
