@@ -74,6 +74,7 @@ function settingOption(name: SettingName): Option {
   return {
     flag: flag!,
     ...(!boolean && { value: "…" }),
-    help: `${help} (${env}; ${shown})`,
+    // Some defaults are a description in parentheses; these have parentheses around them already.
+    help: `${help} (${env}; ${shown.replace(/^\((.*)\)$/, "$1")})`,
   };
 }

@@ -29,7 +29,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const first = tokens.find((token) => token.kind === "positional");
   const command = commandOf(first?.value ?? "run");
   const { flags, words: [, ...words] } = collect(tokens, { command, args, named: Boolean(first) });
-  if (!command) return { command: commandOf(words[0]), flags, words: [] };
+  if (!command) {
+    const topic = commandOf(words[0]);
+    return { command: topic, flags: topic ? { ...flags, help: true } : flags, words: [] };
+  }
   if (!flags.help && !flags.version) checkWords(command, words);
   // Without a command, --help is about the program.
   return { command: flags.help && !first ? undefined : command, flags, words };

@@ -43,6 +43,13 @@ Deno.test("--help prints the usage with every flag", async () => {
   assert.match(out, /--port … .*CLARA_GATEWAY_PORT; 18789/);
 });
 
+Deno.test("help COMMAND prints the help of the command and does not run it", async () => {
+  const asked = await run(["help", "status"]);
+  assert.equal(asked.code, 0);
+  assert.match(asked.out, /^Usage: clara-gateway status/);
+  assert.deepEqual(asked, await run(["status", "--help"]));
+});
+
 Deno.test("--version prints the version and nothing else", async () => {
   const { code, out, err } = await run(["--version"]);
   assert.equal(code, 0);
