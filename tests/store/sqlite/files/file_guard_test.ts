@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { StoreError } from "../../../../src/domain/errors.ts";
+import { takeSnapshot } from "../../../../src/store/sqlite/files/snapshot.ts";
 import { SqliteStore } from "../../../../src/store/sqlite/store.ts";
 import { TempFolder } from "../../../support/process/temp_folder.ts";
 
@@ -67,4 +68,19 @@ Deno.test("a folder that is moved away and back again is the same store", async 
   await assert.rejects(() => store.probe(), StoreError);
   Deno.renameSync(`${path}-moved`, path);
   await store.probe();
+});
+
+Deno.test("a backup moved over an open store is intact at the next start", async () => {
+  await using folder = new TempFolder();
+  const path = join(folder.path, "data");
+  {
+    await using store = SqliteStore.open(path);
+    await store.probe();
+    await takeSnapshot(path, { file: join(folder.path, "backup") });
+    Deno.renameSync(join(folder.path, "backup"), join(path, "gateway.db"));
+    await assert.rejects(() => store.probe(), StoreError);
+  }
+  await using store = SqliteStore.open(path);
+  await store.probe();
+  assert((await store.figures()).queued === 0);
 });
