@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { AdapterClient } from "../support/adapter/client.ts";
+import { type CommandResult, runCommand } from "../support/process/command_process.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 import { TempFolder } from "../support/process/temp_folder.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Runs a command of the program from source. */
-async function clara(...args: readonly string[]) {
-  const config = join(root, "deno.json");
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-prompt", "--config", config, join(root, "main.ts"), ...args],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), errors: decoder.decode(stderr) };
+/** Runs a command of the program. */
+function clara(...args: readonly string[]): Promise<CommandResult> {
+  return runCommand(args, { cwd: Deno.cwd() });
 }
 
 /** Sends messages on several channels until disposed of, and counts the replies. */
@@ -70,7 +62,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
       await adapter.replyTo(adapter.say("the first message of all"));
       const before = load.replies();
       const taken = await clara("backup", file, "--data-dir", data);
-      assert.equal(taken.code, 0, taken.errors);
+      assert.equal(taken.code, 0, taken.err);
       assert.match(taken.out, /^Backed up .*: \d sessions, \d+ lines of history/);
       // The gateway kept working meanwhile.
       assert.ok(load.replies() > before);
@@ -80,7 +72,7 @@ Deno.test("a backup under load, restored into an empty folder, has the same sess
   }
   assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
   const restored = await clara("restore", file, "--data-dir", empty);
-  assert.equal(restored.code, 0, restored.errors);
+  assert.equal(restored.code, 0, restored.err);
   const copy = conversations(file);
   assert.deepEqual(copy.integrity, [{ integrity_check: "ok" }]);
   assert.deepEqual(conversations(join(empty, "gateway.db")), copy);
@@ -113,12 +105,12 @@ Deno.test("restoring fails if a gateway runs on the folder; a stopped one keeps 
     await adapter.replyTo(adapter.say("another message"));
     const refused = await clara("restore", file, "--data-dir", data);
     assert.equal(refused.code, 1);
-    assert.match(refused.errors, /another gateway is running on it/);
+    assert.match(refused.err, /another gateway is running on it/);
     // Killed, so its write-ahead log is not merged.
     await gateway.kill();
   }
   const restored = await clara("restore", file, "--data-dir", data);
-  assert.equal(restored.code, 0, restored.errors);
+  assert.equal(restored.code, 0, restored.err);
   const kept = /The previous store was renamed to (.+)/.exec(restored.out)![1]!;
   assert.equal(conversations(kept).history.length, 4);
   assert.equal(conversations(join(data, "gateway.db")).history.length, 2);
@@ -129,21 +121,24 @@ Deno.test("backup rejects an existing target, and restore rejects a file that is
   const at = (name: string) => join(folder.path, name);
   const text = at("text");
   await Deno.writeTextFile(text, "not a database, but long enough to look at it for a while");
-  await (await GatewayProcess.start({ dataDir: at("data") })).kill("SIGTERM");
+  {
+    await using gateway = await GatewayProcess.start({ dataDir: at("data") });
+    await gateway.kill("SIGTERM");
+  }
 
   const refused = await clara("backup", text, "--data-dir", at("data"));
   assert.equal(refused.code, 2);
-  assert.match(refused.errors, /Cannot write ".*text": it already exists/);
+  assert.match(refused.err, /Cannot write ".*text": it already exists/);
   assert.match(await Deno.readTextFile(text), /^not a database/);
   assert.equal((await clara("backup", at("no/where"), "--data-dir", at("data"))).code, 1);
   assert.match(
-    (await clara("backup", at("x"), "--data-dir", at("no"))).errors,
+    (await clara("backup", at("x"), "--data-dir", at("no"))).err,
     /contains no store/,
   );
   assert.equal((await clara("backup")).code, 2);
 
   assert.match(
-    (await clara("restore", text, "--data-dir", at("new"))).errors,
+    (await clara("restore", text, "--data-dir", at("new"))).err,
     /Cannot use ".*text" as a backup: file is not a database/,
   );
   assert.equal((await clara("restore", at("missing"), "--data-dir", at("new"))).code, 1);
@@ -154,13 +149,13 @@ Deno.test("backup rejects an existing target, and restore rejects a file that is
   database.close();
   const newer = await clara("restore", text, "--data-dir", at("new"));
   assert.equal(newer.code, 1);
-  assert.match(newer.errors, /its version is 999/);
+  assert.match(newer.err, /its version is 999/);
 
   const empty = new DatabaseSync(at("empty.db"));
   empty.exec("CREATE TABLE other (a)");
   empty.close();
   assert.match(
-    (await clara("restore", at("empty.db"), "--data-dir", at("new"))).errors,
+    (await clara("restore", at("empty.db"), "--data-dir", at("new"))).err,
     /it is a database of another program/,
   );
   const names = Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort();

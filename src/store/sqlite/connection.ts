@@ -134,8 +134,8 @@ export class SqliteConnection implements Disposable {
   }
 }
 
-/** Decodes text selected as bytes: as text, the driver of Deno 2.4 would cut it at a NUL. */
-export function decodeText(bytes: Value | undefined): string {
+/** Decodes text selected as a BLOB: as TEXT, the driver of Deno 2.4 would cut it at a NUL. */
+export function blobText(bytes: Value | undefined): string {
   return decoder.decode(bytes as Uint8Array);
 }
 

@@ -2,7 +2,7 @@
 
 import type { Conversation } from "../../domain/keys.ts";
 import type { HistoryEntry, HistoryStore, NewHistoryEntry } from "../history_store.ts";
-import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { blobText, type Row, type SqliteConnection } from "./connection.ts";
 import type { HistoryCache } from "./history_cache.ts";
 import { runningSessions } from "./sessions.ts";
 import type { TextIndex } from "./text_index.ts";
@@ -236,7 +236,7 @@ function toHistoryEntry(row: Row): HistoryEntry {
     id: row.id as number,
     sessionId: row.session_id as string,
     role: row.role as "user" | "assistant",
-    content: decodeText(row.text),
+    content: blobText(row.text),
     userId: row.user_id as string,
     userName: (row.user_name ?? undefined) as string | undefined,
     partial: row.partial === 1,

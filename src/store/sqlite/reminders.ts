@@ -1,7 +1,7 @@
 /** Reminders in SQLite. */
 
 import type { Reminder, ReminderStore } from "../reminder_store.ts";
-import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { blobText, type Row, type SqliteConnection } from "./connection.ts";
 
 /** Columns for {@linkcode toReminder}. */
 const columns = `id, user_key, node_id, platform, user, channel, CAST(text AS BLOB) AS text,
@@ -94,7 +94,7 @@ function toReminder(row: Row): Reminder {
     platform: row.platform as string,
     user: JSON.parse(row.user as string),
     channel: JSON.parse(row.channel as string),
-    text: decodeText(row.text),
+    text: blobText(row.text),
     dueAt: row.due_at as number,
     createdAt: row.created_at as number,
   };

@@ -2,7 +2,7 @@
 
 import type { Conversation } from "../../domain/keys.ts";
 import type { Session, SessionQuery, SessionRecord, SessionStore } from "../session_store.ts";
-import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { blobText, type Row, type SqliteConnection } from "./connection.ts";
 import type { HistoryCache } from "./history_cache.ts";
 
 /** Columns for {@linkcode toSessionRecord}. */
@@ -183,6 +183,6 @@ function toSessionRecord(row: Row): SessionRecord {
     ...toSession(row),
     endedAt: (row.ended_at ?? undefined) as number | undefined,
     lines: row.lines as number,
-    summary: row.summary_text === null ? undefined : decodeText(row.summary_text) || undefined,
+    summary: row.summary_text === null ? undefined : blobText(row.summary_text) || undefined,
   };
 }

@@ -3,7 +3,7 @@
 import type { Conversation } from "../../domain/keys.ts";
 import type { Session } from "../session_store.ts";
 import type { RollingSummary, SessionSummary, SummaryStore } from "../summary_store.ts";
-import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { blobText, type Row, type SqliteConnection } from "./connection.ts";
 import { runningSessions, toSession } from "./sessions.ts";
 
 /** The table `summaries` and the column `sessions.summary`. */
@@ -41,7 +41,7 @@ export class SqliteSummaries implements SummaryStore {
         conversation.threadId,
         userId,
       );
-      return row && { text: decodeText(row.text), endedAt: row.ended_at as number };
+      return row && { text: blobText(row.text), endedAt: row.ended_at as number };
     });
   }
 
@@ -149,7 +149,7 @@ export class SqliteSummaries implements SummaryStore {
 
 function toRollingSummary(row: Row): RollingSummary {
   return {
-    text: decodeText(row.text),
+    text: blobText(row.text),
     coversTo: row.covers_to as number,
     updatedAt: row.updated_at as number,
   };

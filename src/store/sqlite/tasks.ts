@@ -10,7 +10,7 @@ import type {
   TaskState,
   TaskStore,
 } from "../run_store.ts";
-import { decodeText, type Row, type SqliteConnection } from "./connection.ts";
+import { blobText, type Row, type SqliteConnection } from "./connection.ts";
 
 /** The table `tasks`. */
 export class SqliteTasks implements TaskStore {
@@ -189,8 +189,8 @@ function toRun(row: Row): Run {
   const result = row.duration_ms === null ? undefined : {
     durationMs: row.duration_ms as number,
     exitCode: (row.exit_code ?? undefined) as number | undefined,
-    output: decodeText(row.output),
-    error: row.error === null ? undefined : decodeText(row.error),
+    output: blobText(row.output),
+    error: row.error === null ? undefined : blobText(row.error),
   };
   return {
     id: row.id as number,

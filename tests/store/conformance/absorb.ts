@@ -1,12 +1,12 @@
-/** The promises about requests that become a part of another one. Part of the conformance suite. */
+/** Tests of absorbed requests. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import { accepted, claimed, ending, message, request, toolResult } from "./samples.ts";
 import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testAbsorbed(promises: StoreTest): void {
-  promises("waiting requests become a part of a claimed one, and end as merged", async (store) => {
+export function testAbsorbed(test: StoreTest): void {
+  test("queued requests are merged into a claimed one and end as cancelled", async (store) => {
     const { requests } = store;
     const seq = await accepted(store, request("a"));
     const others = [await accepted(store, request("b")), await accepted(store, request("c"))];
@@ -32,11 +32,11 @@ export function testAbsorbed(promises: StoreTest): void {
       await requests.claim(others[0]!, { owner: "me", now: 2600, idleBefore: 0 }),
       undefined,
     );
-    // A later attempt, and one after a release, still has them.
+    // A later attempt has them too.
     assert.deepEqual((await claimed(store, seq)).absorbed, absorbed);
   });
 
-  promises("only requests that wait can be absorbed, and each once", async (store) => {
+  test("only queued requests are absorbed, and each only once", async (store) => {
     const { requests } = store;
     const seq = await accepted(store, request("a"));
     const running = await accepted(store, request("b", { channelKey: "channel-2" }));
@@ -49,27 +49,27 @@ export function testAbsorbed(promises: StoreTest): void {
     assert.deepEqual(await requests.absorb(claim, { seqs, round: 0, now: 2600 }), []);
   });
 
-  promises(
-    "what was claimed before is not absorbed, and keeps what was done for it",
+  test(
+    "a request that was ever claimed is not absorbed and keeps its journal",
     async (store) => {
       const { requests } = store;
-      const putBack = await accepted(store, request("b"));
-      const { claim: first } = await claimed(store, putBack, "dead");
+      const released = await accepted(store, request("b"));
+      const { claim: first } = await claimed(store, released, "dead");
       const calls = [{ id: "1", name: "look", arguments: "{}" }];
       await requests.recordRound(first, { index: 0, text: "t", calls });
       await requests.recordResult(first, { round: 0, position: 0, result: toolResult });
       await requests.release(first);
-      const left = await accepted(store, request("c", { channelKey: "channel-2" }));
-      await claimed(store, left, "dead");
+      const interrupted = await accepted(store, request("c", { channelKey: "channel-2" }));
+      await claimed(store, interrupted, "dead");
       const { claim } = await claimed(store, await accepted(store, request("a")));
-      const options = { seqs: [putBack, left], round: -1, now: 2500 };
+      const options = { seqs: [released, interrupted], round: -1, now: 2500 };
       assert.deepEqual(await requests.absorb(claim, options), []);
-      assert.deepEqual((await claimed(store, putBack)).rounds[0]?.results, [toolResult]);
-      assert.equal((await claimed(store, left)).attempt, 2);
+      assert.deepEqual((await claimed(store, released)).rounds[0]?.results, [toolResult]);
+      assert.equal((await claimed(store, interrupted)).attempt, 2);
     },
   );
 
-  promises("nothing is absorbed under a claim that was passed", async (store) => {
+  test("an invalid claim absorbs nothing", async (store) => {
     const seq = await accepted(store, request("a"));
     const other = await accepted(store, request("b"));
     const { claim } = await claimed(store, seq);
@@ -80,7 +80,7 @@ export function testAbsorbed(promises: StoreTest): void {
     assert.ok(await requests.claim(other, { owner: "me", now: 2600, idleBefore: 0 }));
   });
 
-  promises("a finished request keeps nothing of what it absorbed", async (store) => {
+  test("finishing a request deletes its absorbed messages", async (store) => {
     const { requests } = store;
     const seq = await accepted(store, request("a"));
     const other = await accepted(store, request("b"));
@@ -92,7 +92,7 @@ export function testAbsorbed(promises: StoreTest): void {
     assert.equal(await requests.purge({ before: 10_000, limit: 10 }), 2);
   });
 
-  promises("an unfinished request counts the bytes of what it has absorbed, too", async (store) => {
+  test("the size of an unfinished request includes absorbed messages", async (store) => {
     const { requests } = store;
     const given = ["a", "b", "c"].map((id) => request(id));
     const [a, b, c] = await Promise.all(given.map((each) => accepted(store, each)));
@@ -102,8 +102,8 @@ export function testAbsorbed(promises: StoreTest): void {
     assert.equal(running!.bytes, given.reduce((sum, { serialized }) => sum + serialized.bytes, 0));
   });
 
-  promises(
-    "unfinished requests tell how they want to overlap, and whose they are",
+  test(
+    "unfinished requests are listed with overlap, user and thread",
     async (store) => {
       const threaded = { ...message("a"), overlap: "steer" } as const;
       await accepted(store, request("a", { message: threaded }));
@@ -120,9 +120,9 @@ export function testAbsorbed(promises: StoreTest): void {
     },
   );
 
-  promises("unfinished requests tell whether they were claimed before", async (store) => {
-    const putBack = (await claimed(store, await accepted(store, request("a")))).claim;
-    await store.requests.release(putBack);
+  test("unfinished requests are listed with whether they were ever claimed", async (store) => {
+    const released = (await claimed(store, await accepted(store, request("a")))).claim;
+    await store.requests.release(released);
     await claimed(store, await accepted(store, request("b")));
     await accepted(store, request("c"));
     const found = await store.requests.unfinished();

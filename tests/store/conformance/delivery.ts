@@ -1,4 +1,4 @@
-/** The promises about finished requests, to delivery and purge. Part of the conformance suite. */
+/** Tests of finished requests, to delivery and purge. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { Outcome } from "../../../src/domain/request.ts";
@@ -6,8 +6,8 @@ import { accepted, claimed, ending, finished, reply, request } from "./samples.t
 import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testDelivery(promises: StoreTest): void {
-  promises("every kind of outcome is given back as it was", async (store) => {
+export function testDelivery(test: StoreTest): void {
+  test("every kind of outcome is returned unchanged", async (store) => {
     const outcomes: Outcome[] = [reply, { type: "cancelled" }, {
       type: "error",
       code: "llm_timeout",
@@ -25,7 +25,7 @@ export function testDelivery(promises: StoreTest): void {
     }
   });
 
-  promises("the undelivered are one node's, the oldest first, until marked", async (store) => {
+  test("undelivered replies are listed by node, the oldest first, until marked as delivered", async (store) => {
     const first = await finished(store);
     await finished(store, { request: { nodeId: "node-2" } });
     const second = await finished(store);
@@ -38,7 +38,7 @@ export function testDelivery(promises: StoreTest): void {
     assert.deepEqual((await store.requests.reply(first))?.outcome, reply, "still known");
   });
 
-  promises("the undelivered come in pages", async (store) => {
+  test("undelivered replies are returned in pages", async (store) => {
     const numbers: number[] = [];
     for (let count = 0; count < 5; count++) numbers.push(await finished(store));
     const page = async (after?: number) => {
@@ -51,12 +51,12 @@ export function testDelivery(promises: StoreTest): void {
     assert.deepEqual(await page(numbers[4]), []);
   });
 
-  promises("there is no reply before the end, nor to what is unknown", async (store) => {
+  test("an unfinished or unknown request has no reply", async (store) => {
     assert.equal(await store.requests.reply(await accepted(store, request("a"))), undefined);
     assert.equal(await store.requests.reply(999), undefined);
   });
 
-  promises("a purge drops old finished requests, at most so many, no others", async (store) => {
+  test("a purge deletes up to `limit` old finished requests and no others", async (store) => {
     const first = await finished(store, { now: 1000 });
     for (const now of [1001, 1002]) await finished(store, { now });
     const young = await finished(store, { now: 2000 });
@@ -69,7 +69,7 @@ export function testDelivery(promises: StoreTest): void {
     assert.deepEqual((await store.requests.unfinished()).map(({ seq }) => seq), [waiting]);
   });
 
-  promises("a message whose request was purged is a new one, with a new number", async (store) => {
+  test("a message whose request was purged is accepted again, with a higher number", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
     await store.requests.finish(claim, ending());

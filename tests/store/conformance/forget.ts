@@ -1,4 +1,4 @@
-/** The promises about deletion, and about looking sessions up. Part of the store's conformance suite. */
+/** Tests of deleting users and of listing and ending sessions. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import {
@@ -16,9 +16,9 @@ import type { StoreTest } from "./store.ts";
 const ada = { platform: "test", userId: "user-1" };
 
 /** Declares the tests. */
-export function testForget(promises: StoreTest): void {
-  promises(
-    "a user with requests that wait or run is not forgotten, unless these may go",
+export function testForget(test: StoreTest): void {
+  test(
+    "a user with unfinished requests is not forgotten unless these may be deleted too",
     async (store) => {
       const seq = await accepted(store, request("a"));
       await claimed(store, await accepted(store, request("b")));
@@ -37,7 +37,7 @@ export function testForget(promises: StoreTest): void {
     },
   );
 
-  promises("a user of the same id on another platform is somebody else", async (store) => {
+  test("a user with the same id on another platform is not forgotten", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1" });
     const deleted = await store.forget.forget({ ...ada, platform: "another" });
@@ -53,8 +53,8 @@ export function testForget(promises: StoreTest): void {
     assert.deepEqual(found, []);
   });
 
-  promises(
-    "after a channel's only user is forgotten, the channel works as before",
+  test(
+    "a channel still works after its only user was forgotten",
     async (store) => {
       await finished(store);
       await store.forget.forget(ada);
@@ -70,7 +70,7 @@ export function testForget(promises: StoreTest): void {
     },
   );
 
-  promises("what runs for others in the user's channel goes on", async (store) => {
+  test("forgetting a user does not affect running requests of others in the channel", async (store) => {
     await finished(store);
     const other = message("b", { user: { id: "user-2" } });
     const { claim } = await claimed(store, await accepted(store, request("b", { message: other })));
@@ -78,7 +78,7 @@ export function testForget(promises: StoreTest): void {
     assert.equal(await store.requests.finish(claim, ending()), true);
   });
 
-  promises("sessions are found by whom and where, the newest first", async (store) => {
+  test("sessions are listed by user, platform and channel, the newest first", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1" });
     await store.sessions.open(sessionOf("s2", { userId: "user-2", now: 2000 }));
@@ -101,7 +101,7 @@ export function testForget(promises: StoreTest): void {
     assert.equal(await store.sessions.get("s9"), undefined);
   });
 
-  promises("a session is ended once, by whom and where or by its id", async (store) => {
+  test("a session ends once, by user and conversation or by id", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await store.sessions.open(sessionOf("s2", { userId: "user-2" }));
     const end = () => store.sessions.end({ conversation, userId: "user-1", now: 9000 });

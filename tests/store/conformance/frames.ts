@@ -1,4 +1,4 @@
-/** The promises about adapters' sessions and their frames. Part of the store's conformance suite. */
+/** Tests of adapter sessions and frames. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { StoredAdapterSession } from "../../../src/store/frame_store.ts";
@@ -6,7 +6,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { finished } from "./samples.ts";
 import type { StoreTest } from "./store.ts";
 
-/** A session in which three frames were sent. */
+/** An adapter session with three frames. */
 export function adapterSession(fields: Partial<StoredAdapterSession> = {}): StoredAdapterSession {
   return {
     sessionId: "session-1",
@@ -25,8 +25,8 @@ async function save(store: Store, ...sessions: StoredAdapterSession[]): Promise<
 }
 
 /** Declares the tests. */
-export function testFrames(promises: StoreTest): void {
-  promises("a session is kept with all its frames, whatever they say", async (store) => {
+export function testFrames(test: StoreTest): void {
+  test("an adapter session keeps all its frames, whatever they contain", async (store) => {
     const frames = ["a\nb", "NUL \u0000", "\u{1F600} \ud800", "'; DROP TABLE", "", "\u2028"]
       .map((content) => JSON.stringify({ type: "response_chunk", content }));
     const session = adapterSession({ frames, lastSeq: frames.length });
@@ -41,7 +41,7 @@ export function testFrames(promises: StoreTest): void {
     assert.deepEqual(await store.frames.sessions(), [other, session]);
   });
 
-  promises("frames come one after the other, over several writes", async (store) => {
+  test("frames of several saves are returned in order", async (store) => {
     await save(store, adapterSession());
     await save(store, adapterSession({ frames: [] }));
     await save(store, adapterSession({ frames: ["4", "5"], lastSeq: 5 }));
@@ -49,7 +49,7 @@ export function testFrames(promises: StoreTest): void {
     assert.deepEqual(await store.frames.sessions(), [adapterSession({ frames, lastSeq: 5 })]);
   });
 
-  promises("what was written twice is there once", async (store) => {
+  test("a frame saved twice is returned once", async (store) => {
     await save(store, adapterSession());
     await save(store, adapterSession({ frames: ["2", "3", "4"], lastSeq: 4 }));
     await save(store, adapterSession({ frames: ["3", "4"], lastSeq: 4 }));
@@ -57,7 +57,7 @@ export function testFrames(promises: StoreTest): void {
     assert.deepEqual(await store.frames.sessions(), [adapterSession({ frames, lastSeq: 4 })]);
   });
 
-  promises("frames that need not be kept any more are gone", async (store) => {
+  test("frames up to `before` are deleted", async (store) => {
     await save(store, adapterSession());
     await save(store, adapterSession({ before: 2, frames: ["4"], lastSeq: 4 }));
     assert.deepEqual(await store.frames.sessions(), [
@@ -66,26 +66,30 @@ export function testFrames(promises: StoreTest): void {
     await save(store, adapterSession({ before: 4, frames: [], lastSeq: 4 }));
     const none = adapterSession({ before: 4, frames: [], lastSeq: 4 });
     assert.deepEqual(await store.frames.sessions(), [none]);
-    // One who does not know of it yet.
+    // `before` never decreases.
     await save(store, adapterSession({ before: 2, frames: ["5"], lastSeq: 5 }));
     assert.deepEqual(await store.frames.sessions(), [
       adapterSession({ before: 4, frames: ["5"], lastSeq: 5 }),
     ]);
   });
 
-  promises("a session that misses a frame is not given", async (store) => {
-    await save(store, adapterSession(), adapterSession({ sessionId: "whole", nodeId: "node-2" }));
+  test("an adapter session with a missing frame is left out", async (store) => {
+    await save(
+      store,
+      adapterSession(),
+      adapterSession({ sessionId: "whole", nodeId: "node-2" }),
+    );
     await save(store, adapterSession({ frames: ["5"], lastSeq: 5 }));
     const ids = async () => (await store.frames.sessions()).map(({ sessionId }) => sessionId);
     assert.deepEqual(await ids(), ["whole"]);
     await save(store, adapterSession({ frames: ["6"], lastSeq: 7 }));
     assert.deepEqual(await ids(), ["whole"]);
-    // Not missed any more.
+    // No longer needed.
     await save(store, adapterSession({ before: 7, frames: [], lastSeq: 7 }));
     assert.deepEqual(await ids(), ["session-1", "whole"]);
   });
 
-  promises("a session that is over is gone, and one that another has replaced", async (store) => {
+  test("ended and replaced adapter sessions are deleted", async (store) => {
     const other = adapterSession({ sessionId: "other", nodeId: "node-2" });
     await save(store, adapterSession(), other);
     await store.frames.save({ sessions: [], ended: ["other", "unknown"] });
@@ -98,16 +102,16 @@ export function testFrames(promises: StoreTest): void {
     assert.deepEqual(await store.frames.sessions(), [last]);
   });
 
-  promises(
-    "who forgets a user forgets the frames of the platform, and sessions go on after them",
+  test(
+    "forgetting a user deletes the platform's frames, and adapter sessions continue after them",
     async (store) => {
       const other = adapterSession({ sessionId: "other", nodeId: "node-2", platform: "another" });
       await save(store, adapterSession(), other);
       await finished(store);
       await store.forget.forget({ platform: "test", userId: "user-1" });
-      const without = adapterSession({ before: 3, frames: [] });
-      assert.deepEqual(await store.frames.sessions(), [other, without]);
-      // What was on its way to the disk meanwhile goes on after what was forgotten.
+      const emptied = adapterSession({ before: 3, frames: [] });
+      assert.deepEqual(await store.frames.sessions(), [other, emptied]);
+      // Frames that are saved later continue after the deleted ones.
       await save(store, adapterSession({ frames: ["4"], lastSeq: 4 }));
       assert.deepEqual(await store.frames.sessions(), [
         other,

@@ -1,4 +1,4 @@
-/** The promises about the journal of tool calls. Part of the store's conformance suite. */
+/** Tests of the journal of tool rounds. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import { accepted, claimed, ending, request, toolResult } from "./samples.ts";
@@ -16,13 +16,13 @@ const failed = {
 };
 
 /** Declares the tests. */
-export function testJournal(promises: StoreTest): void {
-  promises("a later attempt gets the rounds and results of the earlier ones", async (store) => {
+export function testJournal(test: StoreTest): void {
+  test("a later attempt gets rounds and results of earlier ones", async (store) => {
     const seq = await accepted(store, request("a"));
     const first = (await claimed(store, seq)).claim;
     const { requests } = store;
     assert.equal(await requests.recordRound(first, { index: 0, text: "one", calls }), true);
-    // Results may come in any order, and not all of them.
+    // Results come in any order and may be incomplete.
     const result = { round: 0, position: 1, result: failed };
     assert.equal(await requests.recordResult(first, result), true);
     await requests.recordRound(first, { index: 1, text: "", calls: calls.slice(0, 1) });
@@ -36,7 +36,7 @@ export function testJournal(promises: StoreTest): void {
     assert.deepEqual(third.rounds[0]?.results, [toolResult, failed]);
   });
 
-  promises("a released request keeps its journal: its tools have run", async (store) => {
+  test("a released request keeps its journal", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
     await store.requests.recordRound(claim, { index: 0, text: "one", calls });
@@ -47,7 +47,7 @@ export function testJournal(promises: StoreTest): void {
     assert.deepEqual(rounds, [{ text: "one", calls, results: [toolResult, undefined] }]);
   });
 
-  promises("the first result of a call stays", async (store) => {
+  test("the first result of a call is kept", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
     await store.requests.recordRound(claim, { index: 0, text: "", calls });
@@ -58,7 +58,7 @@ export function testJournal(promises: StoreTest): void {
     assert.deepEqual(rounds[0]?.results[0], toolResult);
   });
 
-  promises("a claim that is no longer held cannot write to the journal", async (store) => {
+  test("an invalid claim cannot write to the journal", async (store) => {
     const seq = await accepted(store, request("a"));
     const old = (await claimed(store, seq)).claim;
     await store.requests.recordRound(old, { index: 0, text: "", calls });
@@ -72,7 +72,7 @@ export function testJournal(promises: StoreTest): void {
     assert.equal(await store.requests.recordResult(claim, result), false);
   });
 
-  promises("each request has a journal of its own", async (store) => {
+  test("each request has its own journal", async (store) => {
     const [a, b] = [
       await accepted(store, request("a", { channelKey: "a" })),
       await accepted(store, request("b", { channelKey: "b" })),

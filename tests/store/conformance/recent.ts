@@ -1,7 +1,6 @@
 /**
- * The promise that recent lines are always those of the disk, however many of them a store keeps at
- * hand: random turns, sessions and ends, and after each the same question in two ways, one of which the
- * store cannot have an answer ready for. Part of the store's conformance suite.
+ * Test of recent lines with random turns and session changes: compares each answer with one that the store
+ * cannot have cached. Part of the conformance suite.
  */
 
 import assert from "node:assert/strict";
@@ -18,23 +17,23 @@ const conversations: readonly Conversation[] = ["", "thread-1", "thread-2"]
 const texts = ["short", "longer, of several words", "é".repeat(40), "x".repeat(150), ""];
 
 /** Declares the tests. */
-export function testRecentLines(promises: StoreTest): void {
+export function testRecentLines(test: StoreTest): void {
   for (const seed of [1, 2, 3]) {
-    promises(
-      `recent lines are those of the disk, whatever happens (seed ${seed})`,
+    test(
+      `cached recent lines always equal the database (seed ${seed})`,
       async (store) => {
         const random = new Random(seed);
         let seen = 0;
         for (let step = 0; step < steps; step++) {
-          await happens(store, random, step);
+          await randomChange(store, random, step);
           const conversation = random.pick(conversations);
           const wanted = { conversation, after: afterOf(random, seen), limit: 12, maxBytes: 600 };
-          const known = await store.history.recent({ ...wanted, lineBytes: 100 });
-          // Another limit, which changes nothing here, so that it is read anew.
+          const cached = await store.history.recent({ ...wanted, lineBytes: 100 });
+          // An equivalent limit that is not cached, so that the lines are read.
           const read = await store.history.recent({ ...wanted, lineBytes: 100, maxBytes: 600.5 });
-          assert.deepEqual(known, read, `step ${step}`);
+          assert.deepEqual(cached, read, `step ${step}`);
           const again = await store.history.recent({ ...wanted, lineBytes: 100 });
-          assert.deepEqual(again, read, `step ${step}, read once more`);
+          assert.deepEqual(again, read, `step ${step}, again`);
           seen = Math.max(seen, read.at(-1)?.id ?? 0);
         }
         assert.ok(seen > steps / 2, "many lines were seen");
@@ -43,12 +42,12 @@ export function testRecentLines(promises: StoreTest): void {
   }
 }
 
-/** The line up to which a summary stands for the conversation. */
+/** The line up to which a summary replaces the history. */
 function afterOf(random: Random, seen: number): number | undefined {
   return random.chance(80) ? undefined : random.below(seen + 1);
 }
 
-async function happens(store: Store, random: Random, step: number): Promise<void> {
+async function randomChange(store: Store, random: Random, step: number): Promise<void> {
   const conversation = random.pick(conversations);
   const userId = random.pick(users);
   const now = 1000 + step;
@@ -62,7 +61,7 @@ async function happens(store: Store, random: Random, step: number): Promise<void
       sessionOf(`session-${step}`, { conversation, userId, now, idleBefore: now - 60 }),
     );
     const sessionId = opened.session.id;
-    // Somebody may end it in the middle of a turn.
+    // It may end during a turn.
     if (what === 3) await store.sessions.endById({ id: sessionId, now });
     const lines = [random.pick(texts), random.pick(texts)] as const;
     await finished(store, { sessionId, conversation, lines, now });

@@ -1,11 +1,11 @@
-/** The promises about reminders. Part of the store's conformance suite. */
+/** Tests of reminders. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { Reminder } from "../../../src/store/reminder_store.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { StoreTest } from "./store.ts";
 
-/** A reminder of user-1 with every kind of field, due at the time 5000. */
+/** A reminder of user-1 with every kind of field, due at time 5000. */
 export function reminderOf(id: string, fields: Partial<Reminder> = {}): Reminder {
   return {
     id,
@@ -28,14 +28,14 @@ async function dueIds(store: Store, now: number, limit = 9): Promise<readonly st
 }
 
 /** Declares the tests. */
-export function testReminders(promises: StoreTest): void {
-  promises("a reminder is kept with all its fields, NUL included", async (store) => {
+export function testReminders(test: StoreTest): void {
+  test("a reminder keeps all its fields, including NUL", async (store) => {
     assert.equal(await store.reminders.add(reminderOf("a"), { cap }), true);
     assert.deepEqual(await store.reminders.due({ now: 5000, limit: 9 }), [reminderOf("a")]);
     assert.deepEqual(await store.reminders.forUser("test:user-1"), [reminderOf("a")]);
   });
 
-  promises("reminders are due at their time, the earliest first, so many", async (store) => {
+  test("due reminders are returned up to the limit, the earliest first", async (store) => {
     for (const [id, dueAt] of [["c", 3000], ["a", 1000], ["b", 2000], ["d", 4000]] as const) {
       await store.reminders.add(reminderOf(id, { dueAt }), { cap });
     }
@@ -46,7 +46,7 @@ export function testReminders(promises: StoreTest): void {
     assert.deepEqual(own.map(({ id }) => id), ["a", "b", "c", "d"]);
   });
 
-  promises("the store knows when the next reminder is due, or that none is", async (store) => {
+  test("the time of the next due reminder is known, or that there is none", async (store) => {
     assert.equal(await store.reminders.nextDueAt(), undefined);
     await store.reminders.add(reminderOf("a", { dueAt: 4000 }), { cap });
     await store.reminders.add(reminderOf("b", { dueAt: 3000 }), { cap });
@@ -55,8 +55,7 @@ export function testReminders(promises: StoreTest): void {
     assert.equal(await store.reminders.nextDueAt(), 4000);
   });
 
-  promises("a user has as many reminders as allowed, others have their own", async (store) => {
-    // At the same time: none may slip past the others.
+  test("the cap on reminders is per user, also for concurrent adds", async (store) => {
     const kept = await Promise.all(
       ["a", "b", "c", "d"].map((id) => store.reminders.add(reminderOf(id), { cap: 3 })),
     );
@@ -67,14 +66,14 @@ export function testReminders(promises: StoreTest): void {
     assert.equal(await store.reminders.add(reminderOf("f"), { cap: 3 }), true);
   });
 
-  promises("a reminder with a known id leaves that as it is", async (store) => {
+  test("adding a reminder with a known id changes nothing", async (store) => {
     await store.reminders.add(reminderOf("a"), { cap });
     const again = reminderOf("a", { text: "another", userKey: "test:user-2" });
     assert.equal(await store.reminders.add(again, { cap }), true);
     assert.deepEqual(await store.reminders.due({ now: 9000, limit: 9 }), [reminderOf("a")]);
   });
 
-  promises("a reminder that is put off is taken up later, and keeps its time", async (store) => {
+  test("a postponed reminder is due later and keeps its `dueAt`", async (store) => {
     await store.reminders.add(reminderOf("a"), { cap });
     await store.reminders.postpone("a", { to: 8000 });
     assert.deepEqual(await dueIds(store, 7999), []);
@@ -85,7 +84,7 @@ export function testReminders(promises: StoreTest): void {
     assert.deepEqual(await dueIds(store, 1), []);
   });
 
-  promises("a reminder is removed once, and by its own user only", async (store) => {
+  test("a reminder is removed once, and only by its user", async (store) => {
     await store.reminders.add(reminderOf("a"), { cap });
     await store.reminders.add(reminderOf("b"), { cap });
     const remove = (userKey?: string) => store.reminders.remove("a", { userKey });

@@ -1,4 +1,4 @@
-/** The promises about requests, from acceptance to outcome. Part of the store's conformance suite. */
+/** Tests of requests, from acceptance to outcome. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { Outcome } from "../../../src/domain/request.ts";
@@ -15,13 +15,13 @@ import {
 import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testRequests(promises: StoreTest): void {
-  testAccept(promises);
-  testClaim(promises);
+export function testRequests(test: StoreTest): void {
+  testAccept(test);
+  testClaim(test);
 }
 
-function testAccept(promises: StoreTest): void {
-  promises("a new message is accepted and given back as the router needs it", async (store) => {
+function testAccept(test: StoreTest): void {
+  test("a new message is accepted and returned with what the router needs", async (store) => {
     const given = request("a", { message: message("a", { priority: "high" }) });
     const acceptance = await store.requests.accept(given);
     assert.equal(acceptance.type, "accepted");
@@ -42,7 +42,7 @@ function testAccept(promises: StoreTest): void {
     });
   });
 
-  promises("the same message again is a duplicate, with the state of the first", async (store) => {
+  test("a resent message is a duplicate with the state of the first", async (store) => {
     const seq = await accepted(store, request("a"));
     const again = () => store.requests.accept(request("a", { now: 9999, hasCapacity: false }));
     assert.deepEqual(await again(), { type: "duplicate", seq, state: "queued" });
@@ -52,12 +52,12 @@ function testAccept(promises: StoreTest): void {
     assert.deepEqual(await again(), { type: "duplicate", seq, state: "done" });
   });
 
-  promises("the same message twice at the same time is accepted once", async (store) => {
+  test("of two concurrent equal messages one is accepted", async (store) => {
     const both = await Promise.all([1, 2].map(() => store.requests.accept(request("a"))));
     assert.deepEqual(both.map(({ type }) => type), ["accepted", "duplicate"]);
   });
 
-  promises("the same id with another content is a conflict, even when done", async (store) => {
+  test("the same request id with other content is a conflict, even after the end", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     const other = () =>
       store.requests.accept(request("a", { digest: "other", hasCapacity: false }));
@@ -66,19 +66,19 @@ function testAccept(promises: StoreTest): void {
     assert.deepEqual(await other(), { type: "conflict" });
   });
 
-  promises("the same id from another node is another message", async (store) => {
+  test("the same request id from another node is a different message", async (store) => {
     const first = await accepted(store, request("a"));
     assert.notEqual(await accepted(store, request("a", { nodeId: "node-2" })), first);
   });
 
-  promises("a new message is refused where there is no room for it", async (store) => {
+  test("without capacity a new message is refused", async (store) => {
     assert.deepEqual(await store.requests.accept(request("a", { hasCapacity: false })), {
       type: "full",
     });
     assert.deepEqual(await store.requests.unfinished(), []);
   });
 
-  promises("the unfinished come running first, then in order of acceptance", async (store) => {
+  test("unfinished requests are listed running first, then in order of acceptance", async (store) => {
     const numbers = await Promise.all(
       ["a", "b", "c", "d"].map((id) => accepted(store, request(id, { channelKey: id }))),
     );
@@ -91,7 +91,7 @@ function testAccept(promises: StoreTest): void {
     assert.deepEqual(order, [c, d, b]);
   });
 
-  promises("a message that waits can be cancelled, once", async (store) => {
+  test("a queued request can be cancelled once", async (store) => {
     const seq = await accepted(store, request("a"));
     const cancelled = await store.requests.cancelQueued({ seq, owner: "me", now: 1 });
     assert.deepEqual(cancelled, { platform: "test", message: message("a") });
@@ -103,7 +103,7 @@ function testAccept(promises: StoreTest): void {
     );
   });
 
-  promises("a message that runs or is done or unknown is not cancelled", async (store) => {
+  test("a running, done or unknown request is not cancelled", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
     assert.equal(await store.requests.cancelQueued({ seq, owner: "me", now: 1 }), undefined);
@@ -112,26 +112,26 @@ function testAccept(promises: StoreTest): void {
     assert.equal(await store.requests.cancelQueued({ seq: 999, owner: "me", now: 1 }), undefined);
   });
 
-  promises(
-    "a message that ran when another gateway died waits, and can be cancelled",
+  test(
+    "a request that was running when another gateway died counts as queued and can be cancelled",
     async (store) => {
       const cancel = (seq: number) => store.requests.cancelQueued({ seq, owner: "me", now: 1 });
-      const held = await accepted(store, request("a"));
-      await claimed(store, held, "dead");
-      assert.deepEqual(await cancel(held), { platform: "test", message: message("a") });
-      const passed = await accepted(store, request("b"));
-      await claimed(store, passed, "dead");
+      const abandoned = await accepted(store, request("a"));
+      await claimed(store, abandoned, "dead");
+      assert.deepEqual(await cancel(abandoned), { platform: "test", message: message("a") });
+      const superseded = await accepted(store, request("b"));
+      await claimed(store, superseded, "dead");
       const running = await accepted(store, request("c"));
       const { claim } = await claimed(store, running);
-      assert.deepEqual(await cancel(passed), { platform: "test", message: message("b") });
+      assert.deepEqual(await cancel(superseded), { platform: "test", message: message("b") });
       assert.equal(await cancel(running), undefined);
       assert.equal(await store.requests.finish(claim, ending()), true);
     },
   );
 }
 
-function testClaim(promises: StoreTest): void {
-  promises("a claim gives the whole message back", async (store) => {
+function testClaim(test: StoreTest): void {
+  test("a claim returns the complete message", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim, ...rest } = await claimed(store, seq);
     assert.equal(claim.seq, seq);
@@ -148,7 +148,7 @@ function testClaim(promises: StoreTest): void {
     });
   });
 
-  promises("a message is claimed with its acceptance as it would be after it", async (store) => {
+  test("a claim on acceptance equals a claim after it", async (store) => {
     const claim = { owner: "me", now: 2000, idleBefore: 0 };
     const both = await store.requests.accept({ ...request("a"), claim });
     assert.ok(both.type === "accepted" && both.request.begun);
@@ -164,8 +164,8 @@ function testClaim(promises: StoreTest): void {
     assert.equal(await store.requests.finish(held, ending()), true);
   });
 
-  promises(
-    "a claim that came with the acceptance is lost to a later one, and counts",
+  test(
+    "a claim on acceptance counts as an attempt and is invalidated by a later one",
     async (store) => {
       const claim = { owner: "me", now: 2000, idleBefore: 0 };
       const first = await store.requests.accept({ ...request("a"), claim });
@@ -177,7 +177,7 @@ function testClaim(promises: StoreTest): void {
     },
   );
 
-  promises("a message that is known or has no room is not claimed", async (store) => {
+  test("a duplicate or refused message is not claimed", async (store) => {
     const claim = { owner: "other", now: 2000, idleBefore: 0 };
     const running = await claimed(store, await accepted(store, request("a")));
     const known = await store.requests.accept({ ...request("a"), claim });
@@ -187,7 +187,7 @@ function testClaim(promises: StoreTest): void {
     assert.equal(await store.requests.finish(running.claim, ending()), true);
   });
 
-  promises("a claim finds its user's session in use, and no other", async (store) => {
+  test("a claim touches the user's session and no other", async (store) => {
     const { session } = await store.sessions.open(sessionOf("s1", { now: 1000 }));
     await store.sessions.open(sessionOf("s2", { now: 1000, userId: "user-2" }));
     const plain = message("a", { channel: { id: "channel-1" } });
@@ -198,12 +198,12 @@ function testClaim(promises: StoreTest): void {
     assert.equal((await store.sessions.get("s2"))?.activeAt, 1000);
     const again = await store.sessions.open(sessionOf("s3", { now: 2000 }));
     assert.deepEqual(again, { session: { ...session, activeAt: 2000 }, created: false });
-    // One that was idle for too long stays so: it is over.
+    // A session that has been idle too long is not touched.
     await store.requests.claim(seq, { owner: "me", now: 9000, idleBefore: 5000 });
     assert.equal((await store.sessions.get("s1"))?.activeAt, 2000);
   });
 
-  promises("what is done or unknown cannot be claimed", async (store) => {
+  test("a done or unknown request cannot be claimed", async (store) => {
     const seq = await finished(store);
     assert.equal(
       await store.requests.claim(seq, { owner: "me", now: 1, idleBefore: 0 }),
@@ -215,7 +215,7 @@ function testClaim(promises: StoreTest): void {
     );
   });
 
-  promises("a claim counts as an attempt, and a released one does not", async (store) => {
+  test("a claim counts as an attempt unless it is released", async (store) => {
     const seq = await accepted(store, request("a"));
     assert.equal((await claimed(store, seq)).attempt, 1);
     const second = await claimed(store, seq);
@@ -224,7 +224,7 @@ function testClaim(promises: StoreTest): void {
     assert.equal((await claimed(store, seq)).attempt, 2);
   });
 
-  promises("a released request waits at its old place", async (store) => {
+  test("a released request returns to its old position in the queue", async (store) => {
     const [a, b] = [await accepted(store, request("a")), await accepted(store, request("b"))];
     const { claim } = await claimed(store, a);
     await store.requests.release(claim);
@@ -234,7 +234,7 @@ function testClaim(promises: StoreTest): void {
     assert.ok(await store.requests.cancelQueued({ seq: a, owner: "me", now: 1 }));
   });
 
-  promises("a later claim of the request ends the earlier one", async (store) => {
+  test("a later claim of the same request invalidates the earlier one", async (store) => {
     const seq = await accepted(store, request("a"));
     const old = (await claimed(store, seq, "old")).claim;
     const { claim } = await claimed(store, seq, "new");
@@ -245,7 +245,7 @@ function testClaim(promises: StoreTest): void {
     assert.equal(await store.requests.finish(claim, ending()), true);
   });
 
-  promises("a later claim in the same channel ends the earlier one", async (store) => {
+  test("a later claim in the same channel invalidates the earlier one", async (store) => {
     const old = (await claimed(store, await accepted(store, request("a")))).claim;
     const { claim } = await claimed(store, await accepted(store, request("b")));
     assert.equal(await store.requests.finish(old, ending()), false);
@@ -253,13 +253,13 @@ function testClaim(promises: StoreTest): void {
     assert.equal(await store.requests.reply(old.seq), undefined);
   });
 
-  promises("a claim in another channel harms nobody", async (store) => {
+  test("a claim in another channel invalidates none", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     await claimed(store, await accepted(store, request("b", { channelKey: "channel-2" })));
     assert.equal(await store.requests.finish(claim, ending()), true);
   });
 
-  promises("a request is finished once", async (store) => {
+  test("a request is finished once", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     const outcome: Outcome = { type: "cancelled" };
     const both = await Promise.all([

@@ -1,4 +1,4 @@
-/** The promises about runs of hooks and tasks. Part of the store's conformance suite. */
+/** Tests of runs. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { NewRun, RunResult } from "../../../src/store/run_store.ts";
@@ -10,35 +10,35 @@ const result: RunResult = {
   output: "before\u0000after \u{1F600}\n'$(x)'",
   error: "it ended\u0000with exit code 3",
 };
-const cutOff: RunResult = { durationMs: 0, output: "", error: "cut off" };
+const interrupted: RunResult = { durationMs: 0, output: "", error: "interrupted" };
 
-/** A task's run that begins at the time 1000. */
+/** A manual run of a task, started at time 1000. */
 export function newRun(name: string, fields: Partial<NewRun> = {}): NewRun {
   return { kind: "task", name, trigger: "manual", startedAt: 1000, ...fields };
 }
 
 /** Declares the tests. */
-export function testRuns(promises: StoreTest): void {
-  promises(
-    "a run has no result until it is finished, then all of it, NUL included",
+export function testRuns(test: StoreTest): void {
+  test(
+    "a run has no result until it is finished, then a complete one, including NUL",
     async (store) => {
       const id = await store.runs.add(newRun("a"), { keep: 9 });
-      const [begun] = await store.runs.recent({ kind: "task", limit: 9 });
-      assert.deepEqual(begun, { ...newRun("a"), id, result: undefined });
+      const [started] = await store.runs.recent({ kind: "task", limit: 9 });
+      assert.deepEqual(started, { ...newRun("a"), id, result: undefined });
       await store.runs.finish(id, result);
       const [ended] = await store.runs.recent({ kind: "task", limit: 9 });
       assert.deepEqual(ended, { ...newRun("a"), id, result });
     },
   );
 
-  promises("a run that is noted when it is over has its result at once", async (store) => {
+  test("a run may be added with its result", async (store) => {
     const without = { durationMs: 1, output: "" };
     await store.runs.add(newRun("a", { kind: "hook", result: without }), { keep: 9 });
     const [run] = await store.runs.recent({ kind: "hook", limit: 9 });
     assert.deepEqual(run!.result, { ...without, exitCode: undefined, error: undefined });
   });
 
-  promises("the newest runs come first, of one kind, of one name, so many", async (store) => {
+  test("runs are listed by kind and name up to the limit, the newest first", async (store) => {
     for (const name of ["a", "b", "a", "b", "a"]) {
       await store.runs.add(newRun(name), { keep: 9 });
       await store.runs.add(newRun(name, { kind: "hook" }), { keep: 9 });
@@ -52,7 +52,7 @@ export function testRuns(promises: StoreTest): void {
     assert.deepEqual(await store.runs.recent({ kind: "task", name: "c", limit: 9 }), []);
   });
 
-  promises("each hook and task keeps its newest runs and nobody else's", async (store) => {
+  test("each hook and task keeps only its newest runs", async (store) => {
     await store.runs.add(newRun("b"), { keep: 3 });
     await store.runs.add(newRun("a", { kind: "hook" }), { keep: 3 });
     const ids: number[] = [];
@@ -63,21 +63,21 @@ export function testRuns(promises: StoreTest): void {
     assert.equal((await store.runs.recent({ kind: "hook", limit: 9 })).length, 1);
   });
 
-  promises("what a crash has cut off is closed and given back once", async (store) => {
+  test("interrupted runs are closed and returned once", async (store) => {
     const done = await store.runs.add(newRun("done"), { keep: 9 });
     await store.runs.finish(done, result);
     const task = await store.runs.add(newRun("open"), { keep: 9 });
     const hook = await store.runs.add(newRun("open", { kind: "hook" }), { keep: 9 });
-    const closed = await store.runs.closeInterrupted(cutOff);
+    const closed = await store.runs.closeInterrupted(interrupted);
     assert.deepEqual(closed.map(({ id }) => id).toSorted((a, b) => a - b), [task, hook]);
-    for (const run of closed) assert.equal(run.result?.error, "cut off");
-    assert.deepEqual(await store.runs.closeInterrupted(cutOff), []);
+    for (const run of closed) assert.equal(run.result?.error, "interrupted");
+    assert.deepEqual(await store.runs.closeInterrupted(interrupted), []);
     const [open, first] = await store.runs.recent({ kind: "task", limit: 9 });
-    assert.equal(open!.result?.error, "cut off");
+    assert.equal(open!.result?.error, "interrupted");
     assert.deepEqual(first!.result, result);
   });
 
-  promises("a result for a run that was dropped meanwhile is no error", async (store) => {
+  test("finishing a deleted run is not an error", async (store) => {
     const id = await store.runs.add(newRun("a"), { keep: 1 });
     await store.runs.add(newRun("a"), { keep: 1 });
     await store.runs.finish(id, result);

@@ -1,4 +1,4 @@
-/** Ready-made requests, sessions and outcomes for the store's tests; each says only what it means. */
+/** Sample requests, sessions and outcomes for tests of the store. */
 
 import type { UserMessage } from "../../../src/domain/message.ts";
 import type { Conversation } from "../../../src/domain/keys.ts";
@@ -25,7 +25,7 @@ export function message(requestId: string, fields: Partial<UserMessage> = {}): U
   };
 }
 
-/** A message to be accepted, from node-1 in channel-1, at the time 1000. */
+/** A message to accept from node-1 in channel-1, at time 1000. */
 export function request(requestId: string, fields: Partial<NewRequest> = {}): NewRequest {
   const { message: sent = message(requestId) } = fields;
   const text = JSON.stringify(sent);
@@ -60,21 +60,21 @@ export const toolResult = { content: "42", isError: false, files: [], durationMs
 /** Outside any thread. */
 export const conversation: Conversation = { channelKey: "channel-1", threadId: "" };
 
-/** Accepts a message and gives its number. */
+/** Accepts a message and returns its sequence number. */
 export async function accepted(store: Store, given: NewRequest): Promise<number> {
   const acceptance = await store.requests.accept(given);
   if (acceptance.type !== "accepted") throw new Error(`Not accepted: ${acceptance.type}`);
   return acceptance.request.seq;
 }
 
-/** Claims a request that has no outcome. */
+/** Claims an unfinished request. */
 export async function claimed(store: Store, seq: number, owner = "me"): Promise<ClaimedRequest> {
   const request = await store.requests.claim(seq, { owner, now: 2000, idleBefore: 0 });
   if (!request) throw new Error(`Request ${seq} is done`);
   return request;
 }
 
-/** What `sessions.open` is asked, for user-1 outside a thread at the time 1000. */
+/** Options of `sessions.open` for user-1 outside a thread, at time 1000. */
 export function sessionOf(
   id: string,
   fields: Partial<Parameters<SessionStore["open"]>[0]> = {},
@@ -92,17 +92,17 @@ export function sessionOf(
   };
 }
 
-/** How a request is finished. */
+/** Options of {@linkcode ending}. */
 export interface FinishOptions {
   readonly outcome?: Outcome;
   readonly now?: number;
   readonly sessionId?: string;
   readonly conversation?: Conversation;
-  /** The user's words, and the assistant's. */
+  /** Lines of the user and the assistant. */
   readonly lines?: readonly [string, string];
 }
 
-/** What `finish` is given: a reply at the time 3000, with one line from either side. */
+/** Options of `requests.finish`: by default a reply at time 3000 with one line of each side. */
 export function ending(options: FinishOptions = {}) {
   const { outcome = reply, now = 3000, sessionId, lines = ["question", "answer"] } = options;
   const line = { userId: "user-1", userName: "Ada", partial: false, at: now };
@@ -121,7 +121,7 @@ export function ending(options: FinishOptions = {}) {
 
 let count = 0;
 
-/** Accepts, claims and finishes a message in one go; gives its number. */
+/** Accepts, claims and finishes a message. Returns its sequence number. */
 export async function finished(
   store: Store,
   options: FinishOptions & { readonly request?: Partial<NewRequest> } = {},

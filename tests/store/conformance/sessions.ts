@@ -1,12 +1,12 @@
-/** The promises about sessions. Part of the store's conformance suite. */
+/** Tests of sessions. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import { conversation, finished, sessionOf } from "./samples.ts";
 import type { StoreTest } from "./store.ts";
 
 /** Declares the tests. */
-export function testSessions(promises: StoreTest): void {
-  promises("the first message of a user in a conversation opens a session", async (store) => {
+export function testSessions(test: StoreTest): void {
+  test("a user's first message in a conversation starts a session", async (store) => {
     const opened = await store.sessions.open(sessionOf("s1"));
     assert.deepEqual(
       { created: opened.created, ended: opened.ended },
@@ -25,7 +25,7 @@ export function testSessions(promises: StoreTest): void {
     });
   });
 
-  promises("a later message touches the running session", async (store) => {
+  test("a later message touches the running session", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     const again = await store.sessions.open(sessionOf("s2", { now: 5000, idleBefore: 1000 }));
     assert.equal(again.created, false);
@@ -35,7 +35,7 @@ export function testSessions(promises: StoreTest): void {
     assert.equal(again.session.activeAt, 5000);
   });
 
-  promises("a message after an idle session ends that and opens another", async (store) => {
+  test("a message after the idle time-out ends the session and starts another", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     const later = await store.sessions.open(sessionOf("s2", { now: 9000, idleBefore: 1001 }));
     assert.equal(later.created, true);
@@ -46,7 +46,7 @@ export function testSessions(promises: StoreTest): void {
     assert.deepEqual(idle, [], "s1 has ended already");
   });
 
-  promises("each user, channel and thread has a session of its own", async (store) => {
+  test("each user, channel and thread has its own session", async (store) => {
     const others = [
       sessionOf("a"),
       sessionOf("b", { userId: "user-2" }),
@@ -62,13 +62,13 @@ export function testSessions(promises: StoreTest): void {
     assert.equal(again.session.threadId, "thread-1");
   });
 
-  promises("two first messages at the same time open one session", async (store) => {
+  test("two concurrent first messages start one session", async (store) => {
     const both = await Promise.all(["a", "b"].map((id) => store.sessions.open(sessionOf(id))));
     assert.deepEqual(both.map(({ session }) => session.id), ["a", "a"]);
     assert.deepEqual(both.map(({ created }) => created), [true, false]);
   });
 
-  promises("idle sessions are ended, at most so many, and given back once", async (store) => {
+  test("idle sessions are ended up to the limit and returned once", async (store) => {
     for (const [index, userId] of ["u1", "u2", "u3", "u4"].entries()) {
       await store.sessions.open(sessionOf(userId, { userId, now: 1000 + index }));
     }
@@ -83,7 +83,7 @@ export function testSessions(promises: StoreTest): void {
     assert.equal((await store.sessions.open(sessionOf("y", { userId: "u1" }))).created, true);
   });
 
-  promises("a finished request touches its session", async (store) => {
+  test("finishing a request touches its session", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1", now: 5000 });
     assert.deepEqual(await store.sessions.endIdle({ idleBefore: 5000, now: 1, limit: 9 }), []);
@@ -91,7 +91,7 @@ export function testSessions(promises: StoreTest): void {
     assert.equal(idle[0]?.activeAt, 5000);
   });
 
-  promises("a channel's node is the one that carried its newest session", async (store) => {
+  test("a channel's node is that of its newest session", async (store) => {
     const { sessions } = store;
     assert.equal(await sessions.nodeForChannel("channel-1"), undefined);
     await sessions.open(sessionOf("a", { nodeId: "node-1", now: 1000 }));
@@ -103,7 +103,7 @@ export function testSessions(promises: StoreTest): void {
     }));
     assert.equal(await sessions.nodeForChannel("channel-1"), "node-2");
     assert.equal(await sessions.nodeForChannel("channel-2"), "node-3");
-    // One that has ended still says who reaches the channel.
+    // Ended sessions count too.
     await sessions.endIdle({ idleBefore: 9000, now: 9000, limit: 9 });
     assert.equal(await sessions.nodeForChannel("channel-1"), "node-2");
     await sessions.open(sessionOf("d", { nodeId: "node-1", now: 9001 }));

@@ -1,11 +1,11 @@
-/** The promises about summaries. Part of the store's conformance suite. */
+/** Tests of summaries. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/store.ts";
 import { conversation, finished, sessionOf } from "./samples.ts";
 import type { StoreTest } from "./store.ts";
 
-/** A session with some exchanges; gives the ids of its lines. */
+/** Opens a session and adds exchanges. Returns the ids of its lines. */
 async function exchanges(
   store: Store,
   { sessionId, userId = "user-1", count = 2 }: {
@@ -24,13 +24,13 @@ const end = (store: Store, userId = "user-1") =>
   store.sessions.end({ conversation, userId, now: 5000 });
 
 /** Declares the tests. */
-export function testSummaries(promises: StoreTest): void {
-  testRolling(promises);
-  testOfSessions(promises);
+export function testSummaries(test: StoreTest): void {
+  testRollingSummaries(test);
+  testSessionSummaries(test);
 }
 
-function testRolling(promises: StoreTest): void {
-  promises("a summary covers the lines up to the newest of those it was made of", async (store) => {
+function testRollingSummaries(test: StoreTest): void {
+  test("a rolling summary covers the lines up to the newest summarized one", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     assert.equal(await store.summaries.rolling(conversation), undefined);
     const text = "it's\0 all";
@@ -50,7 +50,7 @@ function testRolling(promises: StoreTest): void {
     ]);
   });
 
-  promises("a summary that another one has overtaken is not written", async (store) => {
+  test("a rolling summary is not saved if another one was saved in the meantime", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     const save = (from: number, some: readonly number[], text: string) =>
       store.summaries.saveRolling({ conversation, text, from, lines: some, now: 1 });
@@ -60,7 +60,7 @@ function testRolling(promises: StoreTest): void {
     assert.equal((await store.summaries.rolling(conversation))?.text, "second");
   });
 
-  promises("a summary of lines that are deleted meanwhile is not written", async (store) => {
+  test("a rolling summary is not saved if one of its lines was deleted", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     const others = await exchanges(store, { sessionId: "s2", userId: "user-2" });
     await store.forget.forget({ platform: "test", userId: "user-2" }, { unfinishedToo: true });
@@ -70,22 +70,22 @@ function testRolling(promises: StoreTest): void {
     assert.equal(await store.summaries.saveRolling({ ...save, lines }), true);
   });
 
-  promises("a summary is there while a session runs that it is about", async (store) => {
+  test("a rolling summary is returned while any session it covers is running", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
     await store.sessions.open(sessionOf("s2", { userId: "user-2" }));
     const others = await exchanges(store, { sessionId: "s3", userId: "user-3" });
     const save = { conversation, text: "t", from: 0, lines: [...lines, ...others], now: 1 };
     await store.summaries.saveRolling(save);
     await end(store, "user-1");
-    assert.ok(await store.summaries.rolling(conversation), "user-2 has seen it all");
+    assert.ok(await store.summaries.rolling(conversation), "user-2's session is running");
     await end(store, "user-2");
-    assert.ok(await store.summaries.rolling(conversation), "user-3 a part of it");
+    assert.ok(await store.summaries.rolling(conversation), "user-3's session is running");
     await end(store, "user-3");
     await store.sessions.open(sessionOf("s4", { userId: "user-4" }));
     assert.equal(await store.summaries.rolling(conversation), undefined);
   });
 
-  promises("one of ended sessions makes way once these are summed up", async (store) => {
+  test("a rolling summary of ended sessions is replaced once these have their own", async (store) => {
     const old = await exchanges(store, { sessionId: "s1" });
     await store.summaries.saveRolling({ conversation, text: "old", from: 0, lines: old, now: 1 });
     await end(store);
@@ -99,29 +99,29 @@ function testRolling(promises: StoreTest): void {
   });
 }
 
-function testOfSessions(promises: StoreTest): void {
-  promises("an ended session waits for its summary, and gets one once", async (store) => {
+function testSessionSummaries(test: StoreTest): void {
+  test("an ended session gets a summary once", async (store) => {
     const lines = await exchanges(store, { sessionId: "s1" });
-    const waiting = async () => {
+    const unsummarized = async () => {
       const ids = (await store.summaries.unsummarized({ limit: 9 })).map(({ id }) => id);
       assert.equal(await store.summaries.isUnsummarized("s1"), ids.includes("s1"));
       return ids;
     };
     const save = { sessionId: "s1", text: "said\0 so", lines };
-    assert.deepEqual(await waiting(), []);
-    assert.equal(await store.summaries.saveSession(save), false, "it still runs");
+    assert.deepEqual(await unsummarized(), []);
+    assert.equal(await store.summaries.saveSession(save), false, "it is running");
     await end(store);
-    assert.deepEqual(await waiting(), ["s1"]);
+    assert.deepEqual(await unsummarized(), ["s1"]);
     assert.equal(await store.summaries.saveSession(save), true);
     assert.equal(await store.summaries.saveSession({ ...save, text: "again" }), false);
-    assert.deepEqual(await waiting(), []);
+    assert.deepEqual(await unsummarized(), []);
     const last = await store.summaries.lastSession({ conversation, userId: "user-1" });
     assert.deepEqual(last, { text: "said\0 so", endedAt: 5000 });
     assert.equal((await store.sessions.get("s1"))?.summary, "said\0 so");
   });
 
-  promises(
-    "the last session is that of the user, in the conversation, with a summary",
+  test(
+    "the last session is the user's newest in the conversation with a summary",
     async (store) => {
       for (const [id, text] of [["s1", "one"], ["s2", "two"], ["s3", ""]] as const) {
         const lines = await exchanges(store, { sessionId: id });
@@ -137,7 +137,7 @@ function testOfSessions(promises: StoreTest): void {
     },
   );
 
-  promises("what has waited for too long is given up", async (store) => {
+  test("sessions that ended too long ago are not summarized", async (store) => {
     await exchanges(store, { sessionId: "s1" });
     await end(store);
     await store.summaries.giveUp({ endedBefore: 5000 });

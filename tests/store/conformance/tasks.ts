@@ -1,4 +1,4 @@
-/** The promises about where tasks stand. Part of the store's conformance suite. */
+/** Tests of tasks. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/store.ts";
@@ -8,27 +8,27 @@ import type { StoreTest } from "./store.ts";
 
 const key = { name: "task-1", digest: "digest-1" };
 
-/** Claims a fire time of the task; without one, a run by hand. */
+/** Claims a fire time, or a manual run without one. */
 function claim(store: Store, fireAt?: number, of = key): Promise<number | undefined> {
   const trigger = fireAt === undefined ? "manual" : new Date(fireAt).toISOString();
   const run = newRun(of.name, { trigger, startedAt: 2000 });
   return store.tasks.claim(of, { fireAt, run, keep: 9 });
 }
 
-/** Looks a task up as the scheduler does when it reads its file. */
-async function open(store: Store, now: number, of = key): Promise<TaskState> {
+/** Registers a task. */
+async function register(store: Store, now: number, of = key): Promise<TaskState> {
   const [state] = await store.tasks.register([of], { now });
   return state!;
 }
 
-/** Where the task stands. */
+/** Returns the state of a task. */
 function state(store: Store, of = key) {
-  return open(store, 99_999, of);
+  return register(store, 99_999, of);
 }
 
 /** Declares the tests. */
-export function testTasks(promises: StoreTest): void {
-  promises("a task that is new is anchored where it was first seen", async (store) => {
+export function testTasks(test: StoreTest): void {
+  test("a new task is anchored when it is first registered", async (store) => {
     const fresh = {
       ...key,
       anchorAt: 1000,
@@ -36,12 +36,12 @@ export function testTasks(promises: StoreTest): void {
       lastRunAt: undefined,
       runCount: 0,
     };
-    assert.deepEqual(await open(store, 1000), fresh);
-    assert.deepEqual(await open(store, 5000), fresh);
+    assert.deepEqual(await register(store, 1000), fresh);
+    assert.deepEqual(await register(store, 5000), fresh);
   });
 
-  promises("tasks that are looked up together come in their order", async (store) => {
-    await open(store, 1000);
+  test("registered tasks are returned in the order of the keys", async (store) => {
+    await register(store, 1000);
     const other = { name: "another", digest: "digest-2" };
     const states = await store.tasks.register([other, key], { now: 2000 });
     assert.deepEqual(states.map(({ name, digest, anchorAt }) => ({ name, digest, anchorAt })), [
@@ -51,10 +51,10 @@ export function testTasks(promises: StoreTest): void {
     assert.deepEqual(await store.tasks.register([], { now: 2000 }), []);
   });
 
-  promises(
-    "a claim notes its run in the same transaction, and where the task stands",
+  test(
+    "a claim adds its run and updates the task",
     async (store) => {
-      await open(store, 1000);
+      await register(store, 1000);
       const id = await claim(store, 1500);
       const { cursorAt, lastRunAt, runCount } = await state(store);
       assert.deepEqual({ cursorAt, lastRunAt, runCount }, {
@@ -69,8 +69,8 @@ export function testTasks(promises: StoreTest): void {
     },
   );
 
-  promises("a fire time is claimed at most once, and none before it", async (store) => {
-    await open(store, 1000);
+  test("a fire time is claimed at most once, and no earlier one after it", async (store) => {
+    await register(store, 1000);
     assert.notEqual(await claim(store, 1500), undefined);
     for (const fireAt of [1500, 1499, 0]) assert.equal(await claim(store, fireAt), undefined);
     assert.equal((await state(store)).runCount, 1);
@@ -78,8 +78,8 @@ export function testTasks(promises: StoreTest): void {
     assert.notEqual(await claim(store, 1501), undefined);
   });
 
-  promises("of many who claim a fire time at once, one gets it", async (store) => {
-    await open(store, 1000);
+  test("of concurrent claims of a fire time one succeeds", async (store) => {
+    await register(store, 1000);
     for (const fireAt of [1500, 1600, 1700]) {
       const claims = await Promise.all(Array.from({ length: 8 }, () => claim(store, fireAt)));
       assert.equal(claims.filter((id) => id !== undefined).length, 1);
@@ -87,8 +87,8 @@ export function testTasks(promises: StoreTest): void {
     assert.equal((await state(store)).runCount, 3);
   });
 
-  promises("a run by hand counts, and takes no fire time", async (store) => {
-    await open(store, 1000);
+  test("a manual run is counted and handles no fire time", async (store) => {
+    await register(store, 1000);
     await claim(store, 1500);
     assert.notEqual(await claim(store), undefined);
     const { cursorAt, runCount } = await state(store);
@@ -96,29 +96,29 @@ export function testTasks(promises: StoreTest): void {
     assert.notEqual(await claim(store, 1501), undefined);
   });
 
-  promises("with another schedule a task begins anew, but for its count", async (store) => {
-    await open(store, 1000);
+  test("a new schedule resets anchor and cursor, but not the counts", async (store) => {
+    await register(store, 1000);
     await claim(store, 1500);
     const other = { ...key, digest: "digest-2" };
-    assert.deepEqual(await open(store, 3000, other), {
+    assert.deepEqual(await register(store, 3000, other), {
       ...other,
       anchorAt: 3000,
       cursorAt: undefined,
       lastRunAt: 2000,
       runCount: 1,
     });
-    assert.equal(await claim(store, 9000), undefined, "the old schedule is nobody's any more");
+    assert.equal(await claim(store, 9000), undefined, "the old schedule is no longer registered");
     assert.equal(await claim(store), undefined);
     assert.notEqual(await claim(store, 1400, other), undefined);
   });
 
-  promises("a task that was never opened cannot be claimed", async (store) => {
+  test("an unregistered task cannot be claimed", async (store) => {
     assert.equal(await claim(store, 1500), undefined);
     assert.deepEqual(await store.runs.recent({ kind: "task", limit: 9 }), []);
   });
 
-  promises("skipped fire times are handled, and the cursor never goes back", async (store) => {
-    await open(store, 1000);
+  test("skipped fire times are handled, and the cursor never decreases", async (store) => {
+    await register(store, 1000);
     await store.tasks.skip(key, { fireAt: 1500 });
     assert.equal(await claim(store, 1500), undefined);
     await store.tasks.skip(key, { fireAt: 1200 });
@@ -129,8 +129,8 @@ export function testTasks(promises: StoreTest): void {
     assert.notEqual(await claim(store, 1501), undefined);
   });
 
-  promises("a task that is anchored anew may be claimed before its old cursor", async (store) => {
-    await open(store, 1000);
+  test("a reanchored task can be claimed before its old cursor", async (store) => {
+    await register(store, 1000);
     await claim(store, 9000);
     await store.tasks.reanchor({ ...key, digest: "digest-2" }, { anchorAt: 1 });
     assert.equal(await claim(store, 2500), undefined);
@@ -144,10 +144,10 @@ export function testTasks(promises: StoreTest): void {
     assert.notEqual(await claim(store, 2500), undefined);
   });
 
-  promises("tasks do not touch each other, and drop their own old runs only", async (store) => {
+  test("tasks are independent and delete only their own old runs", async (store) => {
     const other = { name: "task-2", digest: "digest-1" };
-    await open(store, 1000);
-    await open(store, 1000, other);
+    await register(store, 1000);
+    await register(store, 1000, other);
     await claim(store, 9000);
     for (let fireAt = 1; fireAt <= 5; fireAt++) {
       const run = newRun(other.name);

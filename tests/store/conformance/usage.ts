@@ -1,4 +1,4 @@
-/** What a store promises of usage: sums that are exact, and written with the outcome. */
+/** Tests of usage. Part of the conformance suite. */
 
 import assert from "node:assert/strict";
 import type { UsageEntry } from "../../../src/store/usage_store.ts";
@@ -32,8 +32,8 @@ const sums = (requests: number) => ({
 });
 
 /** Declares the tests. */
-export function testUsage(promises: StoreTest): void {
-  promises("usage is kept with the outcome, or not at all", async (store) => {
+export function testUsage(test: StoreTest): void {
+  test("usage is stored together with the outcome", async (store) => {
     const seq = await accepted(store, request("a"));
     const { claim } = await claimed(store, seq);
     const end = { ...ending(), usage: [entry(), entry({ model: "model-2" })] };
@@ -48,7 +48,7 @@ export function testUsage(promises: StoreTest): void {
     });
   });
 
-  promises("usage is kept with a round of tools, or not at all", async (store) => {
+  test("usage is stored together with a round", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     const round = { index: 0, text: "", calls: [], usage: [entry()] };
     const lost = { ...claim, fence: claim.fence - 1 };
@@ -58,7 +58,7 @@ export function testUsage(promises: StoreTest): void {
     assert.equal((await store.usage.total()).requests, 1);
   });
 
-  promises("usage is summed up by what is asked for, estimates apart", async (store) => {
+  test("usage is summed by group, with separate estimates", async (store) => {
     await store.usage.add([
       entry(),
       entry({ estimated: true }),
@@ -76,7 +76,7 @@ export function testUsage(promises: StoreTest): void {
     assert.deepEqual(row, { key: "model-1", ...sums(3), estimated: sums(1) });
   });
 
-  promises("usage is looked at from day to day, both included", async (store) => {
+  test("a range of days includes both ends", async (store) => {
     const days = [0, 1, 2, 3].map((day) => entry({ at: noon + day * 86_400_000 }));
     await store.usage.add(days);
     const range = { from: "2026-02-01", to: "2026-02-02" };
@@ -86,7 +86,7 @@ export function testUsage(promises: StoreTest): void {
     assert.equal((await store.usage.total({ from: "2026-02-03" })).requests, 1);
   });
 
-  promises("a user's spending is that of one day in UTC", async (store) => {
+  test("a user's spending is that of one UTC day", async (store) => {
     await store.usage.add([
       entry({ at: Date.UTC(2026, 0, 30, 23, 59, 59, 999) }),
       entry({ at: Date.UTC(2026, 0, 31) }),
@@ -104,7 +104,7 @@ export function testUsage(promises: StoreTest): void {
     });
   });
 
-  promises("a user who is forgotten leaves no usage, and nobody else's goes", async (store) => {
+  test("forgetting a user deletes only that user's usage", async (store) => {
     await store.usage.add([entry(), entry({ model: "model-2" }), entry({ userKey: "test:bob" })]);
     const gone = await store.forget.forget({ platform: "test", userId: "ada" });
     assert.equal(gone?.usage, 2);

@@ -1,6 +1,6 @@
 /**
- * A program that accepts messages until it is killed, and prints the number of each when its
- * acceptance has resolved. sqlite_store_test.ts runs it with a data folder and a sync mode, and kills it.
+ * Program that accepts messages until it is killed and prints the sequence number of each accepted one.
+ * `store_test.ts` runs it with a data folder and a sync mode.
  */
 
 import type { SyncMode } from "../../../src/config/gateway_config.ts";
@@ -9,7 +9,7 @@ import { accepted, request } from "../conformance/samples.ts";
 
 const store = SqliteStore.open(Deno.args[0]!, { sync: Deno.args[1] as SyncMode });
 const encoder = new TextEncoder();
-// Several at once, so that the group commit has groups.
+// Concurrently, so that writes share commits.
 await Promise.all(
   Array.from({ length: 8 }, async (_, writer) => {
     for (let count = 0;; count++) {

@@ -17,7 +17,7 @@ function openTable() {
   };
 }
 
-Deno.test("writes of one turn of the event loop share a transaction, in order", async () => {
+Deno.test("writes of one event loop iteration share a transaction, in order", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   const order: string[] = [];
@@ -34,7 +34,7 @@ Deno.test("writes of one turn of the event loop share a transaction, in order", 
   assert.deepEqual(table.words(), ["a", "b", "c"]);
 });
 
-Deno.test("a write that fails is rolled back alone; the others of its group are kept", async () => {
+Deno.test("a failed write is rolled back alone; the others of its group are committed", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   const results = await Promise.allSettled([
@@ -53,7 +53,7 @@ Deno.test("a write that fails is rolled back alone; the others of its group are 
   table.database.exec("BEGIN; COMMIT");
 });
 
-Deno.test("a write that fails alone leaves the next one unharmed", async () => {
+Deno.test("a failed single write does not affect the next one", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   await assert.rejects(commit.run(() => table.add("twice") && table.add("twice")));
@@ -61,7 +61,7 @@ Deno.test("a write that fails alone leaves the next one unharmed", async () => {
   assert.deepEqual(table.words(), ["y"]);
 });
 
-Deno.test("a flush commits at once what waits, and nothing twice", async () => {
+Deno.test("a flush commits pending writes at once, and none twice", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   const writing = commit.run(() => table.add("a"));
@@ -74,7 +74,7 @@ Deno.test("a flush commits at once what waits, and nothing twice", async () => {
   assert.deepEqual(table.words(), ["a"]);
 });
 
-Deno.test("a write that asks for another one during its group gets it in the next", async () => {
+Deno.test("a write started inside a write runs in the next transaction", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   let inner: Promise<unknown> | undefined;

@@ -1,4 +1,4 @@
-/** Taking a user's words off the disk while the gateway has other things to do. */
+/** Erasing deleted data from the disk while the gateway runs. */
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
@@ -8,9 +8,9 @@ import { SqliteFolder } from "./sqlite_folder.ts";
 
 const ada = { platform: "test", userId: "user-1" };
 
-/** Lines of another user, behind the store's back: one by one they would take long. */
-function fill(place: SqliteFolder, lines: number): void {
-  const database = new DatabaseSync(place.database);
+/** Adds lines of another user directly to the database, which is faster. */
+function fill(folder: SqliteFolder, lines: number): void {
+  const database = new DatabaseSync(folder.database);
   database.exec("BEGIN");
   const insert = database.prepare(
     `INSERT INTO history (session_id, channel_key, thread_id, request_seq, role, content, user_id,
@@ -27,18 +27,18 @@ function fill(place: SqliteFolder, lines: number): void {
   database.close();
 }
 
-Deno.test("while words are taken off the disk others can write, and in the end none is left", async () => {
-  await using place = new SqliteFolder();
+Deno.test("a scrub lets others write and leaves no deleted word on the disk", async () => {
+  await using folder = new SqliteFolder();
   {
-    await using store = await place.open();
+    await using store = await folder.open();
     await store.sessions.open(sessionOf("s"));
     await store.sessions.open(sessionOf("other", { userId: "user-2" }));
     await finished(store, { sessionId: "s", lines: ["I play the Xylophon", "Fine"] });
   }
-  fill(place, 20_000);
+  fill(folder, 20_000);
   {
-    await using store = await place.open();
-    // The search brings all lines into the index.
+    await using store = await folder.open();
+    // A search indexes all lines.
     await store.history.search({ channelKey: "channel-1", query: "nothing", limit: 1 });
     await store.forget.forget(ada);
     let done = false;
@@ -49,7 +49,7 @@ Deno.test("while words are taken off the disk others can write, and in the end n
       await accepted(store, request(id, { message: message(id, { user: { id: "user-2" } }) }));
     }
     await scrubbing;
-    assert.ok(written > 5, `${written} could write`);
+    assert.ok(written > 5, `${written} writes during the scrub`);
     const found = await store.history.search({
       channelKey: "channel-1",
       query: (7919).toString(36),
@@ -57,16 +57,16 @@ Deno.test("while words are taken off the disk others can write, and in the end n
     });
     assert.equal(found.length, 1);
   }
-  assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
-  const database = new DatabaseSync(place.database);
+  assert.deepEqual(filesWith(folder.path, ["Xylophon"]), []);
+  const database = new DatabaseSync(folder.database);
   database.exec("INSERT INTO history_words (history_words) VALUES ('integrity-check')");
   database.close();
 });
 
-Deno.test("a line that goes before it comes into the index is not taken out of it", async () => {
-  await using place = new SqliteFolder();
+Deno.test("deleting a line that is not yet indexed keeps the index intact", async () => {
+  await using folder = new SqliteFolder();
   {
-    await using store = await place.open();
+    await using store = await folder.open();
     const find = (query: string) =>
       store.history.search({ channelKey: "channel-1", query, limit: 9 });
     await store.sessions.open(sessionOf("s"));
@@ -81,8 +81,8 @@ Deno.test("a line that goes before it comes into the index is not taken out of i
     assert.equal((await find("trumpet")).length, 1);
     assert.equal((await find("fine")).length, 2);
   }
-  assert.deepEqual(filesWith(place.path, ["Xylophon"]), []);
-  const database = new DatabaseSync(place.database);
+  assert.deepEqual(filesWith(folder.path, ["Xylophon"]), []);
+  const database = new DatabaseSync(folder.database);
   database.exec("INSERT INTO history_words (history_words) VALUES ('integrity-check')");
   database.close();
 });

@@ -1,21 +1,19 @@
-/** A folder for a SQLite store, for its tests. */
-
 import { join } from "node:path";
 import { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { TempFolder } from "../../support/process/temp_folder.ts";
 import type { StoreLocation } from "../conformance/store.ts";
 
-/** A data folder of a test's own. */
+/** A temporary data folder for a SQLite store. */
 export class SqliteFolder implements StoreLocation {
   readonly #folder = new TempFolder("clara_store_");
-  /** The data folder; made by the first `open`. */
+  /** The data folder. Created by the first `open`. */
   readonly path = join(this.#folder.path, "data");
-  /** The database in it. */
+  /** Path of the database. */
   readonly database = join(this.path, "gateway.db");
 
   /** Opens the store. */
   open(): Promise<SqliteStore> {
-    // A function of a promise, so that a refusal is a rejection.
+    // In a callback, so that an error becomes a rejection.
     return Promise.resolve().then(() => SqliteStore.open(this.path));
   }
 

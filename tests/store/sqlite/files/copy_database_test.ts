@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { copyDatabase } from "../../../../src/store/sqlite/files/copy_database.ts";
 import { TempFolder } from "../../../support/process/temp_folder.ts";
 
-/** Tables of every kind; those with a compound key have equal parts over the borders of the parts. */
+/** All kinds of tables. Rows with equal parts of a compound key span several batches. */
 const schema = `
   CREATE TABLE numbered (a TEXT, b BLOB);
   CREATE TABLE keyed (day TEXT, rest INTEGER, user TEXT, count INTEGER, PRIMARY KEY (user, day, rest))
@@ -21,7 +21,7 @@ const fill = `
   INSERT INTO single ${rows} SELECT n FROM numbers LIMIT 1000;
 `;
 
-/** The most rows that any statement of a database gave at once, from now on. */
+/** Tracks the maximum number of rows that a statement of the database has returned. */
 function countRows(database: DatabaseSync): () => number {
   let most = 0;
   const prepare = database.prepare.bind(database);
@@ -40,7 +40,7 @@ function countRows(database: DatabaseSync): () => number {
   return () => most;
 }
 
-Deno.test("tables of every kind are copied whole, and few rows are in memory at once", async () => {
+Deno.test("all kinds of tables are copied completely, with few rows in memory at once", async () => {
   await using folder = new TempFolder();
   const source = new DatabaseSync(join(folder.path, "source.db"));
   const target = new DatabaseSync(join(folder.path, "target.db"));

@@ -1,4 +1,4 @@
-/** A restore that does not come to its end: the store that was there is not lost, nor mixed up. */
+/** Restores that fail or are interrupted. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { accepted, request } from "../../conformance/samples.ts";
 const now = new Date("2026-01-02T03:04:05.678Z");
 const keptName = "gateway.db.replaced-2026-01-02T03-04-05-678Z";
 
-/** A folder as a killed gateway leaves it: what it accepted is in the log, not in the database. */
+/** Creates a folder as a killed gateway leaves it: its last writes are only in the log. */
 async function killedStore(folder: TempFolder): Promise<string> {
   const [lived, left] = [join(folder.path, "lived"), join(folder.path, "left")];
   Deno.mkdirSync(left);
@@ -23,7 +23,7 @@ async function killedStore(folder: TempFolder): Promise<string> {
   return left;
 }
 
-/** A copy of another store. */
+/** Backs up another store. */
 async function snapshot(folder: TempFolder): Promise<string> {
   const other = join(folder.path, "other");
   const file = join(folder.path, "copy.db");
@@ -42,19 +42,19 @@ function filesIn(folder: string): readonly string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
-Deno.test("a restore that fails in the middle leaves the store as it was", async () => {
+Deno.test("a failed restore leaves the store unchanged", async () => {
   await using folder = new TempFolder();
   const [left, file] = [await killedStore(folder), await snapshot(folder)];
-  // The log cannot get this name, after the database got its own.
-  const wall = join(left, `${keptName}-wal`);
-  Deno.mkdirSync(join(wall, "full"), { recursive: true });
+  // Renaming the database succeeds; renaming its log fails.
+  const obstacle = join(left, `${keptName}-wal`);
+  Deno.mkdirSync(join(obstacle, "full"), { recursive: true });
   const files = filesIn(left);
   await assert.rejects(restoreSnapshot(file, { folder: left, now }), StoreError);
   assert.deepEqual(filesIn(left), [...files, "gateway.lock"].sort());
   assert.deepEqual(await requestsIn(left), ["old"]);
 });
 
-Deno.test("after a restore that was cut off no empty store is made, and it can be done again", async () => {
+Deno.test("after an interrupted restore no empty store is created, and it can be repeated", async () => {
   await using folder = new TempFolder();
   const [left, file] = [await killedStore(folder), await snapshot(folder)];
   Deno.renameSync(join(left, "gateway.db"), join(left, keptName));
@@ -69,7 +69,7 @@ Deno.test("after a restore that was cut off no empty store is made, and it can b
   const { kept } = await restoreSnapshot(file, { folder: left });
   assert.equal(kept, undefined);
   assert.deepEqual(await requestsIn(left), ["new"]);
-  // Its log went with the store that it belongs to.
+  // The log was renamed together with its store.
   const aside = join(folder.path, "aside");
   Deno.mkdirSync(aside);
   for (const suffix of ["", "-wal"]) {
@@ -78,7 +78,7 @@ Deno.test("after a restore that was cut off no empty store is made, and it can b
   assert.deepEqual(await requestsIn(aside), ["old"]);
 });
 
-Deno.test("the message after a restore that was cut off says what to rename", async () => {
+Deno.test("the error after an interrupted restore says what to rename", async () => {
   await using folder = new TempFolder();
   const left = await killedStore(folder);
   for (const suffix of ["", "-wal"]) {

@@ -1,4 +1,4 @@
-/** Which facts have no vector yet: found whatever has happened to them, and without a look at all. */
+/** Finding memories without a vector. */
 // Runs alone: it measures time.
 
 import assert from "node:assert/strict";
@@ -7,9 +7,9 @@ import { SqliteFolder } from "../sqlite_folder.ts";
 
 const userKey = "test:user-1";
 
-async function fact(store: SqliteStore, text: string, of = userKey): Promise<number> {
-  const given = { userKey: of, text, private: false, channelKey: "channel-1", createdAt: 1 };
-  return (await store.memories.add(given, { cap: 100_000 })).memory.id;
+async function addMemory(store: SqliteStore, text: string, of = userKey): Promise<number> {
+  const memory = { userKey: of, text, private: false, channelKey: "channel-1", createdAt: 1 };
+  return (await store.memories.add(memory, { cap: 100_000 })).memory.id;
 }
 
 async function missing(store: SqliteStore, model = "m"): Promise<readonly string[]> {
@@ -18,40 +18,40 @@ async function missing(store: SqliteStore, model = "m"): Promise<readonly string
 
 const vector = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-Deno.test("what waits for a vector is known over changes, restarts and another model", async () => {
-  await using place = new SqliteFolder();
+Deno.test("missing vectors are known after changes, restarts and with another model", async () => {
+  await using folder = new SqliteFolder();
   {
-    await using store = await place.open();
+    await using store = await folder.open();
     const ids: number[] = [];
-    for (const text of ["one", "two", "three", "four"]) ids.push(await fact(store, text));
+    for (const text of ["one", "two", "three", "four"]) ids.push(await addMemory(store, text));
     assert.deepEqual(await missing(store), ["four", "three", "two", "one"]);
     await store.vectors.save("m", [{ id: ids[0]!, vector }, { id: ids[1]!, vector }]);
     assert.deepEqual(await missing(store), ["four", "three"]);
     await store.vectors.skip("m", ids[2]!);
-    assert.deepEqual(await missing(store), ["four"], "refused is not missing");
+    assert.deepEqual(await missing(store), ["four"], "a refused memory is not missing");
     await store.memories.remove({ userKey, id: ids[3]! });
     assert.deepEqual(await missing(store), []);
-    await fact(store, "five");
+    await addMemory(store, "five");
     assert.deepEqual(await missing(store), ["five"]);
   }
-  await using store = await place.open();
-  await fact(store, "six");
+  await using store = await folder.open();
+  await addMemory(store, "six");
   assert.deepEqual(await missing(store), ["six", "five"]);
   assert.deepEqual(await missing(store, "another"), ["six", "five", "three", "two", "one"]);
-  assert.deepEqual(await missing(store), ["six", "five"], "and back");
+  assert.deepEqual(await missing(store), ["six", "five"], "the first model again");
   const view = { userKey, includePrivate: true, limit: 9 };
   const found = await store.vectors.nearest({ ...view, model: "m", vector });
   assert.deepEqual(found.map(({ text }) => text).sort(), ["one", "two"]);
 });
 
-Deno.test("the more facts have their vectors, the look for those that have none takes no longer", async () => {
-  await using place = new SqliteFolder();
-  await using store = await place.open();
+Deno.test("finding missing vectors takes no longer with more memories that have one", async () => {
+  await using folder = new SqliteFolder();
+  await using store = await folder.open();
   const grow = async (count: number, prefix: string) => {
     const ids = await Promise.all(
       Array.from(
         { length: count },
-        (_, number) => fact(store, `${prefix} ${number}`, `test:${number % 500}`),
+        (_, number) => addMemory(store, `${prefix} ${number}`, `test:${number % 500}`),
       ),
     );
     await store.vectors.save("m", ids.map((id) => ({ id, vector })));

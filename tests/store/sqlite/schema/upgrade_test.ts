@@ -1,17 +1,21 @@
-/** Stores of older versions are brought to this one with what they hold. */
+/** Migrations of older databases. */
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { migrate } from "../../../../src/store/sqlite/schema/migrations.ts";
 import { SqliteFolder } from "../sqlite_folder.ts";
 
-/** The version before terms were kept beside memories. */
+/** The version before the terms of memories were stored. */
 const beforeTerms = 10;
 
-/** A database of an older version, filled by the statements. */
-function oldStore(place: SqliteFolder, version: number, fill: (database: DatabaseSync) => void) {
-  Deno.mkdirSync(place.path);
-  const database = new DatabaseSync(place.database);
+/** Creates a database of an older version. */
+function createOldStore(
+  folder: SqliteFolder,
+  version: number,
+  fill: (database: DatabaseSync) => void,
+) {
+  Deno.mkdirSync(folder.path);
+  const database = new DatabaseSync(folder.database);
   database.exec("PRAGMA secure_delete = ON; PRAGMA journal_mode = WAL");
   migrate(database, { to: version });
   fill(database);
@@ -20,21 +24,21 @@ function oldStore(place: SqliteFolder, version: number, fill: (database: Databas
 
 const view = { includePrivate: true, limit: 9 };
 
-Deno.test("memories of a store without terms are found as before", async () => {
-  await using place = new SqliteFolder();
-  oldStore(place, beforeTerms, (database) => {
+Deno.test("memories from before terms were stored are found after the migration", async () => {
+  await using folder = new SqliteFolder();
+  createOldStore(folder, beforeTerms, (database) => {
     const insert = database.prepare(
       `INSERT INTO memories (user_key, text, private, channel_key, created_at, source, kind)
        VALUES (?, ?, 0, 'channel-1', ?, 'turn', 'fact')`,
     );
     database.exec("BEGIN");
-    // More than are read at once.
+    // More than one batch.
     for (let number = 0; number < 2_500; number++) {
       insert.run(`test:user-${number % 2}`, `likes the Café number ${number}`, number);
     }
     database.exec("DELETE FROM memories WHERE text LIKE '%number 7'; COMMIT");
   });
-  await using store = await place.open();
+  await using store = await folder.open();
   const { memories } = store;
   const texts = async (userKey: string, query: string) =>
     (await memories.search({ ...view, userKey, query })).map(({ text }) => text);
@@ -55,9 +59,9 @@ Deno.test("memories of a store without terms are found as before", async () => {
   assert.equal((await texts("test:user-0", "cafes")).length, 9);
 });
 
-Deno.test("words of the index that was given up are not left in the file", async () => {
-  await using place = new SqliteFolder();
-  oldStore(place, beforeTerms, (database) => {
+Deno.test("a migration leaves no words of the dropped index in the file", async () => {
+  await using folder = new SqliteFolder();
+  createOldStore(folder, beforeTerms, (database) => {
     const insert = database.prepare(
       `INSERT INTO memories (user_key, text, private, channel_key, created_at)
        VALUES ('test:user-1', ?, 0, 'channel-1', 0)`,
@@ -65,21 +69,21 @@ Deno.test("words of the index that was given up are not left in the file", async
     for (let number = 0; number < 500; number++) insert.run(`plays the xylophon ${number}`);
   });
   {
-    await using store = await place.open();
+    await using store = await folder.open();
     await store.forget.forget({ platform: "test", userId: "user-1" });
     await store.forget.scrub();
   }
-  for (const { name } of Deno.readDirSync(place.path)) {
-    const bytes = Deno.readFileSync(`${place.path}/${name}`);
+  for (const { name } of Deno.readDirSync(folder.path)) {
+    const bytes = Deno.readFileSync(`${folder.path}/${name}`);
     assert.ok(!new TextDecoder("latin1").decode(bytes).includes("xylophon"), name);
   }
 });
 
-Deno.test("a migration that fails leaves the store as it was", async () => {
-  await using place = new SqliteFolder();
-  oldStore(place, beforeTerms, (database) => database.exec("DROP TRIGGER memories_removed"));
-  await assert.rejects(place.open(), /no such trigger/);
-  const database = new DatabaseSync(place.database);
+Deno.test("a failed migration leaves the database unchanged", async () => {
+  await using folder = new SqliteFolder();
+  createOldStore(folder, beforeTerms, (database) => database.exec("DROP TRIGGER memories_removed"));
+  await assert.rejects(folder.open(), /no such trigger/);
+  const database = new DatabaseSync(folder.database);
   const version = { ...database.prepare("PRAGMA user_version").get() };
   const names = database.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'memor%'").all()
     .map(({ name }) => name);
