@@ -36,10 +36,9 @@ export interface SessionQuery {
 /** Stores sessions. A user has at most one running session in a conversation. */
 export interface SessionStore {
   /**
-   * Returns the user's running session in the conversation and sets its `activeAt` to `now`, or later if it
-   * is later already. Starts a new one with `id` if there is none, or if it was last active before
-   * `idleBefore`: then that one ends and is returned as `ended`. If `activeAt` is already `now` or later,
-   * the call writes nothing.
+   * Returns the user's running session in the conversation and raises its `activeAt` to `now`; if it is
+   * that high already, the call writes nothing. Starts a new session with `id` if none is running. If the
+   * running one was last active before `idleBefore`, it ends, and the call returns it as `ended`.
    */
   open(options: {
     readonly id: string;

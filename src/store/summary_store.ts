@@ -32,8 +32,8 @@ export interface SummaryStore {
 
   /**
    * Replaces the rolling summary that covers up to `from`; with `from` 0, adds the first one. The new one
-   * covers up to the highest of `lines`, the history lines that were summarized. Writes nothing and returns
-   * false if
+   * covers up to the highest of `lines`, the history lines that were summarized (at least one). Writes
+   * nothing and returns false if
    *
    * - the current summary does not cover up to `from`. With `from` 0, an existing summary is replaced,
    *   unless an ended session that it covers still has no summary of its own;
