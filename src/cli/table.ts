@@ -115,8 +115,8 @@ export const commands: readonly Command[] = [
   call NAME TOOL [JSON]      call a tool and print its result
 
 Servers are configured in the file of CLARA_MCP_CONFIG (--mcp-config, ./mcp.json). A running gateway
-applies changes at once; without one, only the file is changed. If options of a server's command line
-are also options of this program, put -- before it: mcp add -- npx -y some-server --name x.`,
+applies changes at once; without one, only the file is changed. If the server's command line has an
+option that clara-gateway has too, put -- before it: mcp add -- npx -y some-server --name x.`,
     options: [
       url,
       json,
@@ -137,7 +137,7 @@ are also options of this program, put -- before it: mcp add -- npx -y some-serve
     details: `Actions:
   list [--json]                     list hooks, their events and queues
   test NAME [--event E] [--json]    run a hook with a sample event
-  results [NAME] [--json]           show past runs, the latest last
+  results [NAME] [--json]           show past runs, newest last
   reload                            reload secrets.yaml, hooks.yaml and scheduler.yaml
 
 Hooks are defined in hooks.yaml in the folder of CLARA_HOOKS_DIR (--hooks-dir, ./hooks), next to
@@ -159,7 +159,7 @@ plugins. If no gateway is running, only that file is read.`,
   list [--json]             list tasks, their last and next runs
   next [--json]             show the next fire times
   run NAME [--json]         run a task now, in the running gateway
-  results [NAME] [--json]   show past runs, the latest last
+  results [NAME] [--json]   show past runs, newest last
 
 Tasks are defined in scheduler.yaml in the folder of CLARA_SCHEDULER_DIR (--scheduler-dir, .), or in
 plugins. If no gateway is running, only that file is read.`,
@@ -177,7 +177,7 @@ plugins. If no gateway is running, only that file is read.`,
                                      list the latest sessions
   show ID [--json]                   show a session and its conversation
   export ID [--format jsonl|markdown]
-                                     print its history, to be redirected to a file
+                                     print its history; redirect it to a file
   end ID                             end it: its history leaves the context
 
 If no gateway is running, the store in CLARA_DATA_DIR (--data-dir) is read.`,
@@ -231,8 +231,7 @@ is configured.`,
     name: "usage",
     summary: "Show tokens and cost by user, channel, model, day or purpose",
     usage: "[user|channel|model|day|purpose] [options]",
-    details:
-      `Groups by day unless told otherwise; days are in UTC. Requests count as estimated if their
+    details: `Grouped by day by default; days are in UTC. Requests count as estimated if their
 provider did not report token counts.`,
     options: [
       url,
@@ -254,11 +253,10 @@ provider did not report token counts.`,
   uninstall   stop the service and remove the unit; the data stays
   status      show what systemctl status shows
 
-By default it is a service of the current user and runs in the current folder. With --system (as root)
-it is a service of the machine, with its files in /var/lib/clara-gateway and its settings in
-/etc/clara-gateway/env.`,
+By default it is a user service that runs in the current folder. With --system (as root) it is a
+system service, with its files in /var/lib/clara-gateway and its settings in /etc/clara-gateway/env.`,
     options: [
-      { flag: "system", help: "A service of the machine instead of the user" },
+      { flag: "system", help: "The system service instead of the user service" },
       { flag: "print", help: "Only print the unit" },
     ],
     settings: allSettings,

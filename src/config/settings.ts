@@ -101,7 +101,7 @@ export const llmSettings = {
     flag: "models-config",
     fallback: "./models.yaml",
     help:
-      "Providers, models, prices and budgets (docs/models.md), instead of the settings above; " +
+      "Providers, models, prices and budgets (docs/models.md); replaces OPENAI_… and CLARA_MODEL…; " +
       "the file may be missing",
   }),
   autoTier: kind.flag("CLARA_AUTO_TIER", {

@@ -6,14 +6,14 @@ import type { ForgetStore, ForgottenRows, PlatformUser } from "../forget_store.t
 import type { SqliteConnection } from "./connection.ts";
 import type { HistoryCache } from "./history_cache.ts";
 
-/** Index pages to merge in one transaction. Other writes wait for it. */
+/** Index pages to merge per transaction. Other writes have to wait for it. */
 const mergePages = 100;
 
 /** Conversations in which the user has or had a session. */
 const conversations = `SELECT channel_key, thread_id FROM sessions
   WHERE platform = ? AND user_id = ?`;
 
-/** Deletes from all tables with user data. */
+/** Deletes a user's rows from all tables. */
 export class SqliteForget implements ForgetStore {
   readonly #sql: SqliteConnection;
   readonly #cache: HistoryCache;
@@ -57,7 +57,7 @@ export class SqliteForget implements ForgetStore {
         this.#delete(`FROM ${table} WHERE platform = ? AND user_id = ?`, platform, userId);
       const deleteByKey = (table: string) =>
         this.#delete(`FROM ${table} WHERE user_key = ?`, platformKey(platform, userId));
-      // Before the sessions, which tell whose summaries and history these are.
+      // Before the sessions, which identify the user's summaries and history.
       const summaries = this.#deleteSummaries({ platform, userId });
       const requests = deleteByUser("requests");
       this.#cache.clear();
@@ -84,7 +84,7 @@ export class SqliteForget implements ForgetStore {
     await this.#sql.read(() => this.#sql.all("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
-  /** Deletes those of other users' sessions too: they may mention the user. */
+  /** Deletes other users' summaries in the same conversations too: they may mention the user. */
   #deleteSummaries({ platform, userId }: PlatformUser): number {
     const rolling = this.#delete(
       `FROM summaries WHERE (channel_key, thread_id) IN (${conversations})`,
@@ -113,8 +113,8 @@ export class SqliteForget implements ForgetStore {
   }
 
   /**
-   * Deletes channels, because the key of one may be a user's name. Without unfinished requests, no claim
-   * in the channel is valid, so its fence can restart.
+   * Deletes channels, because a channel key may contain a user's name. A channel without unfinished requests
+   * has no valid claims, so its fence can restart.
    */
   #deleteChannels(keys: readonly string[]): void {
     this.#sql.run(
@@ -124,7 +124,7 @@ export class SqliteForget implements ForgetStore {
     );
   }
 
-  /** Merges some pages of the index in a transaction. Returns false once there is nothing to merge. */
+  /** Merges some pages of the index in one transaction. Returns false when nothing is left to merge. */
   #mergeIndex(pages: number): Promise<boolean> {
     const changes = () => this.#sql.get("SELECT total_changes() AS count")!.count as number;
     return this.#sql.write(() => {

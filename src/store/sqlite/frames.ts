@@ -3,7 +3,7 @@
 import type { FrameStore, SessionChanges, StoredAdapterSession } from "../frame_store.ts";
 import type { Row, SqliteConnection } from "./connection.ts";
 
-/** Separates the frames in a row. JSON text on one line cannot contain it. */
+/** Separates the frames in a row. Single-line JSON cannot contain it. */
 const separator = "\n";
 
 /** The tables `adapter_sessions` and `adapter_frames`. */
@@ -58,7 +58,7 @@ export class SqliteFrames implements FrameStore {
         frames.join(separator),
       );
     }
-    // A row is kept as a whole while its last frame is needed.
+    // A row is deleted only when its last frame is no longer needed.
     this.#sql.run(
       "DELETE FROM adapter_frames WHERE session_id = ? AND last_seq <= ?",
       sessionId,

@@ -1,6 +1,6 @@
 /**
- * Commits all writes of one event loop iteration in one transaction: each commit waits for the disk, and
- * concurrent writers share that wait.
+ * Commits all writes of an event loop iteration in one transaction, so that concurrent writers share one
+ * disk flush.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -49,7 +49,7 @@ export class GroupCommit {
     }
   }
 
-  /** Gives each write its own transaction, after the group failed. */
+  /** Retries a failed group with one transaction per write. */
   #commitSeparately(group: readonly Pending[]): void {
     for (const { write, resolve, reject } of group) {
       try {

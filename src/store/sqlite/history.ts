@@ -8,8 +8,8 @@ import { runningSessions } from "./sessions.ts";
 import type { TextIndex } from "./text_index.ts";
 
 /**
- * Columns for {@linkcode toHistoryEntry}; the parameter is the maximum size of the text. `substr` returns
- * NULL for an empty blob.
+ * Columns for {@linkcode toHistoryEntry}. The parameter is the maximum size of the text. `coalesce`, because
+ * `substr` returns NULL for an empty blob.
  */
 const columns = `history.id, history.session_id, history.role,
   coalesce(substr(CAST(history.content AS BLOB), 1, ?), x'') AS text,
@@ -70,8 +70,8 @@ export class SqliteHistory implements HistoryStore {
   }
 
   /**
-   * Returns ids and sizes of a conversation's newest lines, the newest first. Both are in the index, so
-   * that texts are read only if they fit. One JSON row is much faster than a row per line.
+   * Returns ids and sizes of a conversation's latest lines, newest first. The index contains both, so text
+   * is read only if it fits. One JSON row is much faster than a row per line.
    */
   #newestSizes(conversation: Conversation, after: number, limit: number) {
     const { channelKey, threadId } = conversation;
@@ -150,7 +150,7 @@ export class SqliteHistory implements HistoryStore {
     // If writes fail, search what is indexed.
     await this.#index.catchUp().catch(() => {});
     return await this.#sql.read(() => {
-      // Quoted, so that nothing is FTS5 syntax.
+      // Quoted, so that no word is parsed as FTS5 syntax.
       const words = query.match(/[\p{L}\p{N}_]+/gu)?.map((word) => `"${word}"`).join(" ");
       if (!words) return [];
       return this.#sql.all(
@@ -185,7 +185,7 @@ export class SqliteHistory implements HistoryStore {
   }
 }
 
-/** Adds a line, inside a transaction. Returns it as it will be read. */
+/** Adds a line, inside a transaction. Returns it as a read would. */
 export function insertLine(
   sql: SqliteConnection,
   entry: NewHistoryEntry,

@@ -1,6 +1,6 @@
 /**
- * Caches recent history by conversation, because a turn shows mostly the same lines as the one before. All
- * code that writes history or changes sessions updates the cache, so that it always equals the database.
+ * Caches recent history by conversation, because consecutive turns read mostly the same lines. All code that
+ * writes history or changes sessions must update the cache to keep it consistent with the database.
  */
 
 import { Buffer } from "node:buffer";
@@ -47,7 +47,7 @@ export class HistoryCache {
     this.#conversations.set(key, entry);
     entry.options = options;
     this.#shrink(entry);
-    // A copy, because the cached array grows.
+    // A copy, because `append` extends the cached array.
     return entry.lines.slice();
   }
 
@@ -67,10 +67,10 @@ export class HistoryCache {
     if (!entry) return;
     const newest = entry.lines.at(-1)?.id ?? 0;
     for (const line of lines) {
-      // Already read from the database.
+      // Already cached.
       if (line.id <= newest) continue;
       const size = bytesOf(line.content);
-      // Must be cut, which reading does.
+      // Too long: the next read truncates it.
       if (size > entry.options.lineBytes) return this.drop(conversation);
       entry.lines.push(line);
       entry.sizes.push(size);
@@ -122,7 +122,7 @@ export class HistoryCache {
   }
 }
 
-/** Whether lines read with one set of options contain those of another: only `after` may rise. */
+/** Whether lines read with `cached` include those of `options`: all must be equal, except a higher `after`. */
 function covers(cached: RecentOptions, options: RecentOptions): boolean {
   return cached.after <= options.after && cached.limit === options.limit &&
     cached.maxBytes === options.maxBytes && cached.lineBytes === options.lineBytes;

@@ -1,4 +1,4 @@
-/** What a running request keeps for a later attempt: its tool rounds and the requests merged into it. */
+/** State that a retry of a request needs: its tool rounds and the requests absorbed into it. */
 
 import type { AbsorbedRequest } from "../../domain/request.ts";
 import type { ToolCall, ToolRound } from "../../domain/tool_call.ts";
@@ -54,8 +54,8 @@ export class RequestJournal {
   }
 
   /**
-   * Copies the message of a queued request to `into`. Returns false if it is not queued, or was ever
-   * claimed: its tools may have run.
+   * Copies the message of a queued request to `into`. Returns false if it is not queued or was
+   * ever claimed, because its tools may have run.
    */
   absorb(
     seq: number,
@@ -86,7 +86,7 @@ export class RequestJournal {
   }
 }
 
-/** @param results those of all rounds of the request. */
+/** @param results Results of all rounds of the request. */
 function toToolRound(row: Row, results: readonly Row[]): ToolRound {
   const calls = JSON.parse(row.calls as string) as ToolCall[];
   const ofRound = results.filter(({ round }) => round === row.round);

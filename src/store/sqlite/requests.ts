@@ -115,7 +115,7 @@ export class SqliteRequests implements RequestStore {
         attempt: (row.attempts as number) + 1,
         acceptedAt: row.accepted_at as number,
         claimedAt: claim.now,
-        // Without an earlier claim there is no journal to read.
+        // A request claimed for the first time has no journal.
         rounds: row.fence === null ? [] : this.#journal.rounds(seq),
         absorbed: row.fence === null ? [] : this.#journal.absorbed(seq),
       };
@@ -193,7 +193,7 @@ export class SqliteRequests implements RequestStore {
       const lines = history.map((entry) =>
         insertLine(this.#sql, entry, { sessionId, conversation, seq: claim.seq })
       );
-      // If the session has ended in the meantime, its lines are no longer recent.
+      // Lines of a session that has ended in the meantime are not recent.
       return session?.ended_at === null ? lines : [];
     });
     if (!finished) return false;
@@ -290,7 +290,7 @@ export class SqliteRequests implements RequestStore {
       fence,
       seq,
     );
-    // Touched here, so that the turn that opens the session need not commit.
+    // Touch the session here to save the turn a commit when it opens it.
     this.#sql.run(
       `UPDATE sessions SET active_at = max(active_at, ?)
        WHERE channel_key = ? AND thread_id = ? AND user_id = ? AND ended_at IS NULL
@@ -319,7 +319,7 @@ export class SqliteRequests implements RequestStore {
   }
 
   #finish(seq: number, outcome: Outcome, now: number): void {
-    // The outcome is enough to answer a resent message.
+    // A resent message needs only the outcome.
     this.#sql.run(
       `UPDATE requests SET state = 'done', outcome = ?, finished_at = ?, message = NULL
        WHERE seq = ?`,

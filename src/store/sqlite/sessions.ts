@@ -9,7 +9,7 @@ import type { HistoryCache } from "./history_cache.ts";
 const recordColumns = `sessions.*, CAST(summary AS BLOB) AS summary_text,
   (SELECT count(*) FROM history WHERE history.session_id = sessions.id) AS lines`;
 
-/** Running sessions of a conversation. Names the index, or SQLite would also scan ended sessions. */
+/** Running sessions of a conversation. Names the index, because SQLite would otherwise scan ended sessions. */
 export const runningSessions = `FROM sessions INDEXED BY sessions_running
   WHERE channel_key = ? AND thread_id = ? AND ended_at IS NULL`;
 

@@ -23,7 +23,7 @@ import { SqliteUsage } from "./usage.ts";
 /** Size of the history cache, characters. */
 const historyCacheChars = 16 * 1024 * 1024;
 
-/** See the interfaces for what each part promises. */
+/** The store's parts. Their interfaces document the guarantees. */
 export class SqliteStore implements Store {
   readonly requests: SqliteRequests;
   readonly sessions: SqliteSessions;
@@ -53,7 +53,7 @@ export class SqliteStore implements Store {
   /**
    * Whether a folder contains a store.
    *
-   * @throws {StoreError} if only the store before an interrupted restore is left.
+   * @throws {StoreError} if an interrupted restore left only the renamed old store.
    */
   static exists(folder: string): boolean {
     assertNoInterruptedRestore(folder);

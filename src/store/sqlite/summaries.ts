@@ -55,7 +55,7 @@ export class SqliteSummaries implements SummaryStore {
         channelKey,
         threadId,
       );
-      // With `from` 0, the summary can be replaced once it is about ended sessions only.
+      // `from` 0 allows replacing the summary once all sessions it covers have ended.
       if (from > 0 && found?.covers_to !== from) return false;
       if (from === 0 && found && this.#isNeeded({ channelKey, threadId })) return false;
       if (!this.#allExist(lines)) return false;
@@ -127,7 +127,7 @@ export class SqliteSummaries implements SummaryStore {
     });
   }
 
-  /** Whether an ended session still needs the rolling summary for its own. */
+  /** Whether an ended session still needs the rolling summary to build its own. */
   #isNeeded({ channelKey, threadId }: Conversation): boolean {
     return this.#sql.get(
       `SELECT 1 FROM sessions JOIN summaries USING (channel_key, thread_id)

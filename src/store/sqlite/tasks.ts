@@ -77,7 +77,7 @@ export class SqliteTasks implements TaskStore {
   }
 
   #register({ name, digest }: TaskKey, now: number): TaskState {
-    // The cursor belongs to the old schedule; counts survive.
+    // The cursor belongs to the old schedule; the counts do not.
     this.#sql.run(
       `INSERT INTO tasks (name, digest, anchor_at) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, anchor_at = excluded.anchor_at,
@@ -146,7 +146,7 @@ export class SqliteRuns implements RunStore {
   }
 }
 
-/** Adds a run and deletes the oldest beyond `keep`, inside a transaction. */
+/** Adds a run and deletes all but the newest `keep`, inside a transaction. */
 function insertRun(sql: SqliteConnection, run: NewRun, keep: number): number {
   const values = run.result ? valuesOf(run.result) : [null, null, null, null];
   const id = sql.run(

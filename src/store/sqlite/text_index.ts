@@ -1,6 +1,6 @@
 /**
- * Full-text index of history. Lines are indexed in batches after their turns: indexing each line in the
- * commit that its reply waits for would more than double the cost of that commit.
+ * Full-text index of history. Lines are indexed in batches after their turns: indexing them in the commit
+ * that the reply waits for would more than double its cost.
  */
 
 import type { SqliteConnection } from "./connection.ts";
@@ -11,7 +11,7 @@ const batchLines = 200;
 /** The table `history_words`. */
 export class TextIndex {
   readonly #sql: SqliteConnection;
-  /** Approximate number of lines that are not indexed. */
+  /** Approximate number of unindexed lines. */
   #pending = 0;
 
   constructor(sql: SqliteConnection) {
@@ -48,5 +48,5 @@ export class TextIndex {
   }
 }
 
-/** Id of the last indexed line. FTS5 keeps the length of each in this table. */
+/** Id of the last indexed line. FTS5 stores the length of each indexed line in this table. */
 const lastIndexed = "(SELECT coalesce(max(id), 0) FROM history_words_docsize)";

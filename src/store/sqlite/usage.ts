@@ -26,7 +26,7 @@ const selected = figures.flatMap((name) => [
   `coalesce(sum(${name}) FILTER (WHERE estimated = 1), 0) AS estimated_${name}`,
 ]).join(", ");
 
-/** The table `usage`: a row for each user, channel, model, day, purpose, and whether it is estimated. */
+/** The table `usage`: one row per user, channel, model, day and purpose, separately for estimates. */
 export class SqliteUsage implements UsageStore {
   readonly #sql: SqliteConnection;
 

@@ -32,7 +32,7 @@ export function testAbsorbed(test: StoreTest): void {
       await requests.claim(others[0]!, { owner: "me", now: 2600, idleBefore: 0 }),
       undefined,
     );
-    // A later attempt has them too.
+    // A later attempt gets them too.
     assert.deepEqual((await claimed(store, seq)).absorbed, absorbed);
   });
 
@@ -120,7 +120,7 @@ export function testAbsorbed(test: StoreTest): void {
     },
   );
 
-  test("unfinished requests are listed with whether they were ever claimed", async (store) => {
+  test("the list of unfinished requests shows whether they were ever claimed", async (store) => {
     const released = (await claimed(store, await accepted(store, request("a")))).claim;
     await store.requests.release(released);
     await claimed(store, await accepted(store, request("b")));

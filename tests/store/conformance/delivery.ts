@@ -25,7 +25,7 @@ export function testDelivery(test: StoreTest): void {
     }
   });
 
-  test("undelivered replies are listed by node, the oldest first, until marked as delivered", async (store) => {
+  test("undelivered replies are listed by node, oldest first, until marked as delivered", async (store) => {
     const first = await finished(store);
     await finished(store, { request: { nodeId: "node-2" } });
     const second = await finished(store);

@@ -33,7 +33,7 @@ async function pendingKeys(store: Store, without?: readonly string[]): Promise<r
 
 /** Declares the tests. */
 export function testExchanges(test: StoreTest): void {
-  test("a pending exchange keeps all its fields and counts attempts", async (store) => {
+  test("a pending exchange is stored with all its fields and its number of attempts", async (store) => {
     const seq = await addExchange(store, "a");
     assert.equal(await store.exchanges.recordAttempt(seq), true);
     assert.equal(await store.exchanges.recordAttempt(9999), false);
@@ -41,7 +41,7 @@ export function testExchanges(test: StoreTest): void {
     assert.deepEqual(pending, [{ ...exchangeOf("a"), seq, attempts: 1 }]);
   });
 
-  test("each user's oldest exchange is pending, the least attempted first", async (store) => {
+  test("the oldest exchange of each user is pending, fewest attempts first", async (store) => {
     const first = await addExchange(store, "a");
     await addExchange(store, "b");
     await addExchange(store, "c", "test:user-2");
@@ -62,7 +62,7 @@ export function testExchanges(test: StoreTest): void {
     assert.deepEqual(await pendingKeys(store), ["c"]);
   });
 
-  test("an exchange is learned once, and keeps memories that a tool added", async (store) => {
+  test("an exchange is learned once, without deleting memories that a tool added", async (store) => {
     const { memories } = store;
     const memory = { userKey: "test:user-1", private: false, channelKey: "c", createdAt: 1 };
     const add = async (text: string, source: "tool" | "turn") =>

@@ -18,7 +18,7 @@ const ada = { platform: "test", userId: "user-1" };
 /** Declares the tests. */
 export function testForget(test: StoreTest): void {
   test(
-    "a user with unfinished requests is not forgotten unless these may be deleted too",
+    "a user with unfinished requests is not forgotten unless deleting these is allowed",
     async (store) => {
       const seq = await accepted(store, request("a"));
       await claimed(store, await accepted(store, request("b")));
@@ -101,7 +101,7 @@ export function testForget(test: StoreTest): void {
     assert.equal(await store.sessions.get("s9"), undefined);
   });
 
-  test("a session ends once, by user and conversation or by id", async (store) => {
+  test("a session can be ended once, by user and conversation or by id", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await store.sessions.open(sessionOf("s2", { userId: "user-2" }));
     const end = () => store.sessions.end({ conversation, userId: "user-1", now: 9000 });

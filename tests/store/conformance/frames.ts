@@ -26,7 +26,7 @@ async function save(store: Store, ...sessions: StoredAdapterSession[]): Promise<
 
 /** Declares the tests. */
 export function testFrames(test: StoreTest): void {
-  test("an adapter session keeps all its frames, whatever they contain", async (store) => {
+  test("frames are stored unchanged, whatever they contain", async (store) => {
     const frames = ["a\nb", "NUL \u0000", "\u{1F600} \ud800", "'; DROP TABLE", "", "\u2028"]
       .map((content) => JSON.stringify({ type: "response_chunk", content }));
     const session = adapterSession({ frames, lastSeq: frames.length });
@@ -73,7 +73,7 @@ export function testFrames(test: StoreTest): void {
     ]);
   });
 
-  test("an adapter session with a missing frame is left out", async (store) => {
+  test("an adapter session with a missing frame is not returned", async (store) => {
     await save(
       store,
       adapterSession(),

@@ -27,7 +27,7 @@ function contents(entries: readonly HistoryEntry[]): string[] {
 }
 
 function testRecent(test: StoreTest): void {
-  test("history lines keep all their fields", async (store) => {
+  test("a history line is stored with all its fields", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     const lines = ["it's \u{1F600}", "so ''\n"] as const;
     await finished(store, { sessionId: "s1", lines });
@@ -40,7 +40,7 @@ function testRecent(test: StoreTest): void {
     assert.ok(recent[0]!.id < recent[1]!.id);
   });
 
-  test("a line with a NUL is not cut there", async (store) => {
+  test("a NUL does not truncate a line", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1", lines: ["before \0 after", "answer"] });
     const [line] = await store.history.recent({ conversation, limit: 9 });
@@ -48,7 +48,7 @@ function testRecent(test: StoreTest): void {
     assert.match(line!.content, /^before . after$/s);
   });
 
-  test("an empty line is read as such and hides no other", async (store) => {
+  test("an empty line is returned and hides no other", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1", lines: ["", "text"] });
     const recent = await store.history.recent({ conversation, limit: 9, lineBytes: 100 });
@@ -68,7 +68,7 @@ function testRecent(test: StoreTest): void {
     assert.equal(kept?.userName, undefined);
   });
 
-  test("the newest lines are returned up to the limit, the oldest first", async (store) => {
+  test("recent lines are the newest up to the limit, in chronological order", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     for (const n of [1, 2, 3]) {
       await finished(store, { sessionId: "s1", lines: [`q${n}`, `a${n}`] });
@@ -134,7 +134,7 @@ async function found(store: Store, query: string, channelKey = "channel-1"): Pro
 }
 
 function testSearch(test: StoreTest): void {
-  test("a search finds lines with all words, the newest first", async (store) => {
+  test("a search finds lines that contain all words, newest first", async (store) => {
     await store.sessions.open(sessionOf("s1"));
     await finished(store, { sessionId: "s1", lines: ["red apple", "Green Apple"] });
     await finished(store, { sessionId: "s1", lines: ["apple is red", "pear"] });

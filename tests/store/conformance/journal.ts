@@ -17,12 +17,12 @@ const failed = {
 
 /** Declares the tests. */
 export function testJournal(test: StoreTest): void {
-  test("a later attempt gets rounds and results of earlier ones", async (store) => {
+  test("a later attempt gets the rounds and results of earlier attempts", async (store) => {
     const seq = await accepted(store, request("a"));
     const first = (await claimed(store, seq)).claim;
     const { requests } = store;
     assert.equal(await requests.recordRound(first, { index: 0, text: "one", calls }), true);
-    // Results come in any order and may be incomplete.
+    // Results may be added in any order and may be incomplete.
     const result = { round: 0, position: 1, result: failed };
     assert.equal(await requests.recordResult(first, result), true);
     await requests.recordRound(first, { index: 1, text: "", calls: calls.slice(0, 1) });

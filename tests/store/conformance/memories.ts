@@ -54,7 +54,7 @@ function testRanking(test: StoreTest): void {
     ]);
   });
 
-  test("of similar memories the newest comes first", async ({ memories }) => {
+  test("similar memories are returned newest first", async ({ memories }) => {
     await add(
       memories,
       fact("works at Bell", { createdAt: day }),
@@ -67,7 +67,7 @@ function testRanking(test: StoreTest): void {
     assert.deepEqual(found, ["works at Acme", "works at Cray", "works at Bell"]);
   });
 
-  test("each of many users finds only their memories, the rarest match first", async ({ memories }) => {
+  test("each of many users finds only their own memories, rarest match first", async ({ memories }) => {
     const users = Array.from({ length: 30 }, (_, number) => `test:user-${number}`);
     const adding = users.flatMap((userKey) =>
       Array.from(
@@ -163,7 +163,7 @@ function testVisibility(test: StoreTest): void {
     assert.deepEqual(await recent("exchange"), ["c", "b", "a"]);
   });
 
-  test("a user's memories are found for no other user", async ({ memories }) => {
+  test("a user's memories are not found for other users", async ({ memories }) => {
     await add(
       memories,
       fact("drinks tea"),
@@ -214,7 +214,7 @@ function testChanges(test: StoreTest): void {
     assert.equal((await memories.recent(mine)).length, 1);
   });
 
-  test("beyond the cap the user's oldest memories are deleted", async ({ memories }) => {
+  test("memories beyond the cap are deleted, oldest first", async ({ memories }) => {
     await memories.add(fact("of another user", { userKey: "test:user-2" }), { cap: 3 });
     for (const number of [1, 2, 3, 4, 5]) await memories.add(fact(`fact ${number}`), { cap: 3 });
     assert.deepEqual(texts(await memories.recent(mine)), ["fact 5", "fact 4", "fact 3"]);
@@ -237,7 +237,7 @@ function testVectors(test: StoreTest): void {
   const missing = async ({ vectors }: Store, model = "model-1") =>
     texts(await vectors.missing({ model, limit: 9 }));
 
-  test("vectors are missing until saved or refused, by model", async (store) => {
+  test("a vector is missing until the model's vector or refusal is saved", async (store) => {
     const ids: number[] = [];
     for (const text of ["one", "two", "three", "four"]) {
       ids.push((await store.memories.add(fact(text), { cap: 1000 })).memory.id);
@@ -252,7 +252,7 @@ function testVectors(test: StoreTest): void {
     assert.deepEqual(await missing(store), ["three"]);
   });
 
-  test("the nearest visible memories are those with the most similar vectors", async (store) => {
+  test("the nearest memories are the visible ones with the most similar vectors", async (store) => {
     const { memories, vectors } = store;
     const add = async (text: string, values: readonly number[], fields?: Partial<NewMemory>) => {
       const { memory } = await memories.add(fact(text, fields), { cap: 1000 });

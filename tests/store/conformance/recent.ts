@@ -1,6 +1,5 @@
 /**
- * Test of recent lines with random turns and session changes: compares each answer with one that the store
- * cannot have cached. Part of the conformance suite.
+ * Tests recent lines with random turns and session changes: compares each result with an uncached one. Part of the conformance suite.
  */
 
 import assert from "node:assert/strict";
@@ -29,7 +28,7 @@ export function testRecentLines(test: StoreTest): void {
           const conversation = random.pick(conversations);
           const wanted = { conversation, after: afterOf(random, seen), limit: 12, maxBytes: 600 };
           const cached = await store.history.recent({ ...wanted, lineBytes: 100 });
-          // An equivalent limit that is not cached, so that the lines are read.
+          // An equivalent limit that misses the cache.
           const read = await store.history.recent({ ...wanted, lineBytes: 100, maxBytes: 600.5 });
           assert.deepEqual(cached, read, `step ${step}`);
           const again = await store.history.recent({ ...wanted, lineBytes: 100 });

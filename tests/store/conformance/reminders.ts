@@ -29,7 +29,7 @@ async function dueIds(store: Store, now: number, limit = 9): Promise<readonly st
 
 /** Declares the tests. */
 export function testReminders(test: StoreTest): void {
-  test("a reminder keeps all its fields, including NUL", async (store) => {
+  test("a reminder is stored with all its fields, including NUL", async (store) => {
     assert.equal(await store.reminders.add(reminderOf("a"), { cap }), true);
     assert.deepEqual(await store.reminders.due({ now: 5000, limit: 9 }), [reminderOf("a")]);
     assert.deepEqual(await store.reminders.forUser("test:user-1"), [reminderOf("a")]);
@@ -46,7 +46,7 @@ export function testReminders(test: StoreTest): void {
     assert.deepEqual(own.map(({ id }) => id), ["a", "b", "c", "d"]);
   });
 
-  test("the time of the next due reminder is known, or that there is none", async (store) => {
+  test("the time of the next reminder is returned, if there is one", async (store) => {
     assert.equal(await store.reminders.nextDueAt(), undefined);
     await store.reminders.add(reminderOf("a", { dueAt: 4000 }), { cap });
     await store.reminders.add(reminderOf("b", { dueAt: 3000 }), { cap });
@@ -55,7 +55,7 @@ export function testReminders(test: StoreTest): void {
     assert.equal(await store.reminders.nextDueAt(), 4000);
   });
 
-  test("the cap on reminders is per user, also for concurrent adds", async (store) => {
+  test("the cap on reminders is per user, even for concurrent adds", async (store) => {
     const kept = await Promise.all(
       ["a", "b", "c", "d"].map((id) => store.reminders.add(reminderOf(id), { cap: 3 })),
     );

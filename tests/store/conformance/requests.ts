@@ -52,12 +52,12 @@ function testAccept(test: StoreTest): void {
     assert.deepEqual(await again(), { type: "duplicate", seq, state: "done" });
   });
 
-  test("of two concurrent equal messages one is accepted", async (store) => {
+  test("only one of two identical concurrent messages is accepted", async (store) => {
     const both = await Promise.all([1, 2].map(() => store.requests.accept(request("a"))));
     assert.deepEqual(both.map(({ type }) => type), ["accepted", "duplicate"]);
   });
 
-  test("the same request id with other content is a conflict, even after the end", async (store) => {
+  test("reusing a request id with other content is a conflict, even after the request is done", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     const other = () =>
       store.requests.accept(request("a", { digest: "other", hasCapacity: false }));
@@ -71,14 +71,14 @@ function testAccept(test: StoreTest): void {
     assert.notEqual(await accepted(store, request("a", { nodeId: "node-2" })), first);
   });
 
-  test("without capacity a new message is refused", async (store) => {
+  test("a new message is refused if there is no capacity", async (store) => {
     assert.deepEqual(await store.requests.accept(request("a", { hasCapacity: false })), {
       type: "full",
     });
     assert.deepEqual(await store.requests.unfinished(), []);
   });
 
-  test("unfinished requests are listed running first, then in order of acceptance", async (store) => {
+  test("unfinished requests are listed with running ones first, then in order of acceptance", async (store) => {
     const numbers = await Promise.all(
       ["a", "b", "c", "d"].map((id) => accepted(store, request(id, { channelKey: id }))),
     );
@@ -148,7 +148,7 @@ function testClaim(test: StoreTest): void {
     });
   });
 
-  test("a claim on acceptance equals a claim after it", async (store) => {
+  test("a claim on acceptance returns the same as a later claim", async (store) => {
     const claim = { owner: "me", now: 2000, idleBefore: 0 };
     const both = await store.requests.accept({ ...request("a"), claim });
     assert.ok(both.type === "accepted" && both.request.begun);
@@ -253,13 +253,13 @@ function testClaim(test: StoreTest): void {
     assert.equal(await store.requests.reply(old.seq), undefined);
   });
 
-  test("a claim in another channel invalidates none", async (store) => {
+  test("a claim does not invalidate claims in other channels", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     await claimed(store, await accepted(store, request("b", { channelKey: "channel-2" })));
     assert.equal(await store.requests.finish(claim, ending()), true);
   });
 
-  test("a request is finished once", async (store) => {
+  test("a request can be finished only once", async (store) => {
     const { claim } = await claimed(store, await accepted(store, request("a")));
     const outcome: Outcome = { type: "cancelled" };
     const both = await Promise.all([

@@ -20,7 +20,7 @@ export function newRun(name: string, fields: Partial<NewRun> = {}): NewRun {
 /** Declares the tests. */
 export function testRuns(test: StoreTest): void {
   test(
-    "a run has no result until it is finished, then a complete one, including NUL",
+    "a run has no result until it is finished; the result may contain NUL",
     async (store) => {
       const id = await store.runs.add(newRun("a"), { keep: 9 });
       const [started] = await store.runs.recent({ kind: "task", limit: 9 });

@@ -91,7 +91,7 @@ export function testSessions(test: StoreTest): void {
     assert.equal(idle[0]?.activeAt, 5000);
   });
 
-  test("a channel's node is that of its newest session", async (store) => {
+  test("a channel's node is the node of its newest session", async (store) => {
     const { sessions } = store;
     assert.equal(await sessions.nodeForChannel("channel-1"), undefined);
     await sessions.open(sessionOf("a", { nodeId: "node-1", now: 1000 }));

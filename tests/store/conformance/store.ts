@@ -57,7 +57,7 @@ export function testStore(name: string, createLocation: () => Promise<StoreLocat
   testFrames(test);
   testForget(test);
 
-  test("the figures count queued, running and undelivered requests", async (store) => {
+  test("the counts include queued, running and undelivered requests", async (store) => {
     const kind = (await store.figures()).kind;
     assert.deepEqual(await store.figures(), { kind, queued: 0, running: 0, undelivered: 0 });
     await accepted(store, request("a"));
@@ -69,7 +69,7 @@ export function testStore(name: string, createLocation: () => Promise<StoreLocat
     assert.deepEqual(await store.figures(), { kind, queued: 2, running: 1, undelivered: 1 });
   });
 
-  Deno.test(`${name}: a reopened store has all its data`, async () => {
+  Deno.test(`${name}: reopening a store preserves its data`, async () => {
     await using location = await createLocation();
     let queued = 0, running = 0, done = 0, fence = 0;
     {
@@ -109,7 +109,7 @@ export function testStore(name: string, createLocation: () => Promise<StoreLocat
     assert.equal((await again.requests.unfinished()).length, 1);
   });
 
-  Deno.test(`${name}: a reopened store has its memories, runs, tasks, reminders and adapter sessions`, async () => {
+  Deno.test(`${name}: reopening a store preserves memories, runs, tasks, reminders and adapter sessions`, async () => {
     await using location = await createLocation();
     const key = { name: "task", digest: "digest" };
     const { userKey } = reminderOf("a");

@@ -69,7 +69,7 @@ export function testTasks(test: StoreTest): void {
     },
   );
 
-  test("a fire time is claimed at most once, and no earlier one after it", async (store) => {
+  test("a fire time cannot be claimed twice, nor an earlier one after it", async (store) => {
     await register(store, 1000);
     assert.notEqual(await claim(store, 1500), undefined);
     for (const fireAt of [1500, 1499, 0]) assert.equal(await claim(store, fireAt), undefined);
@@ -78,7 +78,7 @@ export function testTasks(test: StoreTest): void {
     assert.notEqual(await claim(store, 1501), undefined);
   });
 
-  test("of concurrent claims of a fire time one succeeds", async (store) => {
+  test("only one of several concurrent claims of a fire time succeeds", async (store) => {
     await register(store, 1000);
     for (const fireAt of [1500, 1600, 1700]) {
       const claims = await Promise.all(Array.from({ length: 8 }, () => claim(store, fireAt)));
@@ -87,7 +87,7 @@ export function testTasks(test: StoreTest): void {
     assert.equal((await state(store)).runCount, 3);
   });
 
-  test("a manual run is counted and handles no fire time", async (store) => {
+  test("a manual run is counted but does not advance the cursor", async (store) => {
     await register(store, 1000);
     await claim(store, 1500);
     assert.notEqual(await claim(store), undefined);
@@ -117,7 +117,7 @@ export function testTasks(test: StoreTest): void {
     assert.deepEqual(await store.runs.recent({ kind: "task", limit: 9 }), []);
   });
 
-  test("skipped fire times are handled, and the cursor never decreases", async (store) => {
+  test("skipping fire times advances the cursor, which never decreases", async (store) => {
     await register(store, 1000);
     await store.tasks.skip(key, { fireAt: 1500 });
     assert.equal(await claim(store, 1500), undefined);

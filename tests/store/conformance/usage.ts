@@ -58,7 +58,7 @@ export function testUsage(test: StoreTest): void {
     assert.equal((await store.usage.total()).requests, 1);
   });
 
-  test("usage is summed by group, with separate estimates", async (store) => {
+  test("usage is summed by group, separately for estimates", async (store) => {
     await store.usage.add([
       entry(),
       entry({ estimated: true }),
@@ -86,7 +86,7 @@ export function testUsage(test: StoreTest): void {
     assert.equal((await store.usage.total({ from: "2026-02-03" })).requests, 1);
   });
 
-  test("a user's spending is that of one UTC day", async (store) => {
+  test("a user's spending is summed by UTC day", async (store) => {
     await store.usage.add([
       entry({ at: Date.UTC(2026, 0, 30, 23, 59, 59, 999) }),
       entry({ at: Date.UTC(2026, 0, 31) }),

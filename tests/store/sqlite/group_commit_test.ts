@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { GroupCommit } from "../../../src/store/sqlite/group_commit.ts";
 
-/** A database with one table, and the words in it. */
+/** Creates a database with a table of words. */
 function openTable() {
   const database = new DatabaseSync(":memory:");
   database.exec("CREATE TABLE words (word TEXT PRIMARY KEY)");
@@ -34,7 +34,7 @@ Deno.test("writes of one event loop iteration share a transaction, in order", as
   assert.deepEqual(table.words(), ["a", "b", "c"]);
 });
 
-Deno.test("a failed write is rolled back alone; the others of its group are committed", async () => {
+Deno.test("a failed write is rolled back without affecting others in its group", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   const results = await Promise.allSettled([
@@ -49,7 +49,7 @@ Deno.test("a failed write is rolled back alone; the others of its group are comm
   const states = results.map(({ status }) => status);
   assert.deepEqual(states, ["fulfilled", "rejected", "rejected", "fulfilled"]);
   assert.deepEqual(table.words(), ["a", "b"]);
-  // It would fail inside a transaction.
+  // Fails if a transaction is still open.
   table.database.exec("BEGIN; COMMIT");
 });
 
@@ -61,7 +61,7 @@ Deno.test("a failed single write does not affect the next one", async () => {
   assert.deepEqual(table.words(), ["y"]);
 });
 
-Deno.test("a flush commits pending writes at once, and none twice", async () => {
+Deno.test("a flush commits pending writes immediately and only once", async () => {
   using table = openTable();
   const commit = new GroupCommit(table.database);
   const writing = commit.run(() => table.add("a"));
@@ -69,7 +69,7 @@ Deno.test("a flush commits pending writes at once, and none twice", async () => 
   assert.deepEqual(table.words(), ["a"]);
   commit.flush();
   assert.equal(await writing, 1);
-  // The flush that the write had asked for comes now and finds nothing to do.
+  // The flush scheduled by the write runs now, with nothing to commit.
   await setImmediate();
   assert.deepEqual(table.words(), ["a"]);
 });

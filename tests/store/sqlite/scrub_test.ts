@@ -8,7 +8,7 @@ import { SqliteFolder } from "./sqlite_folder.ts";
 
 const ada = { platform: "test", userId: "user-1" };
 
-/** Adds lines of another user directly to the database, which is faster. */
+/** Inserts lines of another user directly into the database, for speed. */
 function fill(folder: SqliteFolder, lines: number): void {
   const database = new DatabaseSync(folder.database);
   database.exec("BEGIN");
@@ -27,7 +27,7 @@ function fill(folder: SqliteFolder, lines: number): void {
   database.close();
 }
 
-Deno.test("a scrub lets others write and leaves no deleted word on the disk", async () => {
+Deno.test("a scrub does not block writes and leaves no deleted word on disk", async () => {
   await using folder = new SqliteFolder();
   {
     await using store = await folder.open();

@@ -49,7 +49,7 @@ Deno.test("a database from a newer program is refused and not changed", async ()
   assert.deepEqual(Deno.readFileSync(folder.database), before);
 });
 
-Deno.test("a database from before adapter sessions were stored is migrated with its data", async () => {
+Deno.test("a database without adapter sessions is migrated and keeps its data", async () => {
   await using folder = new SqliteFolder();
   Deno.mkdirSync(folder.path);
   const database = new DatabaseSync(folder.database);
@@ -107,7 +107,7 @@ Deno.test("a damaged database fails with a StoreError", async () => {
   const bytes = Deno.readFileSync(folder.database);
   crypto.getRandomValues(bytes.subarray(4096, 16_384));
   Deno.writeFileSync(folder.database, bytes);
-  // SQLite may notice it on open or on use.
+  // SQLite may detect the damage on open or later.
   await assert.rejects(async () => {
     await using store = await folder.open();
     await store.requests.accept(request("a"));
@@ -115,7 +115,7 @@ Deno.test("a damaged database fails with a StoreError", async () => {
   }, StoreError);
 });
 
-Deno.test("a data folder that cannot be created is an error", async () => {
+Deno.test("opening fails if the data folder cannot be created", async () => {
   await using folder = new SqliteFolder();
   Deno.writeTextFileSync(folder.path, "a file");
   await assertRefused(folder, /Cannot create data folder/);
@@ -141,7 +141,7 @@ for (const sync of ["full", "normal"]) {
     let output = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       output += text;
-      // Output that arrives after the kill was acknowledged too.
+      // Requests printed before the kill may be read after it; they were acknowledged too.
       if (output.length > 5000) kill(child);
     }
     assert.equal((await child.status).signal, "SIGKILL");

@@ -12,9 +12,9 @@ interface SchemaObject {
   readonly type: "table" | "index" | "trigger" | "view";
   readonly name: string;
   readonly sql: string;
-  /** Of a table; a `shadow` table belongs to a virtual one. */
+  /** Kind of a table or view. A virtual table stores its data in `shadow` tables. */
   readonly kind: "table" | "virtual" | "shadow" | "view" | null;
-  /** Of a table: 1 if it is `WITHOUT ROWID`. */
+  /** 1 for a `WITHOUT ROWID` table. */
   readonly keyed: number | null;
 }
 
@@ -45,7 +45,7 @@ export function copyDatabase(source: DatabaseSync, target: DatabaseSync): void {
     target.exec("DELETE FROM sqlite_sequence");
     copyRows({ name: "sqlite_sequence", keyed: false }, { source, target });
   }
-  // After the rows, which would fire the triggers.
+  // Last, because inserting rows would fire the triggers.
   for (const { type, sql } of objects) if (type !== "table") target.exec(sql);
   for (const pragma of ["user_version", "application_id"]) {
     const [value] = Object.values(source.prepare(`PRAGMA ${pragma}`).get()!);

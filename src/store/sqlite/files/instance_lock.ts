@@ -21,7 +21,7 @@ export class InstanceLock implements Disposable {
       });
     }
     try {
-      // The write is never committed; it only finds out whether the folder is writable.
+      // Never committed: the write only checks that the folder is writable.
       this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
     } catch (error) {
       this.#database.close();

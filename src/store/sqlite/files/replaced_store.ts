@@ -1,5 +1,5 @@
 /**
- * The old store that a restore keeps under another name next to the new one. After an interrupted restore, it
+ * A restore renames the old store instead of deleting it. After an interrupted restore, the renamed store
  * may be the only one.
  */
 
@@ -33,7 +33,7 @@ export async function renameReplaced(path: string, now: Date): Promise<ReplacedS
     return true;
   };
   try {
-    // The database first, so that it is never under its own name without its log.
+    // The database first: under its original name, it must never be without its log.
     const found = await move(path, name);
     // A log without a database belongs to the store that an interrupted restore renamed.
     const owner = found ? name : findReplaced(dirname(path), basename(path)).at(-1) ?? name;
@@ -48,9 +48,9 @@ export async function renameReplaced(path: string, now: Date): Promise<ReplacedS
 }
 
 /**
- * Refuses a folder whose only store is a renamed one. With a new store, all data would seem lost.
+ * Rejects a folder whose only store is a renamed one: with a new, empty store, all data would seem lost.
  *
- * @throws {StoreError} that says how to recover, after an interrupted restore.
+ * @throws {StoreError} with recovery instructions, after an interrupted restore.
  */
 export function assertNoInterruptedRestore(folder: string): void {
   const name = "gateway.db";
@@ -70,7 +70,7 @@ export function assertNoInterruptedRestore(folder: string): void {
   );
 }
 
-/** Returns the renamed stores of a folder, the oldest first. */
+/** Returns the renamed stores in a folder, oldest first. */
 function findReplaced(folder: string, name: string): readonly string[] {
   try {
     return Array.from(Deno.readDirSync(folder), (entry) => entry.name)

@@ -1,4 +1,4 @@
-/** Backs up a store, also while a gateway in another process uses it, and restores a backup. */
+/** Backs up a store, even while a gateway is running, and restores backups. */
 
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ export interface SnapshotFigures {
   readonly historyLines: number;
 }
 
-/** Time-out for a lock of the running gateway, milliseconds. */
+/** How long to wait for a lock held by a running gateway, milliseconds. */
 const busyTimeoutMs = 10_000;
 
 /**
@@ -40,7 +40,7 @@ export async function takeSnapshot(
   if (!force && fileExists(file)) throw fileExistsError(file);
   const temporary = `${file}.${crypto.randomUUID()}.tmp`;
   try {
-    // Created first, because SQLite keeps the mode of an existing file.
+    // SQLite keeps the mode of an existing file, so create it first.
     await Deno.writeFile(temporary, new Uint8Array(), { mode: 0o600, createNew: true });
     copyStore(source, temporary);
     const figures = await inspectSnapshot(temporary);
@@ -89,9 +89,9 @@ export async function inspectSnapshot(file: string): Promise<SnapshotFigures> {
 }
 
 /**
- * Replaces a folder's store by a backup. Returns the backup's figures and, as `kept`, the new path of the old
- * store if there was one. If the process dies in between, the folder may contain only the renamed old store;
- * then no gateway starts until it is restored.
+ * Replaces a folder's store with a backup. Returns the backup's figures and, as `kept`, the new path of the
+ * old store, if any. If the process dies midway, the folder may contain only the renamed old store; the
+ * gateway then refuses to start until a store is restored.
  *
  * @throws {StoreError} if the backup is invalid, a gateway uses the folder, or it is not writable. The
  * folder is then unchanged.
@@ -159,7 +159,7 @@ class ReadOnlyDatabase implements Disposable {
   }
 }
 
-/** Restricts a file to its owner. If run by root, gives it the folder's owner, which is the service user. */
+/** Makes a file private to its owner. When run as root, changes the owner to the folder's (the service user). */
 async function setOwner(folder: string, file: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   await Deno.chmod(file, 0o600);
@@ -168,7 +168,7 @@ async function setOwner(folder: string, file: string): Promise<void> {
   await Deno.chown(file, uid, gid);
 }
 
-/** Renames without replacing an existing file, if the file system supports links. */
+/** Renames a file. Never replaces an existing one if the file system supports hard links. */
 async function renameIfFree(from: string, to: string): Promise<void> {
   try {
     await Deno.link(from, to);

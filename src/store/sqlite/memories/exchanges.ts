@@ -34,7 +34,7 @@ export class SqliteExchanges implements ExchangeStore {
   }
 
   async remove(seq: number): Promise<void> {
-    // `MemoryStore.learn` has usually deleted it, and an empty write would still commit.
+    // `MemoryStore.learn` has usually deleted it already; skip the commit of an empty write.
     const exists = await this.#sql.read(() =>
       this.#sql.get("SELECT 1 FROM memory_outbox WHERE seq = ?", seq)
     );

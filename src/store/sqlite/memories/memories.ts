@@ -11,7 +11,7 @@ import type { Row, SqliteConnection } from "../connection.ts";
 import { bestMatches, termList } from "./term_list.ts";
 import { queryTermsOf } from "./terms.ts";
 
-/** A memory this much older than the newest one weighs half, milliseconds. */
+/** Age difference to the newest memory that halves the score, milliseconds. */
 export const halfWeightAgeMs = 180 * 86_400_000;
 /** Best matches to check for visibility. */
 const maxMatches = 500;
@@ -37,7 +37,7 @@ export class SqliteMemories implements MemoryStore {
     return this.#sql.read(() => {
       const terms = queryTermsOf(query);
       if (terms.length === 0) return [];
-      // One row for all: a row for each would cost more than the search.
+      // In a single row: one row per list would cost more than the search.
       const { lists } = this.#sql.get(
         `SELECT CAST(group_concat(terms, '') AS BLOB) AS lists FROM memory_terms WHERE user_key = ?`,
         view.userKey,
@@ -60,7 +60,7 @@ export class SqliteMemories implements MemoryStore {
   ): Promise<readonly Memory[]> {
     return this.#sql.read(() =>
       this.#sql.all(
-        // Two different statements, because each has an index in this order.
+        // Separate statements, because each uses its own index for this order.
         `SELECT * FROM memories
          WHERE user_key = ? AND ${kind ? "kind = ?" : "? IS NULL"} AND ${visible}
          ORDER BY id DESC LIMIT ?`,
@@ -106,7 +106,7 @@ export class SqliteMemories implements MemoryStore {
     });
   }
 
-  /** Returns the visible ones of these memories, in the same order. */
+  /** Filters memories by visibility, in the same order. */
   #visible(ids: readonly number[], view: MemoryView): readonly Memory[] {
     // CROSS JOIN, or SQLite might scan all memories of the user.
     return this.#sql.all(

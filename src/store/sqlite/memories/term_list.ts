@@ -1,6 +1,6 @@
 /**
- * Serializes the terms of a memory and searches all memories of a user by scanning these lists. Scanning ten
- * thousand takes a few milliseconds, and other users' memories cost nothing.
+ * Serializes the terms of a memory, and searches a user's memories by scanning their lists. Scanning ten
+ * thousand takes a few milliseconds, and other users' memories are not read.
  *
  * A list is little-endian: id and time as 64-bit floats, number of words in the text and number of entries as
  * 32-bit integers, then the entries: a 32-bit hash of each term, repeated as often as the term occurs.
@@ -17,7 +17,7 @@ const maxRepeats = 4;
 /** The constants k1 and b of Okapi BM25. */
 const saturation = 1.2;
 const lengthWeight = 0.75;
-/** Size of the hash filter that excludes most terms that are not searched for. */
+/** Size of the hash filter that skips most terms not in the query. */
 const filterBits = 12;
 
 /** The part of a memory that its list contains. */
@@ -31,7 +31,7 @@ export interface ListedMemory {
 export interface TermQuery {
   /** Distinct terms. */
   readonly terms: readonly string[];
-  /** A memory this much older than the newest one weighs half, milliseconds. */
+  /** Age difference to the newest memory that halves the score, milliseconds. */
   readonly halfWeightAgeMs: number;
   readonly limit: number;
 }
@@ -53,8 +53,8 @@ export function termList({ id, text, createdAt }: ListedMemory): Uint8Array {
 }
 
 /**
- * Returns the ids of the best matches in concatenated lists, the best first, of equal ones the newest
- * first. A term weighs more if fewer of the memories contain it.
+ * Returns the ids of the best matches in concatenated lists, best first; equal matches are sorted newest
+ * first. Rare terms weigh more.
  */
 export function bestMatches(
   lists: Uint8Array,
@@ -125,7 +125,7 @@ function findHits(units: Uint32Array, terms: readonly string[]) {
 }
 
 /**
- * Returns the indexes of the highest scores; more than `limit` if the lowest of them are equal. Sorts plain
+ * Returns the indexes of the highest scores, possibly more than `limit` because of ties. Sorts plain
  * numbers, since a comparison function would be slow for thousands.
  */
 function highest(scores: Float64Array, limit: number): readonly number[] {

@@ -1,6 +1,6 @@
 /**
- * Splits text into search terms: words without case, accents and English endings, so that "Cafés" finds
- * "cafe". A change here needs a migration that rebuilds `memory_terms`.
+ * Splits text into search terms: words stripped of case, accents and English endings, so that "Cafés" finds
+ * "cafe". Changes here require a migration that rebuilds `memory_terms`.
  */
 
 import { stemmer } from "stemmer";
@@ -17,7 +17,7 @@ const commonWords = new Set(
     "were what when where which who why will with would you your").split(" "),
 );
 
-/** A letter of a script that does not separate all words by spaces. */
+/** A letter of a script that does not separate words with spaces. */
 const unspaced = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}ー]";
 const unspacedFirst = new RegExp(`^${unspaced}`, "u");
 const runs = new RegExp(`${unspaced}+|(?:(?!${unspaced}).)+`, "gu");
@@ -47,7 +47,7 @@ function* wordsOf(text: string): Generator<string> {
   for (const [word] of text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)) {
     const folded = isAscii(word)
       ? word.toLowerCase()
-      // Only these marks: in other scripts, marks are vowels or distinguish letters.
+      // Not in other scripts, where marks are vowels or distinguish letters.
       : word.normalize("NFKD").replace(/[\u0300-\u036f]+/g, "").toLowerCase().normalize("NFC");
     if (folded) yield folded;
   }

@@ -1,6 +1,6 @@
 /**
- * Embeddings in SQLite: normalized vectors of 32-bit floats, and their signs, a thirty-second of the size.
- * A search compares the signs of all vectors, then only the best candidates in full.
+ * Embeddings in SQLite: normalized vectors of 32-bit floats, and their signs, which take 1/32 of the space.
+ * A search compares the signs of all vectors, then the full vectors of the best candidates.
  */
 
 import type { Memory, MemoryView, VectorStore } from "../../memory_store.ts";
@@ -12,11 +12,11 @@ const maxCandidates = 100;
 
 /**
  * The tables `memory_vectors`, `memory_signs` and `memory_unembedded`. Empty signs mark a text that the
- * model refuses to embed.
+ * model rejected.
  */
 export class SqliteVectors implements VectorStore {
   readonly #sql: SqliteConnection;
-  /** The model that `memory_unembedded` is about. */
+  /** The model for which `memory_unembedded` was built. */
   #model?: string;
 
   constructor(sql: SqliteConnection) {
@@ -59,7 +59,7 @@ export class SqliteVectors implements VectorStore {
     if (model !== this.#model) await this.#findMissing(model);
     return await this.#sql.read(() =>
       this.#sql.all(
-        // CROSS JOIN, so that the few missing ones drive the query.
+        // CROSS JOIN makes SQLite start from the few missing memories.
         `SELECT id, text FROM memory_unembedded CROSS JOIN memories ON id = memory_id
          ORDER BY memory_id DESC LIMIT ?`,
         limit,
@@ -104,11 +104,11 @@ export class SqliteVectors implements VectorStore {
       id,
     );
     this.#sql.run("DELETE FROM memory_unembedded WHERE memory_id = ?", id);
-    // The list is about another model, so it must be rebuilt.
+    // The list was built for another model.
     if (model !== this.#model) this.#model = undefined;
   }
 
-  /** Lists memories without a vector: a full scan, once per start and change of model. */
+  /** Lists memories without a vector. A full scan, needed once per start and after a change of model. */
   async #findMissing(model: string): Promise<void> {
     await this.#sql.write(() => {
       this.#sql.run("DELETE FROM memory_unembedded");
@@ -126,7 +126,7 @@ export class SqliteVectors implements VectorStore {
     view: MemoryView,
     { model, signs }: { readonly model: string; readonly signs: Uint8Array },
   ): readonly number[] {
-    // One row for all: ten thousand rows would cost more than the comparisons.
+    // In a single row: ten thousand rows would cost more than the comparisons.
     const { ids, all } = this.#sql.get(
       `SELECT json_group_array(memory_id) AS ids, CAST(group_concat(signs, '') AS BLOB) AS "all"
        FROM memories JOIN memory_signs ON memory_id = memories.id
@@ -165,7 +165,7 @@ function toBytes(values: Float32Array): VectorBytes {
   return { vector: new Uint8Array(normal.buffer, normal.byteOffset, normal.byteLength), signs };
 }
 
-/** Returns the number of differing signs for each vector in `all`, the concatenated signs of vectors. */
+/** Returns the Hamming distance to each vector in `all`, the concatenated signs of all vectors. */
 function signDistances(signs: Uint8Array, all: Uint8Array): readonly number[] {
   const own = aligned(signs, Uint32Array);
   const found = aligned(all, Uint32Array);
@@ -190,7 +190,7 @@ function cosine(left: Uint8Array, right: Uint8Array): number {
   return sum;
 }
 
-/** Views bytes as 32-bit numbers. Copies them if they are not aligned, which the driver does not ensure. */
+/** Views bytes as 32-bit numbers. Copies them if the driver returned them unaligned. */
 function aligned<T>(
   bytes: Uint8Array,
   view: new (buffer: ArrayBufferLike, offset: number, length: number) => T,

@@ -1,6 +1,6 @@
 /**
- * The schema as a list of migrations. `user_version` is the number of migrations that a database has seen; a
- * database from a newer program is refused and not changed.
+ * The schema as a list of migrations. `user_version` is the number of migrations applied. A database from a
+ * newer version is rejected and left unchanged.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -77,7 +77,7 @@ const migrations: readonly Migration[] = [
   `,
 ];
 
-/** Refuses a database from a newer program. @throws {StoreError} if it is newer. */
+/** @throws {StoreError} if the database is from a newer version. */
 export function assertKnownVersion(database: DatabaseSync, path: string): void {
   const found = versionOf(database);
   if (found <= migrations.length) return;
@@ -110,7 +110,7 @@ function versionOf(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()!.user_version);
 }
 
-/** Memories to read at once. */
+/** Memories to read per batch. */
 const batchRows = 1_000;
 
 const memoryTermsSchema = `
@@ -136,7 +136,7 @@ const memoryTermsSchema = `
   END;
 `;
 
-/** Replaces the full-text index of all users by a list of terms for each memory. */
+/** Replaces the full-text index of all users with a term list for each memory. */
 function addMemoryTerms(database: DatabaseSync): void {
   database.exec(memoryTermsSchema);
   const select = database.prepare(

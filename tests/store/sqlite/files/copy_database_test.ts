@@ -40,7 +40,7 @@ function countRows(database: DatabaseSync): () => number {
   return () => most;
 }
 
-Deno.test("all kinds of tables are copied completely, with few rows in memory at once", async () => {
+Deno.test("all kinds of tables are copied completely, a batch of rows at a time", async () => {
   await using folder = new TempFolder();
   const source = new DatabaseSync(join(folder.path, "source.db"));
   const target = new DatabaseSync(join(folder.path, "target.db"));

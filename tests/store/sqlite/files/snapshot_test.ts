@@ -11,7 +11,7 @@ import { accepted, request } from "../../conformance/samples.ts";
 const now = new Date("2026-01-02T03:04:05.678Z");
 const keptName = "gateway.db.replaced-2026-01-02T03-04-05-678Z";
 
-/** Creates a folder as a killed gateway leaves it: its last writes are only in the log. */
+/** Creates a folder in the state after a killed gateway: the last writes are only in the log. */
 async function killedStore(folder: TempFolder): Promise<string> {
   const [lived, left] = [join(folder.path, "lived"), join(folder.path, "left")];
   Deno.mkdirSync(left);
@@ -54,7 +54,7 @@ Deno.test("a failed restore leaves the store unchanged", async () => {
   assert.deepEqual(await requestsIn(left), ["old"]);
 });
 
-Deno.test("after an interrupted restore no empty store is created, and it can be repeated", async () => {
+Deno.test("an interrupted restore can be repeated, and no empty store is created before", async () => {
   await using folder = new TempFolder();
   const [left, file] = [await killedStore(folder), await snapshot(folder)];
   Deno.renameSync(join(left, "gateway.db"), join(left, keptName));

@@ -26,7 +26,7 @@ Deno.test("a term weighs less in a long text and more if it is repeated", () => 
   assert.deepEqual(find(all, ["tea"]), [3, 2, 1]);
 });
 
-Deno.test("of equal matches the newest come first, up to the limit", () => {
+Deno.test("equal matches are returned newest first, up to the limit", () => {
   const all = lists(...Array.from({ length: 2000 }, () => "tea cup"));
   assert.deepEqual(find(all, ["tea"], 3), [2000, 1999, 1998]);
   assert.equal(find(all, ["tea"], 5000).length, 2000);

@@ -44,18 +44,18 @@ Deno.test("in scripts without spaces, pairs of letters are terms", () => {
   assert.deepEqual(words("𠮷野家"), ["𠮷野", "野家"]);
 });
 
-Deno.test("each term has its number of occurrences", () => {
+Deno.test("terms are counted", () => {
   assert.deepEqual([...termsOf("Tea, teas; no TEA? \0 x")], [["tea", 3], ["no", 1], ["x", 1]]);
   assert.deepEqual(words("\0 \u0301 … \ud83d \u{1f375} _'\""), []);
 });
 
-Deno.test("common words are left out of a query unless there are no others", () => {
+Deno.test("a query omits common words unless it has no others", () => {
   assert.deepEqual(queryTermsOf("What is the tea, and what are TEAS?"), ["tea"]);
   assert.deepEqual(queryTermsOf("What is it?"), ["what", "is", "it"]);
   assert.deepEqual(queryTermsOf("?!"), []);
 });
 
-Deno.test("a very long query is read only until it has enough terms", () => {
+Deno.test("reading a very long query stops at the term limit", () => {
   const book = Array.from({ length: 200_000 }, (_, number) => `the word${number}`).join(" ");
   const start = performance.now();
   assert.deepEqual(queryTermsOf(book), Array.from({ length: 40 }, (_, number) => `word${number}`));

@@ -18,7 +18,7 @@ async function missing(store: SqliteStore, model = "m"): Promise<readonly string
 
 const vector = Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
-Deno.test("missing vectors are known after changes, restarts and with another model", async () => {
+Deno.test("missing vectors are tracked across changes, restarts and models", async () => {
   await using folder = new SqliteFolder();
   {
     await using store = await folder.open();
@@ -44,7 +44,7 @@ Deno.test("missing vectors are known after changes, restarts and with another mo
   assert.deepEqual(found.map(({ text }) => text).sort(), ["one", "two"]);
 });
 
-Deno.test("finding missing vectors takes no longer with more memories that have one", async () => {
+Deno.test("the time to find missing vectors does not depend on the number of existing ones", async () => {
   await using folder = new SqliteFolder();
   await using store = await folder.open();
   const grow = async (count: number, prefix: string) => {

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { migrate } from "../../../../src/store/sqlite/schema/migrations.ts";
 import { SqliteFolder } from "../sqlite_folder.ts";
 
-/** The version before the terms of memories were stored. */
+/** The last version that did not store the terms of memories. */
 const beforeTerms = 10;
 
 /** Creates a database of an older version. */
@@ -24,7 +24,7 @@ function createOldStore(
 
 const view = { includePrivate: true, limit: 9 };
 
-Deno.test("memories from before terms were stored are found after the migration", async () => {
+Deno.test("the migration to stored terms makes existing memories searchable", async () => {
   await using folder = new SqliteFolder();
   createOldStore(folder, beforeTerms, (database) => {
     const insert = database.prepare(
