@@ -115,9 +115,8 @@ export const commands: readonly Command[] = [
   call NAME TOOL [JSON]      call a tool and print its result
 
 Servers are configured in the file of CLARA_MCP_CONFIG (--mcp-config, ./mcp.json). A running gateway
-applies changes at once; without one, only the file is changed. If the
-server's command line has an option that clara-gateway has too, put -- before it:
-mcp add -- npx -y some-server --name x.`,
+applies changes at once; without one, only the file is changed. If the server's command line has an
+option that clara-gateway has too, put -- before it: mcp add -- npx -y some-server --name x.`,
     options: [
       url,
       json,
@@ -255,8 +254,7 @@ provider did not report token counts.`,
   status      show what systemctl status shows
 
 By default it is a user service that runs in the current folder. With --system (as root) it is a
-system service, with its files in /var/lib/clara-gateway and its settings in
-/etc/clara-gateway/env.`,
+system service, with its files in /var/lib/clara-gateway and its settings in /etc/clara-gateway/env.`,
     options: [
       { flag: "system", help: "The system service instead of the user service" },
       { flag: "print", help: "Only print the unit" },
