@@ -101,7 +101,9 @@ export class ProviderLimiter {
   #delayMs(): number {
     if (this.#running >= this.#maxConcurrent) return Infinity;
     const now = this.#now();
-    while (this.#starts.length > 0 && this.#starts[0]! <= now - this.#minuteMs) this.#starts.shift();
+    while (this.#starts.length > 0 && this.#starts[0]! <= now - this.#minuteMs) {
+      this.#starts.shift();
+    }
     if (this.#starts.length < this.#requestsPerMinute) return 0;
     return this.#starts[0]! + this.#minuteMs - now;
   }
