@@ -218,16 +218,16 @@ export class OpenAiClient implements LlmClient {
   /** Starts a cooldown if the failure calls for one, and logs it. */
   #note(model: Model, failure: LlmFailure, startedAt: number): void {
     const now = this.#clock();
-    const restMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
+    const cooldownMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
     const { error } = failure;
     const facts = {
       model: model.name,
       provider: model.provider.name,
       error: errorText(error.cause instanceof Error ? error.cause : error),
-      rest: restMs === undefined ? 0 : restMs / 1000,
+      cooldown: cooldownMs === undefined ? 0 : cooldownMs / 1000,
     };
     const text = "Model {model} of provider {provider} failed ({error})" +
-      (restMs === undefined ? "" : "; it rests for {rest} s");
+      (cooldownMs === undefined ? "" : "; cooling down for {cooldown} s");
     if (failure.kind === "refused") log.error(text, facts);
     else log.warn(text, facts);
   }
@@ -241,7 +241,7 @@ export class OpenAiClient implements LlmClient {
     const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
     if (entries.length === 0) return;
     this.#options.keepUsage?.(entries).catch((error) =>
-      log.warn("Cannot keep what a question took: {error}", { error: errorText(error) })
+      log.warn("Cannot store the usage of a request: {error}", { error: errorText(error) })
     );
   }
 }
