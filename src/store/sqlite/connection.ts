@@ -7,6 +7,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
 import type { SyncMode } from "../../config/gateway_config.ts";
 import { StoreError } from "../../domain/errors.ts";
+import { FileGuard } from "./files/file_guard.ts";
 import { InstanceLock } from "./files/instance_lock.ts";
 import { assertNoInterruptedRestore } from "./files/replaced_store.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -27,6 +28,7 @@ export interface ConnectionOptions {
 export class SqliteConnection implements Disposable {
   readonly #database: DatabaseSync;
   readonly #lock: InstanceLock;
+  readonly #files: FileGuard;
   readonly #writes: GroupCommit;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -62,7 +64,7 @@ export class SqliteConnection implements Disposable {
           // Checkpoint after 16 MiB: pages that change with every turn are then copied only once.
           "PRAGMA wal_autocheckpoint = 4000",
       );
-      return new SqliteConnection(database, lock);
+      return new SqliteConnection(database, lock, new FileGuard(path));
     } catch (error) {
       database?.close();
       lock[Symbol.dispose]();
@@ -74,10 +76,11 @@ export class SqliteConnection implements Disposable {
     }
   }
 
-  private constructor(database: DatabaseSync, lock: InstanceLock) {
+  private constructor(database: DatabaseSync, lock: InstanceLock, files: FileGuard) {
     this.#database = database;
     this.#lock = lock;
-    this.#writes = new GroupCommit(database);
+    this.#files = files;
+    this.#writes = new GroupCommit(database, () => files.assertUnchanged());
   }
 
   /**
@@ -105,6 +108,11 @@ export class SqliteConnection implements Disposable {
     }
   }
 
+  /** @throws {Error} if the files of the database were removed or replaced since they were opened. */
+  assertPresent(): void {
+    this.#files.assertUnchanged();
+  }
+
   /** Runs a statement that changes rows. */
   run(sql: string, ...values: Value[]) {
     return this.#prepare(sql).run(...values);
@@ -130,6 +138,7 @@ export class SqliteConnection implements Disposable {
   [Symbol.dispose](): void {
     this.#writes.flush();
     this.#database.close();
+    this.#files[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
   }
 }

@@ -15,10 +15,13 @@ interface Pending {
 /** Runs writes in shared transactions, in the order of the calls. */
 export class GroupCommit {
   readonly #database: DatabaseSync;
+  readonly #assertWritable: () => void;
   #pending: Pending[] = [];
 
-  constructor(database: DatabaseSync) {
+  /** @param assertWritable Called before each transaction; if it throws, the transaction is not begun. */
+  constructor(database: DatabaseSync, assertWritable: () => void = () => {}) {
     this.#database = database;
+    this.#assertWritable = assertWritable;
   }
 
   /**
@@ -58,6 +61,7 @@ export class GroupCommit {
   }
 
   #transaction<T>(run: () => T): T {
+    this.#assertWritable();
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       const result = run();

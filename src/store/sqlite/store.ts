@@ -81,6 +81,7 @@ export class SqliteStore implements Store {
 
   figures(): Promise<StoreFigures> {
     return this.#sql.read(() => {
+      this.#sql.assertPresent();
       const row = this.#sql.get(
         `SELECT
            (SELECT count(*) FROM requests WHERE state <> 'done' AND state = 'queued') AS queued,
