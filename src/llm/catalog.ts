@@ -1,6 +1,6 @@
 /**
- * Which models there are, where they live and what they cost. Made from `models.yaml`
- * (`models_file.ts`) or from the environment's settings; used by the client and the budgets.
+ * The configured models, their providers, prices and budgets. Built from `models.yaml` (`models_file.ts`) or
+ * from settings.
  */
 
 import type { LlmConfig } from "../config/gateway_config.ts";
@@ -8,67 +8,67 @@ import { type Tier, tiers } from "../domain/message.ts";
 import type { RequestPart } from "./openai/request_shape.ts";
 import type { Spending } from "../store/usage_store.ts";
 
-/** How long a model thinks before it answers, in the words of the API. */
+/** The API's values for the reasoning effort of a model. */
 export const reasoningEfforts = ["none", "minimal", "low", "medium", "high", "xhigh"] as const;
 
 /** An OpenAI-compatible API. */
 export interface Provider {
   readonly name: string;
   readonly apiKey?: string;
-  /** Default: the one of OpenAI. */
+  /** Default: OpenAI's. */
   readonly baseUrl?: string;
   /** Sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Requests at once; the others wait. */
+  /** Maximum number of concurrent requests. Further ones wait. */
   readonly maxConcurrent?: number;
   readonly requestsPerMinute?: number;
-  /** Longest silence within a stream, milliseconds. */
+  /** Time-out for the next data of a stream, milliseconds. */
   readonly stallMs: number;
-  /** Longest time of one answer with all its tries, milliseconds. */
+  /** Time-out for an answer, including retries, milliseconds. */
   readonly totalMs: number;
 }
 
-/** Dollars per million tokens; any other currency will do, too. */
+/** Dollars, or another currency, per million tokens. */
 export interface Price {
   readonly input: number;
-  /** Of input that the provider had in its cache. */
+  /** Price of cached input. */
   readonly cached: number;
   readonly output: number;
 }
 
-/** One model of a provider. */
+/** A model of a provider. */
 export interface Model {
-  /** What the operator calls it; frames, logs and the usage name it so. */
+  /** The operator's name for it, used in frames, logs and usage. */
   readonly name: string;
   readonly provider: Provider;
-  /** What its provider calls it. */
+  /** The provider's name for it. */
   readonly id: string;
   readonly contextTokens?: number;
-  /** The longest answer, tokens. */
+  /** Maximum size of an answer, tokens. */
   readonly maxOutput?: number;
   readonly price?: Price;
   readonly reasoning?: typeof reasoningEfforts[number];
   readonly temperature?: number;
   /** Sent as `parallel_tool_calls`. Default: not sent. */
   readonly parallelToolCalls?: boolean;
-  /** Optional parts of a request that the model does not take. Default: found out by trying. */
+  /** Optional parts of a request that the model does not support. Default: detected from its errors. */
   readonly leaveOut?: readonly RequestPart[];
 }
 
-/** How long a model that failed is left alone, milliseconds. */
+/** Cooldowns of a failed model, milliseconds. */
 export interface CooldownTimes {
-  /** After the first failure; each further one doubles it. */
+  /** After the first failure. Each further failure doubles it. */
   readonly firstMs: number;
   readonly longestMs: number;
-  /** After its provider refused the key or did not know it. */
+  /** After the provider rejected the key or did not know the model. */
   readonly refusedMs: number;
 }
 
-/** All models. The first of a tier answers; the others stand in for it, in their order. */
+/** All models. The first model of a tier answers; the others are its fallbacks, in order. */
 export interface ModelCatalog {
   readonly tiers: Readonly<Record<Tier, readonly Model[]>>;
   readonly cooldown: CooldownTimes;
-  /** What single users may spend in a day, by their key; all others have the settings' budget. */
+  /** Daily budgets of individual users, by user key. All others have the budget from the settings. */
   readonly budgets: ReadonlyMap<string, Partial<Spending>>;
 }
 
@@ -78,7 +78,7 @@ export const defaultCooldown: CooldownTimes = {
   refusedMs: 900_000,
 };
 
-/** The catalog of a machine without `models.yaml`; undefined where nothing tells of a provider. */
+/** Builds the catalog from settings. Returns `undefined` if they configure no provider. */
 export function catalogOf(config: LlmConfig): ModelCatalog | undefined {
   const { apiKey, baseUrl, stallMs, totalMs, fallbacks, model, tierModels } = config;
   if (!apiKey && !baseUrl) return undefined;
@@ -97,7 +97,7 @@ export function catalogOf(config: LlmConfig): ModelCatalog | undefined {
   };
 }
 
-/** All models that a tier names, each once; those of the usual tier first. */
+/** Returns the models of all tiers without duplicates, those of the default tier first. */
 export function modelsOf(catalog: Pick<ModelCatalog, "tiers"> | undefined): readonly Model[] {
   if (!catalog) return [];
   const { mid, high, low } = catalog.tiers;
@@ -105,7 +105,7 @@ export function modelsOf(catalog: Pick<ModelCatalog, "tiers"> | undefined): read
   return [...byName.values()];
 }
 
-/** What tokens cost, billionths of a dollar: whole numbers, so that sums are exact. */
+/** Returns the cost of tokens in billionths of a dollar, an integer so that sums are exact. */
 export function costNanos(
   price: Price | undefined,
   tokens: {

@@ -1,6 +1,6 @@
 /**
- * The port to a language model, in the terms of chat completions. The orchestrator speaks to it;
- * `openai_client.ts` and `echo_client.ts` implement it.
+ * Interface of a language model, modelled on chat completions. Implemented by `openai/client.ts` and
+ * `echo_client.ts`.
  */
 
 import type { FinishReason, Usage } from "../domain/reply.ts";
@@ -8,19 +8,19 @@ import type { MessageOrigin, ToolCall } from "../domain/tool_call.ts";
 import type { Tier } from "../domain/message.ts";
 import type { UsageEntry } from "../store/usage_store.ts";
 
-/** One part of what a user says. */
+/** A part of a user message. */
 export type ContentPart =
   | { readonly type: "text"; readonly text: string }
   /** `url` is a data URL. */
   | { readonly type: "image"; readonly url: string };
 
-/** One message of the conversation that a model is shown. */
+/** A message in a request to a model. */
 export type LlmMessage =
   | { readonly role: "system"; readonly content: string }
   | {
     readonly role: "user";
     readonly content: string | readonly ContentPart[];
-    /** Who says it, where several people speak. */
+    /** The author, if several people take part. */
     readonly speaker?: string;
   }
   | {
@@ -39,30 +39,30 @@ export interface LlmTool {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** One request to a model. */
+/** A request to a model. */
 export interface LlmRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
   readonly tools: readonly LlmTool[];
-  /** Whether the model must answer without calling a tool. Default: it may call any. */
+  /** `none` forbids tool calls. Default: the model may call any tool. */
   readonly toolChoice?: "none";
-  /** The tokens of messages and tools (estimated), where they were counted before. */
+  /** Estimated tokens of messages and tools, if already known. */
   readonly estimatedTokens?: number;
-  /** The longest answer, tokens. Default: the model's own. */
+  /** Maximum size of the answer, tokens. Default: the limit of the model. */
   readonly maxTokens?: number;
-  /** Is told what each request to a provider took, also those that failed; several for one call. */
+  /** Called with the usage of each request to a provider, including failed ones and retries. */
   readonly onUsage?: (usage: RequestUsage) => void;
 }
 
-/** What one request to a provider took. */
+/** Usage of one request to a provider. */
 export type RequestUsage = Omit<UsageEntry, "userKey" | "channelKey" | "purpose" | "at">;
 
-/** What a model's stream brings. A `finish` comes last, once. */
+/** An event of a model's stream. The last one is `finish`. */
 export type LlmEvent =
   | { readonly type: "text"; readonly text: string }
-  /** What the model thinks; only where the operator wants to see it. */
+  /** Reasoning, if the operator has enabled it. */
   | { readonly type: "reasoning"; readonly text: string }
-  /** A complete call. Its id may be empty, or be used twice. */
+  /** A complete call. Its id may be empty or not unique. */
   | { readonly type: "tool_call"; readonly call: ToolCall }
   | {
     readonly type: "finish";
@@ -70,25 +70,25 @@ export type LlmEvent =
     readonly usage: Usage;
     /** The model that answered: it may be a fallback. */
     readonly model: string;
-    /** Fields of the message that its provider wants back unchanged. */
+    /** Message fields to send back to the provider unchanged. */
     readonly fields?: Readonly<Record<string, unknown>>;
   };
 
-/** Who asks, for the usage that is kept: keys of `domain/keys.ts`. */
+/** The user and channel to which usage is attributed, as keys of `domain/keys.ts`. */
 export interface Account {
   readonly userKey: string;
   readonly channelKey: string;
 }
 
-/** One question beside the conversation: no tools, the answer whole. */
+/** A request outside the conversation, without tools or streaming. */
 export interface CompletionRequest {
   readonly tier: Tier;
   readonly messages: readonly LlmMessage[];
-  /** What it is for, as the usage tells it: `tier`, `memory`, `summary`. */
+  /** The purpose recorded with its usage: `tier`, `memory` or `summary`. */
   readonly purpose: string;
-  /** Whose usage it is; the client keeps it in the store by itself. */
+  /** The account to charge. The client records the usage in the store. */
   readonly account?: Account;
-  /** The longest answer, tokens. Default: the model's own. */
+  /** Maximum size of the answer, tokens. Default: the limit of the model. */
   readonly maxTokens?: number;
   readonly signal: AbortSignal;
 }
@@ -105,23 +105,23 @@ export interface Completion {
 export interface LlmClient {
   /** `openai` or `echo`, for the log and /health. */
   readonly kind: string;
-  /** The model that answers in a tier, if it can. */
+  /** Returns the first model of a tier. */
   modelOf(tier: Tier): string;
-  /** The smallest window of a tier's models, tokens; undefined where there is no limit. */
+  /** Returns the smallest context window of a tier's models, tokens, or `undefined` if unlimited. */
   contextTokensOf(tier: Tier): number | undefined;
   /**
-   * Streams one answer. Until the first event other models may be asked; after it none.
+   * Streams an answer. Falls back to other models only before the first event.
    *
    * @throws {GatewayError} `llm_unavailable`, `llm_timeout`, `rate_limited` or `context_too_long`; the signal's
-   * reason when it aborts, after the request upstream was ended.
+   * reason if it aborts, once the upstream request has been cancelled.
    */
   stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent>;
 
   /**
-   * Asks for one short text: a classification, facts, a summary. Never shown as it is.
+   * Requests a short text for internal use, such as a classification, facts or a summary.
    *
-   * @throws {GatewayError} as `stream`; `llm_unavailable` always from the echo model, whose callers
-   * go on without.
+   * @throws {GatewayError} as `stream`. The echo model always throws `llm_unavailable`; callers continue
+   * without the text.
    */
   complete(request: CompletionRequest): Promise<Completion>;
 }

@@ -1,13 +1,13 @@
 /**
- * How many tokens a model takes, and how many of them a request may fill. The models' client asks for
- * it where nothing says it, the gateway's wiring for the rest.
+ * Context windows of known models, for models without a configured one, and the share of a window that a
+ * request may use.
  */
 
 const K = 1_000;
-/** What a model takes that is not in the list. */
-const usual = 128 * K;
+/** Window of an unknown model, tokens. */
+const defaultWindow = 128 * K;
 
-/** The windows of known families; the first that fits the model's name counts. */
+/** Windows of known model families. The first match wins. */
 const families: readonly (readonly [name: RegExp, tokens: number])[] = [
   [/\bgpt-3\.5/, 16_385],
   [/\bgpt-4-32k/, 32_768],
@@ -29,19 +29,19 @@ const families: readonly (readonly [name: RegExp, tokens: number])[] = [
   [/\bdeepseek/, 64 * K],
 ];
 
-/** The window of a model by its name, tokens; 128,000 where the name is not known. */
+/** Returns the window of a model by its name, tokens; 128,000 if the name is unknown. */
 export function contextWindow(model: string): number {
   const name = model.toLowerCase();
-  return families.find(([pattern]) => pattern.test(name))?.[1] ?? usual;
+  return families.find(([pattern]) => pattern.test(name))?.[1] ?? defaultWindow;
 }
 
-/** The most tokens that are kept free for the answer. */
-const largestReserve = 8_192;
-/** What the estimate may be wrong by, and what a provider's own template adds. */
+/** Maximum number of tokens reserved for the answer. */
+const maxReserve = 8_192;
+/** Share reserved for estimation errors and the provider's prompt template. */
 const margin = 0.1;
 
-/** The tokens (estimated) that a request may have, so that its answer fits into the window, too. */
+/** Returns the maximum estimated tokens of a request that leave room for the answer. */
 export function inputTokens(window: number): number {
-  const reserve = Math.min(largestReserve, Math.floor(window / 4));
+  const reserve = Math.min(maxReserve, Math.floor(window / 4));
   return Math.floor((window - reserve) * (1 - margin));
 }

@@ -1,43 +1,43 @@
-/** Which models are left alone for now, because they failed. Kept by the client over all requests. */
+/** Cooldowns of failed models, shared by all requests of a client. */
 
 import { backoffMs } from "../lib/backoff.ts";
 import type { LlmFailure } from "./failure.ts";
 import type { CooldownTimes } from "./catalog.ts";
 
-interface Rest {
+interface Cooldown {
   readonly since: number;
   readonly until: number;
-  /** The part of it that the provider asked for: it is kept even where there is no other model. */
+  /** End of the wait requested by the provider. Observed even if there is no other model. */
   readonly askedUntil: number;
   readonly failures: number;
 }
 
-/** What is left of a rest, and of the part of it that the provider asked for, milliseconds. */
+/** Remaining cooldown, and the part of it that the provider requested, milliseconds. */
 export interface Remaining {
   readonly ms: number;
   readonly askedMs: number;
 }
 
-/** The rests of models, by name. Times are in milliseconds, of the clock of whoever calls. */
+/** Cooldowns by model name. Times are in milliseconds on the caller's clock. */
 export class Cooldowns {
   readonly #times: CooldownTimes;
-  readonly #rests = new Map<string, Rest>();
+  readonly #cooldowns = new Map<string, Cooldown>();
 
   constructor(times: CooldownTimes) {
     this.#times = times;
   }
 
-  /** What is left of a model's rest. */
+  /** Returns the remaining cooldown of a model. */
   remaining(name: string, now: number): Remaining {
-    const rest = this.#rests.get(name);
+    const cooldown = this.#cooldowns.get(name);
     const left = (until = 0) => Math.max(until - now, 0);
-    return { ms: left(rest?.until), askedMs: left(rest?.askedUntil) };
+    return { ms: left(cooldown?.until), askedMs: left(cooldown?.askedUntil) };
   }
 
   /**
-   * Notes a failure; gives the rest that it brings, milliseconds, or undefined where it brings none.
+   * Records a failure. Returns the resulting cooldown in milliseconds, or `undefined` if there is none.
    *
-   * @param startedAt of the request that failed: those that failed together count as one.
+   * @param startedAt Start of the failed request. Failures of concurrent requests count as one.
    */
   failed(
     name: string,
@@ -49,11 +49,11 @@ export class Cooldowns {
   ): number | undefined {
     const { kind, retryAfterMs } = failure;
     if (kind === "fatal" || kind === "skip" || kind === "retry") return undefined;
-    const before = this.#rests.get(name);
+    const before = this.#cooldowns.get(name);
     const sameOutage = before !== undefined && startedAt < before.since;
     const failures = (before?.failures ?? 0) + (sameOutage ? 0 : 1);
-    const ms = retryAfterMs ?? this.#restMs(kind, failures);
-    this.#rests.set(name, {
+    const ms = retryAfterMs ?? this.#cooldownMs(kind, failures);
+    this.#cooldowns.set(name, {
       since: sameOutage ? before.since : now,
       until: Math.max(before?.until ?? 0, now + ms),
       askedUntil: Math.max(before?.askedUntil ?? 0, retryAfterMs === undefined ? 0 : now + ms),
@@ -62,13 +62,13 @@ export class Cooldowns {
     return ms;
   }
 
-  /** Notes an answer: the next failure is a first one again. Old news are no news. */
+  /** Resets the failures of a model, unless it failed after the request had started. */
   succeeded(name: string, { startedAt }: { readonly startedAt: number }): void {
-    const rest = this.#rests.get(name);
-    if (rest && startedAt >= rest.since) this.#rests.delete(name);
+    const cooldown = this.#cooldowns.get(name);
+    if (cooldown && startedAt >= cooldown.since) this.#cooldowns.delete(name);
   }
 
-  #restMs(kind: LlmFailure["kind"], failures: number): number {
+  #cooldownMs(kind: LlmFailure["kind"], failures: number): number {
     const { firstMs, longestMs, refusedMs } = this.#times;
     if (kind === "refused") return refusedMs;
     return backoffMs(failures, { firstMs, maxMs: longestMs });

@@ -1,4 +1,4 @@
-/** The model that needs no key: it streams the user's text back, so that everything else can be tried. */
+/** A model for trying out the gateway without an API key: it streams the user's text back. */
 
 import { setImmediate } from "node:timers";
 import { GatewayError } from "../domain/errors.ts";
@@ -23,7 +23,7 @@ export class EchoClient implements LlmClient {
     for (const word of text.match(/\s*\S+\s*$|\s*\S+/g) ?? []) {
       signal.throwIfAborted();
       yield { type: "text", text: word };
-      // Each word in its own turn of the event loop, as a network would bring it.
+      // One word per event loop iteration, as from a network.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     signal.throwIfAborted();
@@ -39,7 +39,7 @@ export class EchoClient implements LlmClient {
     yield { type: "finish", reason: "stop", usage, model: this.modelOf() };
   }
 
-  /** It knows no answers. */
+  /** Always rejects. */
   complete(): Promise<Completion> {
     const message = "The echo model answers no questions. Set OPENAI_API_KEY or OPENAI_BASE_URL.";
     return Promise.reject(new GatewayError("llm_unavailable", message));

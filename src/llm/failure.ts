@@ -1,6 +1,6 @@
 /**
- * What a failed request to a model means: for the person who asked, for the model, and for what may be tried
- * next. The provider's own words stay in the cause, for the log: they may reveal the operator's affairs.
+ * Classifies failed requests to a model: the error for the user, and what to try next. The provider's message
+ * is only in the cause, for the log, because it may contain private details of the operator.
  */
 
 import { GatewayError } from "../domain/errors.ts";
@@ -11,13 +11,13 @@ import { type Meaning, meaningOf } from "./openai/failure_rules.ts";
 import { ProviderError } from "./openai/provider_error.ts";
 
 /**
- * What may be tried after a failure.
+ * What to try after a failure.
  * - `fatal`: nothing; any model would do the same.
  * - `skip`: another model; this one cannot answer this request, but may answer others.
- * - `retry`: the same model at once; its own slip, which costs nobody else anything.
- * - `cooldown`: another model, or this one a little later.
- * - `silent`: another model; this one cools down and has had its time for this request.
- * - `refused`: another model; the provider refused the key or does not know the model.
+ * - `retry`: the same model immediately; its mistake does not affect other requests.
+ * - `cooldown`: another model, or this one after a cooldown.
+ * - `silent`: another model; this one cools down and is not retried for this request.
+ * - `refused`: another model; the provider rejected the key or does not know the model.
  */
 export type FailureKind = "fatal" | "skip" | "retry" | "cooldown" | "silent" | "refused";
 
@@ -25,14 +25,14 @@ export type FailureKind = "fatal" | "skip" | "retry" | "cooldown" | "silent" | "
 export interface LlmFailure {
   readonly error: GatewayError;
   readonly kind: FailureKind;
-  /** How long the provider asked to be left alone, milliseconds. */
+  /** Wait requested by the provider, milliseconds. */
   readonly retryAfterMs?: number;
 }
 
-/** The longest Retry-After that is honoured, milliseconds. */
+/** Maximum Retry-After, milliseconds. Longer ones are capped. */
 const longestRetryAfterMs = 3_600_000;
 
-/** An error whose classification is known where it happens. */
+/** An error classified where it is thrown. */
 export class ClassifiedError extends Error {
   override readonly name = "ClassifiedError";
   readonly failure: LlmFailure;
@@ -43,7 +43,7 @@ export class ClassifiedError extends Error {
   }
 }
 
-/** Classifies whatever an attempt threw. */
+/** Classifies an error thrown by an attempt. */
 export function toFailure(
   thrown: unknown,
   { model, now }: { readonly model: Model; readonly now: number },
@@ -101,7 +101,7 @@ function ofAnswer(thrown: AnswerFailedError): LlmFailure {
   }
 }
 
-/** What each meaning says to the person who asked, and what may be tried next. */
+/** The user's error message and the failure kind for each meaning. */
 const outcomes: Readonly<
   Record<
     Exclude<Meaning, "too_long" | "filtered">,
@@ -177,7 +177,7 @@ function ofProvider(cause: ProviderError, model: Model): LlmFailure {
   };
 }
 
-/** The provider's own filter withheld the answer, or refused the question. */
+/** The provider's content filter blocked the answer or the request. */
 export function filtered(cause?: unknown): LlmFailure {
   const message = "The model's provider withheld the answer (its content filter). " +
     "Ask in another way.";
@@ -185,7 +185,7 @@ export function filtered(cause?: unknown): LlmFailure {
   return { error: unavailable(message, { cause, details }), kind: "fatal" };
 }
 
-/** The model itself declined, in its own words. */
+/** The model declined to answer. */
 function declined(words: string): LlmFailure {
   const shown = words.length > 500 ? `${words.slice(0, 500).toWellFormed()}…` : words;
   return {
@@ -196,7 +196,7 @@ function declined(words: string): LlmFailure {
   };
 }
 
-/** The same error after a part of the answer was shown: that part is not requested again. */
+/** Converts an error that occurred after part of the answer had been shown, which rules out a retry. */
 export function halfWay(
   { code, message, recoverable, details, cause }: GatewayError,
 ): GatewayError {
@@ -205,8 +205,8 @@ export function halfWay(
 }
 
 /**
- * How long a provider asks to be left alone, milliseconds, by `retry-after-ms` or `Retry-After`
- * (RFC 9110: seconds or a date); undefined if it does not say.
+ * Returns the wait requested by a provider in `retry-after-ms` or `Retry-After` (RFC 9110: seconds or a date),
+ * milliseconds, or `undefined` if there is none.
  */
 export function retryAfterMs(headers: Headers, now: number): number | undefined {
   const ms = Number.parseFloat(headers.get("retry-after-ms") ?? "");

@@ -1,6 +1,6 @@
 /**
- * Reads `models.yaml` (docs/models.md): providers, models, tiers, budgets. Pure but for the reading; a
- * wrong file stops the start with file, line and key.
+ * Reads `models.yaml` (docs/models.md): providers, models, tiers and budgets. If the file is invalid, the
+ * gateway does not start, and the error names file, line and key.
  */
 
 import * as z from "zod";
@@ -24,16 +24,16 @@ import {
   reasoningEfforts,
 } from "./catalog.ts";
 
-/** What a catalog is made from. */
+/** Sources of a catalog. */
 export type ModelSettings = Pick<GatewayConfig, "modelsFile" | "environment" | "llm">;
 
 type File = z.output<ReturnType<typeof fileSchema>>;
 
 /**
- * The models of `models.yaml`; where there is no such file, those of the environment; undefined where
- * nothing tells of a provider.
+ * Reads the models from `models.yaml` or, if there is no such file, from settings. Returns `undefined` if no
+ * provider is configured.
  *
- * @throws {ConfigError} with file, line, key and what was expected.
+ * @throws {ConfigError} with file, line, key and the expected value.
  */
 export async function readModels(settings: ModelSettings): Promise<ModelCatalog | undefined> {
   const text = await readTextFile(settings.modelsFile);
@@ -99,7 +99,7 @@ const budgetSchema = z.strictObject({
   cost_per_day: dollars.optional(),
 });
 
-/** A text in which `${NAME}` stands for the environment's value. */
+/** A string in which `${NAME}` is replaced with the environment variable. */
 function expanded(environment: (name: string) => string | undefined) {
   return z.string().transform((text, context) => {
     try {
@@ -136,7 +136,7 @@ function fileSchema(environment: (name: string) => string | undefined) {
   }).superRefine(checkNames);
 }
 
-/** Every name must stand for something: a slip of the pen would be found in the first outage only. */
+/** Checks that all references exist. A typo in a fallback would otherwise go unnoticed until an outage. */
 function checkNames(
   file: {
     readonly providers: object;
@@ -179,7 +179,7 @@ function toProvider(
   };
 }
 
-/** What a provider may repeat in its errors, and no log may show. */
+/** Returns secrets that the provider may repeat in its errors, to hide them from the log. */
 function secretsOf({ api_key, base_url, headers }: File["providers"][string]): readonly string[] {
   const ofUrl = base_url === undefined ? [] : secretsOfUrl(base_url);
   return [api_key ?? "", ...ofUrl, ...secretsOfHeaders(headers)];
@@ -203,7 +203,7 @@ function toModel(name: string, found: File["models"][string], provider: Provider
   };
 }
 
-/** A zero lifts the limit, as it does in the settings. */
+/** Converts a budget. Zero means unlimited, as in the settings. */
 function toBudget({ tokens_per_day: tokens, cost_per_day: cost }: z.output<typeof budgetSchema>) {
   const budget: Partial<Spending> = {
     ...(tokens !== undefined && { tokens }),

@@ -1,16 +1,16 @@
 /**
- * How many tokens a text has, roughly: where a budget is kept, the model's own tokenizer is not at
- * hand (each family has another one, of megabytes). docs/context.md says how far off it is.
+ * Estimates token counts. Real tokenizers differ by model family and take megabytes each. docs/context.md
+ * documents the accuracy.
  */
 
 import type { LlmMessage } from "./client.ts";
 
-/** What a message takes beside its text: its role and its bounds. */
+/** Overhead of a message: its role and delimiters. */
 const messageTokens = 4;
-/** What an image takes, whatever its size: providers shrink large ones to about this. */
+/** Tokens of an image of any size: providers scale large ones down to about this. */
 const imageTokens = 1_500;
 
-/** The kinds of characters between which a tokenizer cuts. */
+/** Character classes. Tokenizers split between them. */
 const lower = 0, upper = 1, digit = 2, space = 3, sign = 4, accented = 5, wide = 6;
 
 const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
@@ -20,16 +20,16 @@ const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   return code === 32 ? space : sign;
 });
 
-/** Tokens of one UTF-16 unit, by where its script begins; newer tokenizers need fewer. */
+/** Tokens per UTF-16 unit, by the first code of its script. Newer tokenizers need fewer. */
 const scripts: readonly (readonly [from: number, tokens: number])[] = [
   [0xe000, 1.2],
-  // The halves of an emoji.
+  // Surrogates, such as emoji.
   [0xd800, 1.5],
-  // Signs, Chinese, Japanese, Korean.
+  // Symbols, Chinese, Japanese, Korean.
   [0x2000, 1.2],
-  // Thai and its neighbours.
+  // Thai and related scripts.
   [0xe00, 0.85],
-  // The scripts of India.
+  // Indic scripts.
   [0x900, 1],
   // Hebrew, Arabic.
   [0x530, 0.85],
@@ -39,7 +39,7 @@ const scripts: readonly (readonly [from: number, tokens: number])[] = [
   [0x370, 0.7],
 ];
 
-/** Estimates the tokens of a text: meant to be a little too high rather than too low. */
+/** Estimates the tokens of a text. Errs on the high side. */
 export function estimateTokens(text: string): number {
   let tokens = 0;
   let kind = space;
@@ -47,12 +47,12 @@ export function estimateTokens(text: string): number {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     const next = code < 128 ? asciiKinds[code]! : code < 0x370 ? accented : wide;
-    // A capital begins a word, and a letter with an accent stands within one.
+    // A capital starts a word; an accented letter continues one.
     const within = next === kind || kind === upper && next === lower && length === 1 ||
       kind === lower && next === accented;
     if (!within) {
       tokens += runTokens(kind, length);
-      // Before digits, a space is a token of its own.
+      // Before digits, a space is a separate token.
       if (next === digit && kind === space && length > 0) tokens++;
       length = 0;
     }
@@ -66,7 +66,7 @@ export function estimateTokens(text: string): number {
 
 const counted = new WeakMap<LlmMessage, number>();
 
-/** Estimates the tokens of a message with all that it carries; the same object is counted once. */
+/** Estimates the tokens of a message with all its parts. Caches the result by object. */
 export function estimateMessage(message: LlmMessage): number {
   let tokens = counted.get(message);
   if (tokens === undefined) counted.set(message, tokens = countMessage(message));
@@ -92,12 +92,12 @@ function countMessage(message: LlmMessage): number {
   return tokens;
 }
 
-/** The tokens of a run of characters of one kind. */
+/** Estimates the tokens of a run of characters of one class. */
 function runTokens(kind: number, length: number): number {
   if (length === 0) return 0;
   switch (kind) {
     case lower:
-      // Short words are one token; what is very long is no word.
+      // Short words are one token; very long runs are not words.
       return length <= 5 ? 1 : length <= 24 ? length / 4 : length / 2;
     case upper:
       return length === 1 ? 1 : length / 2;

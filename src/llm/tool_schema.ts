@@ -1,27 +1,27 @@
 /**
- * A tool's JSON Schema, reduced to what the strictest provider accepts. A provider refuses a whole request over
- * one schema it does not like, and the limits differ: Google knows no `$ref`, `const` or type lists, Moonshot no
- * `type` beside `anyOf`, OpenAI and Anthropic no union at the top, llama.cpp few patterns. What is left out is told
- * in the description where it helps the model; the tool itself still checks its arguments.
+ * Reduces a tool's JSON Schema to what the strictest provider accepts. A provider rejects the whole request for
+ * one unsupported schema, and the limits differ: Google knows no `$ref`, `const` or type lists, Moonshot no
+ * `type` beside `anyOf`, OpenAI and Anthropic no union at the top, llama.cpp few patterns. Dropped constraints go
+ * into the description if they help the model. The tool still validates its arguments.
  */
 
 /** A JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Values of an enum that are listed; longer ones become a text. */
+/** Maximum number of enum values. Longer enums become plain strings. */
 const maxEnumValues = 100;
-/** Characters of all values of an enum. */
+/** Maximum total length of enum values, characters. */
 const maxEnumChars = 5_000;
-/** How deep schemas nest; deeper ones accept anything. */
+/** Maximum nesting depth. Deeper schemas accept anything. */
 const maxDepth = 12;
-/** Parts of one schema that are converted; a reference bomb ends here. */
+/** Maximum number of subschemas to convert, as a guard against reference bombs. */
 const maxNodes = 5_000;
 
-/** Keywords with a plain value that every provider takes. */
+/** Keywords with a plain value that every provider supports. */
 const kept = ["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"] as const;
 const types = new Set(["string", "number", "integer", "boolean", "object", "array"]);
 
-/** Reduces a schema. Never throws, whatever a server sent; the result is an object schema. */
+/** Reduces any input to an object schema. Never throws. */
 export function toolSchema(schema: unknown): Record<string, unknown> {
   const reducer = new Reducer(isObject(schema) ? schema : {});
   const { description, ...reduced } = reducer.reduce(schema, 0);
@@ -34,7 +34,7 @@ export function toolSchema(schema: unknown): Record<string, unknown> {
   };
 }
 
-/** The variants of a union at the top as one object: what only some of them require is optional. */
+/** Merges a top-level union into one object. Properties that only some variants require are optional. */
 function mergeVariants(schema: Record<string, unknown>): Record<string, unknown> {
   const variants = (schema.anyOf as Record<string, unknown>[]).filter(({ properties }) =>
     properties
@@ -92,7 +92,7 @@ class Reducer {
     if (!isObject(schema) || depth > maxDepth || ++this.#nodes > maxNodes) return {};
     if (typeof schema.$ref === "string") {
       const { $ref, ...beside } = schema;
-      // A recursive type accepts anything from its second level on.
+      // A recursive type accepts anything below its first level.
       if (seen.includes($ref)) return described(beside, {});
       const target = this.#resolve($ref);
       return this.reduce({ ...target, ...beside }, depth, [...seen, $ref]);
@@ -119,7 +119,7 @@ class Reducer {
     if (variants.length === 0) return beside;
     if (variants.length === 1) return merge(beside, variants[0]!);
     const { type: ___, ...withoutType } = beside;
-    // Variants that differ in their values alone are one enum.
+    // Variants that differ only in their values form one enum.
     const values = variants.map(({ enum: list, type }) => type === "string" ? list : undefined);
     if (values.every(Array.isArray)) {
       return { ...withoutType, ...enumOf(values.flat(), withoutType) };
@@ -179,7 +179,7 @@ class Reducer {
     return schemas.map((schema) => this.reduce(schema, depth, seen)).reduce(merge, {});
   }
 
-  /** What a reference within this schema points to; anything else accepts everything. */
+  /** Resolves a local reference. Any other accepts everything. */
   #resolve(reference: string): JsonSchema {
     if (!reference.startsWith("#")) return {};
     let target: unknown = this.#root;
@@ -212,7 +212,7 @@ function merge(
   return merged;
 }
 
-/** Only texts may be listed (Google); numbers and long lists are told in the description. */
+/** Google allows only strings in enums; numbers and long lists go into the description. */
 function enumOf(
   values: readonly unknown[],
   { description = "" }: { readonly description?: unknown },
@@ -234,7 +234,7 @@ function enumOf(
   };
 }
 
-/** Adds the description, and what the reduced schema cannot say. */
+/** Adds the description, including constraints that the reduced schema cannot express. */
 function described(
   schema: JsonSchema,
   reduced: Record<string, unknown>,
@@ -259,14 +259,14 @@ function described(
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** The type that a schema without one must mean. */
+/** Infers the type of a schema without one. */
 function typeOf(schema: JsonSchema): string | undefined {
   if (isObject(schema.properties) || isObject(schema.additionalProperties)) return "object";
   if (schema.items !== undefined || schema.prefixItems !== undefined) return "array";
   return undefined;
 }
 
-/** The type of listed values: the schema's own, or that of the values. */
+/** Returns the type of enum values: the schema's, or else that of the values. */
 function scalarType(schema: JsonSchema): string | undefined {
   const own = [schema.type].flat().find((type) =>
     type === "number" || type === "integer" || type === "boolean" || type === "string"

@@ -1,6 +1,6 @@
 /**
- * What one request to a model took: as its provider said, or an estimate of what went to and fro where
- * it could not say. Made by the provider's client for each try.
+ * Records the usage of one attempt: as reported by the provider, or estimated from the request and the received
+ * events.
  */
 
 import type { Usage } from "../domain/reply.ts";
@@ -19,7 +19,7 @@ export class UsageRecorder {
   readonly #model: Model;
   readonly #request: LlmRequest;
   #counts = false;
-  #told?: Tokens;
+  #reported?: Tokens;
   #output = "";
 
   constructor(model: Model, request: LlmRequest) {
@@ -27,43 +27,47 @@ export class UsageRecorder {
     this.#request = request;
   }
 
-  /** The request leaves: from here on it counts, for the provider may work on it unheard. */
+  /** Marks the request as sent. From now on it counts, because the provider may process it even if we stop. */
   sent(): void {
     this.#counts = true;
   }
 
-  /** The provider has refused it, or was never reached: it took nothing. */
+  /** Marks the request as rejected or not delivered, so it does not count. */
   refused(): void {
     this.#counts = false;
   }
 
-  /** The provider reports what it took; its last word holds. */
+  /** Records usage reported by the provider. The last report wins. */
   reported({ inputTokens = 0, cachedTokens = 0, outputTokens = 0 }: ReportedUsage): void {
-    this.#told = { inputTokens, cachedTokens: Math.min(cachedTokens, inputTokens), outputTokens };
+    this.#reported = {
+      inputTokens,
+      cachedTokens: Math.min(cachedTokens, inputTokens),
+      outputTokens,
+    };
   }
 
-  /** Notes what arrived, for an estimate. */
+  /** Records received output for an estimate. */
   received(event: LlmEvent): void {
     if (event.type === "text" || event.type === "reasoning") this.#output += event.text;
     if (event.type === "tool_call") this.#output += `${event.call.name}${event.call.arguments}`;
   }
 
-  /** What the provider said; zeros where it did not. */
+  /** The reported usage; zeros if there is none. */
   get usage(): Usage {
-    const { inputTokens = 0, outputTokens = 0 } = this.#told ?? {};
+    const { inputTokens = 0, outputTokens = 0 } = this.#reported ?? {};
     return { inputTokens, outputTokens };
   }
 
-  /** Tells the request's listener, once, at the end, however it came. */
+  /** Calls the request's `onUsage`. Call once, when the attempt has ended. */
   report(): void {
     const { onUsage } = this.#request;
     if (!onUsage || !this.#counts) return;
-    const tokens = this.#told ?? this.#estimate();
+    const tokens = this.#reported ?? this.#estimate();
     onUsage({
       ...tokens,
       model: this.#model.name,
       costNanos: costNanos(this.#model.price, tokens),
-      estimated: this.#told === undefined,
+      estimated: this.#reported === undefined,
     });
   }
 
@@ -76,7 +80,7 @@ export class UsageRecorder {
   }
 }
 
-/** The tokens of a request, roughly. */
+/** Estimates the input tokens of a request. */
 export function estimateInput({ messages, tools }: LlmRequest): number {
   const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
   return messages.reduce((sum, message) => sum + estimateMessage(message), declarations);

@@ -25,7 +25,7 @@ Deno.test("a Python adapter's message is answered with its own frames, field by 
   const chunk = { type: "response_chunk", ...common, accumulated: null };
   assert.deepEqual(bare(frames), [
     { type: "response_start", ...common, model_tier: "mid" },
-    { ...chunk, chunk: "Hello " },
+    { ...chunk, chunk: "Hello ", accumulated: "Hello " },
     { ...chunk, chunk: "Ada" },
     {
       type: "response_end",

@@ -1,6 +1,6 @@
 /**
- * The client of all OpenAI-compatible models: a request goes to the first model of its tier; where
- * that fails before anything was shown, to the next one, or to the same a little later.
+ * The client for OpenAI-compatible models. A request goes to the first model of its tier. If it fails before any
+ * output was shown, it goes to the next model, or to the same one after a delay.
  */
 
 import { errorText } from "../../lib/error_text.ts";
@@ -36,14 +36,14 @@ import {
 
 const log = logger("llm");
 
-/** What an {@linkcode OpenAiClient} is given. */
+/** Options of an {@linkcode OpenAiClient}. */
 export interface OpenAiClientOptions {
   readonly catalog: ModelCatalog;
-  /** Whether what a model thinks is passed on. Default: false. */
+  /** Whether to pass on reasoning. Default: false. */
   readonly showReasoning?: boolean;
-  /** Keeps the usage of questions beside the conversation. */
+  /** Stores the usage of requests outside the conversation. */
   readonly keepUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
-  /** For durations: a clock that nobody sets. */
+  /** A monotonic clock. */
   readonly clock?: () => number;
 }
 
@@ -121,7 +121,7 @@ export class OpenAiClient implements LlmClient {
     return this.#options.catalog.tiers[tier];
   }
 
-  /** The next model, after the wait that it needs. @throws {GatewayError} when there is none. */
+  /** Returns the next model once it is ready. @throws {GatewayError} if there is none. */
   async #wait(
     choice: ModelChoice,
     { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
@@ -215,24 +215,24 @@ export class OpenAiClient implements LlmClient {
     }
   }
 
-  /** Has the model rest where it should, and tells the operator. */
+  /** Starts a cooldown if the failure calls for one, and logs it. */
   #note(model: Model, failure: LlmFailure, startedAt: number): void {
     const now = this.#clock();
-    const restMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
+    const cooldownMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
     const { error } = failure;
     const facts = {
       model: model.name,
       provider: model.provider.name,
       error: errorText(error.cause instanceof Error ? error.cause : error),
-      rest: restMs === undefined ? 0 : restMs / 1000,
+      cooldown: cooldownMs === undefined ? 0 : cooldownMs / 1000,
     };
     const text = "Model {model} of provider {provider} failed ({error})" +
-      (restMs === undefined ? "" : "; it rests for {rest} s");
+      (cooldownMs === undefined ? "" : "; cooling down for {cooldown} s");
     if (failure.kind === "refused") log.error(text, facts);
     else log.warn(text, facts);
   }
 
-  /** Kept on the side: the question was answered, whatever the store says. */
+  /** Stores usage in the background. A failure is only logged, because the request has been answered. */
   #keep(
     taken: readonly RequestUsage[],
     { purpose, account }: { readonly purpose: string; readonly account: Account },
@@ -241,7 +241,7 @@ export class OpenAiClient implements LlmClient {
     const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
     if (entries.length === 0) return;
     this.#options.keepUsage?.(entries).catch((error) =>
-      log.warn("Cannot keep what a question took: {error}", { error: errorText(error) })
+      log.warn("Cannot store the usage of a request: {error}", { error: errorText(error) })
     );
   }
 }

@@ -1,21 +1,20 @@
 /**
- * The way to a provider: so many requests at once, so many in a minute, the others wait in order.
- * Each provider of the client has one.
+ * Limits concurrent requests and requests per minute to a provider. Further requests wait in order.
  */
 
 import { GatewayError } from "../../domain/errors.ts";
 
-/** Requests that may wait for one provider. */
+/** Maximum number of waiting requests per provider. */
 const defaultWaiting = 200;
 
-/** What a {@linkcode ProviderLimiter} is given. A limit that is missing is none. */
+/** Options of a {@linkcode ProviderLimiter}. Limits that are not set do not apply. */
 export interface ProviderLimiterOptions {
   readonly maxConcurrent?: number;
   readonly requestsPerMinute?: number;
   readonly maxWaiting?: number;
-  /** What counts as a minute, milliseconds. */
+  /** Length of a minute, milliseconds. Shorter in tests. */
   readonly minuteMs?: number;
-  /** A clock that nobody sets. */
+  /** A monotonic clock. */
   readonly now?: () => number;
 }
 
@@ -30,8 +29,8 @@ export class ProviderLimiter {
   readonly #minuteMs: number;
   readonly #now: () => number;
   readonly #waiting = new Set<Waiter>();
-  /** When the requests of the last minute began, the oldest first. */
-  #begun: number[] = [];
+  /** Start times of the last minute's requests, oldest first. */
+  #starts: number[] = [];
   #running = 0;
   #timer?: ReturnType<typeof setTimeout>;
 
@@ -44,9 +43,9 @@ export class ProviderLimiter {
   }
 
   /**
-   * Waits for its turn; gives what ends it, to be called once.
+   * Waits for a slot. Returns a function that releases it, to be called once.
    *
-   * @throws {GatewayError} `rate_limited` when too many wait; the signal's reason when it aborts.
+   * @throws {GatewayError} `rate_limited` if too many requests wait; the signal's reason if it aborts.
    */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
@@ -77,7 +76,7 @@ export class ProviderLimiter {
     }
   }
 
-  /** Lets in whoever may; sets the timer for the next one where only time is missing. */
+  /** Starts waiting requests that fit the limits. Sets a timer if the next one only needs time to pass. */
   #admit(): void {
     clearTimeout(this.#timer);
     for (const waiter of this.#waiting) {
@@ -87,7 +86,7 @@ export class ProviderLimiter {
         return;
       }
       this.#waiting.delete(waiter);
-      // Counted here, so that the next one in this loop sees it.
+      // Counted here, so that the next iteration sees it.
       this.#begin();
       waiter.enter();
     }
@@ -95,16 +94,18 @@ export class ProviderLimiter {
 
   #begin(): void {
     this.#running++;
-    if (this.#requestsPerMinute < Infinity) this.#begun.push(this.#now());
+    if (this.#requestsPerMinute < Infinity) this.#starts.push(this.#now());
   }
 
-  /** How long the next request has to wait yet; Infinity where it waits for another's end. */
+  /** Returns how long the next request has to wait; Infinity if it waits for another to end. */
   #delayMs(): number {
     if (this.#running >= this.#maxConcurrent) return Infinity;
     const now = this.#now();
-    while (this.#begun.length > 0 && this.#begun[0]! <= now - this.#minuteMs) this.#begun.shift();
-    if (this.#begun.length < this.#requestsPerMinute) return 0;
-    return this.#begun[0]! + this.#minuteMs - now;
+    while (this.#starts.length > 0 && this.#starts[0]! <= now - this.#minuteMs) {
+      this.#starts.shift();
+    }
+    if (this.#starts.length < this.#requestsPerMinute) return 0;
+    return this.#starts[0]! + this.#minuteMs - now;
   }
 }
 

@@ -1,16 +1,16 @@
-/** Ends a request to a model that has gone silent or goes on for ever. Used by the provider's client. */
+/** Aborts a request to a model that stalls or takes too long. */
 
 import { GatewayError } from "../../domain/errors.ts";
 
-/** The times of a request, milliseconds. */
+/** Time-outs of a request, milliseconds. */
 export interface WatchdogOptions {
   readonly stallMs: number;
   readonly totalMs: number;
-  /** What earlier tries have left of the total. Default: all. */
+  /** Total time left after earlier attempts. Default: all. */
   readonly leftMs?: number;
 }
 
-/** A signal that aborts with the caller's, after a silence, and after a total time. */
+/** A signal that aborts with the caller's, after a stall, or after the total time. */
 export class Watchdog implements Disposable {
   readonly #abort = new AbortController();
   readonly #caller: AbortSignal;
@@ -18,7 +18,7 @@ export class Watchdog implements Disposable {
   readonly #total: ReturnType<typeof setTimeout>;
   #stall?: ReturnType<typeof setTimeout>;
   #lastProgress = 0;
-  /** Why it ended the request, when it did. */
+  /** The time-out error, if the watchdog aborted the request. */
   timeout?: GatewayError;
 
   constructor(caller: AbortSignal, options: WatchdogOptions) {
@@ -36,13 +36,13 @@ export class Watchdog implements Disposable {
     return this.#abort.signal;
   }
 
-  /** The request leaves: from now on silence counts. */
+  /** Starts stall detection when the request is sent. */
   begin(): void {
     this.progress();
     this.#stall = setTimeout(this.#onStall, this.#stallMs);
   }
 
-  /** Notes that the model said something. Cheap: it is called for each delta. */
+  /** Records activity. Cheap, because it is called for each delta. */
   progress(): void {
     this.#lastProgress = performance.now();
   }
@@ -51,7 +51,7 @@ export class Watchdog implements Disposable {
     this.#caller.removeEventListener("abort", this.#onCallerAbort);
     clearTimeout(this.#stall);
     clearTimeout(this.#total);
-    // A stream that its reader left early is ended, too; after its end this does nothing.
+    // Also ends a stream whose reader stopped early; no effect on a finished one.
     this.#abort.abort();
   }
 
