@@ -220,7 +220,7 @@ function repairJson(
 
 /** Repairs the messages of a stream. If it ends without the answer, adds an error as the answer. */
 function repairEvents(
-  body: ReadableStream<BodyBytes>,
+  body: ReadableStream<Uint8Array>,
   requestId: RequestId | undefined,
 ): ReadableStream<BodyBytes> {
   const encoder = new TextEncoder();
@@ -253,7 +253,7 @@ function repairEvents(
     const data = JSON.stringify(errorAnswer(requestId!, text));
     yield encoder.encode(toEvent({ data }));
   };
-  return ReadableStream.from(generate());
+  return ReadableStream.from(generate()) as ReadableStream<BodyBytes>;
 }
 
 function repairData(data: string, requestId: RequestId | undefined): string {
