@@ -182,6 +182,12 @@ function streamableFetch(fetch: Fetch): Fetch {
 function sseFetch(fetch: Fetch): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
+    if (!response.ok && (init?.method ?? "GET") === "GET") {
+      // The SDK reads only the status, and an unread body would keep the connection.
+      await response.body?.cancel();
+      const { status, statusText, headers } = response;
+      return new Response(null, { status, statusText, headers });
+    }
     if (!response.body || mediaTypeOf(response) !== "text/event-stream") return response;
     return withBody(response, repairEvents(response.body, undefined));
   };

@@ -7,7 +7,7 @@ import type { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.
 import { join } from "node:path";
 import { errorText } from "../../lib/error_text.ts";
 import { hideFromLog } from "../../logging/log.ts";
-import type { Fetch } from "./http_transport.ts";
+import { cappedFetch, type Fetch } from "./http_transport.ts";
 import { isObject } from "./json_rpc.ts";
 
 /** Time limit of a request to an authorization server, milliseconds. */
@@ -258,9 +258,19 @@ export class OAuthSession {
   }
 }
 
-/** A fetch for authorization servers. */
-export const authorizationFetch: Fetch = (input, init) =>
-  fetch(input, { ...init, signal: init?.signal ?? AbortSignal.timeout(requestTimeoutMs) });
+/**
+ * A fetch for authorization servers. Reads whole responses, because the SDK leaves the bodies of refusals
+ * unread, which would keep their connections.
+ */
+export const authorizationFetch: Fetch = async (input, init) => {
+  const signal = init?.signal ?? AbortSignal.timeout(requestTimeoutMs);
+  const response = await limitedFetch(input, { ...init, signal });
+  if (!response.body) return response;
+  const { status, statusText, headers } = response;
+  return new Response(await response.text(), { status, statusText, headers });
+};
+
+const limitedFetch = cappedFetch(1_048_576);
 
 function withToken(init: RequestInit | undefined, token: string | undefined): RequestInit {
   const headers = new Headers(init?.headers);
