@@ -247,7 +247,7 @@ function createLlm(
   return new OpenAiClient({
     catalog: models,
     showReasoning: llm.showReasoning,
-    keepUsage: (entries) => store.usage.add(entries),
+    storeUsage: (entries) => store.usage.add(entries),
   });
 }
 

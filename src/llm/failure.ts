@@ -197,7 +197,7 @@ function declined(words: string): LlmFailure {
 }
 
 /** Converts an error that occurred after part of the answer had been shown, which rules out a retry. */
-export function halfWay(
+export function incompleteReply(
   { code, message, recoverable, details, cause }: GatewayError,
 ): GatewayError {
   const text = `The reply is incomplete; the part that arrived was kept. ${message}`;

@@ -18,7 +18,7 @@ function failure(kind: FailureKind, fields: Partial<LlmFailure> = {}): LlmFailur
   return { kind, error, ...fields };
 }
 
-Deno.test("a model rests longer with each failure, up to a limit, and an answer wipes the slate", () => {
+Deno.test("the cooldown grows with each failure up to a limit, and an answer resets it", () => {
   const coolDowns = new Cooldowns(times);
   const rests: unknown[] = [];
   let now = 0;
@@ -40,7 +40,7 @@ Deno.test("requests that failed together count as one failure", () => {
   assert.equal(coolDowns.remaining("a", 110).ms, 1000);
 });
 
-Deno.test("an answer to a request from before the outage does not end the rest", () => {
+Deno.test("an answer to a request from before the outage does not end the cooldown", () => {
   const coolDowns = new Cooldowns(times);
   coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 100, now: 200 });
   coolDowns.succeeded("a", { startedAt: 50 });
@@ -48,7 +48,7 @@ Deno.test("an answer to a request from before the outage does not end the rest",
   assert.equal(coolDowns.remaining("a", 1200).ms, 0);
 });
 
-Deno.test("a provider's word on how long to wait is kept, a refused key rests for long", () => {
+Deno.test("Retry-After sets the cooldown, and a refused key causes a long one", () => {
   const coolDowns = new Cooldowns(times);
   const busy = failure("cooldown", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
@@ -76,7 +76,7 @@ Deno.test("Retry-After is read in seconds, as a date and in milliseconds", () =>
   assert.equal(read({}), undefined);
 });
 
-Deno.test("the next model is the first that does not rest, and the first one again afterwards", () => {
+Deno.test("the first model without a cooldown is next, and after its cooldown the first one again", () => {
   const coolDowns = new Cooldowns(times);
   coolDowns.failed("a", { failure: failure("cooldown"), startedAt: 0, now: 0 });
   const next = (now: number) => new ModelChoice([a, b], coolDowns).next({ now, elapsedMs: 0 });
@@ -84,7 +84,7 @@ Deno.test("the next model is the first that does not rest, and the first one aga
   assert.deepEqual(next(1000), { model: a, waitMs: 0 });
 });
 
-Deno.test("a model alone is tried in spite of its rest, three times, with growing waits", () => {
+Deno.test("a single model is tried three times despite its cooldown, with growing delays", () => {
   const coolDowns = new Cooldowns(times);
   const choice = new ModelChoice([a], coolDowns);
   const waits: unknown[] = [];
@@ -99,7 +99,7 @@ Deno.test("a model alone is tried in spite of its rest, three times, with growin
   assert.equal(choice.error.message, "cooldown");
 });
 
-Deno.test("a provider that asked for a long rest is not asked, and the error says for how long", () => {
+Deno.test("a provider that asked for a long pause gets no request, and the error says how long", () => {
   const coolDowns = new Cooldowns(times);
   const busy = failure("cooldown", { retryAfterMs: 30_000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });
@@ -109,7 +109,7 @@ Deno.test("a provider that asked for a long rest is not asked, and the error say
   assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
 });
 
-Deno.test("a request that meets a busy provider itself is told for how long, too", () => {
+Deno.test("the request that finds a provider busy also gets the pause in its error", () => {
   const coolDowns = new Cooldowns(times);
   const choice = new ModelChoice([a], coolDowns);
   assert.ok(choice.next({ now: 0, elapsedMs: 0 }));
@@ -121,7 +121,7 @@ Deno.test("a request that meets a busy provider itself is told for how long, too
   assert.deepEqual(choice.error.details, { retry_after_ms: 29_000 });
 });
 
-Deno.test("a rest of our own and one that was asked for do not pass for each other", () => {
+Deno.test("our own cooldown and a requested pause are kept apart", () => {
   const coolDowns = new Cooldowns(times);
   const fail = (fields: Partial<LlmFailure>, now: number) =>
     coolDowns.failed("a", { failure: failure("cooldown", fields), startedAt: now, now });
@@ -134,7 +134,7 @@ Deno.test("a rest of our own and one that was asked for do not pass for each oth
   assert.equal(new ModelChoice([a], coolDowns).next({ now: 10, elapsedMs: 0 }), undefined);
 });
 
-Deno.test("a model that was silent, refused or cannot is not asked again for the same request", () => {
+Deno.test("a model that timed out, refused or cannot answer is not asked again for the same request", () => {
   for (const kind of ["silent", "refused", "skip"] as const) {
     const choice = new ModelChoice([a, b], new Cooldowns(times));
     assert.equal(choice.next({ now: 0, elapsedMs: 0 })?.model, a);
@@ -145,14 +145,14 @@ Deno.test("a model that was silent, refused or cannot is not asked again for the
   }
 });
 
-Deno.test("of several failures the one that may pass is told", () => {
+Deno.test("of several failures, a temporary one is reported", () => {
   const choice = new ModelChoice([a, b], new Cooldowns(times));
   choice.failed(a, failure("silent"));
   choice.failed(b, failure("refused"));
   assert.equal(choice.error.message, "silent");
 });
 
-Deno.test("no wait goes past the time that a request has", () => {
+Deno.test("no delay exceeds the total time of a request", () => {
   const coolDowns = new Cooldowns(times);
   const busy = failure("cooldown", { retryAfterMs: 5000 });
   coolDowns.failed("a", { failure: busy, startedAt: 0, now: 0 });

@@ -80,28 +80,28 @@ budgets:
 
 const wrong: readonly (readonly [name: string, text: string, says: RegExp])[] = [
   [
-    "a model of no provider",
+    "a model without a provider",
     "providers: {}\nmodels:\n  a: { provider: b }",
     /:3: "models\.a\.provider": there is no provider "b"/,
   ],
   [
-    "a tier of no model",
+    "a tier without models",
     "providers: { p: {} }\nmodels: { a: { provider: p } }\ntiers: { mid: [a, b] }",
     /:3: "tiers\.mid": there is no model "b"/,
   ],
-  ["no model", "providers: {}\nmodels: {}", /:2: "models": expected at least one model/],
+  ["no models", "providers: {}\nmodels: {}", /:2: "models": expected at least one model/],
   [
-    "a key that is not set",
+    "a key from an unset variable",
     "providers:\n  p:\n    api_key: ${NO}\nmodels: { a: { provider: p } }",
     /:3: "providers\.p\.api_key": the environment variable NO is not set/,
   ],
   [
-    "a wrong URL",
+    "an invalid URL",
     "providers:\n  p: { base_url: localhost }\nmodels: { a: { provider: p } }",
     /:2: "providers\.p\.base_url": expected an http/,
   ],
   [
-    "a key that nobody knows",
+    "an unknown key",
     "providers: { p: {} }\nmodels:\n  a: { provider: p, context: 5 }",
     /:3: .*"context"/,
   ],
@@ -110,7 +110,7 @@ const wrong: readonly (readonly [name: string, text: string, says: RegExp])[] = 
     "providers: { p: {} }\nmodels:\n  a: { provider: p, price: { input: -1, output: 2 } }",
     /:3: "models\.a\.price\.input"/,
   ],
-  ["what is no YAML", "providers: [", /models\.yaml:1/],
+  ["invalid YAML", "providers: [", /models\.yaml:1/],
 ];
 for (const [name, text, says] of wrong) {
   Deno.test(`a models.yaml with ${name} is refused with file, line and key`, async () => {
@@ -123,7 +123,7 @@ for (const [name, text, says] of wrong) {
   });
 }
 
-Deno.test("without the file the environment's settings tell of the models", async () => {
+Deno.test("without the file, the models come from the settings", async () => {
   await using folder = new TempFolder();
   const modelsFile = join(folder.path, "models.yaml");
   assert.equal(await readModels({ ...settings, modelsFile }), undefined);
@@ -139,7 +139,7 @@ Deno.test("without the file the environment's settings tell of the models", asyn
   assert.equal((await readModels({ ...settings, modelsFile }))!.tiers.mid[0]!.name, "a");
 });
 
-Deno.test("what tokens cost is a whole number of billionths, the cached ones cheaper", () => {
+Deno.test("costs are whole billionths, and cached tokens are cheaper", () => {
   const price = { input: 0.15, cached: 0.075, output: 0.6 };
   const tokens = { inputTokens: 1_000_000, cachedTokens: 400_000, outputTokens: 500_000 };
   assert.equal(costNanos(price, tokens), 90_000_000 + 30_000_000 + 300_000_000);

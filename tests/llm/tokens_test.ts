@@ -103,7 +103,7 @@ const samples = [
 ];
 
 for (const { name, o200k, cl100k, text } of samples) {
-  Deno.test(`${name}: the estimate and its margin hold what a tokenizer counts`, () => {
+  Deno.test(`${name}: the estimate with its margin covers the tokenizer's count`, () => {
     const estimate = estimateTokens(text);
     assert.ok(estimate * 1.1 >= o200k, `${estimate} is too little for ${o200k}`);
     // Of the older tokenizer, some scripts need more: the first answer's usage corrects it.
@@ -119,7 +119,7 @@ Deno.test("a text twice as long has twice the tokens, and an empty one has none"
   assert.ok(ratio > 1.9 && ratio < 2.1, String(ratio));
 });
 
-Deno.test("a message counts what it carries beside its text", () => {
+Deno.test("images, calls and names of a message are counted besides its text", () => {
   const plain = estimateMessage({ role: "user", content: "Hello" });
   const spoken = estimateMessage({ role: "user", content: "Hello", speaker: "Ada" });
   const image = { type: "image", url: "data:image/png;base64,AAAA" } as const;
@@ -133,7 +133,7 @@ Deno.test("a message counts what it carries beside its text", () => {
   assert.ok(shown > 1_000, "an image is not free");
 });
 
-Deno.test("the answer's share and a margin are kept free, in small windows and in large ones", () => {
+Deno.test("space for the answer and a margin is reserved in small and large windows", () => {
   assert.equal(inputTokens(8_000), 5_400);
   assert.ok(inputTokens(128_000) > 100_000 && inputTokens(128_000) < 128_000 - 8_192);
 });

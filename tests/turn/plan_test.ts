@@ -48,12 +48,12 @@ function planner(
     stallMs: 60_000,
     totalMs: 60_000,
   })!;
-  const keepUsage = (entries: readonly UsageEntry[]) => {
+  const storeUsage = (entries: readonly UsageEntry[]) => {
     options.kept?.push(...entries);
     return Promise.resolve();
   };
   return new TurnPlanner({
-    llm: new OpenAiClient({ catalog, keepUsage }),
+    llm: new OpenAiClient({ catalog, storeUsage }),
     budget: { check: () => Promise.resolve() },
     autoTier: true,
     classifyMs: options.classifyMs,

@@ -1,6 +1,6 @@
 /**
- * Turns the events of one streamed answer, or one whole completion, into what the gateway understands:
- * text, reasoning, complete tool calls, and the reason it ended.
+ * Converts the events of a streamed answer, or one whole completion, into text, reasoning, complete tool calls
+ * and a finish reason.
  */
 
 import type { FinishReason } from "../../domain/reply.ts";
@@ -10,7 +10,7 @@ import { errorInStream } from "./provider_error.ts";
 import { ThinkTagSplitter } from "./think_tags.ts";
 import { ToolCallAssembler } from "./tool_calls.ts";
 
-/** Limits of one answer. What exceeds one ends the answer with an {@linkcode AnswerTooLargeError}. */
+/** Limits of one answer. Exceeding one ends the answer with an {@linkcode AnswerTooLargeError}. */
 export const answerLimits = {
   /** Characters of one server-sent event: a file in a tool call's arguments is the longest that makes sense. */
   eventChars: 8 * 1024 * 1024,
@@ -27,7 +27,7 @@ export class AnswerTooLargeError extends Error {
   override readonly name = "AnswerTooLargeError";
 }
 
-/** The answer ended before its end, or failed by the provider's own word. */
+/** The answer was cut off, or the provider reported that it failed. */
 export class AnswerFailedError extends Error {
   override readonly name = "AnswerFailedError";
   readonly kind: "cut" | "failure" | "slip" | "refusal";
@@ -71,17 +71,17 @@ export class AnswerReader {
   /** The last usage that the provider reported. */
   usage?: ReportedUsage;
 
-  /** Whether the provider said that nothing follows (`[DONE]`). */
+  /** Whether the end (`[DONE]`) was received. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Whether a reason to end has arrived; usage may still follow. */
+  /** Whether a finish reason was received; usage may still follow. */
   get finished(): boolean {
     return this.#reason !== undefined;
   }
 
-  /** How many chunks brought a part of the answer; heartbeats and usage do not count. */
+  /** Number of chunks with a part of the answer; heartbeats and usage do not count. */
   get contentChunks(): number {
     return this.#contentChunks;
   }
@@ -226,10 +226,10 @@ const reasons: Readonly<Record<Exclude<FinishReason, "other"> | "failure" | "sli
   content_filter:
     "contentfilter contentfiltered safety recitation blocklist prohibitedcontent spii " +
     "imagesafety refusal sensitive guardrailintervened moderation blocked language",
-  // The answer failed on the way: OpenRouter, Zhipu, DeepSeek, vLLM.
+  // The answer failed halfway: OpenRouter, Zhipu, DeepSeek, vLLM.
   failure: "error networkerror insufficientsystemresource abort aborted failed timeout cancelled " +
     "canceled overloaded internalerror servererror",
-  // The model called a tool in a way that cannot be read (Google, Groq).
+  // The model wrote an invalid tool call (Google, Groq).
   slip: "malformedfunctioncall unexpectedtoolcall toomanytoolcalls tooluseerror malformedtoolcall",
 };
 
@@ -240,8 +240,8 @@ const knownReasons = new Map(
 );
 
 /**
- * The meaning of a provider's `finish_reason`. `failure` is an answer that failed, `slip` a tool call that
- * the model wrote wrong; an unknown word that sounds like a failure is one.
+ * Classifies a provider's `finish_reason`: `failure` is a failed answer, `slip` an invalid tool call by the
+ * model. An unknown value that contains "error" or the like is a failure.
  */
 function readFinishReason(reason: string): FinishReason | "failure" | "slip" {
   const word = reason.toLowerCase().replaceAll(/[^a-z]/g, "");

@@ -20,7 +20,7 @@ import type {
   LlmRequest,
   RequestUsage,
 } from "../client.ts";
-import { filtered, halfWay, type LlmFailure, toFailure } from "../failure.ts";
+import { filtered, incompleteReply, type LlmFailure, toFailure } from "../failure.ts";
 import type { Model, ModelCatalog, Provider } from "../catalog.ts";
 import { ModelChoice } from "./model_choice.ts";
 import { meaningOf } from "./failure_rules.ts";
@@ -42,7 +42,7 @@ export interface OpenAiClientOptions {
   /** Whether to pass on reasoning. Default: false. */
   readonly showReasoning?: boolean;
   /** Stores the usage of requests outside the conversation. */
-  readonly keepUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
+  readonly storeUsage?: (entries: readonly UsageEntry[]) => Promise<void>;
   /** A monotonic clock. */
   readonly clock?: () => number;
 }
@@ -51,15 +51,15 @@ export class OpenAiClient implements LlmClient {
   readonly kind = "openai";
   readonly #options: OpenAiClientOptions;
   readonly #clock: () => number;
-  readonly #coolDowns: Cooldowns;
+  readonly #cooldowns: Cooldowns;
   readonly #providers = new Map<Provider, OpenAiProvider>();
-  /** What each model takes, by its name. */
+  /** The learned request shape of each model, by its name. */
   readonly #shapes = new Map<string, RequestShape>();
 
   constructor(options: OpenAiClientOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => performance.now());
-    this.#coolDowns = new Cooldowns(options.catalog.cooldown);
+    this.#cooldowns = new Cooldowns(options.catalog.cooldown);
   }
 
   modelOf(tier: Tier): string {
@@ -73,7 +73,7 @@ export class OpenAiClient implements LlmClient {
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
-    const choice = new ModelChoice(this.#modelsOf(request.tier), this.#coolDowns);
+    const choice = new ModelChoice(this.#modelsOf(request.tier), this.#cooldowns);
     const startedAt = this.#clock();
     for (;;) {
       const model = await this.#wait(choice, { startedAt, signal });
@@ -84,13 +84,13 @@ export class OpenAiClient implements LlmClient {
           begun ||= event.type !== "finish";
           yield event;
         }
-        this.#coolDowns.succeeded(model.name, { startedAt: triedAt });
+        this.#cooldowns.succeeded(model.name, { startedAt: triedAt });
         return;
       } catch (error) {
         signal.throwIfAborted();
         const failure = toFailure(error, { model, now: Date.now() });
-        this.#note(model, failure, triedAt);
-        if (begun) throw halfWay(failure.error);
+        this.#recordFailure(model, failure, triedAt);
+        if (begun) throw incompleteReply(failure.error);
         if (failure.kind === "fatal") throw failure.error;
         choice.failed(model, failure);
       }
@@ -113,7 +113,7 @@ export class OpenAiClient implements LlmClient {
       }
       return { text, usage, model };
     } finally {
-      if (account) this.#keep(taken, { purpose, account });
+      if (account) this.#storeUsage(taken, { purpose, account });
     }
   }
 
@@ -135,8 +135,8 @@ export class OpenAiClient implements LlmClient {
   }
 
   /**
-   * One attempt at a model, in the shape it takes. If it refuses a part of the request by name, the request is
-   * sent once more without that part; what worked is remembered for the model.
+   * Makes one attempt at a model. If it refuses a part of the request by name, sends the request again without
+   * that part; what worked is remembered for the model.
    */
   async *#try(
     model: Model,
@@ -216,9 +216,9 @@ export class OpenAiClient implements LlmClient {
   }
 
   /** Starts a cooldown if the failure calls for one, and logs it. */
-  #note(model: Model, failure: LlmFailure, startedAt: number): void {
+  #recordFailure(model: Model, failure: LlmFailure, startedAt: number): void {
     const now = this.#clock();
-    const cooldownMs = this.#coolDowns.failed(model.name, { failure, startedAt, now });
+    const cooldownMs = this.#cooldowns.failed(model.name, { failure, startedAt, now });
     const { error } = failure;
     const facts = {
       model: model.name,
@@ -233,33 +233,33 @@ export class OpenAiClient implements LlmClient {
   }
 
   /** Stores usage in the background. A failure is only logged, because the request has been answered. */
-  #keep(
+  #storeUsage(
     taken: readonly RequestUsage[],
     { purpose, account }: { readonly purpose: string; readonly account: Account },
   ): void {
     const at = Date.now();
     const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
     if (entries.length === 0) return;
-    this.#options.keepUsage?.(entries).catch((error) =>
+    this.#options.storeUsage?.(entries).catch((error) =>
       log.warn("Cannot store the usage of a request: {error}", { error: errorText(error) })
     );
   }
 }
 
-/** Refusals of one request that are answered with another try. */
+/** Maximum refusals of one request after which it is sent again. */
 const maxAdaptations = 8;
 
-/** What is left out after it was refused: a part of the request, or one tool. */
+/** What was refused and is now left out: a part of the request, or one tool. */
 interface Adaptation {
   readonly part?: RequestPart;
   /** Another part that would be refused for the same reason. */
   readonly twin?: RequestPart;
   readonly tool?: string;
-  /** What the provider said. */
+  /** The provider's message. */
   readonly reason: string;
-  /** Whether it is about this request alone. */
+  /** Whether it applies to this request only. */
   readonly once: boolean;
-  /** Stands for images that are left out. */
+  /** Replaces images that are left out. */
   readonly note?: string;
 }
 
@@ -271,7 +271,7 @@ function applyTo(shape: RequestShape, { part, twin, tool }: Adaptation): void {
   if (tool !== undefined) shape.leaveOutTool(tool);
 }
 
-/** What can be left out after an error; undefined if the error names nothing that was sent. */
+/** Returns what to leave out after an error, or `undefined` if the error names nothing that was sent. */
 function adaptationFor(error: unknown, sent: SentRequest): Adaptation | undefined {
   if (!(error instanceof ProviderError)) return undefined;
   const reason = error.text.slice(0, 300);

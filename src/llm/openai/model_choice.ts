@@ -1,6 +1,5 @@
 /**
- * Which model is asked next for one request, and when: the first that does not rest; where all rest,
- * the one that is ready first. Made by the client for each request.
+ * Chooses the next model for one request: the first without a cooldown, or the one whose cooldown ends first.
  */
 
 import { GatewayError } from "../../domain/errors.ts";
@@ -9,45 +8,46 @@ import type { Cooldowns } from "../cooldowns.ts";
 import type { LlmFailure } from "../failure.ts";
 import type { Model } from "../catalog.ts";
 
-/** Tries of one model in one request. */
+/** Attempts at one model per request. */
 const maxTries = 3;
-/** The longest wait for a model within a request, milliseconds: a person waits, too. */
+/** Maximum delay within a request, milliseconds: a person is waiting. */
 const maxWaitMs = 10_000;
-/** The wait before a model is asked again. */
+/** Delays between attempts at the same model. */
 const waits = { firstMs: 500 };
 
-/** A model to ask, after a wait. */
+/** A model, and the delay before its next attempt. */
 export interface Choice {
   readonly model: Model;
   readonly waitMs: number;
 }
 
+/** The models that are left for one request. */
 export class ModelChoice {
   readonly #models: readonly Model[];
-  readonly #coolDowns: Cooldowns;
+  readonly #cooldowns: Cooldowns;
   readonly #tries = new Map<string, number>();
-  readonly #given = new Set<string>();
+  readonly #excluded = new Set<string>();
   #error?: GatewayError;
-  /** The shortest wait that was too long. */
+  /** The shortest delay, if it exceeds the maximum. */
   #tooLongMs?: number;
 
-  constructor(models: readonly Model[], coolDowns: Cooldowns) {
+  constructor(models: readonly Model[], cooldowns: Cooldowns) {
     this.#models = models;
-    this.#coolDowns = coolDowns;
+    this.#cooldowns = cooldowns;
   }
 
   /**
-   * The next model to ask; undefined when none is left that makes sense.
+   * Returns the next model, or `undefined` if none is left that may answer in time.
    *
-   * @param elapsedMs since the request began: the waits count in the total time, too.
+   * @param elapsedMs Time since the request began; delays are part of its total time.
    */
   next(
     { now, elapsedMs }: { readonly now: number; readonly elapsedMs: number },
   ): Choice | undefined {
     const open = this.#models.filter(({ name, provider }) =>
-      !this.#given.has(name) && this.#triesOf(name) < maxTries && elapsedMs < provider.totalMs
+      !this.#excluded.has(name) && this.#triesOf(name) < maxTries && elapsedMs < provider.totalMs
     );
-    const ready = open.find(({ name }) => this.#coolDowns.remaining(name, now).ms === 0);
+    const ready = open.find(({ name }) => this.#cooldowns.remaining(name, now).ms === 0);
     if (ready) return { model: ready, waitMs: 0 };
     const [soonest] = open.map((model) => ({ model, waitMs: this.#waitMs(model.name, now) }))
       .toSorted((one, other) => one.waitMs - other.waitMs);
@@ -58,15 +58,15 @@ export class ModelChoice {
     return undefined;
   }
 
-  /** Notes that a model failed this request. */
+  /** Records that a model failed this request. */
   failed({ name }: Model, { kind, error }: LlmFailure): void {
     this.#tries.set(name, this.#triesOf(name) + 1);
-    if (kind !== "cooldown" && kind !== "retry") this.#given.add(name);
-    // What may pass is better news than a wrong key.
+    if (kind !== "cooldown" && kind !== "retry") this.#excluded.add(name);
+    // Users can do something about a temporary error, unlike a wrong key.
     if (!this.#error?.recoverable || error.recoverable) this.#error = error;
   }
 
-  /** Why no model has answered. */
+  /** The error for the user if no model has answered. */
   get error(): GatewayError {
     const retryMs = this.#tooLongMs;
     if (this.#error && retryMs === undefined) return this.#error;
@@ -78,14 +78,14 @@ export class ModelChoice {
     const seconds = Math.ceil((retryMs ?? 0) / 1000);
     return new GatewayError(
       "llm_unavailable",
-      `The model's provider takes no more requests just now. Try again in ${seconds} seconds.`,
+      `The model's provider accepts no more requests at the moment. Try again in ${seconds} seconds.`,
       { recoverable: true, details: { retry_after_ms: retryMs } },
     );
   }
 
-  /** What a provider asked for is kept; a rest of our own is no reason to fail without a try. */
+  /** Respects a pause that the provider asked for. Our own cooldown does not prevent a first attempt. */
   #waitMs(name: string, now: number): number {
-    const { ms, askedMs } = this.#coolDowns.remaining(name, now);
+    const { ms, askedMs } = this.#cooldowns.remaining(name, now);
     const tries = this.#triesOf(name);
     return Math.max(askedMs, Math.min(ms, tries === 0 ? 0 : backoffMs(tries, waits)));
   }

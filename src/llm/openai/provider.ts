@@ -1,6 +1,6 @@
 /**
- * One OpenAI-compatible API: one attempt at one request, within its time and its provider's limits. It reads the
- * raw bytes of the answer, since only they show that a silent provider is alive.
+ * An OpenAI-compatible API. Makes one attempt at a request, within the time-outs and the provider's limits. Reads
+ * the raw bytes of the answer, because heartbeats are visible only there.
  */
 
 import { GatewayError } from "../../domain/errors.ts";
@@ -26,9 +26,9 @@ export interface Attempt {
   readonly model: Model;
   readonly request: LlmRequest;
   readonly shape: RequestShape;
-  /** Stands for images that the shape leaves out. */
+  /** Replaces images that the shape leaves out. */
   readonly imageNote?: string;
-  /** What earlier attempts left of the total time, milliseconds. */
+  /** Remaining total time after earlier attempts, milliseconds. */
   readonly leftMs: number;
   readonly showReasoning: boolean;
   /** Called with the request before it is sent. */
@@ -74,7 +74,7 @@ export class OpenAiProvider {
       return await this.#limiter.enter(watchdog.signal);
     } catch (error) {
       signal.throwIfAborted();
-      // The queue was too long, not the model too slow.
+      // The queue was too long; the model was not too slow.
       const busy = new GatewayError(
         "rate_limited",
         "Too many requests are waiting for the model's provider. Try again later.",
@@ -96,7 +96,7 @@ export class OpenAiProvider {
     watchdog.begin();
     usage.sent();
     const response = await this.#transport.post(chat.body, signal).catch((error) => {
-      // A request that was cancelled, or took too long, may still be worked on.
+      // The provider may continue to work on a request that was cancelled or timed out.
       if (!signal.aborted) usage.refused();
       throw error;
     });
@@ -106,7 +106,7 @@ export class OpenAiProvider {
         yield* toEvents(delta, { usage, showReasoning });
       }
     } finally {
-      // An answer that fails on the way was paid for too.
+      // An answer that fails halfway costs money, too.
       if (reader.usage) usage.reported(reader.usage);
     }
     signal.throwIfAborted();
@@ -187,11 +187,11 @@ async function* readStream(
     }
     if (reader.ended) grace.start(closeGraceMs);
     else if (reader.finished && reader.contentChunks > finishedWith) {
-      // Heartbeats do not extend the wait; a server that finishes with every chunk does.
+      // Heartbeats do not extend the grace period; further chunks of the answer do.
       finishedWith = reader.contentChunks;
       grace.start(usageGraceMs);
     }
-    // After `[DONE]` the bytes that close the connection are read without anybody waiting for them.
+    // The bytes after `[DONE]` are read in the background.
     if (reader.ended) break;
   }
 }
@@ -214,12 +214,12 @@ async function* readWhole(
   if (reader.contentChunks > 0) reader.read("[DONE]");
 }
 
-/** Ends the reading of a body some time after its answer has ended. */
+/** Stops reading a body some time after its answer has ended. */
 class GraceTimer {
   readonly #over = Promise.withResolvers<void>();
   #timer?: ReturnType<typeof setTimeout>;
 
-  /** Starts, or starts again with another time. */
+  /** Starts or restarts the timer. */
   start(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#over.resolve, ms);
@@ -235,8 +235,8 @@ class GraceTimer {
 }
 
 /**
- * The bytes of a body until it ends or the grace time is over. If its reader leaves early the rest is read for a
- * moment behind its back: only a body that was read to its end frees its connection for the next request.
+ * Yields the bytes of a body until it ends or the grace period is over. If the caller stops early, the rest is
+ * read in the background for a moment, because only a body that was read to its end frees its connection.
  */
 async function* bytesOf(
   body: ReadableStream<Uint8Array>,

@@ -10,7 +10,7 @@ import type { MessageOrigin, ToolCall } from "../../domain/tool_call.ts";
 
 type UserContent = string | readonly ContentPart[];
 
-/** A message as it is sent, before it is put into the API's words. */
+/** A message in the order in which it is sent, before conversion to the API's format. */
 export type WireMessage =
   | { role: "system"; content: string }
   | { role: "user"; content: UserContent }
@@ -22,7 +22,7 @@ export type WireMessage =
   }
   | { role: "tool"; callId: string; content: string };
 
-/** Stands for what is missing between two messages that may not follow each other. */
+/** Placeholder between two messages that must not be adjacent. */
 export const fillers = {
   noResult: "[This call has no result: it was interrupted.]",
   emptyResult: "[no output]",
@@ -32,7 +32,7 @@ export const fillers = {
   goOn: "[Please go on.]",
 } as const;
 
-/** Repairs the order of messages. Pure; the result shares nothing that it changes with the input. */
+/** Repairs the order of messages. Does not change its input. */
 export function orderMessages(messages: readonly LlmMessage[]): readonly WireMessage[] {
   const ordered: WireMessage[] = [];
   const system = messages.filter(({ role }) => role === "system")
@@ -53,7 +53,7 @@ export function orderMessages(messages: readonly LlmMessage[]): readonly WireMes
       }
       addAssistant(ordered, message, { results, ids });
     }
-    // A result whose call was left out has no meaning to the provider.
+    // Providers refuse a result without its call.
   }
   const first = ordered.findIndex(({ role }) => role !== "system");
   if (first >= 0 && ordered[first]!.role !== "user") {
@@ -187,7 +187,7 @@ export function withoutTools(
   return plain;
 }
 
-/** For a model that takes no system message: its text comes first in the first user message. */
+/** For a model without system messages: puts the text at the start of the first user message. */
 export function withoutSystem(messages: readonly WireMessage[]): readonly WireMessage[] {
   const [system, ...rest] = messages;
   if (system?.role !== "system") return messages;

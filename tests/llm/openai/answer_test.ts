@@ -202,7 +202,7 @@ for (const [spelling, reason] of Object.entries(spellings)) {
   });
 }
 
-Deno.test("an error object in the stream is an error with its words and codes", async () => {
+Deno.test("an error object in the stream is an error with the provider's message and code", async () => {
   const bodies = [
     event({ error: { message: "Overloaded", code: 503 } }),
     event({ object: "error", message: "Overloaded", code: 503 }),
@@ -217,7 +217,7 @@ Deno.test("an error object in the stream is an error with its words and codes", 
   }
 });
 
-Deno.test("an event without end is given up at its limit", async () => {
+Deno.test("an endless event is aborted at the limit", async () => {
   const line = "data: ".padEnd(200_000, "x");
   await assert.rejects(read(line), EventTooLargeError);
 });
@@ -233,7 +233,7 @@ Deno.test("more tool calls than the limit end the answer", async () => {
   await assert.rejects(read(calls.join("")), AnswerTooLargeError);
 });
 
-Deno.test("fields that the provider wants back are put together", async () => {
+Deno.test("fields to send back to the provider are assembled", async () => {
   const { fields, calls } = await read(
     delta({ reasoning_content: "a" }) + delta({ reasoning_content: "b" }) +
       delta({ reasoning_details: [{ type: "x", data: "1" }] }) +

@@ -13,7 +13,7 @@ function windowOf(...models: readonly Omit<Model, "provider">[]): number {
   return new OpenAiClient({ catalog }).contextTokensOf("mid");
 }
 
-Deno.test("a tier's window is the smallest of its models, known by what their provider calls them", () => {
+Deno.test("a tier's window is the smallest of its models', found by the provider's names", () => {
   assert.equal(windowOf({ name: "smart", id: "gpt-4" }), 8_192);
   assert.equal(windowOf({ name: "gpt-4", id: "anthropic/claude-x" }), 200_000);
   assert.equal(windowOf({ name: "smart", id: "gpt-4o" }, { name: "old", id: "gpt-4-0613" }), 8_192);

@@ -40,7 +40,7 @@ async function cooldownAfter(known: KnownError): Promise<number> {
   return cooldowns.remaining(model.name, 0).ms;
 }
 
-Deno.test("nothing about one request puts a model into cooldown, all else does", async () => {
+Deno.test("problems with one request cause no cooldown, all others do", async () => {
   const all = Object.values(providerErrors).flat();
   assert.ok(all.filter(({ meaning }) => ofOneRequest.has(meaning)).length > 60);
   for (const known of all) {
@@ -49,7 +49,7 @@ Deno.test("nothing about one request puts a model into cooldown, all else does",
   }
 });
 
-Deno.test("every class of failure is known of every provider that has it", () => {
+Deno.test("every class of failure is recognized for each provider that has it", () => {
   const hosted = Object.entries(providerErrors).filter(([name]) =>
     !/^(?:Ollama|vLLM|llama\.cpp|LM Studio|Others.*)$/.test(name)
   );
@@ -71,7 +71,7 @@ const traps = [
   "maximum context length",
 ];
 
-Deno.test("what users and models write does not decide what an error means", async () => {
+Deno.test("quoted text of users and models does not affect the classification", async () => {
   for (const trap of traps) {
     const echoes: readonly (readonly [Meaning, number, unknown])[] = [
       // Pydantic repeats what it refuses (Mistral, vLLM, LiteLLM).

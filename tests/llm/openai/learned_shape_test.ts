@@ -82,7 +82,7 @@ const refusing = (message: string, status = 400): Reply => ({
   body: { error: { message, type: "invalid_request_error", param: null, code: null } },
 });
 
-Deno.test("a refused parameter is left out once and for all, and logged once", async () => {
+Deno.test("a refused parameter is left out from then on, and logged once", async () => {
   await using scene = new Scene();
   scene.llm.when(
     ({ stream_options }) => stream_options !== undefined,

@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 /** Lets all that is ready happen. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("so many requests run at once, and the others follow in order", async () => {
+Deno.test("requests up to the limit run concurrently, and the others follow in order", async () => {
   const gate = new ProviderLimiter({ maxConcurrent: 2 });
   const order: number[] = [];
   const leaves: (() => void)[] = [];
@@ -30,12 +30,12 @@ Deno.test("so many requests run at once, and the others follow in order", async 
   assert.deepEqual(order, [0, 1, 2, 3]);
 });
 
-Deno.test("without limits nobody waits", async () => {
+Deno.test("without limits, no request waits", async () => {
   const gate = new ProviderLimiter({});
   for (let count = 0; count < 1000; count++) await gate.enter(signal);
 });
 
-Deno.test("one that gives up while it waits is passed over", async () => {
+Deno.test("a request cancelled while it waits is skipped", async () => {
   const gate = new ProviderLimiter({ maxConcurrent: 1 });
   const leave = await gate.enter(signal);
   const impatient = new AbortController();
@@ -48,13 +48,13 @@ Deno.test("one that gives up while it waits is passed over", async () => {
   await within(gate.enter(signal), { what: "the gate, open again" });
 });
 
-Deno.test("one that has given up before is not let in", async () => {
+Deno.test("a request that was already cancelled is not started", async () => {
   const gate = new ProviderLimiter({ maxConcurrent: 1 });
   await assert.rejects(gate.enter(AbortSignal.abort(new Error("gone"))), /gone/);
   await within(gate.enter(signal), { what: "the free place" });
 });
 
-Deno.test("a line that is full is refused, and what waits goes on", async () => {
+Deno.test("a full queue refuses further requests, and the waiting ones continue", async () => {
   const gate = new ProviderLimiter({ maxConcurrent: 1, maxWaiting: 1 });
   const leave = await gate.enter(signal);
   const waiting = gate.enter(signal);
@@ -68,7 +68,7 @@ Deno.test("a line that is full is refused, and what waits goes on", async () => 
   await within(waiting, { what: "the one in line" });
 });
 
-Deno.test("so many requests begin in a minute, the next one when the first is a minute old", async () => {
+Deno.test("requests up to the limit start within a minute, and the next one when the first is a minute old", async () => {
   let now = 0;
   const gate = new ProviderLimiter({ requestsPerMinute: 2, minuteMs: 50, now: () => now });
   (await gate.enter(signal))();
@@ -83,7 +83,7 @@ Deno.test("so many requests begin in a minute, the next one when the first is a 
   await within(third, { what: "the third request" });
 });
 
-Deno.test("a clock that is set back makes no minute longer", async () => {
+Deno.test("a clock that is set back does not lengthen a minute", async () => {
   using clock = new WallClock();
   const gate = new ProviderLimiter({ requestsPerMinute: 1, minuteMs: 50 });
   (await gate.enter(signal))();
@@ -91,7 +91,7 @@ Deno.test("a clock that is set back makes no minute longer", async () => {
   await within(gate.enter(signal), { what: "the second request" });
 });
 
-Deno.test("one that gives up leaves no timer behind", async () => {
+Deno.test("a cancelled request leaves no timer behind", async () => {
   const gate = new ProviderLimiter({ requestsPerMinute: 1 });
   (await gate.enter(signal))();
   const impatient = new AbortController();

@@ -35,12 +35,12 @@ const whole = { choices: [{ index: 0, message: { role: "assistant", content: "Wh
 for (const type of ["text/event-stream", "text/plain", "application/json"]) {
   const headers = { "content-type": type };
 
-  Deno.test(`one JSON object called ${type} is an answer`, async () => {
+  Deno.test(`one JSON object with content type ${type} is an answer`, async () => {
     const raw = ["\n\n", "  \n", JSON.stringify(whole)];
     assert.equal((await read({ raw, headers })).text, "Whole.");
   });
 
-  Deno.test(`a stream of events called ${type} is read as it comes`, async () => {
+  Deno.test(`an event stream with content type ${type} is read as it arrives`, async () => {
     const raw = ["\uFEFF", ": hello\n\n", delta("A"), delta("B"), finish, "data: [DONE]\n\n"];
     const { text, ms } = await read({ raw, headers, hang: "mid-stream" });
     assert.equal(text, "AB");
@@ -55,7 +55,7 @@ Deno.test("heartbeats after the end do not keep an answer open", async () => {
   assert.ok(ms < 2_000, `${ms} ms`);
 });
 
-Deno.test("a server that finishes with every chunk is read to its end", async () => {
+Deno.test("a server that sends finish_reason with every chunk is read to its end", async () => {
   const piece = (content: string) =>
     sse({ choices: [{ index: 0, delta: { content }, finish_reason: "stop" }] });
   const raw = ["A", "B", "C", "D"].map(piece);

@@ -48,7 +48,7 @@ for (const part of requestParts) {
   });
 }
 
-Deno.test("what an error does not name is not left out in its place", () => {
+Deno.test("only what the error names is left out", () => {
   for (const { refused, provider, error } of refusals) {
     if (refused === "nothing" || refused.startsWith("tool:")) continue;
     // These name two parts that do not go together.
@@ -58,7 +58,7 @@ Deno.test("what an error does not name is not left out in its place", () => {
   }
 });
 
-Deno.test("an error that only mentions a part of the request refuses none", () => {
+Deno.test("an error that only mentions a part of the request is not a refusal of it", () => {
   const known = refusals.filter(({ refused }) => refused === "nothing");
   assert.ok(known.length > 10);
   for (const { provider, error } of known) {
@@ -67,7 +67,7 @@ Deno.test("an error that only mentions a part of the request refuses none", () =
   }
 });
 
-Deno.test("a tool whose schema is refused is told by its place or its name", () => {
+Deno.test("a tool whose schema is refused is found by its index or its name", () => {
   const known = refusals.filter(({ refused }) => refused.startsWith("tool:"));
   assert.ok(known.length > 5);
   for (const { refused, provider, error } of known) {
