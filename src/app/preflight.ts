@@ -8,6 +8,7 @@ import { ConfigError } from "../lib/config_error.ts";
 import type { ModelCatalog } from "../llm/catalog.ts";
 import { readModels } from "../llm/models_file.ts";
 import { logger } from "../logging/log.ts";
+import { maxOpenFiles } from "../platform/open_files.ts";
 import { openStore } from "../store/open_store.ts";
 import type { Store } from "../store/store.ts";
 import { readToolsFile, ToolPolicy } from "../tools/policy.ts";
@@ -30,6 +31,7 @@ export interface Foundations {
  * @throws {ConfigError | StoreError} if something is missing or invalid.
  */
 export async function loadFoundations(config: GatewayConfig): Promise<Foundations> {
+  warnOfFileLimit(config.limits.connections, maxOpenFiles());
   const secrets = await Secrets.load(config);
   assertSecretForPublicHost(config, secrets.authenticator);
   const persona = readPersona(config);
@@ -41,6 +43,19 @@ export async function loadFoundations(config: GatewayConfig): Promise<Foundation
   const models = await readModels(config);
   const store = await openStore({ dataDir: config.dataDir, sync: config.storeSync });
   return { secrets, persona, policy, models, store };
+}
+
+/** Files other than adapters' sockets: the store, logs, models, MCP servers, commands. */
+const reservedFiles = 128;
+
+/** Warns if the process may not open as many sockets as the settings allow. */
+export function warnOfFileLimit(connections: number, maxFiles: number | undefined): void {
+  if (maxFiles === undefined || connections + reservedFiles <= maxFiles) return;
+  log.warn(
+    "CLARA_MAX_CONNECTIONS is {connections}, but this process may open only {maxFiles} files. Raise the limit " +
+      "(ulimit -n, or LimitNOFILE in the systemd unit) or lower the setting to {fitting}.",
+    { connections, maxFiles, fitting: Math.max(maxFiles - reservedFiles, 1) },
+  );
 }
 
 /** Refuses to let everybody on the network in. @throws {ConfigError} if there is no secret. */

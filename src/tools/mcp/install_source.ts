@@ -10,6 +10,25 @@ export interface InstallSource {
 
 const packagePattern = /^(?:@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*(?:@[\w.-]+)?$/i;
 
+/** Sources that look installable and are not: what they are, and what to give instead. */
+const unsupported: readonly (readonly [pattern: RegExp, what: string, instead: string])[] = [
+  [
+    /^@?smithery[:/]/i,
+    "Smithery's registry",
+    "the server's npm package or URL from its page there",
+  ],
+  [
+    /^(?:git\+|git@|git:|ssh:|(?:github|gitlab|bitbucket):)|^https?:\/\/(?:www\.)?(?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)\/|^https?:\/\/\S+\.git$/i,
+    "a repository",
+    'its npm package, or a command line such as "npx -y github:owner/name" or "uvx --from git+URL name"',
+  ],
+  [
+    /^[\w-][\w.-]*\/[\w.-]+$/,
+    "a repository",
+    'its npm package, or a command line such as "npx -y github:owner/name"; a program\'s path begins with ./ or /',
+  ],
+];
+
 /**
  * Parses a source: a URL is a server over HTTP, a single word an npm package (run by npx), anything
  * else a command line with single and double quotes. It is never passed to a shell.
@@ -18,6 +37,10 @@ const packagePattern = /^(?:@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*(?:@[\w.-]+)?$/i;
  */
 export function sourceToEntry(source: string): InstallSource {
   const text = source.trim();
+  for (const [pattern, what, instead] of unsupported) {
+    if (!pattern.test(text)) continue;
+    throw new ConfigError(`Cannot install from ${what} (${JSON.stringify(text)}). Use ${instead}.`);
+  }
   if (/^https?:\/\//.test(text)) {
     if (!URL.canParse(text)) throw new ConfigError(`Cannot use URL ${JSON.stringify(text)}`);
     return { name: nameOf(new URL(text).hostname), entry: { url: text } };

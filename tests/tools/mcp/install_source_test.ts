@@ -46,6 +46,40 @@ for (const [source, name, entry] of sources) {
   });
 }
 
+const unsupported: readonly (readonly [source: string, error: RegExp])[] = [
+  ["smithery:exa", /Smithery's registry.*npm package or URL/],
+  ["@smithery/cli-server/x", /Smithery/],
+  ["https://github.com/owner/name", /a repository.*npx -y github:/],
+  ["https://example.com/owner/name.git", /a repository/],
+  ["git+https://example.com/name", /a repository/],
+  ["git@github.com:owner/name.git", /a repository/],
+  ["github:owner/name", /a repository/],
+  ["owner/name", /a repository.*path begins with/],
+];
+
+for (const [source, error] of unsupported) {
+  Deno.test(`${source} is refused with what to use instead`, () => {
+    assert.throws(() => sourceToEntry(source), (thrown) => {
+      assert(thrown instanceof ConfigError);
+      assert.match(thrown.message, error);
+      return true;
+    });
+  });
+}
+
+for (
+  const source of [
+    "npx -y github:owner/name",
+    "./bin/server",
+    "/opt/mcp/server",
+    "https://mcp.example.com/x",
+  ]
+) {
+  Deno.test(`${source} is supported`, () => {
+    assert(sourceToEntry(source).entry);
+  });
+}
+
 Deno.test("a command line is not interpreted by a shell", () => {
   const { entry } = sourceToEntry("echo $(id) `id` ; rm -rf / && a|b > c");
   assert.deepEqual(entry, {
