@@ -8,7 +8,6 @@ import { ConfigError } from "../lib/config_error.ts";
 import type { ModelCatalog } from "../llm/catalog.ts";
 import { readModels } from "../llm/models_file.ts";
 import { logger } from "../logging/log.ts";
-import { maxOpenFiles } from "../platform/open_files.ts";
 import { openStore } from "../store/open_store.ts";
 import type { Store } from "../store/store.ts";
 import { readToolsFile, ToolPolicy } from "../tools/policy.ts";
@@ -49,7 +48,7 @@ export async function loadFoundations(config: GatewayConfig): Promise<Foundation
 const reservedFiles = 128;
 
 /** Warns if the process may not open as many sockets as the settings allow. */
-export function warnOfFileLimit(connections: number, maxFiles: number | undefined): void {
+function warnOfFileLimit(connections: number, maxFiles: number | undefined): void {
   if (maxFiles === undefined || connections + reservedFiles <= maxFiles) return;
   log.warn(
     "CLARA_MAX_CONNECTIONS is {connections}, but this process may open only {maxFiles} files. Raise the limit " +
@@ -80,5 +79,16 @@ function readPersona({ personaFile }: GatewayConfig): string {
       `Cannot read CLARA_PERSONA_FILE "${personaFile}": ${(error as Error).message}`,
       { cause: error },
     );
+  }
+}
+
+/** Returns how many files this process may have open, or `undefined` if unlimited or unknown. Linux only. */
+export function maxOpenFiles(): number | undefined {
+  try {
+    const limits = Deno.readTextFileSync("/proc/self/limits");
+    const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
   }
 }

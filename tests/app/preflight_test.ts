@@ -1,4 +1,4 @@
-import { maxOpenFiles } from "../../src/platform/open_files.ts";
+import { maxOpenFiles } from "../../src/app/preflight.ts";
 import { GatewayProcess } from "../support/process/gateway_process.ts";
 
 Deno.test({
