@@ -9,7 +9,7 @@ import { GatewayError } from "../domain/errors.ts";
 import { logger } from "../logging/log.ts";
 import type { QueuedRequest, RequestKey } from "../domain/request.ts";
 import { Channel, type TakeWaiting } from "./channel.ts";
-import { ByteQuota } from "./quotas.ts";
+import { ByteQuota } from "./byte_quota.ts";
 
 const log = logger("queue");
 
