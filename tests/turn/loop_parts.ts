@@ -2,7 +2,7 @@
 
 import type { LlmClient, LlmEvent, LlmMessage, LlmRequest } from "../../src/llm/client.ts";
 import type { FinishReason } from "../../src/domain/reply.ts";
-import type { ToolCall, ToolResult } from "../../src/domain/tool_call.ts";
+import type { MessageOrigin, ToolCall, ToolResult } from "../../src/domain/tool_call.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import type { TurnJournal } from "../../src/turn/journal.ts";
 import type { ToolLoopOptions } from "../../src/turn/tool_loop.ts";
@@ -36,11 +36,13 @@ export interface ScriptedAnswer {
   readonly calls?: readonly ToolCall[];
   /** Default: `tool_calls` if there are calls, otherwise `stop`. */
   readonly reason?: FinishReason;
+  /** Message fields that the provider wants back. */
+  readonly fields?: Readonly<Record<string, unknown>>;
   /** Thrown instead of the end, after the text. */
   readonly error?: Error;
 }
 
-/** A model that gives scripted answers and records what it was asked. */
+/** A model with scripted answers that records its requests. */
 export class ScriptedModel implements Pick<LlmClient, "modelOf" | "stream"> {
   readonly requests: LlmRequest[] = [];
   readonly #answers: ScriptedAnswer[];
@@ -54,6 +56,13 @@ export class ScriptedModel implements Pick<LlmClient, "modelOf" | "stream"> {
     return this.requests[index]!.messages.slice(1).map(show);
   }
 
+  /** The origins of a request's assistant messages, as far as they have one. */
+  originsIn(index: number): readonly MessageOrigin[] {
+    return this.requests[index]!.messages.flatMap((message) =>
+      message.role === "assistant" && message.origin ? [message.origin] : []
+    );
+  }
+
   modelOf(): string {
     return "scripted";
   }
@@ -62,7 +71,7 @@ export class ScriptedModel implements Pick<LlmClient, "modelOf" | "stream"> {
     this.requests.push(request);
     const answer = this.#answers.shift();
     if (!answer) throw new Error("The script has no more answers");
-    const { text = [], reasoning, calls = [], error } = answer;
+    const { text = [], reasoning, calls = [], error, fields } = answer;
     if (reasoning) yield { type: "reasoning", text: reasoning };
     for (const delta of [text].flat()) yield { type: "text", text: delta };
     await Promise.resolve();
@@ -70,7 +79,7 @@ export class ScriptedModel implements Pick<LlmClient, "modelOf" | "stream"> {
     for (const call of calls) yield { type: "tool_call", call };
     const { reason = calls.length > 0 ? "tool_calls" : "stop" } = answer;
     const usage = { inputTokens: 10, outputTokens: 1 };
-    yield { type: "finish", reason, usage, model: "scripted-1" };
+    yield { type: "finish", reason, usage, model: "scripted-1", fields };
   }
 }
 
@@ -115,14 +124,21 @@ export class ScriptedTools implements Tools {
 export class RecordingJournal implements TurnJournal {
   /** What was recorded, in order: `round 0 a,b`, `result 0/1 text`. */
   readonly records: string[] = [];
+  /** The origins of the recorded rounds. */
+  readonly origins: (MessageOrigin | undefined)[] = [];
   /** Messages that join, by round. */
   readonly joining = new Map<number, readonly LlmMessage[]>();
   /** The rounds after which messages could join: fresh, or of an earlier attempt. */
   readonly joins: string[] = [];
 
   recordRound(
-    { index, calls }: { readonly index: number; readonly calls: readonly ToolCall[] },
+    { index, calls, origin }: {
+      readonly index: number;
+      readonly calls: readonly ToolCall[];
+      readonly origin?: MessageOrigin;
+    },
   ): Promise<void> {
+    this.origins.push(origin);
     this.records.push(`round ${index} ${calls.map(({ id }) => id).join()}`);
     return Promise.resolve();
   }

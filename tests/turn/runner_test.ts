@@ -303,6 +303,26 @@ Deno.test("a cancelled turn keeps what was shown of its reply in history, as par
   assert.equal(await stage.store.exchanges.count(), 0);
 });
 
+Deno.test("a turn cancelled before it runs ends as cancelled without the model", async () => {
+  await using stage = await Stage.open();
+  const queued = await stage.accept();
+  stage.abort.abort(new GatewayError("cancelled", "cancelled"));
+  await stage.run(queued);
+  assert.equal((await stage.outcome(queued))?.type, "cancelled");
+  assert.deepEqual([stage.turns.length, stage.sent], [0, ["cancelled"]]);
+  assert.deepEqual(await stage.history(), []);
+});
+
+Deno.test("a turn that shutdown reaches before it runs is put back", async () => {
+  await using stage = await Stage.open();
+  const queued = await stage.accept();
+  stage.abort.abort(new GatewayError("shutting_down", "stopping"));
+  await stage.run(queued);
+  assert.equal(await stage.outcome(queued), undefined);
+  assert.deepEqual([stage.turns.length, stage.sent, stage.events], [0, [], []]);
+  assert.equal((await stage.store.requests.unfinished()).length, 1);
+});
+
 const failures: readonly {
   readonly name: string;
   readonly thrown: Error;
@@ -387,11 +407,12 @@ Deno.test("a write that fails for a while is retried until the store accepts it"
   assert.equal((await stage.outcome(queued))?.type, "reply");
 });
 
-Deno.test("an outcome that the store can never accept becomes an error without history", async () => {
+Deno.test("an outcome that the store can never accept becomes an error, and the channel continues", async () => {
+  let refuses = true;
   await using stage = await Stage.open({
     override: {
       finish: (claim, end) =>
-        end.history.length > 0
+        refuses && end.history.length > 0
           ? Promise.reject(new StoreError("no such line", { lasting: true }))
           : stage.store.requests.finish(claim, end),
     },
@@ -403,6 +424,10 @@ Deno.test("an outcome that the store can never accept becomes an error without h
   assert.equal(outcome.code, "internal_error");
   assert.deepEqual(await stage.history(), []);
   assert.equal(stage.sent.at(-1), "error internal_error");
+  refuses = false;
+  const next = await stage.accept({ content: "Again" }, "request-2");
+  await stage.run(next);
+  assert.equal((await stage.outcome(next))?.type, "reply");
 });
 
 Deno.test("when the gateway stops waiting for the store, a request is left to its next claim", async () => {
@@ -503,6 +528,22 @@ Deno.test("a task's prompt that fails sends its fallback", async () => {
   await stage.run(await stage.accept({ task }));
   assert.deepEqual(stage.sent, ["proactive Good morning."]);
   assert.deepEqual(stage.events, ["session:start", "message:error llm_unavailable"]);
+});
+
+Deno.test("a task's prompt that is cancelled sends nothing and adds no answer to history", async () => {
+  await using stage = await Stage.open({
+    run: (turn) => {
+      turn.show({ type: "text", text: "Half" });
+      stage.abort.abort(new GatewayError("cancelled", "cancelled"));
+      return Promise.reject(turn.signal.reason);
+    },
+  });
+  const queued = await stage.accept({ task });
+  await stage.run(queued);
+  const outcome = await stage.outcome(queued);
+  assert.ok(outcome?.type === "proactive");
+  assert.deepEqual([outcome.text, stage.sent], ["", []]);
+  assert.deepEqual(await stage.history(), ["user Hello"]);
 });
 
 Deno.test("a request cancelled while queued ends as cancelled", async () => {

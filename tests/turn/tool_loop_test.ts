@@ -109,6 +109,23 @@ Deno.test("the model sees the results of its calls, round after round", async ()
   assert.deepEqual(stage.journal.joins, ["0 fresh", "1 fresh"]);
 });
 
+Deno.test("fields of the provider are sent back with its calls, and journaled", async () => {
+  const fields = { reasoning_content: "Hm." };
+  const stage = new Stage([{ calls: [callOf("a")], fields }, { text: "Done." }]);
+  await stage.run();
+  const origin = { model: "scripted-1", fields };
+  assert.deepEqual(stage.llm.originsIn(1), [origin]);
+  assert.deepEqual(stage.journal.origins, [origin]);
+});
+
+Deno.test("fields of an earlier attempt's rounds are sent back as well", async () => {
+  const origin = { model: "another-1", fields: { signature: "s" } };
+  const round = { text: "", calls: [callOf("a")], results: [resultOf("seen")], origin };
+  const stage = new Stage([{ text: "Done." }], { rounds: [round] });
+  await stage.run();
+  assert.deepEqual(stage.llm.originsIn(0), [origin]);
+});
+
 Deno.test("messages that join after a round follow its results", async () => {
   const stage = new Stage([{ calls: [callOf("a")] }, { text: "Both." }]);
   stage.journal.joining.set(0, [{ role: "user", content: "Also this" }]);
