@@ -8,14 +8,14 @@ interface Cooldown {
   readonly since: number;
   readonly until: number;
   /** End of the wait requested by the provider. Observed even if there is no other model. */
-  readonly askedUntil: number;
+  readonly requestedUntil: number;
   readonly failures: number;
 }
 
 /** Remaining cooldown, and the part of it that the provider requested, milliseconds. */
 export interface Remaining {
   readonly ms: number;
-  readonly askedMs: number;
+  readonly requestedMs: number;
 }
 
 /** Cooldowns by model name. Times are in milliseconds on the caller's clock. */
@@ -31,7 +31,7 @@ export class Cooldowns {
   remaining(name: string, now: number): Remaining {
     const cooldown = this.#cooldowns.get(name);
     const left = (until = 0) => Math.max(until - now, 0);
-    return { ms: left(cooldown?.until), askedMs: left(cooldown?.askedUntil) };
+    return { ms: left(cooldown?.until), requestedMs: left(cooldown?.requestedUntil) };
   }
 
   /**
@@ -56,7 +56,10 @@ export class Cooldowns {
     this.#cooldowns.set(name, {
       since: sameOutage ? before.since : now,
       until: Math.max(before?.until ?? 0, now + ms),
-      askedUntil: Math.max(before?.askedUntil ?? 0, retryAfterMs === undefined ? 0 : now + ms),
+      requestedUntil: Math.max(
+        before?.requestedUntil ?? 0,
+        retryAfterMs === undefined ? 0 : now + ms,
+      ),
       failures,
     });
     return ms;

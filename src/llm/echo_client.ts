@@ -2,8 +2,7 @@
 
 import { setImmediate } from "node:timers";
 import { GatewayError } from "../domain/errors.ts";
-import { estimateTokens } from "./tokens.ts";
-import { estimateInput } from "./usage_recorder.ts";
+import { estimateInput, estimateTokens } from "./tokens.ts";
 import type { Completion, LlmClient, LlmEvent, LlmMessage, LlmRequest } from "./client.ts";
 
 /** Answers with the last user message, word by word. */

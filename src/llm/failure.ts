@@ -211,12 +211,14 @@ export function incompleteReply(
 export function retryAfterMs(headers: Headers, now: number): number | undefined {
   const ms = Number.parseFloat(headers.get("retry-after-ms") ?? "");
   const value = headers.get("retry-after")?.trim() ?? "";
-  const asked = ms >= 0
+  const requestedMs = ms >= 0
     ? ms
     : /^\d+(?:\.\d+)?$/.test(value)
     ? Number(value) * 1000
     : Date.parse(value) - now;
-  return Number.isNaN(asked) ? undefined : Math.min(Math.max(asked, 0), longestRetryAfterMs);
+  return Number.isNaN(requestedMs)
+    ? undefined
+    : Math.min(Math.max(requestedMs, 0), longestRetryAfterMs);
 }
 
 function unavailable(

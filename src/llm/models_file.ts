@@ -88,7 +88,7 @@ const modelSchema = z.strictObject({
   leave_out: z.array(z.enum(requestParts)).optional(),
 });
 
-const coolDownSchema = z.strictObject({
+const cooldownSchema = z.strictObject({
   first_seconds: seconds.default(defaultCooldown.firstMs / 1000),
   longest_seconds: seconds.default(defaultCooldown.longestMs / 1000),
   refused_seconds: seconds.default(defaultCooldown.refusedMs / 1000),
@@ -131,7 +131,7 @@ function fileSchema(environment: (name: string) => string | undefined) {
     models: z.record(z.string(), modelSchema),
     tiers: z.strictObject({ high: names.optional(), mid: names.optional(), low: names.optional() })
       .default({}),
-    cool_down: coolDownSchema.default(coolDownSchema.parse({})),
+    cool_down: cooldownSchema.default(cooldownSchema.parse({})),
     budgets: z.record(z.string(), budgetSchema).default({}),
   }).superRefine(checkNames);
 }

@@ -3,7 +3,7 @@
  * documents the accuracy.
  */
 
-import type { LlmMessage } from "./client.ts";
+import type { LlmMessage, LlmRequest } from "./client.ts";
 
 /** Overhead of a message: its role and delimiters. */
 const messageTokens = 4;
@@ -92,6 +92,12 @@ function countMessage(message: LlmMessage): number {
   return tokens;
 }
 
+/** Estimates the input tokens of a request. */
+export function estimateInput({ messages, tools }: LlmRequest): number {
+  const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
+  return messages.reduce((sum, message) => sum + estimateMessage(message), declarations);
+}
+
 /** Estimates the tokens of a run of characters of one class. */
 function runTokens(kind: number, length: number): number {
   if (length === 0) return 0;
@@ -114,4 +120,31 @@ function runTokens(kind: number, length: number): number {
 
 function scriptTokens(code: number): number {
   return scripts.find(([from]) => code >= from)![1];
+}
+
+/** Maximum correction factor. */
+const maxScale = 2;
+/** Decay of the correction with each request. */
+const decay = 0.01;
+
+/**
+ * Corrects token estimates that are below the provider's counts, by model. A text that is badly estimated is
+ * corrected after one request.
+ */
+export class TokenScale {
+  readonly #scales = new Map<string, number>();
+
+  /** Returns the correction factor for a model's estimates, from 1 to 2. */
+  of(model: string): number {
+    return this.#scales.get(model) ?? 1;
+  }
+
+  /** Updates the factor after a request. Ignores an `actual` of 0. */
+  learn(model: string, count: { readonly estimated: number; readonly actual: number }): void {
+    const { estimated, actual } = count;
+    if (actual <= 0 || estimated <= 0) return;
+    const decayed = 1 + (this.of(model) - 1) * (1 - decay);
+    const scale = Math.min(maxScale, Math.max(decayed, actual / estimated));
+    if (scale > 1) this.#scales.set(model, scale);
+  }
 }

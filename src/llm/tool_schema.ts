@@ -160,9 +160,9 @@ class Reducer {
     depth: number,
     seen: readonly string[],
   ): Record<string, unknown> {
-    const given = isObject(schema.properties) ? Object.entries(schema.properties) : [];
+    const declared = isObject(schema.properties) ? Object.entries(schema.properties) : [];
     const properties = Object.fromEntries(
-      given.filter(([name]) => name !== "" && name !== "__proto__")
+      declared.filter(([name]) => name !== "" && name !== "__proto__")
         .map(([name, property]) => [name, this.reduce(property, depth + 1, seen)]),
     );
     const required = Array.isArray(schema.required)

@@ -5,8 +5,7 @@ import type { ContextPart } from "../context/part.ts";
 import { GatewayError } from "../domain/errors.ts";
 import type { Tier } from "../domain/message.ts";
 import type { LlmClient, LlmEvent, LlmMessage, LlmTool, RequestUsage } from "../llm/client.ts";
-import type { TokenScale } from "../llm/token_scale.ts";
-import { estimateTokens } from "../llm/tokens.ts";
+import { estimateTokens, type TokenScale } from "../llm/tokens.ts";
 import { logger } from "../logging/log.ts";
 
 const log = logger("turn");

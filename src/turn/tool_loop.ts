@@ -4,7 +4,7 @@ import { GatewayError } from "../domain/errors.ts";
 import type { ContextPart } from "../context/part.ts";
 import type { LlmClient, LlmMessage, RequestUsage } from "../llm/client.ts";
 import { filtered } from "../llm/failure.ts";
-import { TokenScale } from "../llm/token_scale.ts";
+import { TokenScale } from "../llm/tokens.ts";
 import type { Tier } from "../domain/message.ts";
 import type { FinishReason, ReplyFile, Usage } from "../domain/reply.ts";
 import type { MessageOrigin, ToolCall, ToolRound } from "../domain/tool_call.ts";

@@ -1,4 +1,4 @@
-/** What of a request is left out where it does not fit, and in which order. */
+/** Checks what is left out of a request that does not fit, and in which order. */
 
 import assert from "node:assert/strict";
 import { GatewayError } from "../../src/domain/errors.ts";
@@ -6,7 +6,7 @@ import { fitContext } from "../../src/context/budget.ts";
 import { type ContextPart, partTokens } from "../../src/context/part.ts";
 import type { LlmMessage } from "../../src/llm/client.ts";
 
-/** A text of so many tokens, that begins with a word. */
+/** A text of this many tokens that starts with a word. */
 function text(word: string, tokens = 100): string {
   return word + " and".repeat(tokens - 1);
 }
@@ -43,7 +43,7 @@ const parts: readonly ContextPart[] = [
 
 const all = parts.reduce((sum, part) => sum + partTokens(part), 0);
 
-/** The words that are left, of each result whether it is whole. */
+/** The words that are left, and whether each result was shortened. */
 function left(messages: readonly LlmMessage[]): readonly string[] {
   return messages.flatMap(({ role, content }) => {
     if (typeof content !== "string") return ["?"];
@@ -59,7 +59,7 @@ function fitted(budget: number): readonly string[] {
   return left(fitContext(parts, { budget }).messages);
 }
 
-Deno.test("what fits is left whole and in order, memories and summary in the system prompt", () => {
+Deno.test("a request that fits stays complete and in order, with memories and summary in the system prompt", () => {
   const { messages, tokens } = fitContext(parts, { budget: all });
   assert.equal(tokens, all);
   assert.deepEqual(messages.slice(0, 2).map(({ role }) => role), ["system", "user"]);
@@ -82,7 +82,7 @@ Deno.test("what fits is left whole and in order, memories and summary in the sys
   ]);
 });
 
-Deno.test("whatever the budget, nothing exceeds it, and persona and message stay", () => {
+Deno.test("no budget is exceeded, and persona and message always stay", () => {
   let least = 0;
   for (let budget = all; budget > 0; budget -= 7) {
     try {
@@ -96,10 +96,10 @@ Deno.test("whatever the budget, nothing exceeds it, and persona and message stay
       break;
     }
   }
-  assert.ok(least < 500, `it gave up at ${least}`);
+  assert.ok(least < 500, `context_too_long below ${least}`);
 });
 
-Deno.test("each thing goes before the next, and comes back never", () => {
+Deno.test("parts are left out in a fixed order, and a smaller budget brings none back", () => {
   const order: string[] = [];
   let before = fitted(all);
   for (let budget = all; budget > 330; budget -= 7) {
@@ -109,7 +109,7 @@ Deno.test("each thing goes before the next, and comes back never", () => {
   }
   assert.deepEqual(order, [
     "old",
-    // The answer to what is not shown any more says nothing.
+    // An answer makes no sense without its question.
     "old-answer",
     "newer",
     "newer-answer",
@@ -126,7 +126,7 @@ Deno.test("each thing goes before the next, and comes back never", () => {
   ]);
 });
 
-Deno.test("a call and its result go together", () => {
+Deno.test("a call is never left out without its result", () => {
   for (let budget = all; budget > 330; budget -= 7) {
     const { messages } = fitContext(parts, { budget });
     const calls = messages.flatMap((message) =>
@@ -137,7 +137,7 @@ Deno.test("a call and its result go together", () => {
   }
 });
 
-Deno.test("what is shortened says so, and keeps its beginning in proper Unicode", () => {
+Deno.test("a shortened result says so, and keeps its beginning as well-formed Unicode", () => {
   const content = "x" + "😀".repeat(5_000);
   const long: readonly ContextPart[] = [
     { kind: "message", message: user("question") },
@@ -148,11 +148,11 @@ Deno.test("what is shortened says so, and keeps its beginning in proper Unicode"
   const result = messages.at(-1)!.content as string;
   assert.ok(result.isWellFormed());
   assert.match(result, /^x😀.*\n\[\d+ characters were left out\]$/s);
-  const said = Number(/(\d+) characters/.exec(result)![1]);
-  assert.equal(result.indexOf("\n") + said, content.length);
+  const reported = Number(/(\d+) characters/.exec(result)![1]);
+  assert.equal(result.indexOf("\n") + reported, content.length);
 });
 
-Deno.test("long arguments of an old call are left out, as proper JSON", () => {
+Deno.test("long arguments of an old call are replaced with valid JSON", () => {
   const call = { id: "one", name: "save", arguments: JSON.stringify({ text: text("a", 900) }) };
   const long: readonly ContextPart[] = [
     { kind: "message", message: user("question") },
@@ -166,7 +166,7 @@ Deno.test("long arguments of an old call are left out, as proper JSON", () => {
   assert.ok(JSON.parse(first.toolCalls![0]!.arguments).note);
 });
 
-Deno.test("a message that is too long by itself says how long it may be", () => {
+Deno.test("the error for a message that is too long says how long it may be", () => {
   const budget = 300;
   assert.throws(() =>
     fitContext([parts[0]!, { kind: "message", message: user("q", 500) }], {
@@ -179,16 +179,16 @@ Deno.test("a message that is too long by itself says how long it may be", () => 
   });
 });
 
-Deno.test("at any price, all that may go is gone", () => {
+Deno.test("a request that must be sent at any price keeps only what must stay", () => {
   const { messages, tokens } = fitContext(parts, { budget: 0, atAnyPrice: true });
   assert.deepEqual(left(messages), ["persona", "question", "result-three-shortened"]);
   assert.ok(tokens > 0);
 });
 
-Deno.test("what stands beside history is told whole, whatever was left out", () => {
-  const standing = parts
+Deno.test("the fixed tokens are the same, whatever was left out", () => {
+  const fixed = parts
     .filter(({ kind }) => kind === "system" || kind === "memory" || kind === "summary")
     .reduce((sum, part) => sum + partTokens(part), 0);
-  assert.equal(fitContext(parts, { budget: all }).fixedTokens, standing);
-  assert.equal(fitContext(parts, { budget: 800 }).fixedTokens, standing);
+  assert.equal(fitContext(parts, { budget: all }).fixedTokens, fixed);
+  assert.equal(fitContext(parts, { budget: 800 }).fixedTokens, fixed);
 });

@@ -1,5 +1,3 @@
-/** Images as platforms send them, read by their bytes. */
-
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -57,7 +55,7 @@ for (const [name, base64, reason] of refused) {
   });
 }
 
-Deno.test("whatever is called an image is read or refused", () => {
+Deno.test("any data labelled as an image is read or refused", () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.base64String(), fc.uint8Array({ maxLength: 64 })),

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { contextWindow } from "../../src/llm/context_window.ts";
-import { TokenScale } from "../../src/llm/token_scale.ts";
+import { contextWindow, inputTokens } from "../../src/llm/context_window.ts";
 
 const windows = {
   "gpt-4o-mini": 128_000,
@@ -25,17 +24,7 @@ for (const [model, tokens] of Object.entries(windows)) {
   });
 }
 
-Deno.test("an estimate that was too low is corrected upwards, and slowly back again", () => {
-  const scale = new TokenScale();
-  assert.equal(scale.of("m"), 1);
-  scale.learn("m", { estimated: 100, actual: 0 });
-  scale.learn("m", { estimated: 100, actual: 50 });
-  assert.equal(scale.of("m"), 1);
-  scale.learn("m", { estimated: 100, actual: 150 });
-  assert.equal(scale.of("m"), 1.5);
-  assert.equal(scale.of("another"), 1);
-  scale.learn("m", { estimated: 100, actual: 90 });
-  assert.ok(scale.of("m") < 1.5 && scale.of("m") > 1.49);
-  scale.learn("m", { estimated: 100, actual: 100_000 });
-  assert.equal(scale.of("m"), 2);
+Deno.test("space for the answer and a margin is reserved in small and large windows", () => {
+  assert.equal(inputTokens(8_000), 5_400);
+  assert.ok(inputTokens(128_000) > 100_000 && inputTokens(128_000) < 128_000 - 8_192);
 });

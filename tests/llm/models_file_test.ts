@@ -1,5 +1,3 @@
-/** What a models.yaml may say, what it comes to, and how its mistakes are told. */
-
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError } from "../../src/lib/config_error.ts";
@@ -72,13 +70,13 @@ budgets:
   });
   assert.equal(small!.id, "small");
   assert.deepEqual(tiers.low, [small]);
-  // A tier that is not named has all models, in their order.
+  // A tier that is not listed has all models, in the order of the file.
   assert.deepEqual(tiers.mid, [big, small]);
   assert.deepEqual(cooldown, { firstMs: 2000, longestMs: 300_000, refusedMs: 900_000 });
   assert.deepEqual(budgets.get("discord:42"), { tokens: 1000, costNanos: 5e8 });
 });
 
-const wrong: readonly (readonly [name: string, text: string, says: RegExp])[] = [
+const invalid: readonly (readonly [name: string, text: string, message: RegExp])[] = [
   [
     "a model without a provider",
     "providers: {}\nmodels:\n  a: { provider: b }",
@@ -112,18 +110,18 @@ const wrong: readonly (readonly [name: string, text: string, says: RegExp])[] = 
   ],
   ["invalid YAML", "providers: [", /models\.yaml:1/],
 ];
-for (const [name, text, says] of wrong) {
+for (const [name, text, message] of invalid) {
   Deno.test(`a models.yaml with ${name} is refused with file, line and key`, async () => {
     await assert.rejects(parse(text), (error) => {
       assert.ok(error instanceof ConfigError);
       assert.match(error.message, /models\.yaml/);
-      assert.match(error.message, says);
+      assert.match(error.message, message);
       return true;
     });
   });
 }
 
-Deno.test("without the file, the models come from the settings", async () => {
+Deno.test("without models.yaml, the models come from the settings", async () => {
   await using folder = new TempFolder();
   const modelsFile = join(folder.path, "models.yaml");
   assert.equal(await readModels({ ...settings, modelsFile }), undefined);

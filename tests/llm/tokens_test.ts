@@ -1,11 +1,10 @@
 /**
- * The estimate of tokens against what real tokenizers count: OpenAI's newer (o200k) and older one
- * (cl100k), counted once with the npm package gpt-tokenizer 4.0.0.
+ * Compares estimates with the counts of OpenAI's newer (o200k) and older (cl100k) tokenizer, taken with the npm
+ * package gpt-tokenizer 4.0.0.
  */
 
 import assert from "node:assert/strict";
-import { estimateMessage, estimateTokens } from "../../src/llm/tokens.ts";
-import { inputTokens } from "../../src/llm/context_window.ts";
+import { estimateMessage, estimateTokens, TokenScale } from "../../src/llm/tokens.ts";
 
 const samples = [
   {
@@ -106,7 +105,7 @@ for (const { name, o200k, cl100k, text } of samples) {
   Deno.test(`${name}: the estimate with its margin covers the tokenizer's count`, () => {
     const estimate = estimateTokens(text);
     assert.ok(estimate * 1.1 >= o200k, `${estimate} is too little for ${o200k}`);
-    // Of the older tokenizer, some scripts need more: the first answer's usage corrects it.
+    // The older tokenizer needs more for some scripts; the usage of the first answer corrects the estimate.
     assert.ok(estimate * 1.6 >= cl100k, `${estimate} is far too little for ${cl100k}`);
     assert.ok(estimate <= o200k * 3, `${estimate} is far too much for ${o200k}`);
   });
@@ -133,7 +132,17 @@ Deno.test("images, calls and names of a message are counted besides its text", (
   assert.ok(shown > 1_000, "an image is not free");
 });
 
-Deno.test("space for the answer and a margin is reserved in small and large windows", () => {
-  assert.equal(inputTokens(8_000), 5_400);
-  assert.ok(inputTokens(128_000) > 100_000 && inputTokens(128_000) < 128_000 - 8_192);
+Deno.test("an estimate that was too low is corrected upwards, and the correction decays", () => {
+  const scale = new TokenScale();
+  assert.equal(scale.of("m"), 1);
+  scale.learn("m", { estimated: 100, actual: 0 });
+  scale.learn("m", { estimated: 100, actual: 50 });
+  assert.equal(scale.of("m"), 1);
+  scale.learn("m", { estimated: 100, actual: 150 });
+  assert.equal(scale.of("m"), 1.5);
+  assert.equal(scale.of("another"), 1);
+  scale.learn("m", { estimated: 100, actual: 90 });
+  assert.ok(scale.of("m") < 1.5 && scale.of("m") > 1.49);
+  scale.learn("m", { estimated: 100, actual: 100_000 });
+  assert.equal(scale.of("m"), 2);
 });

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { type ContextPart, partTokens } from "../../src/context/part.ts";
 import { GatewayError } from "../../src/domain/errors.ts";
 import type { LlmEvent, LlmMessage } from "../../src/llm/client.ts";
-import { TokenScale } from "../../src/llm/token_scale.ts";
-import { estimateMessage, estimateTokens } from "../../src/llm/tokens.ts";
+import { estimateMessage, estimateTokens, TokenScale } from "../../src/llm/tokens.ts";
 import { fittedStream, type FittedStreamOptions, TurnMessages } from "../../src/turn/messages.ts";
 import { callOf, type ScriptedAnswer, ScriptedModel } from "./loop_parts.ts";
 
@@ -138,7 +137,7 @@ const tooLong = { error: new GatewayError("context_too_long", "too long") };
 const hasCode = (code: string) => (error: unknown) =>
   error instanceof GatewayError && error.code === code;
 
-Deno.test("a request that the provider finds too long is sent again with half of it", async () => {
+Deno.test("a request that the provider finds too long is sent again at half the size", async () => {
   const { llm, rooms, events, run } = stage([tooLong, { text: "Short." }]);
   await run();
   const [first, second] = llm.requests.map(({ estimatedTokens }) => estimatedTokens!);

@@ -10,7 +10,7 @@ import { message } from "../store/conformance/samples.ts";
 const account = { userKey: "test:ada", channelKey: "test:channel-1" };
 const plain = (content: string) => message("a", { content, attachments: [] });
 
-const prefixes: readonly (readonly [given: string, content: string, tier?: string])[] = [
+const prefixes: readonly (readonly [text: string, content: string, tier?: string])[] = [
   ["!high Prove it", "Prove it", "high"],
   ["  !LOW\nhi", "hi", "low"],
   ["!mid  two  spaces", "two  spaces", "mid"],
@@ -19,9 +19,9 @@ const prefixes: readonly (readonly [given: string, content: string, tier?: strin
   ["!high", "!high"],
   ["!high !low Hm", "!low Hm", "high"],
 ];
-for (const [given, content, tier] of prefixes) {
-  Deno.test(`${JSON.stringify(given)} names ${tier ? `tier ${tier}` : "no tier"}`, () => {
-    const found = splitTier(plain(given));
+for (const [text, content, tier] of prefixes) {
+  Deno.test(`${JSON.stringify(text)} names ${tier ? `tier ${tier}` : "no tier"}`, () => {
+    const found = splitTier(plain(text));
     assert.equal(found.message.content, content);
     assert.equal(found.tier, tier);
   });
@@ -36,7 +36,7 @@ Deno.test("a prefix may be the whole text of a message with a file", () => {
 /** A planner whose low tier is a scripted server. */
 function planner(
   server: LlmServer,
-  options: { readonly classifyMs?: number; readonly kept?: UsageEntry[] } = {},
+  options: { readonly classifyMs?: number; readonly stored?: UsageEntry[] } = {},
 ) {
   const catalog = catalogOf({
     baseUrl: server.url,
@@ -49,7 +49,7 @@ function planner(
     totalMs: 60_000,
   })!;
   const storeUsage = (entries: readonly UsageEntry[]) => {
-    options.kept?.push(...entries);
+    options.stored?.push(...entries);
     return Promise.resolve();
   };
   return new TurnPlanner({
@@ -64,15 +64,15 @@ const { signal } = new AbortController();
 
 Deno.test("the low tier classifies a message, and its user is charged for it", async () => {
   await using server = LlmServer.start();
-  const kept: UsageEntry[] = [];
+  const stored: UsageEntry[] = [];
   server.reply({ text: "High." }, { text: "low" }, { text: "I would say: it depends" });
-  const plans = planner(server, { kept });
+  const plans = planner(server, { stored });
   const tierOf = async (text: string) => (await plans.plan(plain(text), account, signal)).tier;
   assert.equal(await tierOf("Prove Fermat's last theorem"), "high");
   assert.equal(await tierOf("Hi"), "low");
   assert.equal(await tierOf("Hm"), "mid");
   assert.equal(server.requests[0]!.body.model, "small");
-  const [entry] = kept;
+  const [entry] = stored;
   assert.deepEqual({ ...entry, at: 0 }, {
     ...account,
     model: "small",
@@ -84,7 +84,7 @@ Deno.test("the low tier classifies a message, and its user is charged for it", a
     estimated: false,
     at: 0,
   });
-  assert.equal(kept.length, 3);
+  assert.equal(stored.length, 3);
 });
 
 Deno.test("a message that names its tier is not classified", async () => {
@@ -116,8 +116,8 @@ Deno.test("a cancel aborts the classification", async () => {
   server.reply({ hang: "before-headers" });
   const cancel = new AbortController();
   const planning = planner(server).plan(plain("Hi"), account, cancel.signal);
-  const asked = await server.request(0);
+  const request = await server.request(0);
   cancel.abort(new Error("cancelled"));
   assert.equal((await planning).tier, "mid");
-  await within(asked.closedByClient, { what: "the end of the request" });
+  await within(request.closedByClient, { what: "the end of the request" });
 });

@@ -61,12 +61,12 @@ class Stage implements AsyncDisposable {
   readonly summarized: number[] = [];
   wakes = 0;
   readonly replies: Replies;
-  readonly #place: SqliteFolder;
+  readonly #folder: SqliteFolder;
   #now = 5_000;
 
-  private constructor(place: SqliteFolder, store: SqliteStore, options: StageOptions) {
+  private constructor(folder: SqliteFolder, store: SqliteStore, options: StageOptions) {
     const { run = sayHi, override = {}, tier = "mid", ...fields } = options;
-    this.#place = place;
+    this.#folder = folder;
     this.store = store;
     const requests: RequestStore = new Proxy(store.requests, {
       get: (target, name) => {
@@ -115,8 +115,8 @@ class Stage implements AsyncDisposable {
   }
 
   static async open(options: StageOptions = {}): Promise<Stage> {
-    const place = new SqliteFolder();
-    return new Stage(place, await place.open(), options);
+    const folder = new SqliteFolder();
+    return new Stage(folder, await folder.open(), options);
   }
 
   readonly #connection: ReplyConnection = {
@@ -165,7 +165,7 @@ class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.store[Symbol.asyncDispose]();
-    await this.#place[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
   }
 }
 

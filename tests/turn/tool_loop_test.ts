@@ -133,7 +133,7 @@ Deno.test("messages that join after a round follow its results", async () => {
   assert.deepEqual(stage.llm.turnMessages(1), ["calls a", "tool seen a", "user Also this"]);
 });
 
-Deno.test("calls without a usable id get one of their own", async () => {
+Deno.test("calls with an unusable or repeated id get a new one", async () => {
   const ids = ["", "a b", "a", "a", "x".repeat(41)];
   const stage = new Stage([{ calls: ids.map((id) => callOf(id)) }, { text: "Done." }]);
   await stage.run();
@@ -173,18 +173,18 @@ Deno.test("an answer is continued at most as often as configured", async () => {
   assert.equal(stage.text, "One, two, three");
 });
 
-Deno.test("an empty answer is asked for once more", async () => {
+Deno.test("after an empty answer the model is asked once more", async () => {
   const stage = new Stage([{}, { text: "Here." }]);
   await stage.run();
   assert.equal(stage.text, "Here.");
 });
 
-Deno.test("a model that answers twice with nothing ends in llm_unavailable", async () => {
+Deno.test("two empty answers end in llm_unavailable", async () => {
   const stage = new Stage([{}, {}]);
   await assert.rejects(stage.run(), hasCode("llm_unavailable"));
 });
 
-Deno.test("an empty answer after text and tools is enough the second time", async () => {
+Deno.test("a second empty answer ends the turn if text was shown before", async () => {
   const stage = new Stage([{ text: "I look.", calls: [callOf("a")] }, {}, {}]);
   await stage.run();
   assert.equal(stage.text, "I look.");
@@ -266,7 +266,7 @@ Deno.test("the files of a turn are limited to what fits into one reply", async (
   ]);
 });
 
-Deno.test("a request that the provider finds too long is sent once more with half of it", async () => {
+Deno.test("a request that the provider finds too long is sent again at half the size", async () => {
   const error = new GatewayError("context_too_long", "too long");
   const long = resultOf("and ".repeat(20_000));
   const tools = new ScriptedTools(() => Promise.resolve(long));

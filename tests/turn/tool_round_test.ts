@@ -60,7 +60,7 @@ Deno.test("calls run in parallel; results keep the order of the calls", async ()
   ]);
 });
 
-Deno.test("calls beyond the limit of a round are not run, and the model is told", async () => {
+Deno.test("calls beyond the limit of a round are not run, and their results say so", async () => {
   const ids = Array.from({ length: 34 }, (_, index) => `c${index}`);
   const { tools, journal, run } = stage(ids);
   const results = await run();
@@ -107,7 +107,7 @@ Deno.test("if one result cannot be journaled, the other calls are aborted before
   assert.deepEqual(ended, ["b"]);
 });
 
-Deno.test("an abort reaches running tools with its reason, also if it came before", async () => {
+Deno.test("tools are aborted with the reason, even if the abort came before the round", async () => {
   const late = stage(["a"], { tools: new ScriptedTools(untilAborted) });
   const running = late.run();
   late.abort.abort(new Error("cancelled"));

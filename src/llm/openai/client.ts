@@ -22,7 +22,7 @@ import type {
 } from "../client.ts";
 import { filtered, incompleteReply, type LlmFailure, toFailure } from "../failure.ts";
 import type { Model, ModelCatalog, Provider } from "../catalog.ts";
-import { ModelChoice } from "./model_choice.ts";
+import { ModelSelector } from "./model_selector.ts";
 import { meaningOf } from "./failure_rules.ts";
 import { OpenAiProvider } from "./provider.ts";
 import { ProviderError } from "./provider_error.ts";
@@ -73,15 +73,15 @@ export class OpenAiClient implements LlmClient {
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
-    const choice = new ModelChoice(this.#modelsOf(request.tier), this.#cooldowns);
+    const selector = new ModelSelector(this.#modelsOf(request.tier), this.#cooldowns);
     const startedAt = this.#clock();
     for (;;) {
-      const model = await this.#wait(choice, { startedAt, signal });
+      const model = await this.#wait(selector, { startedAt, signal });
       const triedAt = this.#clock();
-      let begun = false;
+      let started = false;
       try {
         for await (const event of this.#try(model, { request, startedAt, signal })) {
-          begun ||= event.type !== "finish";
+          started ||= event.type !== "finish";
           yield event;
         }
         this.#cooldowns.succeeded(model.name, { startedAt: triedAt });
@@ -90,21 +90,21 @@ export class OpenAiClient implements LlmClient {
         signal.throwIfAborted();
         const failure = toFailure(error, { model, now: Date.now() });
         this.#recordFailure(model, failure, triedAt);
-        if (begun) throw incompleteReply(failure.error);
+        if (started) throw incompleteReply(failure.error);
         if (failure.kind === "fatal") throw failure.error;
-        choice.failed(model, failure);
+        selector.failed(model, failure);
       }
     }
   }
 
   async complete(request: CompletionRequest): Promise<Completion> {
     const { account, purpose, signal, ...rest } = request;
-    const taken: RequestUsage[] = [];
+    const recorded: RequestUsage[] = [];
     let text = "";
     let usage: Usage = { inputTokens: 0, outputTokens: 0 };
     let model = this.modelOf(request.tier);
     try {
-      const onUsage = (entry: RequestUsage) => taken.push(entry);
+      const onUsage = (entry: RequestUsage) => recorded.push(entry);
       for await (const event of this.stream({ ...rest, tools: [], onUsage }, signal)) {
         if (event.type === "text") text += event.text;
         if (event.type !== "finish") continue;
@@ -113,7 +113,7 @@ export class OpenAiClient implements LlmClient {
       }
       return { text, usage, model };
     } finally {
-      if (account) this.#storeUsage(taken, { purpose, account });
+      if (account) this.#storeUsage(recorded, { purpose, account });
     }
   }
 
@@ -123,12 +123,12 @@ export class OpenAiClient implements LlmClient {
 
   /** Returns the next model once it is ready. @throws {GatewayError} if there is none. */
   async #wait(
-    choice: ModelChoice,
+    selector: ModelSelector,
     { startedAt, signal }: { readonly startedAt: number; readonly signal: AbortSignal },
   ): Promise<Model> {
     const now = this.#clock();
-    const next = choice.next({ now, elapsedMs: now - startedAt });
-    if (!next) throw choice.error;
+    const next = selector.next({ now, elapsedMs: now - startedAt });
+    if (!next) throw selector.error;
     if (next.waitMs > 0) await pause(next.waitMs, signal);
     signal.throwIfAborted();
     return next.model;
@@ -148,13 +148,13 @@ export class OpenAiClient implements LlmClient {
   ): AsyncGenerator<LlmEvent> {
     const provider = this.#providerOf(model);
     const { showReasoning = false } = this.#options;
-    const left: Adaptation[] = [];
+    const adaptations: Adaptation[] = [];
     for (;;) {
       const shape = this.#shapeOf(model).copy();
-      left.forEach((adaptation) => applyTo(shape, adaptation));
+      adaptations.forEach((adaptation) => applyTo(shape, adaptation));
       const leftMs = Math.max(model.provider.totalMs - (this.#clock() - startedAt), 1);
       let sent: SentRequest = { parts: new Set() };
-      const imageNote = left.find(({ part }) => part === "images")?.note;
+      const imageNote = adaptations.find(({ part }) => part === "images")?.note;
       const onRequest = (chat: { readonly sent: SentRequest }) => sent = chat.sent;
       const attempt = {
         model,
@@ -166,19 +166,19 @@ export class OpenAiClient implements LlmClient {
         onRequest,
         signal,
       };
-      let begun = false;
+      let started = false;
       try {
         for await (const event of provider.stream(attempt)) {
           // The answer proves that the request is right without these parts.
-          if (!begun) this.#remember(model, left);
-          begun = true;
+          if (!started) this.#remember(model, adaptations);
+          started = true;
           yield event;
         }
         return;
       } catch (error) {
-        const adaptation = begun ? undefined : adaptationFor(error, sent);
-        if (!adaptation || left.length >= maxAdaptations) throw error;
-        left.push(adaptation);
+        const adaptation = started ? undefined : adaptationFor(error, sent);
+        if (!adaptation || adaptations.length >= maxAdaptations) throw error;
+        adaptations.push(adaptation);
       }
     }
   }
@@ -224,21 +224,21 @@ export class OpenAiClient implements LlmClient {
       model: model.name,
       provider: model.provider.name,
       error: errorText(error.cause instanceof Error ? error.cause : error),
-      cooldown: cooldownMs === undefined ? 0 : cooldownMs / 1000,
+      seconds: cooldownMs === undefined ? 0 : cooldownMs / 1000,
     };
     const text = "Model {model} of provider {provider} failed ({error})" +
-      (cooldownMs === undefined ? "" : "; cooling down for {cooldown} s");
+      (cooldownMs === undefined ? "" : "; cooling down for {seconds} s");
     if (failure.kind === "refused") log.error(text, facts);
     else log.warn(text, facts);
   }
 
   /** Stores usage in the background. A failure is only logged, because the request has been answered. */
   #storeUsage(
-    taken: readonly RequestUsage[],
+    recorded: readonly RequestUsage[],
     { purpose, account }: { readonly purpose: string; readonly account: Account },
   ): void {
     const at = Date.now();
-    const entries = taken.map((entry) => ({ ...entry, ...account, purpose, at }));
+    const entries = recorded.map((entry) => ({ ...entry, ...account, purpose, at }));
     if (entries.length === 0) return;
     this.#options.storeUsage?.(entries).catch((error) =>
       log.warn("Cannot store the usage of a request: {error}", { error: errorText(error) })

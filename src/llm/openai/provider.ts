@@ -3,23 +3,24 @@
  * the raw bytes of the answer, because heartbeats are visible only there.
  */
 
-import { GatewayError } from "../../domain/errors.ts";
 import type { Model, Provider } from "../catalog.ts";
 import type { LlmEvent, LlmRequest } from "../client.ts";
 import { ClassifiedError } from "../failure.ts";
-import { UsageRecorder } from "../usage_recorder.ts";
 import { type AnswerDelta, answerLimits, AnswerReader, AnswerTooLargeError } from "./answer.ts";
-import { type ChatRequest, toChatRequest } from "./chat_request.ts";
+import { type ChatBody, type ChatRequest, toChatRequest } from "./chat_request.ts";
 import { readEventStream } from "./event_stream.ts";
-import { ProviderLimiter } from "./provider_limiter.ts";
+import { errorOfResponse } from "./provider_error.ts";
+import { ProviderLimiter, queueFull } from "./provider_limiter.ts";
 import type { RequestShape } from "./request_shape.ts";
-import { ChatTransport } from "./transport.ts";
+import { UsageRecorder } from "./usage_recorder.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How long usage may follow the end of an answer, milliseconds. */
 const usageGraceMs = 500;
 /** How long a finished stream may take to close, so that its connection serves the next request. */
 const closeGraceMs = 100;
+
+const openAiUrl = "https://api.openai.com/v1";
 
 /** One attempt. */
 export interface Attempt {
@@ -51,20 +52,20 @@ export class OpenAiProvider {
    * Streams one answer.
    *
    * @throws {ProviderError} the provider's refusal; {@linkcode AnswerFailedError} an answer without its end; what
-   * `fetch` throws; {@linkcode GatewayError} `llm_timeout`.
+   * `fetch` throws; `GatewayError` with code `llm_timeout`.
    */
   async *stream(attempt: Attempt): AsyncGenerator<LlmEvent> {
     const { model, request, leftMs, signal } = attempt;
     const { stallMs, totalMs } = this.#provider;
     using watchdog = new Watchdog(signal, { stallMs, totalMs, leftMs });
-    const leave = await this.#enter(watchdog, signal);
+    const release = await this.#enter(watchdog, signal);
     const usage = new UsageRecorder(model, request);
     try {
       yield* this.#answer(attempt, watchdog, usage);
     } catch (error) {
       throw watchdog.timeout ?? error;
     } finally {
-      leave();
+      release();
       usage.report();
     }
   }
@@ -75,12 +76,7 @@ export class OpenAiProvider {
     } catch (error) {
       signal.throwIfAborted();
       // The queue was too long; the model was not too slow.
-      const busy = new GatewayError(
-        "rate_limited",
-        "Too many requests are waiting for the model's provider. Try again later.",
-        { recoverable: true, cause: error },
-      );
-      throw new ClassifiedError({ error: busy, kind: "skip" });
+      throw new ClassifiedError({ error: queueFull(error), kind: "skip" });
     }
   }
 
@@ -122,6 +118,48 @@ export class OpenAiProvider {
   }
 }
 
+/** The HTTP side of the API: the address, the headers, one POST. */
+class ChatTransport {
+  readonly #url: string;
+  readonly #headers: Headers;
+
+  constructor({ apiKey, baseUrl, headers }: Provider) {
+    this.#url = chatUrl(baseUrl ?? openAiUrl);
+    this.#headers = new Headers({
+      accept: "text/event-stream, application/json",
+      "content-type": "application/json",
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    });
+    for (const [name, value] of Object.entries(headers)) this.#headers.set(name, value);
+  }
+
+  /**
+   * Sends a request; resolves with the response once its head has arrived.
+   *
+   * @throws {ProviderError} if the status is not 2xx; what `fetch` throws.
+   */
+  async post(body: ChatBody, signal: AbortSignal): Promise<Response> {
+    const response = await fetch(this.#url, {
+      method: "POST",
+      headers: this.#headers,
+      body: JSON.stringify(body),
+      // Conversations go to the configured server and to no other.
+      redirect: "manual",
+      signal,
+    });
+    if (!response.ok) throw await errorOfResponse(response);
+    return response;
+  }
+}
+
+/** The address for chat completions; a base URL may carry a query (Azure), or be that address already. */
+function chatUrl(baseUrl: string): string {
+  const url = new URL(baseUrl);
+  const path = url.pathname.replace(/\/+$/, "");
+  url.pathname = path.endsWith("/chat/completions") ? path : `${path}/chat/completions`;
+  return url.href;
+}
+
 function* toEvents(
   { text, reasoning }: AnswerDelta,
   { usage, showReasoning }: { readonly usage: UsageRecorder; readonly showReasoning: boolean },
@@ -143,7 +181,7 @@ interface Reading {
   readonly watchdog: Watchdog;
 }
 
-/** Reads a stream, or the one JSON object that some servers answer with; their content types lie. */
+/** Reads a stream, or the one JSON object that some servers answer with; whatever its content type. */
 async function* readAnswer(
   { body }: Response,
   reading: Reading,

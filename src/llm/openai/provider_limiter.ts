@@ -58,7 +58,7 @@ export class ProviderLimiter {
   }
 
   async #wait(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.size >= this.#maxWaiting) throw full();
+    if (this.#waiting.size >= this.#maxWaiting) throw queueFull();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter: Waiter = { enter: resolve };
     const onAbort = () => {
@@ -109,10 +109,11 @@ export class ProviderLimiter {
   }
 }
 
-function full(): GatewayError {
+/** The error for a request that cannot wait any longer, or at all. */
+export function queueFull(cause?: unknown): GatewayError {
   return new GatewayError(
     "rate_limited",
-    "Too many requests wait for the model's provider. Try again later.",
-    { recoverable: true },
+    "Too many requests are waiting for the model's provider. Try again later.",
+    { recoverable: true, cause },
   );
 }

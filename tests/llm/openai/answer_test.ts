@@ -1,4 +1,4 @@
-/** Reading an answer: the same reply however its bytes arrive, and never a hang or a crash. */
+/** Reads answers, however their bytes are split. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,5 +1,3 @@
-/** What the client of all models tells of a tier before it asks any of them. */
-
 import assert from "node:assert/strict";
 import { defaultCooldown, type Model } from "../../../src/llm/catalog.ts";
 import { OpenAiClient } from "../../../src/llm/openai/client.ts";
@@ -13,7 +11,7 @@ function windowOf(...models: readonly Omit<Model, "provider">[]): number {
   return new OpenAiClient({ catalog }).contextTokensOf("mid");
 }
 
-Deno.test("a tier's window is the smallest of its models', found by the provider's names", () => {
+Deno.test("a tier's window is the smallest of its models, looked up by the provider's name for each", () => {
   assert.equal(windowOf({ name: "smart", id: "gpt-4" }), 8_192);
   assert.equal(windowOf({ name: "gpt-4", id: "anthropic/claude-x" }), 200_000);
   assert.equal(windowOf({ name: "smart", id: "gpt-4o" }, { name: "old", id: "gpt-4-0613" }), 8_192);

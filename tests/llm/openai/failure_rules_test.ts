@@ -1,4 +1,4 @@
-/** What the errors of all providers mean, in the shapes and words in which they send them. */
+/** Classifies real errors of all providers. */
 
 import assert from "node:assert/strict";
 import { Cooldowns } from "../../../src/llm/cooldowns.ts";
@@ -12,7 +12,7 @@ const provider = { name: "p", headers: {}, stallMs: 1000, totalMs: 1000 };
 const model: Model = { name: "m", id: "m-1", provider };
 
 for (const [name, errors] of Object.entries(providerErrors)) {
-  Deno.test(`what the errors of ${name} mean`, async () => {
+  Deno.test(`errors of ${name} are classified`, async () => {
     for (const known of errors) {
       assert.equal(
         meaningOf(await readError(known)),
@@ -23,7 +23,7 @@ for (const [name, errors] of Object.entries(providerErrors)) {
   });
 }
 
-/** What is wrong with one request. */
+/** Classes of problems with one request. */
 const ofOneRequest: ReadonlySet<Meaning> = new Set([
   "too_long",
   "filtered",
@@ -32,7 +32,7 @@ const ofOneRequest: ReadonlySet<Meaning> = new Set([
   "request",
 ]);
 
-/** How long a model cools down after an error, milliseconds. */
+/** The cooldown of a model after an error, milliseconds. */
 async function cooldownAfter(known: KnownError): Promise<number> {
   const cooldowns = new Cooldowns(defaultCooldown);
   const failure = toFailure(await readError(known), { model, now: 0 });
@@ -44,8 +44,8 @@ Deno.test("problems with one request cause no cooldown, all others do", async ()
   const all = Object.values(providerErrors).flat();
   assert.ok(all.filter(({ meaning }) => ofOneRequest.has(meaning)).length > 60);
   for (const known of all) {
-    const cools = await cooldownAfter(known) > 0;
-    assert.equal(cools, !ofOneRequest.has(known.meaning), `${known.meaning} ${known.body}`);
+    const coolsDown = await cooldownAfter(known) > 0;
+    assert.equal(coolsDown, !ofOneRequest.has(known.meaning), `${known.meaning} ${known.body}`);
   }
 });
 

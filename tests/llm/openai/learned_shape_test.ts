@@ -1,4 +1,4 @@
-/** What the client does about a refused part of a request: leaves it out, says so once, and remembers it. */
+/** The client leaves out a refused part of a request, logs it once and remembers it. */
 
 import assert from "node:assert/strict";
 import { configure, type LogRecord, reset } from "@logtape/logtape";

@@ -1,4 +1,4 @@
-/** How one answer is read off the wire, whatever its server calls it. */
+/** Reads answers by their content, not by their content type. */
 
 import assert from "node:assert/strict";
 import { OpenAiProvider } from "../../../src/llm/openai/provider.ts";

@@ -1,4 +1,4 @@
-/** Which part of a request a provider refuses, told from its words, and what the client does about it. */
+/** Finds the refused part of a request in the provider's error text. */
 
 import assert from "node:assert/strict";
 import {

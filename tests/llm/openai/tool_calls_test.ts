@@ -1,4 +1,4 @@
-/** Tool calls from the pieces of a stream, in all the ways that servers cut them. */
+/** Assembles tool calls from the pieces that servers stream. */
 
 import assert from "node:assert/strict";
 import { readArguments, ToolCallAssembler } from "../../../src/llm/openai/tool_calls.ts";
@@ -47,7 +47,7 @@ const cases: readonly (readonly [string, readonly Piece[], readonly string[]])[]
     { name: "hear", arguments: '{"n":' },
     { arguments: "2}" },
   ], [' look {"n":1}', ' hear {"n":2}']],
-  ["pieces without an index are told apart by their ids", [
+  ["pieces without an index belong to the call with their id", [
     { id: "a", name: "look" },
     { id: "b", name: "hear" },
     { id: "a", arguments: '{"n":1}' },

@@ -1,4 +1,4 @@
-/** The order of messages: whatever a history looks like, the strictest provider accepts the request. */
+/** Puts messages into the order that the strictest provider accepts. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
 /**
- * Chooses the next model for one request: the first without a cooldown, or the one whose cooldown ends first.
+ * Selects the next model for one request: the first without a cooldown, or the one whose cooldown ends first.
  */
 
 import { GatewayError } from "../../domain/errors.ts";
@@ -13,23 +13,23 @@ const maxTries = 3;
 /** Maximum delay within a request, milliseconds: a person is waiting. */
 const maxWaitMs = 10_000;
 /** Delays between attempts at the same model. */
-const waits = { firstMs: 500 };
+const delays = { firstMs: 500 };
 
 /** A model, and the delay before its next attempt. */
-export interface Choice {
+export interface Selection {
   readonly model: Model;
   readonly waitMs: number;
 }
 
 /** The models that are left for one request. */
-export class ModelChoice {
+export class ModelSelector {
   readonly #models: readonly Model[];
   readonly #cooldowns: Cooldowns;
   readonly #tries = new Map<string, number>();
   readonly #excluded = new Set<string>();
   #error?: GatewayError;
   /** The shortest delay, if it exceeds the maximum. */
-  #tooLongMs?: number;
+  #excessiveWaitMs?: number;
 
   constructor(models: readonly Model[], cooldowns: Cooldowns) {
     this.#models = models;
@@ -43,18 +43,18 @@ export class ModelChoice {
    */
   next(
     { now, elapsedMs }: { readonly now: number; readonly elapsedMs: number },
-  ): Choice | undefined {
-    const open = this.#models.filter(({ name, provider }) =>
+  ): Selection | undefined {
+    const candidates = this.#models.filter(({ name, provider }) =>
       !this.#excluded.has(name) && this.#triesOf(name) < maxTries && elapsedMs < provider.totalMs
     );
-    const ready = open.find(({ name }) => this.#cooldowns.remaining(name, now).ms === 0);
+    const ready = candidates.find(({ name }) => this.#cooldowns.remaining(name, now).ms === 0);
     if (ready) return { model: ready, waitMs: 0 };
-    const [soonest] = open.map((model) => ({ model, waitMs: this.#waitMs(model.name, now) }))
+    const [soonest] = candidates.map((model) => ({ model, waitMs: this.#waitMs(model.name, now) }))
       .toSorted((one, other) => one.waitMs - other.waitMs);
     if (!soonest) return undefined;
     const { waitMs, model } = soonest;
     if (waitMs <= maxWaitMs && elapsedMs + waitMs < model.provider.totalMs) return soonest;
-    this.#tooLongMs = waitMs;
+    this.#excessiveWaitMs = waitMs;
     return undefined;
   }
 
@@ -68,7 +68,7 @@ export class ModelChoice {
 
   /** The error for the user if no model has answered. */
   get error(): GatewayError {
-    const retryMs = this.#tooLongMs;
+    const retryMs = this.#excessiveWaitMs;
     if (this.#error && retryMs === undefined) return this.#error;
     if (this.#error?.recoverable) {
       const { code, message, recoverable, cause } = this.#error;
@@ -83,11 +83,11 @@ export class ModelChoice {
     );
   }
 
-  /** Respects a pause that the provider asked for. Our own cooldown does not prevent a first attempt. */
+  /** Respects a wait that the provider requested. Our own cooldown does not prevent a first attempt. */
   #waitMs(name: string, now: number): number {
-    const { ms, askedMs } = this.#cooldowns.remaining(name, now);
+    const { ms, requestedMs } = this.#cooldowns.remaining(name, now);
     const tries = this.#triesOf(name);
-    return Math.max(askedMs, Math.min(ms, tries === 0 ? 0 : backoffMs(tries, waits)));
+    return Math.max(requestedMs, Math.min(ms, tries === 0 ? 0 : backoffMs(tries, delays)));
   }
 
   #triesOf(name: string): number {

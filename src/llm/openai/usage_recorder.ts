@@ -3,11 +3,11 @@
  * events.
  */
 
-import type { Usage } from "../domain/reply.ts";
-import type { LlmEvent, LlmRequest } from "./client.ts";
-import type { ReportedUsage } from "./openai/chunk.ts";
-import { costNanos, type Model } from "./catalog.ts";
-import { estimateMessage, estimateTokens } from "./tokens.ts";
+import type { Usage } from "../../domain/reply.ts";
+import type { LlmEvent, LlmRequest } from "../client.ts";
+import type { ReportedUsage } from "./chunk.ts";
+import { costNanos, type Model } from "../catalog.ts";
+import { estimateInput, estimateTokens } from "../tokens.ts";
 
 interface Tokens {
   readonly inputTokens: number;
@@ -78,10 +78,4 @@ export class UsageRecorder {
       outputTokens: estimateTokens(this.#output),
     };
   }
-}
-
-/** Estimates the input tokens of a request. */
-export function estimateInput({ messages, tools }: LlmRequest): number {
-  const declarations = tools.length > 0 ? estimateTokens(JSON.stringify(tools)) : 0;
-  return messages.reduce((sum, message) => sum + estimateMessage(message), declarations);
 }
