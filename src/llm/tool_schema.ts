@@ -72,6 +72,8 @@ function tidy(schema: Record<string, unknown>): Record<string, unknown> {
     delete rest.enum;
     delete rest.format;
   }
+  // The values say it all; other parts of `allOf` or a union may have brought more.
+  if (rest.enum) { for (const name of ["format", ...kept]) delete rest[name]; }
   if (!Array.isArray(anyOf)) return rest;
   if (anyOf.some((variant) => Object.keys(variant).every((key) => key === "description"))) {
     return rest;
